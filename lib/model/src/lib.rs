@@ -1,0 +1,25 @@
+//! Values every part of the product shares: label sets, matchers, samples in columns, time, tenants.
+//!
+//! Nothing here does I/O, knows a protocol or holds a lock. A write meets [`Fingerprinter`] first (raw label bytes to a
+//! 128-bit name for the series), [`Labels`] only when the series is new, and ends in a [`Durable`]. A query meets
+//! [`Matcher`] and [`TimeRange`] on the way in, and [`SampleColumns`] on the way out.
+
+mod clock;
+mod columns;
+mod durable;
+mod fingerprint;
+mod labels;
+mod matcher;
+mod tenant;
+mod time;
+mod value;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use columns::SampleColumns;
+pub use durable::Durable;
+pub use fingerprint::{Fingerprint, Fingerprinter};
+pub use labels::{InvalidLabels, Label, LabelIter, Labels, LabelsBuilder, LabelsRef, METRIC_NAME};
+pub use matcher::{InvalidMatcher, MatchOp, Matcher};
+pub use tenant::{InvalidTenant, TenantId};
+pub use time::TimeRange;
+pub use value::{NORMAL_NAN, STALE_NAN, SeriesRef, is_stale};

@@ -1,0 +1,11 @@
+//! StoreAPI inside the process: the trait behind which a head, a block and a remote store look alike.
+//!
+//! A [`Store`] answers a [`SeriesRequest`] with a stream of [`SeriesFrame`]s sorted by labels. Protobuf exists only in
+//! the gRPC adapter; in process a chunk stays the bytes it was read as.
+
+mod store;
+
+pub use store::{
+    LabelsAnswer, LabelsRequest, LastSample, LastSampleBatch, SelectHints, SeriesBatch,
+    SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
+};

@@ -1,0 +1,12 @@
+//! The storage format and engine: head → WAL → block. Synchronous, without network and without tenants.
+//!
+//! A sample enters through [`Head`](head), is appended to its series' open chunk and to the log in one step, and is
+//! acknowledged when the log says so. Full chunks go to `chunks_head`; a closed range becomes a block. A query reads head
+//! and blocks through one interface: matchers in, [`ChunkSeriesBatch`]es out, sorted by labels.
+//!
+//! All file access goes through [`fs::Fs`], where every step whose durability matters is a call of its own.
+
+pub mod fs;
+mod series;
+
+pub use series::{Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};
