@@ -152,6 +152,18 @@ impl<'a> LabelsRef<'a> {
         LabelIter { rest: self.0 }
     }
 
+    /// The labels whose names sort before `name`, as a set.
+    pub fn split_before(self, name: &[u8]) -> LabelsRef<'a> {
+        let mut iter = self.iter();
+        loop {
+            let rest = iter.rest.len();
+            match iter.next() {
+                Some(label) if label.name < name => {}
+                _ => return LabelsRef(&self.0[..self.0.len() - rest]),
+            }
+        }
+    }
+
     /// Whether there is no label at all.
     pub fn is_empty(self) -> bool {
         self.0.is_empty()

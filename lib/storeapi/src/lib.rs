@@ -3,8 +3,18 @@
 //! A [`Store`] answers a [`SeriesRequest`] with a stream of [`SeriesFrame`]s sorted by labels. Protobuf exists only in
 //! the gRPC adapter; in process a chunk stays the bytes it was read as.
 
+mod loser_tree;
+mod merge;
+mod relabel;
+mod sort_key;
 mod store;
+#[cfg(test)]
+mod table;
 
+pub use loser_tree::LoserTree;
+pub use merge::MergedCursor;
+pub use relabel::RelabeledCursor;
+pub use sort_key::write_sort_key;
 pub use store::{
     LabelsAnswer, LabelsRequest, LastSample, LastSampleBatch, SelectHints, SeriesBatch,
     SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,

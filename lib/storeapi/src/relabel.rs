@@ -1,0 +1,157 @@
+//! A walk over series with labels added or taken away, in order again.
+//!
+//! External labels and dropped replica labels change the order of series: `{a="1"}` goes before `{a="1",b="2"}`, and after
+//! both got `replica="x"` it goes behind. Call a series' *stem* its labels whose names sort before the first changed name.
+//! Where two stems part in a label, order stays; it can change only where one stem continues the other. So the walk
+//! buffers one run at a time (a series, and the neighbours whose stems continue its stem) and sorts it.
+
+use crate::merge::order_chunks;
+use crate::sort_key::write_sort_key;
+use model::{Labels, LabelsRef};
+use std::collections::VecDeque;
+use tsdb::{Chunk, ChunkSeriesBatch, SeriesCursor, SourceError};
+
+const READ_SERIES: usize = 128;
+
+/// Adds `set` to each series (replacing labels of the same names) and takes `remove` away, then restores order and joins
+/// series whose labels became equal.
+pub struct RelabeledCursor {
+    inner: Box<dyn SeriesCursor>,
+    set: Labels,
+    remove: Vec<Vec<u8>>,
+    /// The name that sorts first among those changed.
+    first_changed: Vec<u8>,
+    read: ChunkSeriesBatch,
+    at: usize,
+    /// The packed stem of the run's first series, with which those of all its series begin.
+    run_stem: Vec<u8>,
+    run: Vec<Entry>,
+    ready: VecDeque<Entry>,
+}
+
+struct Entry {
+    key: Vec<u8>,
+    labels: Labels,
+    chunks: Vec<Chunk>,
+}
+
+impl RelabeledCursor {
+    /// Wraps `inner`. With nothing to change, it is handed back as it is.
+    pub fn wrap(
+        inner: Box<dyn SeriesCursor>,
+        set: &Labels,
+        remove: &[Vec<u8>],
+    ) -> Box<dyn SeriesCursor> {
+        let changed = set
+            .iter()
+            .map(|label| label.name)
+            .chain(remove.iter().map(Vec::as_slice))
+            .min();
+        let Some(first_changed) = changed.map(<[u8]>::to_vec) else {
+            return inner;
+        };
+        Box::new(Self {
+            inner,
+            set: set.clone(),
+            remove: remove.to_vec(),
+            first_changed,
+            read: ChunkSeriesBatch::default(),
+            at: 0,
+            run_stem: Vec::new(),
+            run: Vec::new(),
+            ready: VecDeque::new(),
+        })
+    }
+
+    /// Reads on until a run is complete and ready; `false` at the end.
+    fn fill_ready(&mut self, skip_chunks: bool) -> Result<bool, SourceError> {
+        while self.ready.is_empty() {
+            if self.at == self.read.len() {
+                self.inner
+                    .next_batch(READ_SERIES, skip_chunks, &mut self.read)?;
+                self.at = 0;
+            }
+            let Some((labels, chunks)) = self.read.get(self.at) else {
+                self.close_run();
+                return Ok(!self.ready.is_empty());
+            };
+            let stem = labels.split_before(&self.first_changed).as_packed();
+            let entry = Entry {
+                key: Vec::new(),
+                labels: self.change(labels),
+                chunks: chunks.to_vec(),
+            };
+            if self.run.is_empty() || !stem.starts_with(&self.run_stem) {
+                let stem = stem.to_vec();
+                self.close_run();
+                self.run_stem = stem;
+            }
+            self.run.push(entry);
+            self.at += 1;
+        }
+        Ok(true)
+    }
+
+    fn change(&self, labels: LabelsRef<'_>) -> Labels {
+        let mut edited = labels.edit();
+        edited.retain(|name| {
+            !self.remove.iter().any(|gone| gone == name) && self.set.get(name).is_none()
+        });
+        for label in self.set.iter() {
+            edited.push(label.name, label.value);
+        }
+        // Names stay unique and strings within bounds: both sides were label sets before.
+        edited.build().unwrap_or_else(|_| labels.to_owned())
+    }
+
+    fn close_run(&mut self) {
+        if self.run.len() > 1 {
+            for entry in &mut self.run {
+                write_sort_key(entry.labels.as_ref(), &mut entry.key);
+            }
+            self.run.sort_by(|left, right| left.key.cmp(&right.key));
+        }
+        for entry in self.run.drain(..) {
+            match self
+                .ready
+                .back_mut()
+                .filter(|last| last.labels == entry.labels)
+            {
+                Some(last) => {
+                    last.chunks.extend(entry.chunks);
+                    order_chunks(&mut last.chunks);
+                }
+                None => self.ready.push_back(entry),
+            }
+        }
+    }
+}
+
+impl SeriesCursor for RelabeledCursor {
+    fn next_batch(
+        &mut self,
+        max_series: usize,
+        skip_chunks: bool,
+        batch: &mut ChunkSeriesBatch,
+    ) -> Result<(), SourceError> {
+        batch.clear();
+        while batch.len() < max_series && self.fill_ready(skip_chunks)? {
+            if let Some(entry) = self.ready.pop_front() {
+                batch.push(entry.labels.as_ref(), entry.chunks);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for RelabeledCursor {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("RelabeledCursor")
+            .field("set", &self.set)
+            .field("remove", &self.remove.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
