@@ -2,8 +2,9 @@
 //!
 //! External labels and dropped replica labels change the order of series: `{a="1"}` goes before `{a="1",b="2"}`, and after
 //! both got `replica="x"` it goes behind. Call a series' *stem* its labels whose names sort before the first changed name.
-//! Where two stems part in a label, order stays; it can change only where one stem continues the other. So the walk
-//! buffers one run at a time (a series, and the neighbours whose stems continue its stem) and sorts it.
+//! Where two stems part in a label, order stays. Where labels are only set, it can change only while stems continue that of
+//! a series before them, so the walk buffers one such run at a time and sorts it. A *removed* label can send a series back
+//! before all whose stem continues its own, however long ago they passed: then the whole answer is one run.
 
 use crate::merge::order_chunks;
 use crate::sort_key::write_sort_key;
@@ -75,7 +76,10 @@ impl RelabeledCursor {
                 self.close_run();
                 return Ok(!self.ready.is_empty());
             };
-            let stem = labels.split_before(&self.first_changed).as_packed();
+            let stem = match self.remove.is_empty() {
+                true => labels.split_before(&self.first_changed).as_packed(),
+                false => &[],
+            };
             let entry = Entry {
                 key: Vec::new(),
                 labels: self.change(labels),
