@@ -6,6 +6,4 @@
 
 mod write;
 
-pub use write::{
-    Rejected, Rejection, SeriesSlice, WriteBatch, WriteError, WriteOutcome, WriteTarget,
-};
+pub use write::{Rejected, Rejection, SeriesSlice, WriteBatch, WriteError, WriteOutcome, WriteTarget};

@@ -81,11 +81,7 @@ pub struct Rejected {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     #[error("series {series} at byte {at}: {what}")]
-    Malformed {
-        series: u32,
-        at: usize,
-        what: &'static str,
-    },
+    Malformed { series: u32, at: usize, what: &'static str },
     #[error("the log could not be written: {0}")]
     LogFailed(String),
     #[error("disk space is below the floor of {floor_bytes} bytes")]

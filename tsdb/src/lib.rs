@@ -6,7 +6,9 @@
 //!
 //! All file access goes through [`fs::Fs`], where every step whose durability matters is a call of its own.
 
+mod append;
 pub mod fs;
 mod series;
 
+pub use append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
 pub use series::{Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};

@@ -43,16 +43,9 @@ struct SeriesEnd {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     #[error("{file} at byte {offset}: {fault}")]
-    Corrupt {
-        file: String,
-        offset: u64,
-        fault: String,
-    },
+    Corrupt { file: String, offset: u64, fault: String },
     #[error("{file}: {source}")]
-    Io {
-        file: String,
-        source: std::io::Error,
-    },
+    Io { file: String, source: std::io::Error },
 }
 
 /// Something that holds series: a head, a block.
@@ -65,11 +58,7 @@ pub trait SeriesSource: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// A corrupt or unreadable file.
-    fn select(
-        &self,
-        matchers: &[Matcher],
-        range: TimeRange,
-    ) -> Result<Box<dyn SeriesCursor>, SourceError>;
+    fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Box<dyn SeriesCursor>, SourceError>;
 
     /// The label names of the series that `matchers` accept (of all, if there is none), sorted.
     ///
@@ -119,10 +108,7 @@ impl ChunkSeriesBatch {
     pub fn push(&mut self, labels: LabelsRef<'_>, chunks: impl IntoIterator<Item = Chunk>) {
         self.labels.extend_from_slice(labels.as_packed());
         self.chunks.extend(chunks);
-        self.ends.push(SeriesEnd {
-            labels: self.labels.len(),
-            chunks: self.chunks.len(),
-        });
+        self.ends.push(SeriesEnd { labels: self.labels.len(), chunks: self.chunks.len() });
     }
 
     /// Forgets all series, keeps the memory.
@@ -145,18 +131,10 @@ impl ChunkSeriesBatch {
     /// The labels and chunks of series `index`; `None` beyond the end.
     pub fn get(&self, index: usize) -> Option<(LabelsRef<'_>, &[Chunk])> {
         let end = self.ends.get(index)?;
-        let start = index
-            .checked_sub(1)
-            .and_then(|before| self.ends.get(before));
-        let start = start.copied().unwrap_or(SeriesEnd {
-            labels: 0,
-            chunks: 0,
-        });
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before));
+        let start = start.copied().unwrap_or(SeriesEnd { labels: 0, chunks: 0 });
         let packed = self.labels.get(start.labels..end.labels)?;
-        Some((
-            LabelsRef::from_packed_unchecked(packed),
-            self.chunks.get(start.chunks..end.chunks)?,
-        ))
+        Some((LabelsRef::from_packed_unchecked(packed), self.chunks.get(start.chunks..end.chunks)?))
     }
 
     /// The series in order.
@@ -166,11 +144,6 @@ impl ChunkSeriesBatch {
 
     /// Bytes of labels and chunk data held.
     pub fn size_bytes(&self) -> usize {
-        self.labels.len()
-            + self
-                .chunks
-                .iter()
-                .map(|chunk| chunk.data.len() + size_of::<Chunk>())
-                .sum::<usize>()
+        self.labels.len() + self.chunks.iter().map(|chunk| chunk.data.len() + size_of::<Chunk>()).sum::<usize>()
     }
 }

@@ -19,10 +19,7 @@ pub struct ManualClock(AtomicI64);
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "this is the one place that reads the machine's clock"
-        )]
+        #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
         let now = std::time::SystemTime::now();
         let since = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         match now.duration_since(UNIX_EPOCH) {

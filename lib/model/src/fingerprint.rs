@@ -52,10 +52,7 @@ fn write_canonical_region(labels: LabelsRef<'_>, out: &mut Vec<u8>) {
     for label in labels.iter() {
         let (name, value) = (label.name.len(), label.value.len());
         out.push(LABEL_FIELD);
-        push_uvarint(
-            out,
-            2 + uvarint_bytes(name) + name + uvarint_bytes(value) + value,
-        );
+        push_uvarint(out, 2 + uvarint_bytes(name) + name + uvarint_bytes(value) + value);
         out.push(NAME_FIELD);
         push_uvarint(out, name);
         out.extend_from_slice(label.name);

@@ -141,10 +141,7 @@ impl<'a> LabelsRef<'a> {
 
     /// The value of `name`, if the set has it.
     pub fn get(self, name: &[u8]) -> Option<&'a [u8]> {
-        self.iter()
-            .take_while(|label| label.name <= name)
-            .find(|label| label.name == name)
-            .map(|label| label.value)
+        self.iter().take_while(|label| label.name <= name).find(|label| label.name == name).map(|label| label.value)
     }
 
     /// The labels in order.
@@ -176,12 +173,7 @@ impl<'a> LabelsRef<'a> {
 
     /// Starts a changed copy.
     pub fn edit(self) -> LabelsBuilder {
-        LabelsBuilder {
-            labels: self
-                .iter()
-                .map(|label| (label.name.to_vec(), label.value.to_vec()))
-                .collect(),
-        }
+        LabelsBuilder { labels: self.iter().map(|label| (label.name.to_vec(), label.value.to_vec())).collect() }
     }
 }
 
@@ -215,19 +207,15 @@ impl LabelsBuilder {
     /// # Errors
     /// As [`Labels::from_pairs`].
     pub fn build(mut self) -> Result<Labels, InvalidLabels> {
-        self.labels
-            .sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        let mut packed =
-            Vec::with_capacity(self.labels.iter().map(|(n, v)| n.len() + v.len() + 2).sum());
+        self.labels.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        let mut packed = Vec::with_capacity(self.labels.iter().map(|(n, v)| n.len() + v.len() + 2).sum());
         let mut previous: Option<&[u8]> = None;
         for (name, value) in &self.labels {
             if name.is_empty() {
                 return Err(InvalidLabels::EmptyName);
             }
             if previous == Some(name) {
-                return Err(InvalidLabels::DuplicateName(
-                    String::from_utf8_lossy(name).into_owned(),
-                ));
+                return Err(InvalidLabels::DuplicateName(String::from_utf8_lossy(name).into_owned()));
             }
             push_packed(&mut packed, name)?;
             push_packed(&mut packed, value)?;
@@ -255,10 +243,7 @@ pub(crate) fn push_packed(packed: &mut Vec<u8>, string: &[u8]) -> Result<(), Inv
 }
 
 fn split_label<'a>(rest: &mut &'a [u8]) -> Option<Label<'a>> {
-    Some(Label {
-        name: split_string(rest)?,
-        value: split_string(rest)?,
-    })
+    Some(Label { name: split_string(rest)?, value: split_string(rest)? })
 }
 
 fn split_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -314,10 +299,7 @@ impl fmt::Debug for LabelsRef<'_> {
         out.write_str("{")?;
         for (i, label) in self.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            let (name, value) = (
-                String::from_utf8_lossy(label.name),
-                String::from_utf8_lossy(label.value),
-            );
+            let (name, value) = (String::from_utf8_lossy(label.name), String::from_utf8_lossy(label.value));
             write!(out, "{comma}{name}={value:?}")?;
         }
         out.write_str("}")

@@ -34,11 +34,7 @@ impl Matcher {
     /// # Errors
     /// A regular expression that is none in RE2's dialect, or too large.
     pub fn new(op: MatchOp, name: impl Into<Vec<u8>>, value: &str) -> Result<Self, InvalidMatcher> {
-        Ok(Self {
-            op,
-            name: name.into().into(),
-            value: value.into(),
-        })
+        Ok(Self { op, name: name.into().into(), value: value.into() })
     }
 
     /// How it compares.

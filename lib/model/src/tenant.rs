@@ -19,9 +19,7 @@ pub enum InvalidTenant {
     TooLong { size_bytes: usize },
     #[error("tenant name {0:?} is a relative path")]
     Relative(String),
-    #[error(
-        "tenant name has a forbidden byte at {at}: a slash, a backslash or a control character"
-    )]
+    #[error("tenant name has a forbidden byte at {at}: a slash, a backslash or a control character")]
     BadByte { at: usize },
 }
 
@@ -36,17 +34,12 @@ impl TenantId {
             return Err(InvalidTenant::Empty);
         }
         if raw.len() > MAX_BYTES {
-            return Err(InvalidTenant::TooLong {
-                size_bytes: raw.len(),
-            });
+            return Err(InvalidTenant::TooLong { size_bytes: raw.len() });
         }
         if raw == "." || raw == ".." {
             return Err(InvalidTenant::Relative(raw.to_owned()));
         }
-        match raw
-            .bytes()
-            .position(|byte| byte == b'/' || byte == b'\\' || byte.is_ascii_control())
-        {
+        match raw.bytes().position(|byte| byte == b'/' || byte == b'\\' || byte.is_ascii_control()) {
             Some(at) => Err(InvalidTenant::BadByte { at }),
             None => Ok(Self(raw.into())),
         }

@@ -10,10 +10,7 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// All of time.
-    pub const ALL: Self = Self {
-        min_ms: i64::MIN,
-        max_ms: i64::MAX,
-    };
+    pub const ALL: Self = Self { min_ms: i64::MIN, max_ms: i64::MAX };
 
     /// The range from `min_ms` to `max_ms`, both inside; `None` if it would run backwards.
     pub fn new(min_ms: i64, max_ms: i64) -> Option<Self> {

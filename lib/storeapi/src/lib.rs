@@ -16,6 +16,6 @@ pub use merge::MergedCursor;
 pub use relabel::RelabeledCursor;
 pub use sort_key::write_sort_key;
 pub use store::{
-    LabelsAnswer, LabelsRequest, LastSample, LastSampleBatch, SelectHints, SeriesBatch,
-    SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
+    LabelsAnswer, LabelsRequest, LastSample, LastSampleBatch, SelectHints, SeriesBatch, SeriesFrame, SeriesRequest,
+    SeriesStream, Store, StoreError, StoreInfo,
 };

@@ -20,10 +20,7 @@ impl LoserTree {
     /// Starts with the first key of each source.
     pub fn new(keys: Vec<Key>) -> Self {
         let sources = keys.len();
-        let mut tree = Self {
-            keys,
-            losers: vec![0; sources.max(1)],
-        };
+        let mut tree = Self { keys, losers: vec![0; sources.max(1)] };
         if sources > 1 {
             tree.losers[0] = tree.play(1);
         }
@@ -60,11 +57,7 @@ impl LoserTree {
             return node - sources;
         }
         let (left, right) = (self.play(2 * node), self.play(2 * node + 1));
-        let (winner, loser) = if self.beats(right, left) {
-            (right, left)
-        } else {
-            (left, right)
-        };
+        let (winner, loser) = if self.beats(right, left) { (right, left) } else { (left, right) };
         self.losers[node] = loser;
         winner
     }

@@ -26,17 +26,8 @@ struct Source {
 impl MergedCursor {
     /// Merges `cursors`. Where label sets are equal, labels come from the first that has them.
     pub fn new(cursors: Vec<Box<dyn SeriesCursor>>) -> Self {
-        let sources = cursors.into_iter().map(|cursor| Source {
-            cursor,
-            batch: ChunkSeriesBatch::default(),
-            at: 0,
-        });
-        Self {
-            sources: sources.collect(),
-            tree: None,
-            key: Vec::new(),
-            chunks: Vec::new(),
-        }
+        let sources = cursors.into_iter().map(|cursor| Source { cursor, batch: ChunkSeriesBatch::default(), at: 0 });
+        Self { sources: sources.collect(), tree: None, key: Vec::new(), chunks: Vec::new() }
     }
 
     fn start(&mut self, skip_chunks: bool) -> Result<LoserTree, SourceError> {
@@ -116,8 +107,7 @@ impl Source {
     /// Replaces `key` by that of the current series, reading on where the batch is used up; `false` at the end.
     fn read_key(&mut self, skip_chunks: bool, key: &mut Vec<u8>) -> Result<bool, SourceError> {
         if self.at == self.batch.len() {
-            self.cursor
-                .next_batch(READ_SERIES, skip_chunks, &mut self.batch)?;
+            self.cursor.next_batch(READ_SERIES, skip_chunks, &mut self.batch)?;
             self.at = 0;
         }
         let Some((labels, _)) = self.batch.get(self.at) else {
@@ -148,9 +138,7 @@ pub(crate) fn order_chunks(chunks: &mut Vec<Chunk>) {
 
 impl std::fmt::Debug for MergedCursor {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("MergedCursor")
-            .field("sources", &self.sources.len())
-            .finish_non_exhaustive()
+        out.debug_struct("MergedCursor").field("sources", &self.sources.len()).finish_non_exhaustive()
     }
 }
 

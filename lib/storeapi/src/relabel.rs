@@ -38,16 +38,8 @@ struct Entry {
 
 impl RelabeledCursor {
     /// Wraps `inner`. With nothing to change, it is handed back as it is.
-    pub fn wrap(
-        inner: Box<dyn SeriesCursor>,
-        set: &Labels,
-        remove: &[Vec<u8>],
-    ) -> Box<dyn SeriesCursor> {
-        let changed = set
-            .iter()
-            .map(|label| label.name)
-            .chain(remove.iter().map(Vec::as_slice))
-            .min();
+    pub fn wrap(inner: Box<dyn SeriesCursor>, set: &Labels, remove: &[Vec<u8>]) -> Box<dyn SeriesCursor> {
+        let changed = set.iter().map(|label| label.name).chain(remove.iter().map(Vec::as_slice)).min();
         let Some(first_changed) = changed.map(<[u8]>::to_vec) else {
             return inner;
         };
@@ -68,8 +60,7 @@ impl RelabeledCursor {
     fn fill_ready(&mut self, skip_chunks: bool) -> Result<bool, SourceError> {
         while self.ready.is_empty() {
             if self.at == self.read.len() {
-                self.inner
-                    .next_batch(READ_SERIES, skip_chunks, &mut self.read)?;
+                self.inner.next_batch(READ_SERIES, skip_chunks, &mut self.read)?;
                 self.at = 0;
             }
             let Some((labels, chunks)) = self.read.get(self.at) else {
@@ -80,11 +71,7 @@ impl RelabeledCursor {
                 true => labels.split_before(&self.first_changed).as_packed(),
                 false => &[],
             };
-            let entry = Entry {
-                key: Vec::new(),
-                labels: self.change(labels),
-                chunks: chunks.to_vec(),
-            };
+            let entry = Entry { key: Vec::new(), labels: self.change(labels), chunks: chunks.to_vec() };
             if self.run.is_empty() || !stem.starts_with(&self.run_stem) {
                 let stem = stem.to_vec();
                 self.close_run();
@@ -98,9 +85,7 @@ impl RelabeledCursor {
 
     fn change(&self, labels: LabelsRef<'_>) -> Labels {
         let mut edited = labels.edit();
-        edited.retain(|name| {
-            !self.remove.iter().any(|gone| gone == name) && self.set.get(name).is_none()
-        });
+        edited.retain(|name| !self.remove.iter().any(|gone| gone == name) && self.set.get(name).is_none());
         for label in self.set.iter() {
             edited.push(label.name, label.value);
         }
@@ -116,11 +101,7 @@ impl RelabeledCursor {
             self.run.sort_by(|left, right| left.key.cmp(&right.key));
         }
         for entry in self.run.drain(..) {
-            match self
-                .ready
-                .back_mut()
-                .filter(|last| last.labels == entry.labels)
-            {
+            match self.ready.back_mut().filter(|last| last.labels == entry.labels) {
                 Some(last) => {
                     last.chunks.extend(entry.chunks);
                     order_chunks(&mut last.chunks);

@@ -109,21 +109,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// For instant selectors: of each series the newest sample in `(time − lookback, time]`, as range of the request,
     /// or nothing where that is a stale marker. `None`: this store cannot, ask for series.
-    fn select_last(
-        &self,
-        request: SeriesRequest,
-    ) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>>;
+    fn select_last(&self, request: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>>;
 
     /// Label names.
-    fn label_names(
-        &self,
-        request: LabelsRequest,
-    ) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>>;
+    fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>>;
 
     /// Values of one label.
-    fn label_values(
-        &self,
-        name: Vec<u8>,
-        request: LabelsRequest,
-    ) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>>;
+    fn label_values(&self, name: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>>;
 }

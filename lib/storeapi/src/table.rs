@@ -19,13 +19,7 @@ pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
 }
 
 pub(crate) fn row(pairs: &[(&str, &str)], chunks: &[(i64, i64, &str)]) -> Row {
-    (
-        labels(pairs),
-        chunks
-            .iter()
-            .map(|(min, max, data)| (*min, *max, (*data).to_owned()))
-            .collect(),
-    )
+    (labels(pairs), chunks.iter().map(|(min, max, data)| (*min, *max, (*data).to_owned())).collect())
 }
 
 /// Reads a cursor to its end in batches of `max_series`.
@@ -40,24 +34,14 @@ pub(crate) fn read_all(mut cursor: Box<dyn SeriesCursor>, max_series: usize) -> 
         }
         rows.extend(batch.iter().map(|(labels, chunks)| {
             let text = |chunk: &Chunk| String::from_utf8(chunk.data.to_vec()).unwrap();
-            (
-                labels.to_owned(),
-                chunks
-                    .iter()
-                    .map(|chunk| (chunk.min_ms, chunk.max_ms, text(chunk)))
-                    .collect(),
-            )
+            (labels.to_owned(), chunks.iter().map(|chunk| (chunk.min_ms, chunk.max_ms, text(chunk))).collect())
         }));
     }
 }
 
 impl TableCursor {
     pub(crate) fn new(rows: &[Row]) -> Self {
-        Self {
-            rows: rows.to_vec(),
-            at: 0,
-            fails_after: None,
-        }
+        Self { rows: rows.to_vec(), at: 0, fails_after: None }
     }
 
     /// The read that would pass row `rows` fails.
@@ -78,11 +62,7 @@ impl SeriesCursor for TableCursor {
         if self.fails_after.is_some_and(|after| self.at >= after) {
             self.fails_after = None;
             self.at = self.rows.len();
-            return Err(SourceError::Corrupt {
-                file: "table".into(),
-                offset: 7,
-                fault: "torn".into(),
-            });
+            return Err(SourceError::Corrupt { file: "table".into(), offset: 7, fault: "torn".into() });
         }
         for (labels, chunks) in self.rows.iter().skip(self.at).take(max_series) {
             let chunk = |(min_ms, max_ms, data): &(i64, i64, String)| Chunk {
@@ -91,10 +71,7 @@ impl SeriesCursor for TableCursor {
                 encoding: Encoding::Xor,
                 data: Bytes::from(data.clone()),
             };
-            batch.push(
-                labels.as_ref(),
-                chunks.iter().filter(|_| !skip_chunks).map(chunk),
-            );
+            batch.push(labels.as_ref(), chunks.iter().filter(|_| !skip_chunks).map(chunk));
         }
         self.at += batch.len();
         Ok(())

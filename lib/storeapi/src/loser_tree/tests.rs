@@ -21,10 +21,8 @@ fn merge(sources: &[Vec<Vec<u8>>]) -> Vec<(Vec<u8>, usize)> {
 
 #[track_caller]
 fn check(sources: &[&[&str]]) {
-    let owned: Vec<Vec<Vec<u8>>> = sources
-        .iter()
-        .map(|items| items.iter().map(|item| item.as_bytes().to_vec()).collect())
-        .collect();
+    let owned: Vec<Vec<Vec<u8>>> =
+        sources.iter().map(|items| items.iter().map(|item| item.as_bytes().to_vec()).collect()).collect();
     check_owned(&owned);
 }
 

@@ -8,13 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 fn check(set: &[(&str, &str)], remove: &[&str], given: &[Row], want: &[Row]) {
     let remove: Vec<Vec<u8>> = remove.iter().map(|name| name.as_bytes().to_vec()).collect();
     for max_series in [1, 3, 1000] {
-        let cursor =
-            RelabeledCursor::wrap(Box::new(TableCursor::new(given)), &labels(set), &remove);
-        assert_eq!(
-            read_all(cursor, max_series),
-            want,
-            "in batches of {max_series}"
-        );
+        let cursor = RelabeledCursor::wrap(Box::new(TableCursor::new(given)), &labels(set), &remove);
+        assert_eq!(read_all(cursor, max_series), want, "in batches of {max_series}");
     }
 }
 
@@ -27,11 +22,7 @@ fn an_added_label_can_change_the_order() {
     check(
         &[("replica", "x")],
         &[],
-        &[
-            bare(&[("a", "1")]),
-            bare(&[("a", "1"), ("b", "2")]),
-            bare(&[("a", "2")]),
-        ],
+        &[bare(&[("a", "1")]), bare(&[("a", "1"), ("b", "2")]), bare(&[("a", "2")])],
         &[
             bare(&[("a", "1"), ("b", "2"), ("replica", "x")]),
             bare(&[("a", "1"), ("replica", "x")]),
@@ -56,20 +47,11 @@ fn series_that_become_equal_are_joined() {
         &[],
         &["replica"],
         &[
-            row(
-                &[("a", "1"), ("replica", "r1")],
-                &[(0, 9, "c"), (10, 19, "d")],
-            ),
-            row(
-                &[("a", "1"), ("replica", "r2")],
-                &[(0, 9, "c"), (12, 21, "e")],
-            ),
+            row(&[("a", "1"), ("replica", "r1")], &[(0, 9, "c"), (10, 19, "d")]),
+            row(&[("a", "1"), ("replica", "r2")], &[(0, 9, "c"), (12, 21, "e")]),
             row(&[("b", "1"), ("replica", "r1")], &[(0, 9, "f")]),
         ],
-        &[
-            row(&[("a", "1")], &[(0, 9, "c"), (10, 19, "d"), (12, 21, "e")]),
-            row(&[("b", "1")], &[(0, 9, "f")]),
-        ],
+        &[row(&[("a", "1")], &[(0, 9, "c"), (10, 19, "d"), (12, 21, "e")]), row(&[("b", "1")], &[(0, 9, "f")])],
     );
 }
 
@@ -78,16 +60,8 @@ fn a_removed_label_that_sorts_first_resorts_everything() {
     check(
         &[],
         &["A"],
-        &[
-            bare(&[("A", "1"), ("b", "9")]),
-            bare(&[("A", "2"), ("b", "1")]),
-            bare(&[("b", "5")]),
-        ],
-        &[
-            bare(&[("b", "1")]),
-            bare(&[("b", "5")]),
-            bare(&[("b", "9")]),
-        ],
+        &[bare(&[("A", "1"), ("b", "9")]), bare(&[("A", "2"), ("b", "1")]), bare(&[("b", "5")])],
+        &[bare(&[("b", "1")]), bare(&[("b", "5")]), bare(&[("b", "9")])],
     );
 }
 

@@ -13,11 +13,7 @@ fn key(pairs: &[(&str, &str)]) -> (Labels, Vec<u8>) {
 fn check(left: &[(&str, &str)], want: Ordering, right: &[(&str, &str)]) {
     let ((left, left_key), (right, right_key)) = (key(left), key(right));
     assert_eq!(left_key.cmp(&right_key), want, "{left:?} against {right:?}");
-    assert_eq!(
-        left.cmp(&right),
-        want,
-        "labels themselves: {left:?} against {right:?}"
-    );
+    assert_eq!(left.cmp(&right), want, "labels themselves: {left:?} against {right:?}");
 }
 
 #[test]
@@ -38,9 +34,7 @@ fn keys_sort_as_labels_do() {
 
 #[test]
 fn keys_agree_with_label_order_on_all_pairs() {
-    let strings = [
-        "", "\0", "\0\0", "a", "a\0", "a\0b", "ab", "b", "\u{7f}", "ÿ",
-    ];
+    let strings = ["", "\0", "\0\0", "a", "a\0", "a\0b", "ab", "b", "\u{7f}", "ÿ"];
     let mut sets = Vec::new();
     for value in strings {
         for second in strings {
@@ -50,11 +44,7 @@ fn keys_agree_with_label_order_on_all_pairs() {
     }
     for (left, left_key) in &sets {
         for (right, right_key) in &sets {
-            assert_eq!(
-                left.cmp(right),
-                left_key.cmp(right_key),
-                "{left:?} against {right:?}"
-            );
+            assert_eq!(left.cmp(right), left_key.cmp(right_key), "{left:?} against {right:?}");
         }
     }
 }

@@ -1,0 +1,3 @@
+//! The `gauntlet` binary.
+
+fn main() {}

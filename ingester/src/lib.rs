@@ -1,0 +1,1 @@
+//! Per-tenant head and log behind the write and the store borders.

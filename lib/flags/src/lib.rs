@@ -1,0 +1,1 @@
+//! The flag grammar of Thanos and human units.

@@ -1,0 +1,1 @@
+//! Tasks, probes, the admin HTTP server and graceful shutdown.

@@ -1,0 +1,1 @@
+//! PromQL over many stores; the Prometheus HTTP API.

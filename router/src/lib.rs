@@ -1,0 +1,1 @@
+//! Remote write in: HTTP, admission, and the way to the ingesters.

@@ -1,0 +1,77 @@
+//! What a head is given to append, and what it says of it.
+
+use model::{Fingerprint, LabelsRef};
+
+/// Series with samples, as they came in; read in place while the head holds a shard's lock.
+pub trait AppendSource {
+    /// How many series there are.
+    fn len(&self) -> usize;
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name of series `index`: the keyed hash of its canonical label region (see [`model::Fingerprinter`]).
+    fn fingerprint(&self, index: usize) -> Fingerprint;
+
+    /// The samples of series `index` as (milliseconds, value), in the order they came in.
+    fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)>;
+
+    /// The checked labels of series `index`, to create it with. `None`: append only if the series is known, else report
+    /// it as missed.
+    fn labels(&self, index: usize) -> Option<LabelsRef<'_>>;
+}
+
+/// What an append must hold to.
+#[derive(Debug, Clone, Copy)]
+pub struct AppendLimits {
+    /// Samples after this are refused as too far ahead. Milliseconds, inside.
+    pub max_ms: i64,
+    /// At most so many series in the head; creating more is refused.
+    pub max_series: u64,
+}
+
+/// What became of the series of an [`AppendSource`].
+#[derive(Debug, Default)]
+pub struct Appended {
+    /// Samples stored or repeated with an equal value, all of them in the log's buffer.
+    pub accepted: u64,
+    /// Series created.
+    pub created: u64,
+    /// Indices of series the head does not know and was given no labels for.
+    pub missed: Vec<u32>,
+    /// The first [`Appended::MAX_REFUSED`] refusals.
+    pub refused: Vec<Refused>,
+    /// How many samples were refused in all.
+    pub refused_total: u64,
+}
+
+impl Appended {
+    /// How many refusals are listed.
+    pub const MAX_REFUSED: usize = 64;
+}
+
+/// One refused sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Refused {
+    /// Index into the source.
+    pub series: u32,
+    pub timestamp_ms: i64,
+    pub why: RefusedBecause,
+}
+
+/// Why a sample was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefusedBecause {
+    /// Older than the newest sample of its series.
+    OutOfOrder,
+    /// The newest timestamp of its series again, with another value.
+    DuplicateTimestamp,
+    /// Older than what the head still takes.
+    OutOfBounds,
+    /// After [`AppendLimits::max_ms`].
+    TooFarInFuture,
+    /// Its series would be one more than [`AppendLimits::max_series`].
+    SeriesLimit,
+}
