@@ -7,6 +7,9 @@
 //! All file access goes through [`fs::Fs`], where every step whose durability matters is a call of its own.
 
 mod append;
+mod bitstream;
+pub mod chunk;
+pub mod cursor;
 pub mod fs;
 mod series;
 

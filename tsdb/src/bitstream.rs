@@ -1,0 +1,84 @@
+//! Bits, most significant first, as chunks hold them.
+
+/// Takes whole words of a bit stream, in order: a vector, or a slot of a slab.
+pub trait WordSink {
+    /// Takes the next eight bytes.
+    fn push_word(&mut self, word: [u8; 8]);
+}
+
+impl WordSink for Vec<u8> {
+    fn push_word(&mut self, word: [u8; 8]) {
+        self.extend_from_slice(&word);
+    }
+}
+
+/// Reads bits through a window of 64. Beyond the end there are zeros: whoever reads asks [`BitReader::overran`] once per
+/// sample, not once per bit.
+#[derive(Debug, Clone)]
+pub(crate) struct BitReader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> BitReader<'a> {
+    /// Starts at byte `offset`.
+    pub(crate) fn new(bytes: &'a [u8], offset: usize) -> Self {
+        Self { bytes, at: offset * 8 }
+    }
+
+    /// The next bit to be read, counted from the start.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The bytes from the next bit on, which must stand at a byte's border.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at / 8..).unwrap_or_default()
+    }
+
+    /// The next 64 bits; nothing is consumed.
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> u64 {
+        let (byte, bit) = (self.at / 8, self.at % 8);
+        let rest = self.bytes.get(byte..).unwrap_or_default();
+        match rest.first_chunk::<9>() {
+            Some(&[a, b, c, d, e, f, g, h, next]) => {
+                u64::from_be_bytes([a, b, c, d, e, f, g, h]) << bit | u64::from(next) >> (8 - bit)
+            }
+            None => peek_tail(rest) << bit,
+        }
+    }
+
+    /// Passes over `count` bits.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.at += count;
+    }
+
+    /// The next `count` bits, 1 to 64, as a number.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, count: u32) -> u64 {
+        let bits = self.peek() >> (64 - count);
+        self.skip(count as usize);
+        bits
+    }
+
+    /// Whether more bits were consumed than there are.
+    #[inline(always)]
+    pub(crate) fn overran(&self) -> bool {
+        self.at > self.bytes.len() * 8
+    }
+}
+
+/// At most eight bytes, padded with zeros.
+#[cold]
+fn peek_tail(rest: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    for (to, &from) in word.iter_mut().zip(rest) {
+        *to = from;
+    }
+    u64::from_be_bytes(word)
+}
+
+#[cfg(test)]
+mod tests;

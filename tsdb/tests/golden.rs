@@ -1,0 +1,8 @@
+//! Files and vectors written by Prometheus 3.14, read by us (`testkit::golden`; each folder has a README).
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "golden/chunks.rs"]
+mod chunks;
+#[path = "golden/json.rs"]
+mod json;
