@@ -284,7 +284,7 @@ impl<'a> Decoder<'a> {
     /// Fills the slots; on a fault, the offset of the sample it lies in, whose slot is taken.
     fn fill<'s>(
         &mut self,
-        slots: &mut (impl ExactSizeIterator<Item = (&'s mut i64, &'s mut f64)>),
+        slots: &mut impl ExactSizeIterator<Item = (&'s mut i64, &'s mut f64)>,
     ) -> Result<(), (usize, SampleFault)> {
         for index in 0..2 {
             let Some((time_ms, value)) = slots.next() else { return Ok(()) };
