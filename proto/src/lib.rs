@@ -3,7 +3,13 @@
 //! A remote write body becomes a [`WriteBatch`]: the decompressed bytes, and for each series the two slices of them that
 //! matter. Nothing is copied and nothing is owned per series. A [`WriteTarget`] takes the batch: an ingester in the same
 //! process, or (later) a connection to one.
+//!
+//! A body becomes a batch by [`count_rows`] (what it will need) and [`WriteBatch::walk`]. Labels stay unread until a
+//! target meets a series it does not know; then [`pack_labels`] checks and sorts them.
 
 mod write;
 
-pub use write::{Rejected, Rejection, SeriesSlice, WriteBatch, WriteError, WriteOutcome, WriteTarget};
+pub use write::{
+    Excerpt, InvalidLabelSet, LabelFields, LabelLimits, Malformed, Rejected, Rejection, Rejections, RequestEncoder,
+    SampleFields, SeriesSlice, Tally, WriteBatch, WriteError, WriteOutcome, WriteTarget, count_rows, pack_labels,
+};

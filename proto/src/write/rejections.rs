@@ -1,0 +1,124 @@
+//! What a target did not store of a batch it took: every refusal counted, the first few told.
+
+/// Why one series (or some samples of it) was not stored while the rest of the batch was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rejection {
+    /// A sample older than the newest of its series.
+    OutOfOrder,
+    /// The newest timestamp again, with another value.
+    DuplicateTimestamp,
+    /// A sample older than what the head still takes.
+    OutOfBounds,
+    /// A sample too far ahead of the clock.
+    TooFarInFuture,
+    /// Labels that are no label set: an empty or repeated name, an empty value, invalid UTF-8, or beyond the limits.
+    InvalidLabels,
+    /// No `__name__`, on a path whose own software asks for one.
+    MissingName,
+    /// A histogram, which is not stored yet.
+    Histogram,
+}
+
+/// One refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The row of the batch; `None` for what has no row.
+    pub series: Option<u32>,
+    pub why: Rejection,
+    /// What to tell the sender: which label or which timestamp. Nothing unescaped in it.
+    pub detail: String,
+}
+
+/// Refusals by reason, with examples.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rejections {
+    counts: [u64; Rejection::ALL.len()],
+    examples: Vec<Rejected>,
+}
+
+impl Rejection {
+    /// Every reason, in order.
+    pub const ALL: [Self; 7] = [
+        Self::OutOfOrder,
+        Self::DuplicateTimestamp,
+        Self::OutOfBounds,
+        Self::TooFarInFuture,
+        Self::InvalidLabels,
+        Self::MissingName,
+        Self::Histogram,
+    ];
+
+    /// The reason as the value of a metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OutOfOrder => "out_of_order",
+            Self::DuplicateTimestamp => "duplicate_timestamp",
+            Self::OutOfBounds => "out_of_bounds",
+            Self::TooFarInFuture => "too_far_in_future",
+            Self::InvalidLabels => "invalid_labels",
+            Self::MissingName => "missing_name",
+            Self::Histogram => "histogram",
+        }
+    }
+
+    /// What is counted under this reason.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::OutOfOrder | Self::DuplicateTimestamp | Self::OutOfBounds | Self::TooFarInFuture => "samples",
+            Self::InvalidLabels | Self::MissingName => "series",
+            Self::Histogram => "histograms",
+        }
+    }
+}
+
+impl Rejections {
+    /// How many refusals are told as examples.
+    pub const MAX_EXAMPLES: usize = 16;
+    /// How long the detail of an example may be, in bytes; the rest is cut off.
+    pub const MAX_DETAIL_BYTES: usize = 1024;
+
+    /// Counts `count` refusals, and keeps the first as an example if there is room.
+    pub fn add(&mut self, series: Option<u32>, why: Rejection, count: u64, detail: impl FnOnce() -> String) {
+        if count == 0 {
+            return;
+        }
+        self.counts[why as usize] += count;
+        if self.examples.len() < Self::MAX_EXAMPLES {
+            let mut detail = detail();
+            detail.truncate(detail.floor_char_boundary(Self::MAX_DETAIL_BYTES));
+            self.examples.push(Rejected { series, why, detail });
+        }
+    }
+
+    /// Adds what another part of the same request refused.
+    pub fn merge(&mut self, other: Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        let room = Self::MAX_EXAMPLES - self.examples.len();
+        self.examples.extend(other.examples.into_iter().take(room));
+    }
+
+    /// Whether nothing was refused.
+    pub fn is_empty(&self) -> bool {
+        self.total() == 0
+    }
+
+    /// How much was refused in all.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The reasons that occurred, with their counts.
+    pub fn counts(&self) -> impl Iterator<Item = (Rejection, u64)> {
+        Rejection::ALL.into_iter().zip(self.counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// The first refusals.
+    pub fn examples(&self) -> &[Rejected] {
+        &self.examples
+    }
+}
+
+#[cfg(test)]
+mod tests;
