@@ -1,4 +1,5 @@
 //! What Prometheus and Thanos recorded of labels, matchers and hashes.
+#![allow(clippy::unwrap_used, reason = "a recording that is not as its README says is a failed test")]
 
 use model::{LabelsRef, MatchOp, Matcher};
 use serde_json::Value;
