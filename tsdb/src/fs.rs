@@ -3,6 +3,13 @@
 //! Everything that decides what a crash leaves behind is a step of its own here: `append`, `sync_data`, `rename`,
 //! `sync_dir`. A test can stop after any of them and drop what was not synced.
 
+mod mapped;
+mod publish;
+mod std_fs;
+
+pub use publish::publish_dir;
+pub use std_fs::StdFs;
+
 use bytes::Bytes;
 use std::fmt::Debug;
 use std::io;
@@ -10,8 +17,9 @@ use std::path::{Path, PathBuf};
 
 /// A file system. Paths are whole paths; nothing here knows a working directory.
 ///
-/// Contract: what was appended is durable after `sync_data` of that file; that a file or a name exists at all is durable
-/// after `sync_dir` of its directory. Nothing else promises anything.
+/// Contract: what was appended is durable after `sync_data` of that file (or `sync_file` of its path); that a file or a
+/// name exists at all is durable after `sync_dir` of its directory. Nothing else promises anything. A failed sync leaves
+/// in doubt what it was to make durable, and a later sync of the same file does not mend that.
 pub trait Fs: Debug + Send + Sync {
     /// Creates a file that must not exist yet, open for appending.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn AppendFile>>;
@@ -19,7 +27,9 @@ pub trait Fs: Debug + Send + Sync {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>>;
     /// The whole of a sealed file: mapped, or read where mapping is not to be had. Never used on a file that still grows.
     fn map(&self, path: &Path) -> io::Result<Bytes>;
-    /// Cuts an existing file to `size_bytes`.
+    /// Makes the content of a file that is no longer written durable.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
+    /// Cuts an existing file to `size_bytes`. Durable after `sync_file`.
     fn truncate(&self, path: &Path, size_bytes: u64) -> io::Result<()>;
     /// Renames a file or directory, replacing a file of that name. Durable after `sync_dir` of both parents.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
