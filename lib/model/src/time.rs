@@ -32,6 +32,11 @@ impl TimeRange {
         self.min_ms <= timestamp_ms && timestamp_ms <= self.max_ms
     }
 
+    /// The smallest range that holds both.
+    pub fn hull(self, other: Self) -> Self {
+        Self { min_ms: self.min_ms.min(other.min_ms), max_ms: self.max_ms.max(other.max_ms) }
+    }
+
     /// Whether the two ranges share a millisecond.
     pub fn overlaps(self, other: Self) -> bool {
         self.min_ms <= other.max_ms && other.min_ms <= self.max_ms

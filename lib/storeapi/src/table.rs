@@ -1,11 +1,19 @@
 //! Series in a table, for tests of what walks over them.
 
 use bytes::Bytes;
-use model::Labels;
-use tsdb::{Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SourceError};
+use model::{Labels, LabelsRef, Matcher, TimeRange};
+use std::collections::BTreeSet;
+use tsdb::{Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};
 
 /// A series: labels, and chunks as (min, max, bytes).
 pub(crate) type Row = (Labels, Vec<(i64, i64, String)>);
+
+/// A table as a source; `panics` stands for a fault in the code below.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TableSource {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) panics: bool,
+}
 
 /// Walks a table; can be told to fail.
 pub(crate) struct TableCursor {
@@ -75,5 +83,39 @@ impl SeriesCursor for TableCursor {
         }
         self.at += batch.len();
         Ok(())
+    }
+}
+
+impl TableSource {
+    fn accepted(&self, matchers: &[Matcher]) -> Vec<Row> {
+        assert!(!self.panics, "told to");
+        let accepts = |labels: LabelsRef<'_>| {
+            matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
+        };
+        self.rows.iter().filter(|(labels, _)| accepts(labels.as_ref())).cloned().collect()
+    }
+
+    fn strings(&self, matchers: &[Matcher], of: impl Fn(&Labels) -> Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let strings: BTreeSet<Vec<u8>> = self.accepted(matchers).iter().flat_map(|(labels, _)| of(labels)).collect();
+        strings.into_iter().collect()
+    }
+}
+
+impl SeriesSource for TableSource {
+    fn time_range(&self) -> Option<TimeRange> {
+        let chunks = self.rows.iter().flat_map(|(_, chunks)| chunks);
+        chunks.filter_map(|(min, max, _)| TimeRange::new(*min, *max)).reduce(TimeRange::hull)
+    }
+
+    fn select(&self, matchers: &[Matcher], _: TimeRange) -> Result<Box<dyn SeriesCursor>, SourceError> {
+        Ok(Box::new(TableCursor::new(&self.accepted(matchers))))
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
+        Ok(self.strings(matchers, |labels| labels.iter().map(|label| label.name.to_vec()).collect()))
+    }
+
+    fn label_values(&self, name: &[u8], matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
+        Ok(self.strings(matchers, |labels| labels.get(name).map(<[u8]>::to_vec).into_iter().collect()))
     }
 }

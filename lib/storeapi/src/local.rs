@@ -1,0 +1,109 @@
+//! A store over what lies in this process: heads and blocks.
+//!
+//! Walking them blocks (files are read, locks are taken), so each request walks on tokio's blocking pool and hands its
+//! frames over a short channel: a slow reader stops the walk, a dropped one ends it.
+
+mod labels;
+mod series;
+
+use crate::store::{
+    LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
+};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use model::{Labels, Matcher, TimeRange};
+use std::fmt::Debug;
+use std::sync::Arc;
+use tsdb::SeriesSource;
+
+/// Sources whose series share external labels: one tenant's head and blocks.
+#[derive(Debug, Clone)]
+pub struct SourceGroup {
+    /// Added to each series, in place of labels of the same names.
+    pub external: Labels,
+    pub sources: Vec<Arc<dyn SeriesSource>>,
+}
+
+/// Knows what there is to read, now.
+pub trait SourceProvider: Debug + Send + Sync {
+    /// The groups, each with the sources that may hold samples in `range`.
+    fn groups(&self, range: TimeRange) -> Vec<SourceGroup>;
+}
+
+/// The [`Store`] over a [`SourceProvider`].
+#[derive(Debug, Clone)]
+pub struct LocalStore {
+    name: Arc<str>,
+    provider: Arc<dyn SourceProvider>,
+}
+
+impl LocalStore {
+    /// A store called `name` in messages.
+    pub fn new(name: &str, provider: Arc<dyn SourceProvider>) -> Self {
+        Self { name: name.into(), provider }
+    }
+
+    /// Runs `answer` on the blocking pool.
+    fn blocking<T: Send + 'static>(
+        &self,
+        answer: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
+        let name = Arc::clone(&self.name);
+        let task = tokio::task::spawn_blocking(answer);
+        async move { task.await.unwrap_or_else(|panic| Err(internal(&name, panic))) }.boxed()
+    }
+}
+
+impl Store for LocalStore {
+    fn info(&self) -> StoreInfo {
+        let groups = self.provider.groups(TimeRange::ALL);
+        let ranges = groups.iter().flat_map(|group| &group.sources).filter_map(|source| source.time_range());
+        StoreInfo {
+            name: self.name.to_string(),
+            time_range: ranges.reduce(|left, right| left.hull(right)),
+            label_sets: groups.into_iter().map(|group| group.external).collect(),
+        }
+    }
+
+    fn series(&self, request: SeriesRequest) -> SeriesStream {
+        series::stream(Arc::clone(&self.name), self.provider.groups(request.range), request)
+    }
+
+    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
+        None
+    }
+
+    fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
+        let (name, groups) = (Arc::clone(&self.name), self.provider.groups(request.range));
+        self.blocking(move || labels::names(&name, &groups, &request))
+    }
+
+    fn label_values(&self, label: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
+        let (name, groups) = (Arc::clone(&self.name), self.provider.groups(request.range));
+        self.blocking(move || labels::values(&name, &groups, &label, &request))
+    }
+}
+
+impl SourceGroup {
+    /// The matchers that are left for the sources once those on external labels are decided; `None` if one of these
+    /// refuses the group.
+    fn matchers_for_sources(&self, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
+        let mut left = Vec::with_capacity(matchers.len());
+        for matcher in matchers {
+            match self.external.get(matcher.name()) {
+                Some(value) if matcher.matches(value) => {}
+                Some(_) => return None,
+                None => left.push(matcher.clone()),
+            }
+        }
+        Some(left)
+    }
+}
+
+fn internal(store: &str, reason: impl ToString) -> StoreError {
+    StoreError::Internal { store: store.to_owned(), reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests;
