@@ -1,0 +1,73 @@
+//! Whether a system returns what it acknowledged.
+
+use crate::cli::Shape;
+use crate::workload::{STEP_MS, Workload};
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// How many series are read back sample for sample.
+const READ_BACK: usize = 20;
+
+/// Whether `url` answers 200.
+pub(crate) fn is_ok(url: &str) -> bool {
+    get(url).is_ok_and(|(status, _)| status == 200)
+}
+
+/// Asks for the number of samples of all series, and for all samples of some.
+///
+/// # Errors
+/// A sample that is missing or another, or one too many.
+pub(crate) fn check(query_url: &str, shape: &Shape, end_ms: i64, acknowledged: usize) -> anyhow::Result<()> {
+    let range_s = (i64::try_from(shape.samples)? + 1) * STEP_MS / 1000;
+    let mut counted = 0.0;
+    // Namespace by namespace: a peer may limit the samples of one query.
+    for namespace in 0..12 {
+        let count = format!("sum(count_over_time({{namespace=\"namespace-{namespace:02}\"}}[{range_s}s]))");
+        counted += first_value(&query(query_url, &count, end_ms)?).unwrap_or(0.0);
+    }
+    ensure!(counted == acknowledged as f64, "{acknowledged} samples were acknowledged, {counted} came back");
+    if shape.churn > 0.0 {
+        return Ok(());
+    }
+    for pick in 0..READ_BACK {
+        let index = pick * shape.series / READ_BACK;
+        let (selector, expected) = Workload::expected(shape, end_ms, index);
+        let answer = query(query_url, &format!("{selector}[{range_s}s]"), end_ms)?;
+        let found = samples(&answer);
+        ensure!(found == expected, "series {selector} came back with other samples");
+    }
+    Ok(())
+}
+
+fn query(url: &str, query: &str, time_ms: i64) -> anyhow::Result<Value> {
+    let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let (status, body) = get(&format!("{url}?query={encoded}&time={}.{:03}", time_ms / 1000, time_ms % 1000))?;
+    ensure!(status == 200, "{query}: answer {status}: {}", String::from_utf8_lossy(&body));
+    serde_json::from_slice(&body).context("the answer is no JSON")
+}
+
+fn get(url: &str) -> anyhow::Result<(u16, Bytes)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+        let answer = client.get(url.parse()?).await?;
+        Ok((answer.status().as_u16(), answer.into_body().collect().await?.to_bytes()))
+    })
+}
+
+fn first_value(answer: &Value) -> Option<f64> {
+    answer.pointer("/data/result/0/value/1")?.as_str()?.parse().ok()
+}
+
+fn samples(answer: &Value) -> Vec<(i64, f64)> {
+    let values = answer.pointer("/data/result/0/values").and_then(Value::as_array);
+    let sample = |pair: &Value| {
+        let seconds = pair.get(0)?.as_f64()?;
+        Some(((seconds * 1000.0).round() as i64, pair.get(1)?.as_str()?.parse().ok()?))
+    };
+    values.into_iter().flatten().filter_map(sample).collect()
+}

@@ -1,0 +1,75 @@
+//! What can be asked of the program.
+
+use crate::systems::SystemKind;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(name = "benches", about = "Load generator and comparisons with peers")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sends the load to a running system and says what was acknowledged.
+    Load(Load),
+    /// Compares ingestion: CPU a sample, CPU a new series, anonymous memory a series.
+    Ingest(Ingest),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Shape {
+    /// Series at any one time, 200 a pod.
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) series: usize,
+    /// Samples a series, 15 s apart in virtual time; under 480 no chunk may be full.
+    #[arg(long, default_value_t = 480)]
+    pub(crate) samples: usize,
+    /// Series a request.
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) batch: usize,
+    /// Connections; each sends its own part of the series.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) connections: usize,
+    /// Orders the series anew in every round.
+    #[arg(long)]
+    pub(crate) shuffle: bool,
+    /// Per cent of the pods replaced in an hour of virtual time.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) churn: f64,
+    /// Milliseconds by which timestamps are off the 15 s grid, at most.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) jitter: i64,
+    /// Chooses all that is random.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Load {
+    /// Where to send remote write requests to.
+    #[arg(long)]
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    /// Against whom, besides ourselves.
+    #[arg(long, value_delimiter = ',', default_value = "prometheus,victoria-metrics")]
+    pub(crate) peers: Vec<SystemKind>,
+    /// How often each system is measured, in turns.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) repetitions: usize,
+    /// The program under test; by default the one beside this program.
+    #[arg(long)]
+    pub(crate) gauntlet: Option<PathBuf>,
+    /// Seconds without load before memory is read.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) idle: u64,
+}

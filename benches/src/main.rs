@@ -1,0 +1,28 @@
+//! The load generator, and comparisons of whole systems under the same load.
+//!
+//! ```text
+//! cargo run --release -p benches -- load --url http://127.0.0.1:10902/api/v1/receive
+//! cargo run --release -p benches -- ingest --peers prometheus,victoria-metrics
+//! ```
+//!
+//! The rules of a comparison are those of `benches/README.md`: the same bytes to each system, in turns, each pinned to one
+//! core with the generator on the other; process CPU seconds and anonymous memory are what counts, and a system that does
+//! not return every sample it acknowledged has no figure.
+
+mod answers;
+mod cli;
+mod ingest;
+mod process;
+mod report;
+mod sender;
+mod systems;
+mod workload;
+
+use clap::Parser;
+
+fn main() -> anyhow::Result<()> {
+    match cli::Cli::parse().command {
+        cli::Command::Load(load) => sender::run(&load),
+        cli::Command::Ingest(ingest) => ingest::run(&ingest),
+    }
+}

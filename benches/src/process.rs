@@ -1,0 +1,107 @@
+//! A system under load: a process on a core of its own, and what the kernel says of it.
+
+use anyhow::{Context, bail};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where systems run; the generator takes the other core.
+pub(crate) const SYSTEM_CORE: &str = "0";
+const GENERATOR_CORE: &str = "1";
+/// Clock ticks a second in `/proc/<pid>/stat`: the same on every Linux of ours.
+const TICKS: f64 = 100.0;
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running process, killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+}
+
+/// Memory of a process, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Memory {
+    /// Not backed by files.
+    pub(crate) anonymous: u64,
+    /// The rest of what is resident.
+    pub(crate) file: u64,
+}
+
+impl Process {
+    /// Starts `program` pinned to the core of systems; its output goes to `log`.
+    pub(crate) fn start(program: &Path, args: &[impl AsRef<OsStr>], log: &Path) -> anyhow::Result<Self> {
+        let log = std::fs::File::create(log).context("no log can be written")?;
+        let child = Command::new("taskset")
+            .args(["-c", SYSTEM_CORE])
+            .arg(program)
+            .args(args)
+            .env("GOMAXPROCS", "1")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{} does not start", program.display()))?;
+        Ok(Self { child })
+    }
+
+    /// User and system time used so far, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let stat = self.proc("stat")?;
+        // The name stands in brackets and may hold spaces; user and system time are fields 14 and 15.
+        let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());
+        match (ticks(11), ticks(12)) {
+            (Some(user), Some(system)) => Ok((user + system) / TICKS),
+            _ => bail!("/proc says nothing of CPU time"),
+        }
+    }
+
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
+        let rollup = self.proc("smaps_rollup")?;
+        let kib = |name: &str| {
+            let line = rollup.lines().find(|line| line.starts_with(name))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        };
+        let (Some(resident), Some(anonymous)) = (kib("Rss:"), kib("Anonymous:")) else {
+            bail!("/proc says nothing of memory");
+        };
+        Ok(Memory { anonymous: anonymous * 1024, file: (resident - anonymous) * 1024 })
+    }
+
+    /// Waits until `ready` answers 200.
+    pub(crate) fn wait_until(&mut self, mut ready: impl FnMut() -> bool) -> anyhow::Result<()> {
+        let deadline = Instant::now() + STARTS_WITHIN;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the system under load ended by itself: {status}");
+            }
+            if ready() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("the system under load was not ready within {STARTS_WITHIN:?}")
+    }
+
+    fn proc(&self, file: &str) -> anyhow::Result<String> {
+        let path = format!("/proc/{}/{file}", self.child.id());
+        std::fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Moves this program off the core of systems.
+pub(crate) fn pin_generator() -> anyhow::Result<()> {
+    let pid = std::process::id().to_string();
+    let status = Command::new("taskset").args(["-acp", GENERATOR_CORE, &pid]).stdout(Stdio::null()).status()?;
+    anyhow::ensure!(status.success(), "the generator cannot be pinned to core {GENERATOR_CORE}");
+    Ok(())
+}

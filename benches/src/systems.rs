@@ -1,0 +1,124 @@
+//! The systems that are compared, and how each is started.
+
+use crate::process::Process;
+use anyhow::Context;
+use clap::ValueEnum;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SystemKind {
+    Gauntlet,
+    /// `prometheus` on the path, or `$PROMETHEUS`.
+    Prometheus,
+    /// `victoria-metrics` on the path, or `$VICTORIA_METRICS`.
+    VictoriaMetrics,
+}
+
+/// A system to be measured.
+#[derive(Debug, Clone)]
+pub(crate) struct System {
+    pub(crate) kind: SystemKind,
+    program: PathBuf,
+    /// As the program says it.
+    pub(crate) version: String,
+    /// What an acknowledgement of it is worth.
+    pub(crate) durability: &'static str,
+}
+
+/// A system that takes load.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    pub(crate) write_url: String,
+    pub(crate) query_url: String,
+    _data: tempfile::TempDir,
+}
+
+impl System {
+    /// Finds the program; `None` with a printed line if it is not on this machine.
+    pub(crate) fn find(kind: SystemKind, gauntlet: Option<&Path>) -> Option<Self> {
+        let program = match kind {
+            SystemKind::Gauntlet => gauntlet.map_or_else(beside_this_program, Path::to_owned),
+            SystemKind::Prometheus => from_env("PROMETHEUS", "prometheus"),
+            SystemKind::VictoriaMetrics => from_env("VICTORIA_METRICS", "victoria-metrics"),
+        };
+        let asked = Command::new(&program).arg("--version").output();
+        let Ok(output) = asked else {
+            println!("SKIPPED: {} is not on this machine", program.display());
+            return None;
+        };
+        let text = [output.stdout, output.stderr].concat();
+        let version = String::from_utf8_lossy(&text).lines().next().unwrap_or("unknown").to_owned();
+        let durability = match kind {
+            SystemKind::Gauntlet => "fdatasync a group before the answer",
+            SystemKind::Prometheus => "written, not synced, before the answer",
+            SystemKind::VictoriaMetrics => "in memory, flushed within seconds",
+        };
+        Some(Self { kind, program, version, durability })
+    }
+
+    /// Starts it on an empty directory and waits until it is ready.
+    pub(crate) fn start(&self, log: &Path) -> anyhow::Result<Running> {
+        let data = tempfile::tempdir()?;
+        let (address, other) = (free_address()?, free_address()?);
+        let dir = data.path().display();
+        let (args, write, ready) = match self.kind {
+            SystemKind::Gauntlet => (
+                vec![
+                    "standalone".to_owned(),
+                    format!("--data-dir={dir}"),
+                    format!("--http-address={address}"),
+                    format!("--grpc-address={other}"),
+                ],
+                "/api/v1/receive",
+                "/-/ready",
+            ),
+            SystemKind::Prometheus => {
+                std::fs::write(data.path().join("empty.yml"), "")?;
+                let args = [
+                    format!("--config.file={dir}/empty.yml"),
+                    format!("--storage.tsdb.path={dir}"),
+                    format!("--web.listen-address={address}"),
+                    "--web.enable-remote-write-receiver".to_owned(),
+                    "--query.max-samples=2000000000".to_owned(),
+                ];
+                (args.to_vec(), "/api/v1/write", "/-/ready")
+            }
+            SystemKind::VictoriaMetrics => {
+                let args = [
+                    format!("-storageDataPath={dir}"),
+                    format!("-httpListenAddr={address}"),
+                    "-retentionPeriod=100y".to_owned(),
+                    "-search.maxUniqueTimeseries=100000000".to_owned(),
+                    "-search.maxSamplesPerQuery=100000000000".to_owned(),
+                ];
+                (args.to_vec(), "/api/v1/write", "/health")
+            }
+        };
+        let mut process = Process::start(&self.program, &args, log)?;
+        let ready = format!("http://{address}{ready}");
+        process.wait_until(|| crate::answers::is_ok(&ready)).with_context(|| format!("see {}", log.display()))?;
+        let query_url = format!("http://{address}/api/v1/query");
+        Ok(Running { process, write_url: format!("http://{address}{write}"), query_url, _data: data })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.kind.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+fn from_env(variable: &str, default: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| default.into(), PathBuf::from)
+}
+
+fn beside_this_program() -> PathBuf {
+    let this = std::env::current_exe().unwrap_or_default();
+    this.with_file_name("gauntlet")
+}
+
+/// A loopback address whose port nobody uses right now.
+fn free_address() -> anyhow::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
