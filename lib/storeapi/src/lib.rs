@@ -3,6 +3,7 @@
 //! A [`Store`] answers a [`SeriesRequest`] with a stream of [`SeriesFrame`]s sorted by labels. Protobuf exists only in
 //! the gRPC adapter; in process a chunk stays the bytes it was read as.
 
+mod engine;
 mod local;
 mod loser_tree;
 mod merge;
@@ -12,6 +13,7 @@ mod store;
 #[cfg(test)]
 mod table;
 
+pub use engine::EngineBatch;
 pub use local::{LocalStore, SourceGroup, SourceProvider};
 pub use loser_tree::LoserTree;
 pub use merge::MergedCursor;
