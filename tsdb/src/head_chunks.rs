@@ -116,6 +116,8 @@ impl HeadChunks {
         found: &mut dyn FnMut(HeadChunk),
     ) -> Result<(Self, Vec<Damage>), FileError> {
         fs.create_dir_all(dir).map_err(FileError::at(dir))?;
+        let parent = dir.parent().unwrap_or(dir);
+        fs.sync_dir(parent).map_err(FileError::at(parent))?;
         let (scanned, damages) = recovery::recover(&*fs, dir, quarantine, found)?;
         let newest = scanned.last().map_or(0, |last| last.number);
         let buffer = Mutex::new(Buffer::new(newest, max_file_bytes));
