@@ -1,6 +1,13 @@
 //! The syntax tree of a query. Every node knows where it stands in the text.
+//!
+//! How deep a tree can be: chains of operators (`a + b + c …`) hang to the left and are as long as the limit on terms
+//! allows, everything else is nested no deeper than [`crate::MAX_DEPTH`]. Whoever walks a tree by recursion should
+//! therefore walk down `lhs` in a loop; dropping, cloning, comparing and printing do.
 
 use model::Matcher;
+
+mod chain;
+mod value_type;
 
 /// Where a node stands: byte offsets, the end outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,12 +87,12 @@ pub enum BinaryOp {
 }
 
 /// Two operands, an operator, and how their series are paired.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Binary {
     pub op: BinaryOp,
     pub lhs: Expr,
     pub rhs: Expr,
-    /// Only between two vectors.
+    /// Always between two vectors, never otherwise.
     pub matching: Option<Matching>,
     /// A comparison that answers 0 or 1 instead of filtering.
     pub return_bool: bool,
@@ -181,7 +188,8 @@ pub struct Subquery {
     pub time: TimeShift,
 }
 
-/// How a selector's time differs from the query's.
+/// How a selector's time differs from the query's. An offset of zero is none; one below a millisecond is
+/// `Millis(0)`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TimeShift {
     /// Backwards if positive.
@@ -215,7 +223,8 @@ pub enum Duration {
     Expr(Box<DurationExpr>),
 }
 
-/// Duration arithmetic inside brackets or behind `offset`.
+/// Duration arithmetic inside brackets or behind `offset`. Its span is what Prometheus has for it, which leaves out
+/// parentheses and the names of `min_of` and `max_of`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DurationExpr {
     pub span: Span,

@@ -6,6 +6,17 @@
 //! bit for bit however many threads there are.
 
 pub mod ast;
+mod check;
+mod error;
+pub mod functions;
+mod lexer;
+mod limits;
+mod parser;
+mod print;
 mod source;
+mod support;
 
+pub use error::{ParseError, ParseErrorKind};
+pub use limits::{Limits, MAX_DEPTH};
+pub use parser::{ParseOptions, parse, parse_selector, parse_syntax};
 pub use source::{BatchError, SeriesBatch};

@@ -1,0 +1,111 @@
+//! What of the language the engine has. The parser knows all of it; an expression that needs more than the engine has
+//! is refused here, by name, rather than answered with a wrong number.
+
+use crate::ast::{
+    AggregateOp, Binary, BinaryOp, Boundary, Cardinality, Duration, Expr, ExprKind, Matching, MatrixSelector,
+    VectorSelector,
+};
+use crate::error::{ParseError, ParseErrorKind};
+use crate::functions::function;
+
+/// Refuses what the engine cannot evaluate: the first such thing in reading order, more or less.
+///
+/// # Errors
+/// [`ParseErrorKind::Unsupported`].
+pub(crate) fn check(text: &str, expr: &Expr) -> Result<(), ParseError> {
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        if let Some(what) = missing(expr) {
+            return Err(ParseError::new(ParseErrorKind::Unsupported, text, expr.span, what));
+        }
+        match &expr.kind {
+            ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => {}
+            ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => open.push(inner),
+            ExprKind::Binary(binary) => open.extend([&binary.rhs, &binary.lhs]),
+            ExprKind::Call(call) => open.extend(call.args.iter().rev()),
+            ExprKind::Aggregate(aggregate) => {
+                open.push(&aggregate.expr);
+                open.extend(&aggregate.param);
+            }
+            ExprKind::Subquery(subquery) => open.push(&subquery.expr),
+        }
+    }
+    Ok(())
+}
+
+/// What of this one node the engine has not.
+fn missing(expr: &Expr) -> Option<String> {
+    match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Paren(_) | ExprKind::Unary(..) => None,
+        ExprKind::Binary(binary) => missing_of_binary(binary),
+        ExprKind::Call(call) => {
+            let supported = function(&call.name).is_some_and(|function| function.supported);
+            (!supported).then(|| format!("function \"{}\"", call.name))
+        }
+        ExprKind::Aggregate(aggregate) => {
+            (!aggregate.op.is_supported()).then(|| format!("aggregation \"{}\"", aggregate.op))
+        }
+        ExprKind::Vector(selector) => missing_of_selector(selector),
+        ExprKind::Matrix(MatrixSelector { selector, range, .. }) => {
+            missing_of_duration(range).or_else(|| missing_of_selector(selector))
+        }
+        ExprKind::Subquery(_) => Some("subquery".to_owned()),
+    }
+}
+
+fn missing_of_binary(binary: &Binary) -> Option<String> {
+    if !binary.op.is_supported() {
+        return Some(format!("operator \"{}\"", binary.op));
+    }
+    let Matching { card, fill_left, fill_right, .. } = binary.matching.as_ref()?;
+    match (card, fill_left, fill_right) {
+        (Cardinality::ManyToOne, ..) => Some("group_left".to_owned()),
+        (Cardinality::OneToMany, ..) => Some("group_right".to_owned()),
+        (_, Some(_), _) | (_, _, Some(_)) => Some("fill".to_owned()),
+        _ => None,
+    }
+}
+
+fn missing_of_selector(selector: &VectorSelector) -> Option<String> {
+    match selector.boundary {
+        Some(Boundary::Anchored) => return Some("anchored".to_owned()),
+        Some(Boundary::Smoothed) => return Some("smoothed".to_owned()),
+        None => {}
+    }
+    selector.time.offset.as_ref().and_then(missing_of_duration)
+}
+
+fn missing_of_duration(duration: &Duration) -> Option<String> {
+    match duration {
+        Duration::Millis(_) => None,
+        Duration::Expr(_) => Some("duration expression".to_owned()),
+    }
+}
+
+impl AggregateOp {
+    /// Whether the engine has it.
+    pub fn is_supported(self) -> bool {
+        match self {
+            Self::Sum | Self::Avg | Self::Count | Self::Min | Self::Max | Self::TopK => true,
+            Self::Group
+            | Self::Stddev
+            | Self::Stdvar
+            | Self::BottomK
+            | Self::CountValues
+            | Self::Quantile
+            | Self::LimitK
+            | Self::LimitRatio => false,
+        }
+    }
+}
+
+impl BinaryOp {
+    /// Whether the engine has it.
+    pub fn is_supported(self) -> bool {
+        match self {
+            Self::Eql | Self::Neq | Self::Lte | Self::Lss | Self::Gte | Self::Gtr => true,
+            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod | Self::Pow => true,
+            Self::Or | Self::And | Self::Unless | Self::TrimUpper | Self::TrimLower | Self::Atan2 => false,
+        }
+    }
+}
