@@ -12,6 +12,7 @@ pub mod chunk;
 pub mod cursor;
 pub mod fs;
 mod series;
+pub mod wal;
 
 pub use append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
 pub use series::{Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};

@@ -1,0 +1,27 @@
+//! The write-ahead log: what was acknowledged, in the order it happened, in Prometheus' format.
+//!
+//! A shard puts what it logs of a batch into [`Records`] and hands them to [`Log::sequence`] while it holds its lock; that
+//! copies memory, no more. [`Log::commit`] gives a [`Commit`] to wait on. A committer thread ([`Committers`]) takes all
+//! that is there as one group, compresses and frames it, writes and syncs it, and completes the commits. What came
+//! meanwhile is the next group.
+//!
+//! **Order.** A series record precedes every sample that names its reference, even when the disk fails between the two: a
+//! group that could not be written is reported to those who wait for it, stays in memory, and goes first into the next
+//! segment.
+//!
+//! **Never here:** a retry inside a request, a sleep, a write to a segment of an earlier life, a second sync of a file whose
+//! sync failed.
+
+mod codec;
+mod committers;
+mod log;
+mod page;
+mod record;
+mod segment;
+mod writer;
+
+pub use codec::Compression;
+pub use committers::Committers;
+pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
+pub use record::{Decoded, LeftOut, LoggedSample, LoggedSeries, RecordKind, Records, Tombstone, decode_record};
+pub use writer::Durability;

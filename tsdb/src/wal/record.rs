@@ -1,0 +1,252 @@
+//! The records of the log: what one says, and how it is read.
+//!
+//! Layouts are those of Prometheus 3.14 (`tsdb/record/record.go`); the byte tables are in `docs/format/wal.md`. Series
+//! and float samples are written and read. Of the other types the whole layout is checked and the items are counted.
+
+mod decoded;
+mod histogram;
+mod records;
+#[cfg(test)]
+mod tests;
+
+pub use decoded::{Decoded, LeftOut, LoggedSample, LoggedSeries, Tombstone};
+pub use records::Records;
+pub(super) use records::split_records;
+
+use crate::cursor::{Corruption, Cursor, Fault};
+use histogram::Buckets;
+use model::{SeriesRef, TimeRange};
+
+/// What a record holds: its first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum RecordKind {
+    Series = 1,
+    Samples = 2,
+    Tombstones = 3,
+    Exemplars = 4,
+    /// Only in the log of out-of-order samples.
+    MmapMarkers = 5,
+    Metadata = 6,
+    Histograms = 7,
+    FloatHistograms = 8,
+    CustomHistograms = 9,
+    CustomFloatHistograms = 10,
+    /// Samples with start timestamps.
+    SamplesV2 = 11,
+    HistogramsV2 = 12,
+    FloatHistogramsV2 = 13,
+}
+
+impl RecordKind {
+    /// The kind of that number; `None` for one not known, whose records are passed over.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Self::Series,
+            2 => Self::Samples,
+            3 => Self::Tombstones,
+            4 => Self::Exemplars,
+            5 => Self::MmapMarkers,
+            6 => Self::Metadata,
+            7 => Self::Histograms,
+            8 => Self::FloatHistograms,
+            9 => Self::CustomHistograms,
+            10 => Self::CustomFloatHistograms,
+            11 => Self::SamplesV2,
+            12 => Self::HistogramsV2,
+            13 => Self::FloatHistogramsV2,
+            _ => return None,
+        })
+    }
+}
+
+/// Reads one record, decompressed, and appends what it says to `into`. `None`: a type that is not known.
+///
+/// # Errors
+/// Says where in the record and why; `into` is then as it was before.
+pub fn decode_record(record: &[u8], into: &mut Decoded) -> Result<Option<RecordKind>, Corruption> {
+    let before = into.mark();
+    let mut cursor = Cursor::new(record);
+    let result = cursor.u8().and_then(|byte| match RecordKind::from_byte(byte) {
+        Some(kind) => decode_items(kind, &mut cursor, into).map(|()| Some(kind)),
+        None => Ok(None),
+    });
+    match result {
+        Ok(None) => into.left_out.unknown_records += 1,
+        Ok(Some(_)) => {}
+        Err(_) => into.reset(before),
+    }
+    result
+}
+
+fn decode_items(kind: RecordKind, cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
+    match kind {
+        RecordKind::Series => series(cursor, into),
+        RecordKind::Samples => samples(cursor, into),
+        RecordKind::Tombstones => tombstones(cursor, into),
+        RecordKind::Exemplars => exemplars(cursor, into),
+        RecordKind::MmapMarkers => mmap_markers(cursor, into),
+        RecordKind::Metadata => metadata(cursor, into),
+        RecordKind::Histograms | RecordKind::CustomHistograms => histograms(cursor, into, Buckets::Integer),
+        RecordKind::FloatHistograms | RecordKind::CustomFloatHistograms => histograms(cursor, into, Buckets::Float),
+        RecordKind::SamplesV2 => samples_v2(cursor, into),
+        RecordKind::HistogramsV2 => histograms_v2(cursor, into, Buckets::Integer),
+        RecordKind::FloatHistogramsV2 => histograms_v2(cursor, into, Buckets::Float),
+    }
+}
+
+fn series(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
+    while !cursor.is_empty() {
+        let series = series_ref(cursor.be_u64()?, cursor)?;
+        into.push_series(series, cursor)?;
+    }
+    Ok(())
+}
+
+fn samples(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
+    if cursor.is_empty() {
+        return Ok(());
+    }
+    let (base_ref, base_ms) = (cursor.be_u64()?, cursor.be_u64()?.cast_signed());
+    while !cursor.is_empty() {
+        let series = series_ref(base_ref.wrapping_add_signed(cursor.varint()?), cursor)?;
+        let timestamp_ms = base_ms.wrapping_add(cursor.varint()?);
+        let value = f64::from_bits(cursor.be_u64()?);
+        into.push_sample(LoggedSample { series, timestamp_ms, value });
+    }
+    Ok(())
+}
+
+/// A walk over the references, times and start times that precede the items of the second versions.
+#[derive(Debug, Default)]
+struct PrefixesV2 {
+    started: bool,
+    first_ms: i64,
+    first_start_ms: i64,
+    previous_ref: u64,
+    previous_start_ms: i64,
+}
+
+impl PrefixesV2 {
+    /// Reference, time, and start time (0: none).
+    fn next(&mut self, cursor: &mut Cursor<'_>) -> Result<(SeriesRef, i64, i64), Corruption> {
+        let (delta_ref, delta_ms) = (cursor.varint()?, cursor.varint()?);
+        if !self.started {
+            self.started = true;
+            self.previous_ref = delta_ref.cast_unsigned();
+            (self.first_ms, self.first_start_ms) = (delta_ms, cursor.varint()?);
+            self.previous_start_ms = self.first_start_ms;
+            return Ok((series_ref(self.previous_ref, cursor)?, self.first_ms, self.first_start_ms));
+        }
+        self.previous_ref = self.previous_ref.wrapping_add_signed(delta_ref);
+        self.previous_start_ms = match cursor.u8()? {
+            0 => 0,
+            1 => self.previous_start_ms,
+            2 => self.first_start_ms.wrapping_add(cursor.varint()?),
+            _ => return Err(cursor.fault(Fault::Malformed("start timestamp marker is not 0, 1 or 2"))),
+        };
+        Ok((series_ref(self.previous_ref, cursor)?, self.first_ms.wrapping_add(delta_ms), self.previous_start_ms))
+    }
+}
+
+fn samples_v2(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
+    let mut prefixes = PrefixesV2::default();
+    while !cursor.is_empty() {
+        let (series, timestamp_ms, start_ms) = prefixes.next(cursor)?;
+        let value = f64::from_bits(cursor.be_u64()?);
+        into.left_out.start_timestamps += u64::from(start_ms != 0);
+        into.push_sample(LoggedSample { series, timestamp_ms, value });
+    }
+    Ok(())
+}
+
+fn histograms_v2(cursor: &mut Cursor<'_>, into: &mut Decoded, buckets: Buckets) -> Result<(), Corruption> {
+    let mut prefixes = PrefixesV2::default();
+    while !cursor.is_empty() {
+        prefixes.next(cursor)?;
+        histogram::pass_over(cursor, buckets)?;
+        into.left_out.histograms += 1;
+    }
+    Ok(())
+}
+
+fn histograms(cursor: &mut Cursor<'_>, into: &mut Decoded, buckets: Buckets) -> Result<(), Corruption> {
+    if cursor.is_empty() {
+        return Ok(());
+    }
+    let (base_ref, _base_ms) = (cursor.be_u64()?, cursor.be_u64()?);
+    while !cursor.is_empty() {
+        series_ref(base_ref.wrapping_add_signed(cursor.varint()?), cursor)?;
+        cursor.varint()?;
+        histogram::pass_over(cursor, buckets)?;
+        into.left_out.histograms += 1;
+    }
+    Ok(())
+}
+
+fn tombstones(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
+    while !cursor.is_empty() {
+        let series = series_ref(cursor.be_u64()?, cursor)?;
+        let (min_ms, max_ms) = (cursor.varint()?, cursor.varint()?);
+        let Some(range) = TimeRange::new(min_ms, max_ms) else {
+            return Err(cursor.fault(Fault::Malformed("tombstone ends before it begins")));
+        };
+        into.tombstones.push(Tombstone { series, range });
+    }
+    Ok(())
+}
+
+fn exemplars(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
+    if cursor.is_empty() {
+        return Ok(());
+    }
+    let (base_ref, _base_ms) = (cursor.be_u64()?, cursor.be_u64()?);
+    while !cursor.is_empty() {
+        series_ref(base_ref.wrapping_add_signed(cursor.varint()?), cursor)?;
+        cursor.varint()?;
+        cursor.be_u64()?;
+        pass_over_strings(cursor, 2)?;
+        into.left_out.exemplars += 1;
+    }
+    Ok(())
+}
+
+fn mmap_markers(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
+    while !cursor.is_empty() {
+        series_ref(cursor.be_u64()?, cursor)?;
+        cursor.be_u64()?;
+        into.left_out.mmap_markers += 1;
+    }
+    Ok(())
+}
+
+fn metadata(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
+    while !cursor.is_empty() {
+        let series = cursor.uvarint()?;
+        series_ref(series, cursor)?;
+        cursor.u8()?;
+        pass_over_strings(cursor, 2)?;
+        into.left_out.metadata += 1;
+    }
+    Ok(())
+}
+
+/// A count, and so many groups of strings.
+fn pass_over_strings(cursor: &mut Cursor<'_>, per_item: usize) -> Result<(), Corruption> {
+    let items = cursor.uvarint()?;
+    for _ in 0..items {
+        for _ in 0..per_item {
+            cursor.string()?;
+        }
+    }
+    Ok(())
+}
+
+/// Prometheus refuses references of more than 40 bits, so one that is larger was not written by anybody.
+fn series_ref(raw: u64, cursor: &Cursor<'_>) -> Result<SeriesRef, Corruption> {
+    if raw < SeriesRef::END {
+        Ok(SeriesRef(raw))
+    } else {
+        Err(cursor.fault(Fault::TooLarge { what: "series reference", got: raw, limit: SeriesRef::END - 1 }))
+    }
+}

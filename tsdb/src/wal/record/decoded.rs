@@ -1,0 +1,181 @@
+//! What records say, in columns.
+
+use crate::cursor::{Corruption, Cursor, Fault};
+use model::{LabelsBuilder, LabelsRef, SeriesRef, TimeRange};
+
+/// What some records of the log said, in their order; reused.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    labels: Vec<u8>,
+    series: Vec<SeriesEntry>,
+    /// Samples in the order they were logged.
+    pub samples: Vec<LoggedSample>,
+    /// Deletions in the order they were logged.
+    pub tombstones: Vec<Tombstone>,
+    /// What was read and checked, but is not kept.
+    pub left_out: LeftOut,
+}
+
+/// A logged sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoggedSample {
+    pub series: SeriesRef,
+    pub timestamp_ms: i64,
+    pub value: f64,
+}
+
+/// A logged series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoggedSeries<'a> {
+    pub series: SeriesRef,
+    pub labels: LabelsRef<'a>,
+    /// How many of [`Decoded::samples`] were logged before it.
+    pub samples_before: usize,
+}
+
+/// A logged deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tombstone {
+    pub series: SeriesRef,
+    pub range: TimeRange,
+}
+
+/// Items that were read and checked, but that there is no place for yet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    pub histograms: u64,
+    pub exemplars: u64,
+    pub metadata: u64,
+    pub mmap_markers: u64,
+    /// Samples that were kept, but without their start timestamp.
+    pub start_timestamps: u64,
+    /// Records of a type that is not known.
+    pub unknown_records: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SeriesEntry {
+    series: SeriesRef,
+    labels_end: usize,
+    samples_before: usize,
+}
+
+/// A place to go back to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    labels: usize,
+    series: usize,
+    samples: usize,
+    tombstones: usize,
+    left_out: LeftOut,
+}
+
+impl Decoded {
+    /// The series in the order they were logged.
+    pub fn series(&self) -> impl Iterator<Item = LoggedSeries<'_>> {
+        let mut start = 0;
+        self.series.iter().map_while(move |entry| {
+            let packed = self.labels.get(start..entry.labels_end)?;
+            start = entry.labels_end;
+            let (series, samples_before) = (entry.series, entry.samples_before);
+            Some(LoggedSeries { series, labels: LabelsRef::from_packed_unchecked(packed), samples_before })
+        })
+    }
+
+    /// How many series there are.
+    pub fn series_len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Forgets all, keeps the memory.
+    pub fn clear(&mut self) {
+        self.reset(Mark { labels: 0, series: 0, samples: 0, tombstones: 0, left_out: LeftOut::default() });
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            labels: self.labels.len(),
+            series: self.series.len(),
+            samples: self.samples.len(),
+            tombstones: self.tombstones.len(),
+            left_out: self.left_out,
+        }
+    }
+
+    pub(super) fn reset(&mut self, mark: Mark) {
+        self.labels.truncate(mark.labels);
+        self.series.truncate(mark.series);
+        self.samples.truncate(mark.samples);
+        self.tombstones.truncate(mark.tombstones);
+        self.left_out = mark.left_out;
+    }
+
+    #[inline]
+    pub(super) fn push_sample(&mut self, sample: LoggedSample) {
+        self.samples.push(sample);
+    }
+
+    /// Reads labels (a count, then names and values) and adds the series.
+    pub(super) fn push_series(&mut self, series: SeriesRef, cursor: &mut Cursor<'_>) -> Result<(), Corruption> {
+        let start = self.labels.len();
+        let (count, strings) = (cursor.uvarint()?, cursor.clone());
+        let mut previous: Option<&[u8]> = None;
+        let mut in_order = true;
+        for _ in 0..count {
+            let (name, value) = (cursor.string()?, cursor.string()?);
+            in_order &= !name.is_empty() && !value.is_empty() && previous.is_none_or(|previous| previous < name);
+            previous = Some(name);
+            for string in [name, value] {
+                push_packed(&mut self.labels, string, cursor)?;
+            }
+        }
+        if !in_order {
+            self.labels.truncate(start);
+            self.labels.extend_from_slice(&sorted(count, strings)?);
+        }
+        let (labels_end, samples_before) = (self.labels.len(), self.samples.len());
+        self.series.push(SeriesEntry { series, labels_end, samples_before });
+        Ok(())
+    }
+}
+
+/// The packed labels of a writer that did not sort them, or logged empty values.
+fn sorted(count: u64, mut strings: Cursor<'_>) -> Result<Vec<u8>, Corruption> {
+    let mut builder = LabelsBuilder::default();
+    for _ in 0..count {
+        let (name, value) = (strings.string()?, strings.string()?);
+        builder.push(name, value);
+    }
+    match builder.build() {
+        Ok(labels) => Ok(labels.as_ref().as_packed().to_vec()),
+        Err(_) => Err(strings.fault(Fault::Malformed("label names are empty or repeated"))),
+    }
+}
+
+/// Appends a string in the layout of [`LabelsRef`].
+fn push_packed(packed: &mut Vec<u8>, string: &[u8], cursor: &Cursor<'_>) -> Result<(), Corruption> {
+    const LIMIT: usize = 0xff_ffff;
+    let [low, mid, high, ..] = string.len().to_le_bytes();
+    match string.len() {
+        0..0xff => packed.push(low),
+        0xff..=LIMIT => packed.extend_from_slice(&[0xff, low, mid, high]),
+        size => {
+            let fault = Fault::TooLarge { what: "label size", got: size as u64, limit: LIMIT as u64 };
+            return Err(cursor.fault(fault));
+        }
+    }
+    packed.extend_from_slice(string);
+    Ok(())
+}
+
+impl LeftOut {
+    /// Adds what another part of the log left out.
+    pub fn add(&mut self, other: &LeftOut) {
+        self.histograms += other.histograms;
+        self.exemplars += other.exemplars;
+        self.metadata += other.metadata;
+        self.mmap_markers += other.mmap_markers;
+        self.start_timestamps += other.start_timestamps;
+        self.unknown_records += other.unknown_records;
+    }
+}

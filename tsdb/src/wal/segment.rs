@@ -1,0 +1,80 @@
+//! The files of a log: segments `%08d` and directories `checkpoint.%08d` of segments.
+
+use crate::fs::Fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A segment, or the directory of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Numbered {
+    pub(super) number: u32,
+    pub(super) path: PathBuf,
+    /// 0 for a checkpoint.
+    pub(super) size_bytes: u64,
+}
+
+/// What there is in the directory of a log.
+#[derive(Debug)]
+pub(super) struct SegmentDir {
+    dir: PathBuf,
+    /// By number; there may be gaps.
+    pub(super) segments: Vec<Numbered>,
+    /// By number.
+    pub(super) checkpoints: Vec<Numbered>,
+}
+
+const CHECKPOINT_PREFIX: &str = "checkpoint.";
+
+pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
+    dir.join(format!("{number:08}"))
+}
+
+/// Makes sure that there is a directory `dir`, durably.
+pub(super) fn create_dir(fs: &dyn Fs, dir: &Path) -> io::Result<()> {
+    match fs.read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs.create_dir_all(dir)?,
+        found => return found.map(|_| ()),
+    }
+    dir.parent().map_or(Ok(()), |parent| fs.sync_dir(parent))
+}
+
+impl SegmentDir {
+    /// Lists `dir`. Names that are none of a log's are left alone.
+    pub(super) fn read(fs: &dyn Fs, dir: &Path) -> io::Result<Self> {
+        let (mut segments, mut checkpoints) = (Vec::new(), Vec::new());
+        for entry in fs.read_dir(dir)? {
+            let (path, size_bytes) = (entry.path, entry.size_bytes);
+            if !entry.is_dir {
+                segments.extend(number(&entry.name).map(|number| Numbered { number, path, size_bytes }));
+            } else if let Some(name) = entry.name.strip_prefix(CHECKPOINT_PREFIX) {
+                checkpoints.extend(number(name).map(|number| Numbered { number, path, size_bytes }));
+            }
+        }
+        segments.sort_unstable_by_key(|segment| segment.number);
+        checkpoints.sort_unstable_by_key(|checkpoint| checkpoint.number);
+        Ok(Self { dir: dir.to_owned(), segments, checkpoints })
+    }
+
+    /// The first number that neither a segment nor a checkpoint stands for.
+    pub(super) fn next_segment(&self) -> u32 {
+        let last = self.segments.last().into_iter().chain(self.checkpoints.last());
+        last.map(|last| last.number.saturating_add(1)).max().unwrap_or(0)
+    }
+
+    /// Removes segments below `segment`, lowest first so that no gap opens, and checkpoints that stand for less than all
+    /// of them.
+    pub(super) fn remove_below(&self, fs: &dyn Fs, segment: u32) -> io::Result<()> {
+        for old in self.segments.iter().filter(|old| old.number < segment) {
+            fs.remove_file(&old.path)?;
+        }
+        for old in self.checkpoints.iter().filter(|old| old.number.saturating_add(1) < segment) {
+            fs.remove_dir_all(&old.path)?;
+        }
+        fs.sync_dir(&self.dir)
+    }
+}
+
+fn number(name: &str) -> Option<u32> {
+    let digits = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| name.parse().ok()).flatten()
+}
