@@ -141,6 +141,11 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// How many bytes `value` takes as uvarint.
+pub fn uvarint_bytes(value: u64) -> usize {
+    (value.max(1).ilog2() / 7 + 1) as usize
+}
+
 /// Appends `value` as Go's uvarint.
 pub fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {

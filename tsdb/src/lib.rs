@@ -10,9 +10,13 @@ mod append;
 mod bitstream;
 pub mod chunk;
 pub mod cursor;
+mod file_error;
 pub mod fs;
+pub mod head_chunks;
+pub mod segment;
 mod series;
 pub mod wal;
 
 pub use append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
+pub use file_error::FileError;
 pub use series::{Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};

@@ -1,4 +1,4 @@
-use super::{Corruption, Cursor, Fault, push_uvarint, push_varint};
+use super::{Corruption, Cursor, Fault, push_uvarint, push_varint, uvarint_bytes};
 use proptest::prelude::*;
 
 #[track_caller]
@@ -31,6 +31,7 @@ proptest! {
     fn varints_come_back(unsigned: u64, signed: i64) {
         let mut bytes = Vec::new();
         push_uvarint(&mut bytes, unsigned);
+        prop_assert_eq!(bytes.len(), uvarint_bytes(unsigned));
         push_varint(&mut bytes, signed);
         let mut cursor = Cursor::new(&bytes);
         prop_assert_eq!(cursor.uvarint(), Ok(unsigned));

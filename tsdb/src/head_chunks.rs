@@ -1,0 +1,207 @@
+//! The head's full chunks on disk: `chunks_head/000001` and so on.
+//!
+//! A chunk that the head has filled is appended here and forgotten there but for its place. [`HeadChunks::append`] is a
+//! copy into a buffer and may be called under a lock; [`HeadChunks::flush`] does the I/O and wants to be called without.
+//! Reads see a chunk from the moment it was appended: in the buffer, by `pread` in the file that still grows, or in the
+//! mapping of one that does not.
+//!
+//! Nothing is lost with these files as long as the log is there: on opening, what cannot be read is set aside and
+//! reported, and the log's samples take its place.
+
+mod buffer;
+mod files;
+mod frame;
+mod recovery;
+
+use crate::cursor::Corruption;
+use crate::file_error::FileError;
+use crate::fs::Fs;
+use crate::series::{Chunk, Encoding, SourceError};
+use buffer::Buffer;
+use files::{Active, Files};
+use model::SeriesRef;
+use parking_lot::Mutex;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use frame::HeadFrame;
+
+/// A file ends before it grows beyond this.
+pub const MAX_FILE_BYTES: u64 = 128 << 20;
+
+/// Buffered bytes from which on [`HeadChunks::append`] asks for a flush.
+const FLUSH_BYTES: usize = 256 << 10;
+
+/// Where a chunk lies: the number of its file, from 1, above 32 bits of byte offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HeadChunkRef(pub u64);
+
+impl HeadChunkRef {
+    /// An offset is below 2^32: files end before they grow beyond that.
+    fn new(file: u32, offset: u64) -> Self {
+        Self(u64::from(file) << 32 | offset)
+    }
+
+    fn file(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn offset(self) -> u64 {
+        self.0 & 0xffff_ffff
+    }
+}
+
+/// A chunk found when the directory was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadChunk {
+    pub series: SeriesRef,
+    pub place: HeadChunkRef,
+    /// The range of its samples, both ends inside.
+    pub min_ms: i64,
+    pub max_ms: i64,
+    pub encoding: Encoding,
+    pub samples: u16,
+    /// Its samples came after newer ones: it may overlap others.
+    pub out_of_order: bool,
+}
+
+/// A file that could not be read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    pub path: PathBuf,
+    /// The first thing that is wrong; nothing behind it was read.
+    pub fault: Corruption,
+    /// Where the bytes from the bad chunk on were put.
+    pub set_aside: PathBuf,
+    /// How many bytes those are.
+    pub bytes: u64,
+}
+
+/// Why a chunk was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum HeadChunkError {
+    #[error("head chunks: {buffered_bytes} bytes wait to be written, no more are taken")]
+    Full { buffered_bytes: usize },
+    #[error("head chunks: a chunk of {size_bytes} bytes does not fit in a file")]
+    TooLarge { size_bytes: usize },
+    #[error("head chunks: {} could not be synced ({kind}); what it holds stays in doubt", path.display())]
+    InDoubt { path: PathBuf, kind: io::ErrorKind },
+    #[error("head chunks: {0}")]
+    File(#[from] FileError),
+}
+
+/// The chunk files of one head.
+#[derive(Debug)]
+pub struct HeadChunks {
+    fs: Arc<dyn Fs>,
+    buffer: Mutex<Buffer>,
+    files: Files,
+    /// The file that grows, none before the first chunk. Held while writing, so that there is one writer.
+    active: Mutex<Option<Active>>,
+}
+
+impl HeadChunks {
+    /// Opens the files in `dir`, which is created if it is not there, and reports each chunk to `found` in the order of
+    /// the files. Damaged parts are set aside in `quarantine`. New chunks go to a new file, of at most `max_file_bytes`
+    /// ([`MAX_FILE_BYTES`]).
+    ///
+    /// # Errors
+    /// A file that cannot be read, or set aside.
+    pub fn open(
+        fs: Arc<dyn Fs>,
+        dir: &Path,
+        quarantine: &Path,
+        max_file_bytes: u64,
+        found: &mut dyn FnMut(HeadChunk),
+    ) -> Result<(Self, Vec<Damage>), FileError> {
+        fs.create_dir_all(dir).map_err(FileError::at(dir))?;
+        let parent = dir.parent().unwrap_or(dir);
+        fs.sync_dir(parent).map_err(FileError::at(parent))?;
+        let (scanned, damages) = recovery::recover(&*fs, dir, quarantine, found)?;
+        let newest = scanned.last().map_or(0, |last| last.number);
+        let buffer = Mutex::new(Buffer::new(newest, max_file_bytes));
+        let files = Files::new(dir, scanned);
+        Ok((Self { fs, buffer, files, active: Mutex::new(None) }, damages))
+    }
+
+    /// Takes a chunk into the buffer and gives it its place, where it can be read from now on. No I/O.
+    ///
+    /// # Errors
+    /// [`HeadChunkError::Full`] while the disk takes nothing: the caller keeps the chunk.
+    pub fn append(&self, chunk: &HeadFrame<'_>) -> Result<HeadChunkRef, HeadChunkError> {
+        self.buffer.lock().append(chunk)
+    }
+
+    /// Whether so much is buffered that [`HeadChunks::flush`] should be called soon.
+    pub fn wants_flush(&self) -> bool {
+        self.buffer.lock().buffered_bytes() >= FLUSH_BYTES
+    }
+
+    /// Writes out what is buffered. Nothing is lost on an error: the next flush begins where this one failed.
+    ///
+    /// # Errors
+    /// A file that could not be created or written.
+    pub fn flush(&self) -> Result<(), HeadChunkError> {
+        let mut active = self.active.lock();
+        while let Some(piece) = { self.buffer.lock().next_piece() } {
+            self.files.write(&*self.fs, &mut active, &piece)?;
+            self.buffer.lock().written();
+        }
+        Ok(())
+    }
+
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// As [`HeadChunks::flush`], or a file that was not synced, now or earlier: a failed sync cannot be made good, so
+    /// that file stays in doubt until it is truncated away.
+    pub fn sync(&self) -> Result<(), HeadChunkError> {
+        self.flush()?;
+        let mut active = self.active.lock();
+        if !self.files.sync(&*self.fs, &mut active)? {
+            // Chunks to come must not share a file with those in doubt.
+            self.buffer.lock().cut();
+        }
+        self.files.in_doubt().map_or(Ok(()), |(path, kind)| Err(HeadChunkError::InDoubt { path, kind }))
+    }
+
+    /// Reads the chunk at `place`; its checksum is computed every time.
+    ///
+    /// # Errors
+    /// A place where no chunk is, a damaged chunk, a file that cannot be read.
+    pub fn read(&self, place: HeadChunkRef) -> Result<Chunk, SourceError> {
+        let buffered = self.buffer.lock().get(place);
+        let section = match buffered {
+            Some(section) => section,
+            None => self.files.section(place)?,
+        };
+        let corrupt = |fault| Corruption::in_file(&self.files.path(place), place.offset())(fault);
+        let (frame, _) = frame::decode(&section).map_err(corrupt)?;
+        let data = section.slice_ref(frame.data);
+        Ok(Chunk { min_ms: frame.min_ms, max_ms: frame.max_ms, encoding: frame.encoding, data })
+    }
+
+    /// Removes the files whose chunks all end before `min_ms`, from the oldest on up to the first that must stay, and
+    /// lets the next chunk begin a new file, so that the present one can go some day.
+    ///
+    /// # Errors
+    /// A file that could not be removed.
+    pub fn truncate(&self, min_ms: i64) -> Result<(), FileError> {
+        self.buffer.lock().cut();
+        self.files.truncate(&*self.fs, min_ms)
+    }
+
+    /// Bytes in files and buffer.
+    pub fn size_bytes(&self) -> u64 {
+        self.files.size_bytes() + self.buffer.lock().buffered_bytes() as u64
+    }
+}
+
+/// The name of the file with that number.
+fn file_name(number: u32) -> String {
+    format!("{number:06}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! The files themselves: the one that grows, and all of them as readers see them.
+
+use super::buffer::Piece;
+use super::frame;
+use super::recovery::Scanned;
+use super::{HeadChunkError, HeadChunkRef, file_name};
+use crate::cursor::{Corruption, Fault};
+use crate::file_error::FileError;
+use crate::fs::{AppendFile, Fs, ReadFile};
+use crate::series::SourceError;
+use bytes::Bytes;
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is read at once of a chunk whose size is not known yet.
+const READ_BYTES: u64 = 512;
+
+/// All files of a directory, by number.
+#[derive(Debug)]
+pub(super) struct Files {
+    dir: PathBuf,
+    files: RwLock<BTreeMap<u32, File>>,
+}
+
+/// A file as readers see it.
+#[derive(Debug)]
+struct File {
+    content: Content,
+    size_bytes: u64,
+    /// The newest sample of its chunks.
+    max_ms: i64,
+    /// Why a sync failed.
+    in_doubt: Option<ErrorKind>,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    /// The file still grows, or could not be mapped when it no longer did.
+    Read(Arc<dyn ReadFile>),
+    Mapped(Bytes),
+}
+
+/// The file that grows.
+#[derive(Debug)]
+pub(super) struct Active {
+    number: u32,
+    path: PathBuf,
+    file: Box<dyn AppendFile>,
+    written_bytes: u64,
+    /// An append failed: the file may be longer than what was written.
+    ragged: bool,
+    unsynced: bool,
+}
+
+impl Files {
+    pub(super) fn new(dir: &Path, scanned: Vec<Scanned>) -> Self {
+        let file = |scanned: Scanned| {
+            let size_bytes = scanned.mapped.len() as u64;
+            let content = Content::Mapped(scanned.mapped);
+            (scanned.number, File { content, size_bytes, max_ms: scanned.max_ms, in_doubt: None })
+        };
+        Self { dir: dir.to_owned(), files: RwLock::new(scanned.into_iter().map(file).collect()) }
+    }
+
+    /// Appends a piece to its file, which is `active` or the one after it.
+    pub(super) fn write(&self, fs: &dyn Fs, active: &mut Option<Active>, piece: &Piece) -> Result<(), HeadChunkError> {
+        if active.as_ref().is_none_or(|active| active.number != piece.file) {
+            let next = self.create(fs, piece.file)?;
+            if let Some(full) = active.replace(next) {
+                self.seal(fs, full);
+            }
+        }
+        let Some(active) = active else { return Ok(()) };
+        active.append(fs, &piece.bytes)?;
+        if let Some(file) = self.files.write().get_mut(&piece.file) {
+            file.size_bytes = active.written_bytes;
+            file.max_ms = file.max_ms.max(piece.max_ms);
+        }
+        Ok(())
+    }
+
+    /// Syncs the active file and the names of all; says whether the file's content is durable now.
+    pub(super) fn sync(&self, fs: &dyn Fs, active: &mut Option<Active>) -> Result<bool, HeadChunkError> {
+        let durable = active.as_mut().is_none_or(|active| self.sync_one(active));
+        fs.sync_dir(&self.dir).map_err(FileError::at(&self.dir))?;
+        Ok(durable)
+    }
+
+    /// A file whose sync failed, if there is one, and why.
+    pub(super) fn in_doubt(&self) -> Option<(PathBuf, ErrorKind)> {
+        self.files.read().iter().find_map(|(number, file)| Some((self.dir.join(file_name(*number)), file.in_doubt?)))
+    }
+
+    /// Bytes that begin with the frame at `place`, and may go on beyond it.
+    pub(super) fn section(&self, place: HeadChunkRef) -> Result<Bytes, SourceError> {
+        let found = self.files.read().get(&place.file()).map(|file| (file.content.clone(), file.size_bytes));
+        let path = self.path(place);
+        let Some((content, size_bytes)) = found else {
+            return Err(FileError::at(&path)(ErrorKind::NotFound.into()).into());
+        };
+        let left = size_bytes.saturating_sub(place.offset());
+        match content {
+            Content::Mapped(bytes) => Ok(bytes.slice((bytes.len() as u64 - left) as usize..)),
+            Content::Read(file) => {
+                let read = |size| read_at(&*file, place.offset(), size).map_err(FileError::at(&path));
+                let begin = read(left.min(READ_BYTES))?;
+                let size = frame::size_of(&begin).map_err(Corruption::in_file(&path, place.offset()))?;
+                if size <= begin.len() as u64 {
+                    return Ok(begin);
+                }
+                if size > left {
+                    let fault = Fault::Truncated { want: size, left };
+                    return Err(Corruption::in_file(&path, place.offset())(Corruption { offset: 0, fault }));
+                }
+                Ok(read(size)?)
+            }
+        }
+    }
+
+    /// Removes sealed files from the front whose chunks all end before `min_ms`.
+    pub(super) fn truncate(&self, fs: &dyn Fs, min_ms: i64) -> Result<(), FileError> {
+        loop {
+            let oldest = self.files.read().first_key_value().filter(|(_, file)| file.may_go(min_ms)).map(|(&n, _)| n);
+            let Some(number) = oldest else { return Ok(()) };
+            let path = self.dir.join(file_name(number));
+            match fs.remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(FileError { path, source: error }),
+                _ => self.files.write().remove(&number),
+            };
+        }
+    }
+
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.files.read().values().map(|file| file.size_bytes).sum()
+    }
+
+    /// The file of that place.
+    pub(super) fn path(&self, place: HeadChunkRef) -> PathBuf {
+        self.dir.join(file_name(place.file()))
+    }
+
+    fn create(&self, fs: &dyn Fs, number: u32) -> Result<Active, FileError> {
+        let path = self.dir.join(file_name(number));
+        let file = fs.create_new(&path).map_err(FileError::at(&path))?;
+        let content = Content::Read(file.reader().map_err(FileError::at(&path))?.into());
+        let entry = File { content, size_bytes: 0, max_ms: i64::MIN, in_doubt: None };
+        self.files.write().insert(number, entry);
+        Ok(Active { number, path, file, written_bytes: 0, ragged: false, unsynced: true })
+    }
+
+    /// Ends a file: synced, and mapped from now on.
+    fn seal(&self, fs: &dyn Fs, mut full: Active) {
+        self.sync_one(&mut full);
+        // A file that cannot be mapped is read as before.
+        let mapped = fs.map(&full.path).ok().filter(|mapped| mapped.len() as u64 == full.written_bytes);
+        if let (Some(file), Some(mapped)) = (self.files.write().get_mut(&full.number), mapped) {
+            file.content = Content::Mapped(mapped);
+        }
+    }
+
+    /// Syncs a file, or notes that it is in doubt.
+    fn sync_one(&self, active: &mut Active) -> bool {
+        if !std::mem::take(&mut active.unsynced) {
+            return true;
+        }
+        let Err(error) = active.file.sync_data() else { return true };
+        if let Some(file) = self.files.write().get_mut(&active.number) {
+            file.in_doubt = Some(error.kind());
+        }
+        false
+    }
+}
+
+impl File {
+    fn may_go(&self, min_ms: i64) -> bool {
+        self.max_ms < min_ms && matches!(self.content, Content::Mapped(_))
+    }
+}
+
+impl Active {
+    fn append(&mut self, fs: &dyn Fs, bytes: &[u8]) -> Result<(), FileError> {
+        if self.ragged {
+            fs.truncate(&self.path, self.written_bytes).map_err(FileError::at(&self.path))?;
+        }
+        self.ragged = true;
+        self.unsynced = true;
+        self.file.append(bytes).map_err(FileError::at(&self.path))?;
+        self.ragged = false;
+        self.written_bytes += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn read_at(file: &dyn ReadFile, offset: u64, size: u64) -> io::Result<Bytes> {
+    let mut bytes = vec![0; size as usize];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes.into())
+}

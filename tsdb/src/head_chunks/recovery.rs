@@ -1,0 +1,141 @@
+//! What is done with the files that are there when a directory is opened.
+//!
+//! Everything readable is reported to the head. What is not is **set aside, never deleted**: the bytes from the fault on
+//! are copied to the quarantine directory, then the file is replaced by what stands before them. The numbers stay without
+//! gaps, for Prometheus refuses a directory that has one.
+
+use super::frame::{self, HEADER, HeadFrame};
+use super::{Damage, HeadChunk, HeadChunkRef, file_name};
+use crate::chunk;
+use crate::cursor::{Corruption, Fault};
+use crate::file_error::FileError;
+use crate::fs::{DirEntry, Fs};
+use bytes::Bytes;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A file with what became of it.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    pub(super) number: u32,
+    /// The newest sample of its chunks; `i64::MIN` if there is none.
+    pub(super) max_ms: i64,
+    pub(super) mapped: Bytes,
+}
+
+/// Scans the files of `dir` in order of their numbers, reporting each chunk to `found`, and repairs what needs it.
+pub(super) fn recover(
+    fs: &dyn Fs,
+    dir: &Path,
+    quarantine: &Path,
+    found: &mut dyn FnMut(HeadChunk),
+) -> Result<(Vec<Scanned>, Vec<Damage>), FileError> {
+    let (mut scanned, mut damages) = (Vec::<Scanned>::new(), Vec::new());
+    for (number, entry) in numbered(fs, dir)? {
+        while let Some(missing) = scanned.last().map(|last| last.number + 1).filter(|&next| next < number) {
+            let path = dir.join(file_name(missing));
+            replace(fs, &path, &HEADER)?;
+            scanned.push(Scanned { number: missing, max_ms: i64::MIN, mapped: map(fs, &path)? });
+        }
+        let mut mapped = map(fs, &entry.path)?;
+        let (end, max_ms, fault) = scan(&mapped, number, found);
+        if let Some(fault) = fault {
+            let (sound, bad) = mapped.split_at_checked(end).unwrap_or_default();
+            let set_aside = set_aside(fs, &entry.path, quarantine, end, bad)?;
+            damages.push(Damage { path: entry.path.clone(), fault, set_aside, bytes: bad.len() as u64 });
+            replace(fs, &entry.path, if sound.is_empty() { &HEADER } else { sound })?;
+            mapped = map(fs, &entry.path)?;
+        }
+        scanned.push(Scanned { number, max_ms, mapped });
+    }
+    Ok((scanned, damages))
+}
+
+/// The head chunk files of `dir`, by number. Others are left alone.
+fn numbered(fs: &dyn Fs, dir: &Path) -> Result<Vec<(u32, DirEntry)>, FileError> {
+    let entries = fs.read_dir(dir).map_err(FileError::at(dir))?;
+    let number = |entry: &DirEntry| entry.name.parse::<u32>().ok().filter(|_| !entry.is_dir);
+    let mut files: Vec<_> = entries.into_iter().filter_map(|entry| Some((number(&entry)?, entry))).collect();
+    files.sort_unstable_by_key(|(number, _)| *number);
+    Ok(files)
+}
+
+/// Walks over the chunks of a file. Returns where the sound part ends, its newest time, and what is wrong behind it.
+fn scan(bytes: &[u8], number: u32, found: &mut dyn FnMut(HeadChunk)) -> (usize, i64, Option<Corruption>) {
+    let mut max_ms = i64::MIN;
+    if let Err(fault) = frame::decode_header(bytes) {
+        return (0, max_ms, Some(fault));
+    }
+    let mut at = HEADER.len();
+    loop {
+        let section = bytes.get(at..).unwrap_or_default();
+        if frame::ends(section) {
+            return (at, max_ms, None);
+        }
+        if at > u32::MAX as usize {
+            let fault = Fault::Malformed("a chunk cannot begin beyond 4 GiB");
+            return (at, max_ms, Some(Corruption { offset: at as u64, fault }));
+        }
+        let (frame, size) = match frame::decode(section) {
+            Ok(decoded) => decoded,
+            Err(fault) => return (at, max_ms, Some(Corruption { offset: at as u64 + fault.offset, ..fault })),
+        };
+        max_ms = max_ms.max(frame.max_ms);
+        found(describe(&frame, HeadChunkRef::new(number, at as u64)));
+        at += size;
+    }
+}
+
+fn describe(frame: &HeadFrame<'_>, place: HeadChunkRef) -> HeadChunk {
+    HeadChunk {
+        series: frame.series,
+        place,
+        min_ms: frame.min_ms,
+        max_ms: frame.max_ms,
+        encoding: frame.encoding,
+        // Data too short for a count cannot be decoded either: whoever reads the chunk is told.
+        samples: chunk::sample_count(frame.encoding, frame.data).unwrap_or(0),
+        out_of_order: frame.out_of_order,
+    }
+}
+
+/// Copies the bytes that stand from `offset` on in the file at `path` to a new file below `quarantine`.
+fn set_aside(fs: &dyn Fs, path: &Path, quarantine: &Path, offset: usize, bad: &[u8]) -> Result<PathBuf, FileError> {
+    fs.create_dir_all(quarantine).map_err(FileError::at(quarantine))?;
+    let parent = quarantine.parent().unwrap_or(quarantine);
+    fs.sync_dir(parent).map_err(FileError::at(parent))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut attempt = 0_u32;
+    loop {
+        // A crash after an earlier attempt may have left its copy.
+        let again = if attempt == 0 { String::new() } else { format!(".{attempt}") };
+        let copy = quarantine.join(format!("chunks_head-{name}-from-{offset}{again}"));
+        let mut file = match fs.create_new(&copy) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                attempt += 1;
+                continue;
+            }
+            created => created.map_err(FileError::at(&copy))?,
+        };
+        file.append(bad).and_then(|()| file.sync_data()).map_err(FileError::at(&copy))?;
+        fs.sync_dir(quarantine).map_err(FileError::at(quarantine))?;
+        return Ok(copy);
+    }
+}
+
+/// Puts a file with that content at `path` in one step, instead of the one that may be there.
+fn replace(fs: &dyn Fs, path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let tmp = path.with_extension("tmp");
+    match fs.remove_file(&tmp) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(FileError { path: tmp, source: error }),
+        _ => {}
+    }
+    let mut file = fs.create_new(&tmp).map_err(FileError::at(&tmp))?;
+    file.append(content).and_then(|()| file.sync_data()).map_err(FileError::at(&tmp))?;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs.rename(&tmp, path).and_then(|()| fs.sync_dir(dir)).map_err(FileError::at(path))
+}
+
+fn map(fs: &dyn Fs, path: &Path) -> Result<Bytes, FileError> {
+    fs.map(path).map_err(FileError::at(path))
+}
