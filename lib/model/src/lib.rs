@@ -11,6 +11,7 @@ mod fingerprint;
 mod hash;
 mod labels;
 mod matcher;
+mod overlay;
 mod quote;
 mod regex;
 mod tenant;

@@ -24,6 +24,8 @@ pub struct RelabeledCursor {
     first_changed: Vec<u8>,
     read: ChunkSeriesBatch,
     at: usize,
+    /// Where changed labels are packed.
+    packed: Vec<u8>,
     /// The packed stem of the run's first series, with which those of all its series begin.
     run_stem: Vec<u8>,
     run: Vec<Entry>,
@@ -50,6 +52,7 @@ impl RelabeledCursor {
             first_changed,
             read: ChunkSeriesBatch::default(),
             at: 0,
+            packed: Vec::new(),
             run_stem: Vec::new(),
             run: Vec::new(),
             ready: VecDeque::new(),
@@ -71,7 +74,11 @@ impl RelabeledCursor {
                 true => labels.split_before(&self.first_changed).as_packed(),
                 false => &[],
             };
-            let entry = Entry { key: Vec::new(), labels: self.change(labels), chunks: chunks.to_vec() };
+            let entry = Entry {
+                key: Vec::new(),
+                labels: Self::change(&self.set, &self.remove, labels, &mut self.packed),
+                chunks: chunks.to_vec(),
+            };
             if self.run.is_empty() || !stem.starts_with(&self.run_stem) {
                 let stem = stem.to_vec();
                 self.close_run();
@@ -83,14 +90,9 @@ impl RelabeledCursor {
         Ok(true)
     }
 
-    fn change(&self, labels: LabelsRef<'_>) -> Labels {
-        let mut edited = labels.edit();
-        edited.retain(|name| !self.remove.iter().any(|gone| gone == name) && self.set.get(name).is_none());
-        for label in self.set.iter() {
-            edited.push(label.name, label.value);
-        }
-        // Names stay unique and strings within bounds: both sides were label sets before.
-        edited.build().unwrap_or_else(|_| labels.to_owned())
+    fn change(set: &Labels, remove: &[Vec<u8>], labels: LabelsRef<'_>, packed: &mut Vec<u8>) -> Labels {
+        labels.overlay(set.as_ref(), |name| remove.iter().any(|gone| gone == name), packed);
+        LabelsRef::from_packed_unchecked(packed).to_owned()
     }
 
     fn close_run(&mut self) {
