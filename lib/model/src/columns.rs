@@ -35,3 +35,6 @@ impl SampleColumns {
         self.timestamps_ms.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

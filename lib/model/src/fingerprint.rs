@@ -79,3 +79,6 @@ impl std::fmt::Debug for Fingerprinter {
         out.write_str("Fingerprinter(secret)")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+mod packed_builder;
+
+pub use packed_builder::PackedBuilder;
+
 /// The name of the label that holds the metric's name.
 pub const METRIC_NAME: &[u8] = b"__name__";
 
@@ -161,6 +165,11 @@ impl<'a> LabelsRef<'a> {
         }
     }
 
+    /// How many labels there are. They have to be walked.
+    pub fn len(self) -> usize {
+        self.iter().count()
+    }
+
     /// Whether there is no label at all.
     pub fn is_empty(self) -> bool {
         self.0.is_empty()
@@ -225,8 +234,7 @@ impl LabelsBuilder {
     }
 }
 
-/// Appends one string in the packed layout. Callers that push name, value, name, value … in order of names have built
-/// packed labels without going through a [`LabelsBuilder`].
+/// Appends one string in the packed layout.
 pub(crate) fn push_packed(packed: &mut Vec<u8>, string: &[u8]) -> Result<(), InvalidLabels> {
     let size = string.len();
     if size > MAX_STRING_BYTES {
@@ -252,6 +260,10 @@ fn split_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     if first == 0xff {
         let ([low, mid, high], after) = tail.split_first_chunk::<3>()?;
         size = usize::from(*low) | usize::from(*mid) << 8 | usize::from(*high) << 16;
+        // A size that fits in one byte is written in one, or equal sets would not have equal bytes.
+        if size < 0xff {
+            return None;
+        }
         tail = after;
     }
     let (string, after) = tail.split_at_checked(size)?;
@@ -311,3 +323,6 @@ impl fmt::Debug for Labels {
         self.as_ref().fmt(out)
     }
 }
+
+#[cfg(test)]
+mod tests;

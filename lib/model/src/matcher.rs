@@ -147,12 +147,6 @@ impl PartialEq for Matcher {
 
 impl Eq for Matcher {}
 
-impl std::hash::Hash for Matcher {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        (self.op, &self.name, &self.value).hash(state);
-    }
-}
-
 impl fmt::Display for MatchOp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {

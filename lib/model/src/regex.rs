@@ -14,6 +14,7 @@ mod engine;
 mod expand;
 mod fault;
 mod parse;
+mod runes;
 pub(crate) mod shape;
 
 pub(crate) use engine::Engine;
@@ -21,9 +22,9 @@ pub use fault::{InvalidRegex, RegexFault};
 
 use parse::{Flags, Parsed};
 use regex_automata::util::captures::Captures as Slots;
-use regex_automata::{Anchored, Input, meta};
+use regex_automata::{Input, meta};
 use regex_syntax::hir::Hir;
-use std::borrow::Cow;
+use runes::Runes;
 use std::sync::Arc;
 
 /// The most a compiled automaton may take, in bytes.
@@ -42,7 +43,9 @@ pub struct Regex {
 #[derive(Debug)]
 pub struct Captures<'r, 'v> {
     names: &'r [Option<Box<str>>],
-    value: Cow<'v, [u8]>,
+    value: &'v [u8],
+    /// Set if `slots` point into it instead of into the value.
+    runes: Option<Runes>,
     slots: Slots,
 }
 
@@ -52,14 +55,21 @@ pub(crate) fn parse_matcher(pattern: &[u8]) -> Result<Hir, InvalidRegex> {
 }
 
 impl Regex {
-    /// Compiles `^(?s:pattern)$`, as `label_replace` and relabeling do.
+    /// Compiles `^(?s:pattern)$`, as `label_replace` and relabeling do. (Really that text: `a)|(b` is an expression, and
+    /// one whose second half is not held to the beginning.)
     ///
     /// # Errors
     /// What is no expression in Go's dialect, or too large. The text quotes the expression with what is put around it.
     pub fn new(pattern: &str) -> Result<Self, InvalidRegex> {
         let anchored = format!("^(?s:{pattern})$");
         let Parsed { hir, names } = parse::parse(anchored.as_bytes(), Flags::default())?;
-        let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(MAX_COMPILED_BYTES));
+        // Lazy tables ask for a second automaton that runs backwards, which an anchored expression has no use for.
+        let config = meta::Config::new()
+            .utf8_empty(false)
+            .hybrid(false)
+            .dfa(false)
+            .nfa_size_limit(Some(MAX_COMPILED_BYTES))
+            .onepass_size_limit(Some(MAX_COMPILED_BYTES));
         let built = meta::Builder::new().configure(config).build_from_hir(&hir);
         let regex = built.map_err(|_| InvalidRegex { fault: RegexFault::TooLarge, fragment: anchored })?;
         Ok(Self { pattern: pattern.into(), regex, names: names.into() })
@@ -72,29 +82,31 @@ impl Regex {
 
     /// Whether all of `value` matches.
     pub fn is_match(&self, value: &[u8]) -> bool {
-        self.regex.is_match(Input::new(&*engine::as_runes(value)).anchored(Anchored::Yes))
+        match Runes::of_invalid(value) {
+            None => self.regex.is_match(value),
+            Some(runes) => self.regex.is_match(runes.bytes()),
+        }
     }
 
     /// What the groups match in `value`, if all of it matches.
     pub fn captures<'v>(&self, value: &'v [u8]) -> Option<Captures<'_, 'v>> {
-        let value = engine::as_runes(value);
+        let runes = Runes::of_invalid(value);
+        let searched = runes.as_ref().map_or(value, Runes::bytes);
         let mut slots = self.regex.create_captures();
-        self.regex.search_captures(&Input::new(&*value).anchored(Anchored::Yes), &mut slots);
-        slots.is_match().then_some(Captures { names: &self.names, value, slots })
+        self.regex.search_captures(&Input::new(searched), &mut slots);
+        slots.is_match().then_some(Captures { names: &self.names, value, runes, slots })
     }
 }
 
-impl Captures<'_, '_> {
+impl<'v> Captures<'_, 'v> {
     /// What group `index` matched, if it took part; 0 is the whole value.
-    ///
-    /// Bytes of the value that are no UTF-8 come back as U+FFFD.
-    pub fn get(&self, index: usize) -> Option<&[u8]> {
-        let span = self.slots.get_group(index)?;
-        self.value.get(span.range())
+    pub fn get(&self, index: usize) -> Option<&'v [u8]> {
+        let range = self.slots.get_group(index)?.range();
+        self.value.get(self.runes.as_ref().map_or(range.clone(), |runes| runes.original(range)))
     }
 
     /// What the first group called `name` that took part matched.
-    pub fn name(&self, name: &str) -> Option<&[u8]> {
+    pub fn name(&self, name: &str) -> Option<&'v [u8]> {
         let mut named = self.names.iter().enumerate().filter(|(_, have)| have.as_deref() == Some(name));
         named.find_map(|(index, _)| self.get(index))
     }
@@ -111,3 +123,6 @@ impl std::fmt::Debug for Regex {
         write!(out, "Regex({:?})", self.pattern)
     }
 }
+
+#[cfg(test)]
+mod tests;

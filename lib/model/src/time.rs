@@ -42,3 +42,6 @@ impl TimeRange {
         self.min_ms <= other.max_ms && other.min_ms <= self.max_ms
     }
 }
+
+#[cfg(test)]
+mod tests;

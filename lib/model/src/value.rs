@@ -20,3 +20,6 @@ impl SeriesRef {
     /// The first number that is no longer a valid reference.
     pub const END: u64 = 1 << 40;
 }
+
+#[cfg(test)]
+mod tests;

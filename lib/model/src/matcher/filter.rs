@@ -42,7 +42,7 @@ impl Filter {
             return Ok(test);
         }
         let (prefix, suffix) = edges(&hir);
-        Ok(Self::Engine { prefix, suffix, engine: Engine::new(hir, pattern)? })
+        Ok(Self::Engine { prefix, suffix, engine: Engine::new(&hir, pattern)? })
     }
 
     fn of_sequences(sequences: &[Sequence]) -> Option<Self> {

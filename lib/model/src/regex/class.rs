@@ -96,7 +96,7 @@ pub(super) fn unicode(name: &[u8]) -> Option<ClassUnicode> {
 /// code.
 fn is_script_name(plain: &str) -> bool {
     match plain {
-        "ahom" | "cham" | "kawi" | "lisu" | "thai" | "toto" => true,
+        "ahom" | "cham" | "kawi" | "lisu" | "miao" | "modi" | "thai" | "toto" => true,
         "katakanaorhiragana" => false,
         _ => plain.len() != 4,
     }

@@ -1,31 +1,57 @@
 //! Whether a whole value matches, by automaton.
+//!
+//! A matcher only asks yes or no of whole values, which are short, many, and all met from their first byte. So there is no
+//! search: one table look-up a byte from a fixed start state, out at the first dead state. Small expressions get their whole
+//! table at once, and need no memory of their own while they run; others fill it as they go.
 
+use super::runes::Runes;
 use super::{InvalidRegex, MAX_COMPILED_BYTES, RegexFault};
-use regex_automata::nfa::thompson::WhichCaptures;
-use regex_automata::{Anchored, Input, meta};
-use regex_syntax::hir::{Hir, Look};
-use std::borrow::Cow;
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::hybrid;
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::{pool::Pool, primitives::StateID, start};
+use regex_automata::{Anchored, MatchKind};
+use regex_syntax::hir::Hir;
+
+/// The most a table made at once may take, in bytes, and what it may take to make it: some 100 µs.
+const MAX_TABLE_BYTES: usize = 32 << 10;
+/// The most a table that is filled on the way may take before it starts afresh, in bytes.
+const MAX_CACHE_BYTES: usize = 512 << 10;
 
 /// An automaton for whole values.
 #[derive(Debug)]
-pub(crate) struct Engine {
-    regex: meta::Regex,
+pub(crate) enum Engine {
+    Table(Box<Table>),
+    Lazy(Box<Lazy>),
 }
 
+/// A table made at once.
+#[derive(Debug)]
+pub(crate) struct Table {
+    start: StateID,
+    dfa: dense::DFA<Vec<u32>>,
+}
+
+/// A table that is filled while it is used, one for each thread that uses it at the same time.
+pub(crate) struct Lazy {
+    dfa: hybrid::dfa::DFA,
+    caches: Pool<hybrid::dfa::Cache, MakeCache>,
+}
+
+type MakeCache = Box<dyn Fn() -> hybrid::dfa::Cache + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>;
+
 impl Engine {
-    /// Compiles `hir`, to match from the first byte to the last.
-    pub(crate) fn new(hir: Hir, pattern: &[u8]) -> Result<Self, InvalidRegex> {
-        let whole = Hir::concat(vec![Hir::look(Look::Start), hir, Hir::look(Look::End)]);
-        let config = meta::Config::new()
-            .utf8_empty(false)
-            .which_captures(WhichCaptures::None)
-            .nfa_size_limit(Some(MAX_COMPILED_BYTES));
-        let built = meta::Builder::new().configure(config).build_from_hir(&whole);
-        let regex = built.map_err(|_| InvalidRegex {
-            fault: RegexFault::TooLarge,
-            fragment: String::from_utf8_lossy(pattern).into_owned(),
-        })?;
-        Ok(Self { regex })
+    /// Compiles `hir`, to match from the first byte to the last. `pattern` is for the error.
+    pub(crate) fn new(hir: &Hir, pattern: &[u8]) -> Result<Self, InvalidRegex> {
+        let too_large =
+            || InvalidRegex { fault: RegexFault::TooLarge, fragment: String::from_utf8_lossy(pattern).into_owned() };
+        let config =
+            thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(MAX_COMPILED_BYTES));
+        let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| too_large())?;
+        match Table::new(&nfa) {
+            Some(table) => Ok(Self::Table(Box::new(table))),
+            None => Lazy::new(nfa).map(|lazy| Self::Lazy(Box::new(lazy))).ok_or_else(too_large),
+        }
     }
 
     /// Whether all of `value` matches.
@@ -34,32 +60,70 @@ impl Engine {
             return true;
         }
         // What matched was UTF-8 from end to end. What did not may yet match as Go reads it.
-        match as_runes(value) {
-            Cow::Borrowed(_) => false,
-            Cow::Owned(runes) => self.run(&runes),
-        }
+        Runes::of_invalid(value).is_some_and(|runes| self.run(runes.bytes()))
     }
 
     fn run(&self, value: &[u8]) -> bool {
-        self.regex.is_match(Input::new(value).anchored(Anchored::Yes).earliest(true))
+        match self {
+            Self::Table(table) => table.run(value),
+            // It fails only if told to give up on a full cache, and it is not.
+            Self::Lazy(lazy) => lazy.run(value).unwrap_or(false),
+        }
     }
 }
 
-/// `value` with each byte that belongs to no character replaced by U+FFFD.
-pub(super) fn as_runes(value: &[u8]) -> Cow<'_, [u8]> {
-    let Err(first) = std::str::from_utf8(value) else {
-        return Cow::Borrowed(value);
-    };
-    let mut runes = Vec::with_capacity(value.len() + 16);
-    let (mut rest, mut valid) = (value, first.valid_up_to());
-    loop {
-        let (good, bad) = rest.split_at(valid);
-        runes.extend_from_slice(good);
-        let Some((_, after)) = bad.split_first() else {
-            return Cow::Owned(runes);
-        };
-        runes.extend_from_slice("\u{fffd}".as_bytes());
-        rest = after;
-        valid = std::str::from_utf8(rest).map_or_else(|err| err.valid_up_to(), str::len);
+impl Table {
+    fn new(nfa: &thompson::NFA) -> Option<Self> {
+        let config = dense::Config::new()
+            .start_kind(StartKind::Anchored)
+            .match_kind(MatchKind::All)
+            .accelerate(false)
+            .dfa_size_limit(Some(MAX_TABLE_BYTES))
+            .determinize_size_limit(Some(MAX_TABLE_BYTES));
+        let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
+        let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).ok()?;
+        Some(Self { start, dfa })
+    }
+
+    fn run(&self, value: &[u8]) -> bool {
+        let mut state = self.start;
+        for &byte in value {
+            state = self.dfa.next_state(state, byte);
+            if self.dfa.is_dead_state(state) {
+                return false;
+            }
+        }
+        self.dfa.is_match_state(self.dfa.next_eoi_state(state))
+    }
+}
+
+impl Lazy {
+    fn new(nfa: thompson::NFA) -> Option<Self> {
+        let config = hybrid::dfa::Config::new()
+            .match_kind(MatchKind::All)
+            .cache_capacity(MAX_CACHE_BYTES)
+            .skip_cache_capacity_check(true);
+        let dfa = hybrid::dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
+        let maker = dfa.clone();
+        let make: MakeCache = Box::new(move || maker.create_cache());
+        Some(Self { dfa, caches: Pool::new(make) })
+    }
+
+    fn run(&self, value: &[u8]) -> Option<bool> {
+        let cache = &mut *self.caches.get();
+        let mut state = self.dfa.start_state(cache, &start::Config::new().anchored(Anchored::Yes)).ok()?;
+        for &byte in value {
+            state = self.dfa.next_state(cache, state, byte).ok()?;
+            if state.is_dead() {
+                return Some(false);
+            }
+        }
+        Some(self.dfa.next_eoi_state(cache, state).ok()?.is_match())
+    }
+}
+
+impl std::fmt::Debug for Lazy {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Lazy({} states)", self.dfa.get_nfa().states().len())
     }
 }

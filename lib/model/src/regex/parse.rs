@@ -20,8 +20,8 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_HEIGHT: u32 = 256;
 /// The highest count in braces, and the highest product of nested ones. Go's.
 const MAX_REPEAT: u32 = 1000;
-/// How many nodes a tree may have; each takes some 200 bytes.
-const MAX_NODES: usize = 1 << 16;
+/// How many nodes and groups a tree may have; each takes some 200 bytes.
+const MAX_NODES: usize = 1 << 17;
 /// How many ranges all classes together may have; each takes 8 bytes.
 const MAX_RANGES: usize = 1 << 18;
 /// How many characters may be looked up for their other case, some 10 ns each.
@@ -280,14 +280,24 @@ impl Parser<'_> {
 
     fn push(&mut self, node: Node) -> Result<(), InvalidRegex> {
         self.flush_literal();
-        self.nodes += 1;
+        self.check_height(&node)?;
+        self.charge_node()?;
+        self.group.sequence.push(node);
+        Ok(())
+    }
+
+    fn check_height(&self, node: &Node) -> Result<(), InvalidRegex> {
         if node.height > MAX_HEIGHT {
             return Err(self.whole(RegexFault::TooDeep));
         }
+        Ok(())
+    }
+
+    fn charge_node(&mut self) -> Result<(), InvalidRegex> {
+        self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(self.whole(RegexFault::TooLarge));
         }
-        self.group.sequence.push(node);
         Ok(())
     }
 
@@ -318,14 +328,9 @@ impl Parser<'_> {
 
     fn finish_branch(&mut self) -> Result<(), InvalidRegex> {
         self.flush_literal();
-        self.nodes += 1;
         let node = Node::join(std::mem::take(&mut self.group.sequence), Hir::concat);
-        if node.height > MAX_HEIGHT {
-            return Err(self.whole(RegexFault::TooDeep));
-        }
-        if self.nodes > MAX_NODES {
-            return Err(self.whole(RegexFault::TooLarge));
-        }
+        self.check_height(&node)?;
+        self.charge_node()?;
         self.group.branches.push(node);
         Ok(())
     }
@@ -342,14 +347,13 @@ impl Parser<'_> {
                 repeats: node.repeats,
             },
         };
-        if node.height > MAX_HEIGHT {
-            return Err(self.whole(RegexFault::TooDeep));
-        }
+        self.check_height(&node)?;
         Ok(node)
     }
 
     fn charge_ranges(&mut self, ranges: usize) -> Result<(), InvalidRegex> {
-        self.ranges += ranges;
+        // A class costs something even with one range.
+        self.ranges += ranges + 4;
         if self.ranges > MAX_RANGES {
             return Err(self.whole(RegexFault::TooLarge));
         }
@@ -399,3 +403,6 @@ impl Parser<'_> {
         self.fault(fault, 0..self.text.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

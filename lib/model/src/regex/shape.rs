@@ -62,7 +62,8 @@ impl Finder {
                 Some(vec![Sequence { first: literal.0.to_vec(), rest: Vec::new() }])
             }
             HirKind::Class(Class::Unicode(class)) => self.characters(class),
-            HirKind::Class(Class::Bytes(_)) => None,
+            // What matches nothing is written as a class of no bytes.
+            HirKind::Class(Class::Bytes(class)) => class.ranges().is_empty().then(Vec::new),
             HirKind::Look(look) => holds(*look, place).then(|| vec![Sequence::default()]),
             HirKind::Repetition(repetition) => self.repeated(repetition, place),
             HirKind::Capture(capture) => self.find(&capture.sub, place),
@@ -214,3 +215,6 @@ impl Sequence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

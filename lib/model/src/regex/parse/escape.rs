@@ -36,6 +36,7 @@ impl Parser<'_> {
         self.at += 2;
         let rest = self.text.get(self.at..).unwrap_or_default();
         let end = rest.windows(2).position(|pair| pair == br"\E").map_or(self.text.len(), |size| self.at + size);
+        self.check_utf8(self.at, end)?;
         while self.at < end {
             let char = self.next_char()?;
             self.push_char(char)?;

@@ -1,6 +1,6 @@
 //! Groups and the flags in front of them.
 
-use super::{Flags, Group, GroupKind, Parser};
+use super::{Group, GroupKind, Parser};
 use crate::regex::fault::{InvalidRegex, RegexFault};
 
 impl Parser<'_> {
@@ -8,8 +8,7 @@ impl Parser<'_> {
     pub(super) fn open_group(&mut self) -> Result<(), InvalidRegex> {
         if self.peek(1) != Some(b'?') {
             self.at += 1;
-            self.begin_capture(None, self.flags);
-            return Ok(());
+            return self.begin_capture(None);
         }
         let rest = self.text.get(self.at..).unwrap_or_default();
         let name_at = match rest {
@@ -51,8 +50,7 @@ impl Parser<'_> {
             return Err(self.fault(RegexFault::NamedCapture, start..start + size + 1));
         }
         self.at = start + size + 1;
-        self.begin_capture(Some(String::from_utf8_lossy(name).into()), self.flags);
-        Ok(())
+        self.begin_capture(Some(String::from_utf8_lossy(name).into()))
     }
 
     /// Reads `(?flags)` or `(?flags:`.
@@ -74,7 +72,7 @@ impl Parser<'_> {
                 }
                 close @ (':' | ')') if !is_flag_due => {
                     if close == ':' {
-                        self.begin(GroupKind::Plain, self.flags);
+                        self.begin(GroupKind::Plain)?;
                     }
                     self.flags = flags;
                     return Ok(());
@@ -86,15 +84,18 @@ impl Parser<'_> {
         Err(self.fault(RegexFault::PerlSyntax, start..self.at))
     }
 
-    fn begin_capture(&mut self, name: Option<Box<str>>, flags: Flags) {
+    fn begin_capture(&mut self, name: Option<Box<str>>) -> Result<(), InvalidRegex> {
         let index = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.names.push(name);
-        self.begin(GroupKind::Capture(index), flags);
+        self.begin(GroupKind::Capture(index))
     }
 
-    fn begin(&mut self, kind: GroupKind, flags: Flags) {
+    fn begin(&mut self, kind: GroupKind) -> Result<(), InvalidRegex> {
         self.flush_literal();
-        self.outer.push(std::mem::replace(&mut self.group, Group::new(kind, flags)));
+        self.charge_node()?;
+        let group = Group::new(kind, self.flags);
+        self.outer.push(std::mem::replace(&mut self.group, group));
+        Ok(())
     }
 
     /// Complains about the first byte from `start` to `end` (outside) that is not UTF-8.
