@@ -8,11 +8,14 @@
 
 mod append;
 mod bitstream;
+pub mod block;
 pub mod chunk;
 pub mod cursor;
 mod file_error;
 pub mod fs;
 pub mod head_chunks;
+pub mod index;
+mod packed;
 pub mod segment;
 mod series;
 pub mod wal;

@@ -248,11 +248,27 @@ impl Segments {
         let path = || self.dir.join(file_name(place.file_index()));
         let nothing = || Corruption { offset: 0, fault: Fault::Malformed("no chunk can be here") };
         let file = self.files.get(place.file_index() as usize);
-        let section = file.and_then(|file| file.get(offset as usize..)).filter(|_| offset as usize >= HEADER_BYTES);
+        let section = file.and_then(|file| file.get(offset as usize..));
         match section.ok_or_else(nothing).and_then(decode_frame) {
             Ok(frame) => Ok((frame.encoding, file.map(|file| file.slice_ref(frame.data)).unwrap_or_default())),
             Err(corruption) => Err(Corruption::in_file(&path(), u64::from(offset))(corruption)),
         }
+    }
+
+    /// The error that says what is wrong with the chunk at `place`.
+    pub(crate) fn fault(&self, place: ChunkRef, fault: String) -> SourceError {
+        let file = self.dir.join(file_name(place.file_index())).display().to_string();
+        SourceError::Corrupt { file, offset: u64::from(place.offset()), fault }
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
     }
 
     /// Bytes of all files.

@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "golden/blocks.rs"]
+mod blocks;
 #[path = "golden/chunks.rs"]
 mod chunks;
 #[path = "golden/json.rs"]
 mod json;
+#[path = "golden/rewrite.rs"]
+mod rewrite;
+#[path = "golden/select.rs"]
+mod select;

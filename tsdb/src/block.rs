@@ -1,0 +1,148 @@
+//! A block: the samples of a closed range, in a directory that never changes.
+//!
+//! Format: `tsdb/docs/format/meta.md`, `index.md`, `chunks.md` beside it.
+
+mod cursor;
+mod meta;
+mod tombstones;
+mod trim;
+mod writer;
+
+pub use meta::{BlockFile, Compaction, Downsample, MAX_META_BYTES, Meta, Parent, Stats, Thanos};
+pub use tombstones::{Deleted, Tombstones};
+pub use writer::{BlockSpec, BlockWriteError, BlockWriter};
+
+use crate::cursor::Corruption;
+use crate::file_error::FileError;
+use crate::fs::Fs;
+use crate::index::{IndexReader, select};
+use crate::segment::Segments;
+use crate::series::{SeriesCursor, SeriesSource, SourceError};
+use cursor::BlockCursor;
+use model::{Matcher, TimeRange};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use ulid::Ulid;
+
+/// What a block's directory is called while it is written.
+pub const CREATION_SUFFIX: &str = ".tmp-for-creation";
+/// What a block's directory is called while it is removed.
+pub const DELETION_SUFFIX: &str = ".tmp-for-deletion";
+
+/// An open block. Cloning is a reference count; the files stay readable as long as a clone or a cursor is there, even if
+/// the directory is removed.
+#[derive(Debug, Clone)]
+pub struct Block {
+    files: Arc<BlockFiles>,
+}
+
+#[derive(Debug)]
+struct BlockFiles {
+    dir: PathBuf,
+    meta: Meta,
+    index: IndexReader,
+    segments: Segments,
+    tombstones: Tombstones,
+    tombstones_fault: Option<SourceError>,
+}
+
+impl Block {
+    /// Opens the block in `dir`.
+    ///
+    /// A damaged tombstones file does not keep the rest from being read: see [`Block::tombstones_fault`].
+    ///
+    /// # Errors
+    /// A file that is missing or damaged. Chunks are checked when they are read.
+    pub fn open(fs: &dyn Fs, dir: &Path) -> Result<Self, SourceError> {
+        let meta = read_meta(fs, dir)?;
+        let index = IndexReader::open(fs, &dir.join("index"))?;
+        let segments = Segments::open(fs, &dir.join("chunks"))?;
+        let (tombstones, tombstones_fault) = match read_tombstones(fs, &dir.join("tombstones")) {
+            Ok(tombstones) => (tombstones, None),
+            Err(fault) => (Tombstones::default(), Some(fault)),
+        };
+        let dir = dir.to_owned();
+        Ok(Self { files: Arc::new(BlockFiles { dir, meta, index, segments, tombstones, tombstones_fault }) })
+    }
+
+    /// What it is.
+    pub fn meta(&self) -> &Meta {
+        &self.files.meta
+    }
+
+    /// Where it lies.
+    pub fn dir(&self) -> &Path {
+        &self.files.dir
+    }
+
+    /// Its index.
+    pub fn index(&self) -> &IndexReader {
+        &self.files.index
+    }
+
+    /// Its chunks.
+    pub fn segments(&self) -> &Segments {
+        &self.files.segments
+    }
+
+    /// What was deleted from it; left out of everything [`SeriesSource`] answers.
+    pub fn tombstones(&self) -> &Tombstones {
+        &self.files.tombstones
+    }
+
+    /// Why the tombstones could not be read. Nothing is left out then, and the block must not be rewritten.
+    pub fn tombstones_fault(&self) -> Option<&SourceError> {
+        self.files.tombstones_fault.as_ref()
+    }
+
+    /// Bytes of index and chunk files.
+    pub fn size_bytes(&self) -> u64 {
+        self.files.index.size_bytes() + self.files.segments.size_bytes()
+    }
+}
+
+impl SeriesSource for Block {
+    fn time_range(&self) -> Option<TimeRange> {
+        let meta = self.meta();
+        TimeRange::new(meta.min_ms, meta.max_ms.saturating_sub(1))
+    }
+
+    fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Box<dyn SeriesCursor>, SourceError> {
+        let ids = select::series_ids(self.index(), matchers)?;
+        Ok(Box::new(BlockCursor::new(Arc::clone(&self.files), ids, range)))
+    }
+
+    fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
+        select::label_names(self.index(), matchers)
+    }
+
+    fn label_values(&self, name: &[u8], matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
+        select::label_values(self.index(), name, matchers)
+    }
+}
+
+/// The block that a directory of that name holds, if it is a block's name.
+pub fn parse_name(name: &str) -> Option<Ulid> {
+    // Crockford's alphabet reads letters of both cases, names are written in one.
+    Ulid::from_string(name).ok().filter(|ulid| ulid.to_string() == name)
+}
+
+/// Reads the meta file of the block in `dir`.
+///
+/// # Errors
+/// A file that is missing or damaged.
+pub fn read_meta(fs: &dyn Fs, dir: &Path) -> Result<Meta, SourceError> {
+    let path = dir.join("meta.json");
+    let bytes = fs.map(&path).map_err(FileError::at(&path))?;
+    Meta::decode(&bytes, &path)
+}
+
+/// Prometheus writes no file where it never had a stone to write.
+fn read_tombstones(fs: &dyn Fs, path: &Path) -> Result<Tombstones, SourceError> {
+    match fs.map(path) {
+        Ok(file) => Tombstones::decode(&file).map_err(Corruption::in_file(path, 0)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Tombstones::default()),
+        Err(source) => Err(FileError { path: path.to_owned(), source }.into()),
+    }
+}

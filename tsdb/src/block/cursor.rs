@@ -1,0 +1,86 @@
+//! The walk over selected series of a block.
+
+use super::tombstones::Deleted;
+use super::{BlockFiles, trim};
+use crate::index::{ChunkMeta, SeriesEntry};
+use crate::series::{Chunk, ChunkSeriesBatch, SeriesCursor, SourceError};
+use model::{LabelsRef, SampleColumns, TimeRange};
+use std::sync::Arc;
+
+/// Reads entries and chunks of series in the order of their ids, which is that of their labels.
+#[derive(Debug)]
+pub(super) struct BlockCursor {
+    block: Arc<BlockFiles>,
+    ids: std::vec::IntoIter<u32>,
+    range: TimeRange,
+    entry: SeriesEntry,
+    labels: Vec<u8>,
+    chunks: Vec<Chunk>,
+    columns: SampleColumns,
+}
+
+impl BlockCursor {
+    pub(super) fn new(block: Arc<BlockFiles>, ids: Vec<u32>, range: TimeRange) -> Self {
+        let (entry, labels, chunks) = (SeriesEntry::default(), Vec::new(), Vec::new());
+        Self { block, ids: ids.into_iter(), range, entry, labels, chunks, columns: SampleColumns::default() }
+    }
+
+    fn fill(&mut self, max_series: usize, skip_chunks: bool, batch: &mut ChunkSeriesBatch) -> Result<(), SourceError> {
+        while batch.len() < max_series {
+            let Some(id) = self.ids.next() else { break };
+            self.block.index.series(id, &mut self.entry)?;
+            let range = self.range;
+            self.entry.chunks.retain(|chunk| chunk.min_ms <= range.max_ms() && range.min_ms() <= chunk.max_ms);
+            let deleted = self.block.tombstones.of_series(id);
+            self.entry.chunks.retain(|chunk| !deleted.iter().any(|each| each.covers(chunk.min_ms, chunk.max_ms)));
+            if self.entry.chunks.is_empty() {
+                continue;
+            }
+            self.chunks.clear();
+            if !skip_chunks {
+                for meta in &self.entry.chunks {
+                    self.chunks.extend(read_chunk(&self.block, meta, deleted, &mut self.columns)?);
+                }
+                if self.chunks.is_empty() {
+                    continue;
+                }
+            }
+            self.block.index.pack_labels(&self.entry.labels, &mut self.labels)?;
+            batch.push(LabelsRef::from_packed_unchecked(&self.labels), self.chunks.drain(..));
+        }
+        Ok(())
+    }
+}
+
+impl SeriesCursor for BlockCursor {
+    fn next_batch(
+        &mut self,
+        max_series: usize,
+        skip_chunks: bool,
+        batch: &mut ChunkSeriesBatch,
+    ) -> Result<(), SourceError> {
+        batch.clear();
+        let filled = self.fill(max_series, skip_chunks, batch);
+        if filled.is_err() {
+            self.ids = Vec::new().into_iter();
+            batch.clear();
+        }
+        filled
+    }
+}
+
+/// The chunk without what was deleted of it; `None` if nothing is left.
+fn read_chunk(
+    block: &BlockFiles,
+    meta: &ChunkMeta,
+    deleted: &[Deleted],
+    columns: &mut SampleColumns,
+) -> Result<Option<Chunk>, SourceError> {
+    let (encoding, data) = block.segments.chunk(meta.place)?;
+    let chunk = Chunk { min_ms: meta.min_ms, max_ms: meta.max_ms, encoding, data };
+    if !deleted.iter().any(|each| each.overlaps(meta.min_ms, meta.max_ms)) {
+        return Ok(Some(chunk));
+    }
+    let keep = |timestamp_ms| !deleted.iter().any(|each| each.contains(timestamp_ms));
+    trim::retain(&chunk, columns, keep).map_err(|fault| block.segments.fault(meta.place, fault.to_string()))
+}

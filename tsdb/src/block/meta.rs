@@ -1,0 +1,185 @@
+//! `meta.json`: what a block is, where it came from, and what Thanos adds to that.
+//!
+//! Fields that are not known here are kept and written back.
+
+use crate::series::SourceError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+use ulid::Ulid;
+
+/// The only version there is.
+const VERSION: u32 = 1;
+/// A larger file is refused before it is parsed.
+pub const MAX_META_BYTES: u64 = 16 << 20;
+
+/// The content of `meta.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// The name of the block's directory.
+    pub ulid: Ulid,
+    /// The first millisecond of the block's range, inside.
+    #[serde(rename = "minTime")]
+    pub min_ms: i64,
+    /// The end of the range, **outside**.
+    #[serde(rename = "maxTime")]
+    pub max_ms: i64,
+    #[serde(default)]
+    pub stats: Stats,
+    #[serde(default)]
+    pub compaction: Compaction,
+    pub version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thanos: Option<Thanos>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What is in the block.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Stats {
+    #[serde(skip_serializing_if = "is_zero")]
+    pub num_samples: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub num_float_samples: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub num_histogram_samples: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub num_series: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub num_chunks: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub num_tombstones: u64,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Where the block came from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Compaction {
+    /// 1 for a block cut from a head.
+    pub level: u32,
+    /// The blocks of level 1 that went into it; itself at level 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Ulid>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deletable: bool,
+    /// The blocks it was made of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<Parent>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A block that another was made of. Range as in [`Meta`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parent {
+    pub ulid: Ulid,
+    #[serde(rename = "minTime")]
+    pub min_ms: i64,
+    #[serde(rename = "maxTime")]
+    pub max_ms: i64,
+}
+
+/// What Thanos knows of a block.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Thanos {
+    #[serde(skip_serializing_if = "is_zero_version")]
+    pub version: u32,
+    /// The external labels of all its series.
+    pub labels: BTreeMap<String, String>,
+    pub downsample: Downsample,
+    /// Who wrote it: `receive`, `compactor` and so on.
+    pub source: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<BlockFile>,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// How coarse the block is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Downsample {
+    /// 0 for raw samples.
+    #[serde(rename = "resolution")]
+    pub resolution_ms: i64,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A file of the block.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BlockFile {
+    /// Below the block's directory, with slashes.
+    pub rel_path: String,
+    /// 0 and left out for `meta.json`, which cannot tell its own size.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub size_bytes: u64,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Meta {
+    /// Reads the file at `path`, whose directory gives the block's name.
+    ///
+    /// # Errors
+    /// Not JSON, another version, another block's name, a range that runs backwards, a file outside the block.
+    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self, SourceError> {
+        let corrupt = |fault: String| SourceError::Corrupt { file: path.display().to_string(), offset: 0, fault };
+        if bytes.len() as u64 > MAX_META_BYTES {
+            return Err(corrupt(format!("{} bytes, at most {MAX_META_BYTES} are read", bytes.len())));
+        }
+        let meta: Self = serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
+        let directory = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        let files = meta.thanos.iter().flat_map(|thanos| &thanos.files);
+        if meta.version != VERSION {
+            return Err(corrupt(format!("version {} is not known", meta.version)));
+        }
+        if directory != Some(meta.ulid.to_string().as_str()) {
+            return Err(corrupt(format!("it speaks of block {}", meta.ulid)));
+        }
+        if meta.min_ms > meta.max_ms {
+            return Err(corrupt(format!("range from {} to {} runs backwards", meta.min_ms, meta.max_ms)));
+        }
+        match files.into_iter().find(|file| !is_inside(&file.rel_path)) {
+            Some(file) => Err(corrupt(format!("file {:?} is not in the block", file.rel_path))),
+            None => Ok(meta),
+        }
+    }
+
+    /// The file, indented as Prometheus does.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let format = serde_json::ser::PrettyFormatter::with_indent(b"\t");
+        let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, format);
+        // Strings, numbers and lists into memory: nothing of it can fail.
+        let _ = self.serialize(&mut serializer);
+        bytes
+    }
+}
+
+/// A path of ordinary names, relative.
+fn is_inside(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn is_zero_version(version: &u32) -> bool {
+    *version == 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! The postings offset table: for each label, where the list of its series stands.
+
+use super::{Corruption, Cursor, Fault};
+
+/// Of each label name, every so many values the place of one is kept in memory.
+const STRIDE: usize = 32;
+
+/// Finds lists in the table's content.
+#[derive(Debug, Default)]
+pub struct PostingsTable {
+    names: Vec<NameEntry>,
+    /// Where every [`STRIDE`]th value of each name begins in the content.
+    places: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct NameEntry {
+    name: Box<[u8]>,
+    /// Its first place in `places`.
+    first: u32,
+    values: u32,
+}
+
+/// One row of the table: a label and its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostingsRow<'a> {
+    pub name: &'a [u8],
+    pub value: &'a [u8],
+    /// Where the list begins in the index.
+    pub list: u64,
+}
+
+impl PostingsTable {
+    /// Walks over the content of the section: count, then rows in strictly rising order of (name, value).
+    ///
+    /// # Errors
+    /// A row beyond the end, a wrong count, rows out of order.
+    pub fn scan(content: &[u8]) -> Result<Self, Corruption> {
+        let mut cursor = Cursor::new(content);
+        let count = cursor.be_u32()?;
+        let mut table = Self::default();
+        let mut previous: Option<(&[u8], &[u8])> = None;
+        for _ in 0..count {
+            let at = cursor.clone();
+            let row = decode_row(&mut cursor)?;
+            if previous.is_some_and(|previous| previous >= (row.name, row.value)) {
+                return Err(at.fault(Fault::Malformed("postings offsets are not sorted")));
+            }
+            if previous.is_none_or(|(name, _)| name != row.name) {
+                let first = table.places.len() as u32;
+                table.names.push(NameEntry { name: row.name.into(), first, values: 0 });
+            }
+            if let Some(entry) = table.names.last_mut() {
+                if entry.values as usize % STRIDE == 0 {
+                    // The section's size has 32 bits.
+                    table.places.push(at.offset() as u32);
+                }
+                entry.values += 1;
+            }
+            previous = Some((row.name, row.value));
+        }
+        if cursor.is_empty() { Ok(table) } else { Err(cursor.fault(Fault::Malformed("bytes after the last row"))) }
+    }
+
+    /// All names, sorted; the empty one, under which the list of all series stands, among them.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.names.iter().map(|entry| &*entry.name)
+    }
+
+    /// The rows of `name` whose value is not below `from`, in order, out of the content that was scanned.
+    pub fn rows<'c>(&self, content: &'c [u8], name: &[u8], from: &[u8]) -> impl Iterator<Item = PostingsRow<'c>> {
+        let (mut cursor, mut left) = self.seek(content, name, from).unwrap_or((Cursor::new(&[]), 0));
+        let rows = std::iter::from_fn(move || {
+            left = left.checked_sub(1)?;
+            // What was scanned decodes again.
+            decode_row(&mut cursor).ok()
+        });
+        let from = from.to_vec();
+        rows.skip_while(move |row| row.value < from.as_slice())
+    }
+
+    /// The row of that label.
+    pub fn row<'c>(&self, content: &'c [u8], name: &[u8], value: &[u8]) -> Option<PostingsRow<'c>> {
+        self.rows(content, name, value).next().filter(|row| row.value == value)
+    }
+
+    /// A cursor on the last kept row of `name` that is not after `from`, and how many rows there are from it on.
+    fn seek<'c>(&self, content: &'c [u8], name: &[u8], from: &[u8]) -> Option<(Cursor<'c>, usize)> {
+        let index = self.names.binary_search_by(|entry| (*entry.name).cmp(name)).ok()?;
+        let entry = self.names.get(index)?;
+        let (first, values) = (entry.first as usize, entry.values as usize);
+        let places = self.places.get(first..first + values.div_ceil(STRIDE))?;
+        let not_after = |&place: &u32| row_at(content, place).is_some_and(|row| row.value <= from);
+        let kept = places.partition_point(not_after).saturating_sub(1);
+        let place = *places.get(kept)?;
+        Some((Cursor::new(content.get(place as usize..)?), values - kept * STRIDE))
+    }
+}
+
+fn row_at(content: &[u8], place: u32) -> Option<PostingsRow<'_>> {
+    decode_row(&mut Cursor::new(content.get(place as usize..)?)).ok()
+}
+
+fn decode_row<'a>(cursor: &mut Cursor<'a>) -> Result<PostingsRow<'a>, Corruption> {
+    let at = cursor.clone();
+    if cursor.uvarint()? != 2 {
+        return Err(at.fault(Fault::Malformed("a row of the postings table has not two strings")));
+    }
+    Ok(PostingsRow { name: cursor.string()?, value: cursor.string()?, list: cursor.uvarint()? })
+}
+
+#[cfg(test)]
+mod tests;
