@@ -15,7 +15,6 @@ mod file_error;
 pub mod fs;
 pub mod head_chunks;
 pub mod index;
-mod packed;
 pub mod segment;
 mod series;
 pub mod wal;

@@ -4,7 +4,7 @@ use super::tombstones::Deleted;
 use super::{BlockFiles, trim};
 use crate::index::{ChunkMeta, SeriesEntry};
 use crate::series::{Chunk, ChunkSeriesBatch, SeriesCursor, SourceError};
-use model::{LabelsRef, SampleColumns, TimeRange};
+use model::{PackedBuilder, SampleColumns, TimeRange};
 use std::sync::Arc;
 
 /// Reads entries and chunks of series in the order of their ids, which is that of their labels.
@@ -14,15 +14,22 @@ pub(super) struct BlockCursor {
     ids: std::vec::IntoIter<u32>,
     range: TimeRange,
     entry: SeriesEntry,
-    labels: Vec<u8>,
+    packed: PackedBuilder,
     chunks: Vec<Chunk>,
     columns: SampleColumns,
 }
 
 impl BlockCursor {
     pub(super) fn new(block: Arc<BlockFiles>, ids: Vec<u32>, range: TimeRange) -> Self {
-        let (entry, labels, chunks) = (SeriesEntry::default(), Vec::new(), Vec::new());
-        Self { block, ids: ids.into_iter(), range, entry, labels, chunks, columns: SampleColumns::default() }
+        Self {
+            block,
+            ids: ids.into_iter(),
+            range,
+            entry: SeriesEntry::default(),
+            packed: PackedBuilder::default(),
+            chunks: Vec::new(),
+            columns: SampleColumns::default(),
+        }
     }
 
     fn fill(&mut self, max_series: usize, skip_chunks: bool, batch: &mut ChunkSeriesBatch) -> Result<(), SourceError> {
@@ -45,8 +52,8 @@ impl BlockCursor {
                     continue;
                 }
             }
-            self.block.index.pack_labels(&self.entry.labels, &mut self.labels)?;
-            batch.push(LabelsRef::from_packed_unchecked(&self.labels), self.chunks.drain(..));
+            let labels = self.block.index.pack_labels(&self.entry.labels, &mut self.packed)?;
+            batch.push(labels, self.chunks.drain(..));
         }
         Ok(())
     }

@@ -51,7 +51,7 @@ impl PostingsTable {
                 table.names.push(NameEntry { name: row.name.into(), first, values: 0 });
             }
             if let Some(entry) = table.names.last_mut() {
-                if entry.values as usize % STRIDE == 0 {
+                if (entry.values as usize).is_multiple_of(STRIDE) {
                     // The section's size has 32 bits.
                     table.places.push(at.offset() as u32);
                 }

@@ -8,9 +8,9 @@ use super::toc::{TOC_BYTES, Toc};
 use super::{Corruption, Fault, SERIES_ALIGNMENT, decode_header, decode_section};
 use crate::file_error::FileError;
 use crate::fs::Fs;
-use crate::packed;
 use crate::series::SourceError;
 use bytes::Bytes;
+use model::{InvalidLabels, LabelsRef, PackedBuilder};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -138,22 +138,25 @@ impl IndexReader {
         entry.decode(bytes).map_err(|fault| self.corrupt(offset, fault))
     }
 
-    /// Replaces `packed` by the labels of a series in the packed layout.
+    /// Packs the labels of a series, replacing those in `packed`.
     ///
     /// # Errors
-    /// A symbol number that no symbol has, a string too long for the layout.
-    pub fn pack_labels(&self, labels: &[(u32, u32)], packed: &mut Vec<u8>) -> Result<(), SourceError> {
+    /// A symbol number that no symbol has, labels that are none.
+    pub fn pack_labels<'p>(
+        &self,
+        labels: &[(u32, u32)],
+        packed: &'p mut PackedBuilder,
+    ) -> Result<LabelsRef<'p>, SourceError> {
         packed.clear();
         for &(name, value) in labels {
-            let (name, value) = (self.symbol(name)?, self.symbol(value)?);
-            packed::push_label(packed, name, value).ok_or_else(|| {
-                let got = name.len().max(value.len()) as u64;
-                let limit = packed::MAX_STRING_BYTES as u64;
-                let fault = Fault::TooLarge { what: "size of a label", got, limit };
-                self.corrupt(self.toc.symbols, Corruption { offset: 0, fault })
-            })?;
+            packed.push(self.symbol(name)?, self.symbol(value)?).map_err(|invalid| self.bad_labels(&invalid))?;
         }
-        Ok(())
+        packed.finish().map_err(|invalid| self.bad_labels(&invalid))
+    }
+
+    fn bad_labels(&self, invalid: &InvalidLabels) -> SourceError {
+        let file = self.path.display().to_string();
+        SourceError::Corrupt { file, offset: self.toc.symbols, fault: invalid.to_string() }
     }
 
     fn table_content(&self) -> &[u8] {

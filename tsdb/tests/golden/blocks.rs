@@ -1,7 +1,7 @@
 //! `blocks/`: every block opens, and reads as recorded.
 
 use super::json::{self, Case, Series};
-use model::{MatchOp, Matcher, SampleColumns, TimeRange};
+use model::{MatchOp, Matcher, PackedBuilder, SampleColumns, TimeRange};
 use serde_json::{Value, json};
 use tsdb::block::{Block, Deleted, Meta};
 use tsdb::fs::StdFs;
@@ -49,13 +49,13 @@ fn every_series_is_in_the_index_as_recorded() {
     for case in json::blocks("every_series_is_in_the_index_as_recorded") {
         let block = open(&case);
         let mut entry = SeriesEntry::default();
-        let (mut packed, mut ids) = (Vec::new(), block.index().all_postings().unwrap().iter());
+        let (mut packed, mut ids) = (PackedBuilder::default(), block.index().all_postings().unwrap().iter());
         for series in case.series() {
             let id = ids.next().unwrap();
             assert_eq!(u64::from(id), series.line["ref"].as_u64().unwrap(), "{}", case.name);
             block.index().series(id, &mut entry).unwrap();
-            block.index().pack_labels(&entry.labels, &mut packed).unwrap();
-            assert!(series.is(model::LabelsRef::from_packed(&packed).unwrap()), "{}", case.name);
+            let labels = block.index().pack_labels(&entry.labels, &mut packed).unwrap();
+            assert!(series.is(labels), "{}", case.name);
             assert_eq!(entry.chunks.len(), series.chunks().len());
             for (meta, want) in entry.chunks.iter().zip(series.chunks()) {
                 let (encoding, data) = block.segments().chunk(meta.place).unwrap();
