@@ -12,10 +12,12 @@
 //! **Never here:** a retry inside a request, a sleep, a write to a segment of an earlier life, a second sync of a file whose
 //! sync failed.
 
+mod assemble;
 mod codec;
 mod committers;
 mod log;
 mod page;
+mod reader;
 mod record;
 mod segment;
 mod writer;
@@ -23,5 +25,6 @@ mod writer;
 pub use codec::Compression;
 pub use committers::Committers;
 pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
+pub use reader::{Damage, ReadReport};
 pub use record::{Decoded, LeftOut, LoggedSample, LoggedSeries, RecordKind, Records, Tombstone, decode_record};
 pub use writer::Durability;

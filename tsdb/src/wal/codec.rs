@@ -1,5 +1,8 @@
 //! Compression of records.
 
+use crate::cursor::Fault;
+use std::io::Read;
+
 /// What a log compresses its records with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compression {
@@ -17,12 +20,31 @@ pub(super) enum Coding {
     Zstd,
 }
 
+/// The largest record that is unpacked, in bytes. Ours have 64 KiB; Prometheus writes a whole request as one.
+const RECORD_LIMIT_BYTES: usize = 512 << 20;
+
+/// The most bytes that one byte of a snappy block can stand for: a copy of 64 bytes takes three.
+const SNAPPY_MAX_RATIO: usize = 22;
+
 impl Coding {
+    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::Snappy, Self::Zstd];
+
     pub(super) fn bits(self) -> u8 {
         match self {
             Self::Plain => 0,
             Self::Snappy => 1 << 3,
             Self::Zstd => 1 << 4,
+        }
+    }
+
+    /// Of a fragment's first byte; snappy wins if both bits are set, as in Prometheus.
+    pub(super) fn from_bits(byte: u8) -> Self {
+        if byte & Self::Snappy.bits() != 0 {
+            Self::Snappy
+        } else if byte & Self::Zstd.bits() != 0 {
+            Self::Zstd
+        } else {
+            Self::Plain
         }
     }
 }
@@ -90,3 +112,71 @@ impl std::fmt::Debug for Packer {
         out.write_str("Packer")
     }
 }
+
+/// Unpacks records, one after the other.
+#[derive(Default)]
+pub(super) struct Unpacker {
+    zstd: zstd::bulk::Decompressor<'static>,
+    unpacked: Vec<u8>,
+}
+
+/// A zstd frame says how much it unpacks to; so much is believed.
+const ZSTD_BELIEVED_BYTES: usize = 16 << 20;
+
+impl Unpacker {
+    /// The record that `stored` holds. Nothing is allocated that `stored` could not fill.
+    pub(super) fn unpack<'a>(&'a mut self, stored: &'a [u8], coding: Coding) -> Result<&'a [u8], Fault> {
+        let size = match coding {
+            Coding::Plain => return Ok(stored),
+            Coding::Snappy => self.unpack_snappy(stored)?,
+            Coding::Zstd => self.unpack_zstd(stored)?,
+        };
+        Ok(self.unpacked.get(..size).unwrap_or_default())
+    }
+
+    fn unpack_snappy(&mut self, stored: &[u8]) -> Result<usize, Fault> {
+        let size = snap::raw::decompress_len(stored).map_err(|_| Fault::Malformed("snappy block has no size"))?;
+        check_size(size, stored.len().saturating_mul(SNAPPY_MAX_RATIO))?;
+        self.make_room(size);
+        let unpacked = snap::raw::Decoder::new().decompress(stored, &mut self.unpacked);
+        unpacked.map_err(|_| Fault::Malformed("snappy block is damaged"))
+    }
+
+    fn unpack_zstd(&mut self, stored: &[u8]) -> Result<usize, Fault> {
+        const DAMAGED: Fault = Fault::Malformed("zstd frame is damaged");
+        let said = zstd::zstd_safe::get_frame_content_size(stored).map_err(|_| DAMAGED)?;
+        if let Some(size) = said.and_then(|size| usize::try_from(size).ok()).filter(|&size| size <= ZSTD_BELIEVED_BYTES)
+        {
+            self.make_room(size);
+            return self.zstd.decompress_to_buffer(stored, &mut self.unpacked[..]).map_err(|_| DAMAGED);
+        }
+        self.unpacked.clear();
+        let frames = zstd::stream::read::Decoder::new(stored).map_err(|_| DAMAGED)?;
+        frames.take(RECORD_LIMIT_BYTES as u64 + 1).read_to_end(&mut self.unpacked).map_err(|_| DAMAGED)?;
+        check_size(self.unpacked.len(), RECORD_LIMIT_BYTES)?;
+        Ok(self.unpacked.len())
+    }
+
+    fn make_room(&mut self, size: usize) {
+        if self.unpacked.len() < size {
+            self.unpacked.resize(size, 0);
+        }
+    }
+}
+
+impl std::fmt::Debug for Unpacker {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Unpacker")
+    }
+}
+
+fn check_size(size: usize, limit: usize) -> Result<(), Fault> {
+    let limit = limit.min(RECORD_LIMIT_BYTES);
+    if size > limit {
+        return Err(Fault::TooLarge { what: "unpacked record", got: size as u64, limit: limit as u64 });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

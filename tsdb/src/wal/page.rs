@@ -21,6 +21,22 @@ pub(super) enum Part {
     Last = 4,
 }
 
+/// The bits of a fragment's first byte that say its part, and those that mean nothing.
+pub(super) const PART_BITS: u8 = 0b0000_0111;
+pub(super) const RESERVED_BITS: u8 = 0b1110_0000;
+
+impl Part {
+    pub(super) fn from_bits(byte: u8) -> Option<Self> {
+        Some(match byte & PART_BITS {
+            1 => Self::Full,
+            2 => Self::First,
+            3 => Self::Middle,
+            4 => Self::Last,
+            _ => return None,
+        })
+    }
+}
+
 /// How many bytes a record of `stored` bytes takes from offset `at` of a segment on, padding before it among them.
 pub(super) fn framed_bytes(at: u64, stored: usize) -> u64 {
     let (mut left_in_page, mut rest) = (left_in_page(at), stored);

@@ -60,7 +60,7 @@ impl RecordKind {
     }
 }
 
-/// Reads one record, decompressed, and appends what it says to `into`. `None`: a type that is not known.
+/// Reads one record, decompressed, and appends what it says to `into`. `None`: its type is not known.
 ///
 /// # Errors
 /// Says where in the record and why; `into` is then as it was before.
@@ -71,10 +71,8 @@ pub fn decode_record(record: &[u8], into: &mut Decoded) -> Result<Option<RecordK
         Some(kind) => decode_items(kind, &mut cursor, into).map(|()| Some(kind)),
         None => Ok(None),
     });
-    match result {
-        Ok(None) => into.left_out.unknown_records += 1,
-        Ok(Some(_)) => {}
-        Err(_) => into.reset(before),
+    if result.is_err() {
+        into.reset(before);
     }
     result
 }

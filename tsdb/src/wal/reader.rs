@@ -1,0 +1,174 @@
+//! Reading a segment, and what there is to report of it.
+
+use super::assemble::{Assembler, StoredRecords};
+use super::codec::{Coding, Unpacker};
+use super::page::PAGE_BYTES;
+use super::record::{Decoded, decode_record};
+use crate::cursor::Fault;
+use crate::fs::{Fs, ReadFile};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A place in the log that could not be read as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The segment.
+    pub file: PathBuf,
+    /// Where in it.
+    pub offset: u64,
+    pub fault: Fault,
+    /// Nothing sound came after it: what a crash leaves at the end of the segment that was written. Nothing in it was
+    /// acknowledged, if the log was synced.
+    pub tail: bool,
+    /// The record was read all the same.
+    pub kept: bool,
+}
+
+/// What a reading of the log found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReadReport {
+    /// Records read.
+    pub records: u64,
+    /// Places that could not be read as they stand: the first [`ReadReport::MAX_LISTED`].
+    pub damages: Vec<Damage>,
+    /// How many of them there are in all.
+    pub damages_total: u64,
+    /// Numbers between the first and the last segment for which there is no file.
+    pub missing_segments: Vec<u32>,
+    /// Segments without a byte that are not the last. A crash of the machine leaves such; so does a lost segment.
+    pub empty_segments: Vec<u32>,
+}
+
+/// Reads one segment from front to end.
+#[derive(Debug)]
+pub(super) struct SegmentReader {
+    path: PathBuf,
+    file: Box<dyn ReadFile>,
+    size_bytes: u64,
+    at: u64,
+    assembler: Option<Assembler>,
+    buffer: Vec<u8>,
+}
+
+/// How many pages are read at once.
+const PAGES_AT_ONCE: usize = 8;
+
+/// Records are handed on when they have so many bytes.
+const BATCH_BYTES: usize = 256 << 10;
+
+impl ReadReport {
+    /// How many damages are listed.
+    pub const MAX_LISTED: usize = 256;
+
+    /// Adds what was found elsewhere.
+    pub fn add(&mut self, other: ReadReport) {
+        self.records += other.records;
+        self.damages_total += other.damages_total;
+        self.damages.extend(other.damages);
+        self.damages.truncate(Self::MAX_LISTED);
+        self.missing_segments.extend(other.missing_segments);
+        self.empty_segments.extend(other.empty_segments);
+    }
+
+    /// Whether something may be lost that had been acknowledged.
+    pub fn may_have_lost(&self) -> bool {
+        let lost = |damage: &Damage| !damage.tail && !damage.kept;
+        self.damages_total > self.damages.len() as u64
+            || self.damages.iter().any(lost)
+            || !self.missing_segments.is_empty()
+    }
+
+    pub(super) fn damage(&mut self, damage: Damage) {
+        self.damages_total += 1;
+        if self.damages.len() < Self::MAX_LISTED {
+            self.damages.push(damage);
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} at byte {}: {}", self.file.display(), self.offset, self.fault)
+    }
+}
+
+impl SegmentReader {
+    pub(super) fn open(fs: &dyn Fs, path: &Path) -> io::Result<Self> {
+        let file = fs.open(path)?;
+        let size_bytes = file.size_bytes()?;
+        let assembler = Some(Assembler::default());
+        Ok(Self { path: path.to_owned(), file, size_bytes, at: 0, assembler, buffer: Vec::new() })
+    }
+
+    /// Replaces `out` by the next records; `false` when there are no more. At the end, faults go to `report`.
+    pub(super) fn next(&mut self, out: &mut StoredRecords, report: &mut ReadReport) -> io::Result<bool> {
+        out.clear();
+        let Some(assembler) = &mut self.assembler else { return Ok(false) };
+        while self.at < self.size_bytes && (assembler.is_in_record() || out.size_bytes() < BATCH_BYTES) {
+            let want = (self.size_bytes - self.at).min((PAGES_AT_ONCE * PAGE_BYTES) as u64);
+            let want = usize::try_from(want).unwrap_or(PAGE_BYTES);
+            self.buffer.clear();
+            self.buffer.resize(want.next_multiple_of(PAGE_BYTES), 0);
+            let (read, _) = self.buffer.split_at_mut(want);
+            self.file.read_exact_at(read, self.at)?;
+            for page in self.buffer.chunks_exact(PAGE_BYTES) {
+                let left = usize::try_from(self.size_bytes - self.at).unwrap_or(usize::MAX);
+                assembler.page(page, left.min(PAGE_BYTES), self.at, out);
+                self.at += left.min(PAGE_BYTES) as u64;
+            }
+        }
+        if self.at >= self.size_bytes
+            && let Some(assembler) = self.assembler.take()
+        {
+            for flaw in assembler.finish(out) {
+                let (offset, fault, tail, kept) = (flaw.offset, flaw.fault, flaw.tail, flaw.kept);
+                report.damage(Damage { file: self.path.clone(), offset, fault, tail, kept });
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Decodes `stored` records of the segment `file` into `into`.
+///
+/// The bits that say how a record is compressed are outside its checksum. So a record that makes no sense as they say is
+/// tried in the other ways before it is given up.
+pub(super) fn decode_stored(
+    file: &Path,
+    stored: &StoredRecords,
+    unpacker: &mut Unpacker,
+    into: &mut Decoded,
+    report: &mut ReadReport,
+) {
+    for (stored, coding, offset) in stored.iter() {
+        let fault = match decode_as(stored, coding, unpacker, into) {
+            Ok(true) => {
+                report.records += 1;
+                continue;
+            }
+            Ok(false) => None,
+            Err(fault) => Some(fault),
+        };
+        let others = Coding::ALL.into_iter().filter(|&other| other != coding);
+        let kept = others.map(|other| decode_as(stored, other, unpacker, into)).any(|result| result == Ok(true));
+        report.records += u64::from(kept);
+        match fault {
+            // Not damaged, only newer than this reader.
+            None if !kept => into.left_out.unknown_records += 1,
+            fault => {
+                let fault = fault.unwrap_or(Fault::Malformed("first byte of a fragment is damaged"));
+                report.damage(Damage { file: file.to_owned(), offset, fault, tail: false, kept });
+            }
+        }
+    }
+}
+
+/// Whether the record is of a known type.
+fn decode_as(stored: &[u8], coding: Coding, unpacker: &mut Unpacker, into: &mut Decoded) -> Result<bool, Fault> {
+    let record = unpacker.unpack(stored, coding)?;
+    decode_record(record, into).map(|kind| kind.is_some()).map_err(|corruption| corruption.fault)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+use super::{Damage, ReadReport, SegmentReader, decode_stored};
+use crate::cursor::Fault;
+use crate::fs::{Fs, StdFs};
+use crate::wal::assemble::StoredRecords;
+use crate::wal::codec::{Coding, Compression, Packer, Unpacker};
+use crate::wal::page;
+use crate::wal::record::{Decoded, Records, split_records};
+use model::SeriesRef;
+
+/// A segment of `records` records of `samples` samples each.
+fn segment(records: u64, samples: u64, compression: Compression) -> Vec<u8> {
+    let (mut segment, mut packer, mut batch) = (Vec::new(), Packer::default(), Records::default());
+    for record in 0..records {
+        batch.clear();
+        (0..samples).for_each(|number| batch.sample(SeriesRef(number), record as i64, 1.0));
+        let mut buffer = Vec::new();
+        batch.copy_samples(&mut buffer);
+        for record in split_records(&buffer) {
+            let (stored, coding) = packer.pack(record, compression);
+            page::frame(segment.len() as u64, stored, coding, &mut segment);
+        }
+    }
+    segment
+}
+
+fn read(segment: &[u8]) -> (Decoded, ReadReport) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("00000000");
+    StdFs.create_new(&path).unwrap().append(segment).unwrap();
+    let mut reader = SegmentReader::open(&StdFs, &path).unwrap();
+    let (mut stored, mut unpacker) = (StoredRecords::default(), Unpacker::default());
+    let (mut decoded, mut report) = (Decoded::default(), ReadReport::default());
+    while reader.next(&mut stored, &mut report).unwrap() {
+        decode_stored(&path, &stored, &mut unpacker, &mut decoded, &mut report);
+    }
+    (decoded, report)
+}
+
+#[test]
+fn a_segment_is_read_in_order_whatever_its_size() {
+    for (records, samples) in [(0, 0), (1, 1), (3000, 100), (2, 100_000)] {
+        for compression in [Compression::None, Compression::Snappy, Compression::Zstd] {
+            let (decoded, report) = read(&segment(records, samples, compression));
+            assert_eq!(decoded.samples.len() as u64, records * samples);
+            assert!(decoded.samples.is_sorted_by_key(|sample| (sample.timestamp_ms, sample.series)));
+            assert_eq!((report.damages_total, report.records >= records), (0, true));
+        }
+    }
+}
+
+#[test]
+fn a_record_under_a_wrong_coding_is_read_and_reported() {
+    for compression in [Compression::None, Compression::Snappy, Compression::Zstd] {
+        for bits in [Coding::Snappy.bits(), Coding::Zstd.bits(), Coding::Snappy.bits() | Coding::Zstd.bits()] {
+            let mut segment = segment(3, 100, compression);
+            let second = 7 + usize::from(u16::from_be_bytes([segment[1], segment[2]]));
+            segment[second] ^= bits;
+            let (decoded, report) = read(&segment);
+            assert_eq!(decoded.samples.len(), 300, "{compression:?} {bits}");
+            let same = Coding::from_bits(segment[second]) == Coding::from_bits(segment[0]);
+            assert_eq!(
+                report.damages.iter().map(|damage| damage.kept).collect::<Vec<_>>(),
+                vec![true; usize::from(!same)]
+            );
+            assert!(!report.may_have_lost());
+        }
+    }
+}
+
+#[test]
+fn a_record_that_makes_no_sense_is_reported_and_one_of_a_new_type_is_counted() {
+    let mut segment = segment(1, 1, Compression::None);
+    let second = segment.len() as u64;
+    page::frame(second, &[2, 0, 0], Coding::Plain, &mut segment);
+    page::frame(segment.len() as u64, &[99, 0, 0], Coding::Plain, &mut segment);
+    let (decoded, report) = read(&segment);
+    assert_eq!((decoded.samples.len(), decoded.left_out.unknown_records, report.records), (1, 1, 1));
+    let [Damage { offset, fault, tail: false, kept: false, .. }] = report.damages[..] else {
+        panic!("{report:?}");
+    };
+    assert_eq!((offset, fault), (second, Fault::Truncated { want: 8, left: 2 }));
+    assert!(report.may_have_lost());
+}
