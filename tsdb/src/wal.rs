@@ -13,18 +13,22 @@
 //! sync failed.
 
 mod assemble;
+mod checkpoint;
 mod codec;
 mod committers;
 mod log;
 mod page;
 mod reader;
 mod record;
+mod replay;
 mod segment;
 mod writer;
 
+pub use checkpoint::CheckpointWriter;
 pub use codec::Compression;
 pub use committers::Committers;
 pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
 pub use reader::{Damage, ReadReport};
 pub use record::{Decoded, LeftOut, LoggedSample, LoggedSeries, RecordKind, Records, Tombstone, decode_record};
+pub use replay::{Aliases, PlacedSample, ReplayProgress, ReplayTarget, Replayed, replay};
 pub use writer::Durability;

@@ -8,9 +8,9 @@ pub use commit::Commit;
 use super::codec::Compression;
 use super::committers::{Committers, Queue};
 use super::record::Records;
-use super::segment::{self, SegmentDir};
+use super::segment::{self, SegmentDir, SegmentFile};
 use super::writer::{Durability, Writer};
-use crate::fs::{AppendFile, Fs};
+use crate::fs::Fs;
 use commit::Waiters;
 use parking_lot::{Condvar, Mutex};
 use std::io;
@@ -96,7 +96,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct Files {
     writer: Writer,
-    open: Option<Box<dyn AppendFile>>,
+    segment: SegmentFile,
 }
 
 #[derive(Debug, Default)]
@@ -130,13 +130,17 @@ const IDLE_BUFFER_BYTES: usize = 4 << 10;
 
 impl Log {
     /// Opens the log in `dir`, which is created if it is not there. Old segments are never written again: the first
-    /// record creates the next one.
+    /// record creates the next one. Checkpoints that were not finished are removed.
     ///
     /// # Errors
     /// The directory cannot be made or read.
     pub fn open(fs: Arc<dyn Fs>, dir: &Path, options: LogOptions, committers: &Committers) -> io::Result<Self> {
         segment::create_dir(&*fs, dir)?;
-        let next = SegmentDir::read(&*fs, dir)?.next_segment();
+        let found = SegmentDir::read(&*fs, dir)?;
+        for unfinished in &found.unfinished {
+            fs.remove_dir_all(unfinished)?;
+        }
+        let next = found.next_segment();
         let writer = Writer::new(next, options.segment_bytes, options.durability);
         let stats = LogStats { segment: next, ..LogStats::default() };
         let shared = Shared {
@@ -146,7 +150,7 @@ impl Log {
             queue: committers.queue(),
             state: Mutex::new(State { stats, ..State::default() }),
             turned: Condvar::new(),
-            files: Mutex::new(Files { writer, open: None }),
+            files: Mutex::new(Files { writer, segment: SegmentFile::new(dir) }),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -225,7 +229,7 @@ impl Log {
     /// `segment` supersedes.
     ///
     /// # Errors
-    /// A file that cannot be removed; the others are removed all the same.
+    /// The first file that cannot be removed. Those behind it stay, so that there is no gap.
     pub fn truncate(&self, segment: u32) -> io::Result<()> {
         SegmentDir::read(&*self.shared.fs, &self.shared.dir)?.remove_below(&*self.shared.fs, segment)
     }

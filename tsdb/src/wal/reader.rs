@@ -101,6 +101,11 @@ impl SegmentReader {
         Ok(Self { path: path.to_owned(), file, size_bytes, at: 0, assembler, buffer: Vec::new() })
     }
 
+    /// How much was read so far.
+    pub(super) fn read_bytes(&self) -> u64 {
+        self.at
+    }
+
     /// Replaces `out` by the next records; `false` when there are no more. At the end, faults go to `report`.
     pub(super) fn next(&mut self, out: &mut StoredRecords, report: &mut ReadReport) -> io::Result<bool> {
         out.clear();

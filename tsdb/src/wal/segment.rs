@@ -1,6 +1,7 @@
 //! The files of a log: segments `%08d` and directories `checkpoint.%08d` of segments.
 
-use crate::fs::Fs;
+use super::writer::{Effect, Group};
+use crate::fs::{AppendFile, Fs};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,12 +22,32 @@ pub(super) struct SegmentDir {
     pub(super) segments: Vec<Numbered>,
     /// By number.
     pub(super) checkpoints: Vec<Numbered>,
+    /// Checkpoints that were never finished.
+    pub(super) unfinished: Vec<PathBuf>,
 }
 
 const CHECKPOINT_PREFIX: &str = "checkpoint.";
+const UNFINISHED_SUFFIX: &str = ".tmp";
+
+/// The segment that is written in a directory.
+#[derive(Debug)]
+pub(super) struct SegmentFile {
+    dir: PathBuf,
+    open: Option<Box<dyn AppendFile>>,
+}
 
 pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:08}"))
+}
+
+/// The directory of the checkpoint that stands for the segments up to `number`, this one inside.
+pub(super) fn checkpoint_path(dir: &Path, number: u32) -> PathBuf {
+    dir.join(format!("{CHECKPOINT_PREFIX}{number:08}"))
+}
+
+/// Where that checkpoint is built.
+pub(super) fn unfinished_path(dir: &Path, number: u32) -> PathBuf {
+    dir.join(format!("{CHECKPOINT_PREFIX}{number:08}{UNFINISHED_SUFFIX}"))
 }
 
 /// Makes sure that there is a directory `dir`, durably.
@@ -38,21 +59,50 @@ pub(super) fn create_dir(fs: &dyn Fs, dir: &Path) -> io::Result<()> {
     dir.parent().map_or(Ok(()), |parent| fs.sync_dir(parent))
 }
 
+impl SegmentFile {
+    /// None yet, in `dir`.
+    pub(super) fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), open: None }
+    }
+
+    /// Takes a step that a writer asks for.
+    pub(super) fn perform(&mut self, fs: &dyn Fs, effect: &Effect, group: &Group) -> io::Result<()> {
+        let no_file = || io::Error::other("no segment is open");
+        match effect {
+            Effect::Create(number) => self.open = Some(fs.create_new(&segment_path(&self.dir, *number))?),
+            Effect::SyncNames => fs.sync_dir(&self.dir)?,
+            Effect::Append(range) => self.open.as_mut().ok_or_else(no_file)?.append(group.slice(range))?,
+            Effect::SyncData => self.open.as_mut().ok_or_else(no_file)?.sync_data()?,
+            Effect::Close => self.abandon(),
+        }
+        Ok(())
+    }
+
+    /// Lets the file go.
+    pub(super) fn abandon(&mut self) {
+        self.open = None;
+    }
+}
+
 impl SegmentDir {
     /// Lists `dir`. Names that are none of a log's are left alone.
     pub(super) fn read(fs: &dyn Fs, dir: &Path) -> io::Result<Self> {
-        let (mut segments, mut checkpoints) = (Vec::new(), Vec::new());
+        let (mut segments, mut checkpoints, mut unfinished) = (Vec::new(), Vec::new(), Vec::new());
         for entry in fs.read_dir(dir)? {
             let (path, size_bytes) = (entry.path, entry.size_bytes);
             if !entry.is_dir {
                 segments.extend(number(&entry.name).map(|number| Numbered { number, path, size_bytes }));
             } else if let Some(name) = entry.name.strip_prefix(CHECKPOINT_PREFIX) {
-                checkpoints.extend(number(name).map(|number| Numbered { number, path, size_bytes }));
+                match number(name) {
+                    Some(number) => checkpoints.push(Numbered { number, path, size_bytes }),
+                    None if name.ends_with(UNFINISHED_SUFFIX) => unfinished.push(path),
+                    None => {}
+                }
             }
         }
         segments.sort_unstable_by_key(|segment| segment.number);
         checkpoints.sort_unstable_by_key(|checkpoint| checkpoint.number);
-        Ok(Self { dir: dir.to_owned(), segments, checkpoints })
+        Ok(Self { dir: dir.to_owned(), segments, checkpoints, unfinished })
     }
 
     /// The first number that neither a segment nor a checkpoint stands for.

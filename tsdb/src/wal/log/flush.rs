@@ -4,7 +4,7 @@ use super::{Files, IDLE_BUFFER_BYTES, LogError, Shared, State};
 use crate::wal::committers::Scratch;
 use crate::wal::record::split_records;
 use crate::wal::segment::segment_path;
-use crate::wal::writer::{Effect, Group, Repair};
+use crate::wal::writer::{Effect, Repair};
 use std::io;
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ impl Shared {
         }
         files.writer.finish(taken.turn, group);
         for effect in group.effects() {
-            match self.perform(effect, files, group) {
+            match files.segment.perform(&*self.fs, effect, group) {
                 Ok(()) => files.writer.done(effect),
                 Err(error) => {
                     let repaired = self.give_up(files, effect, &error);
@@ -70,26 +70,9 @@ impl Shared {
         Ok(group.size_bytes())
     }
 
-    fn perform(&self, effect: &Effect, files: &mut Files, group: &Group) -> io::Result<()> {
-        let no_file = || io::Error::other("no segment is open");
-        match effect {
-            Effect::Create(number) => {
-                files.open = Some(self.fs.create_new(&segment_path(&self.dir, *number))?);
-                Ok(())
-            }
-            Effect::SyncNames => self.fs.sync_dir(&self.dir),
-            Effect::Append(range) => files.open.as_mut().ok_or_else(no_file)?.append(group.slice(range)),
-            Effect::SyncData => files.open.as_mut().ok_or_else(no_file)?.sync_data(),
-            Effect::Close => {
-                files.open = None;
-                Ok(())
-            }
-        }
-    }
-
     /// Leaves the open segment, which is never written again, in a state that nobody trips over.
     fn give_up(&self, files: &mut Files, effect: &Effect, error: &io::Error) -> bool {
-        files.open = None;
+        files.segment.abandon();
         if matches!(effect, Effect::Create(_)) && error.kind() == io::ErrorKind::AlreadyExists {
             files.writer.name_is_taken();
         }

@@ -1,11 +1,12 @@
 //! What records say, in columns.
 
 use crate::cursor::{Corruption, Cursor, Fault};
-use model::{LabelsBuilder, LabelsRef, SeriesRef, TimeRange};
+use model::{LabelsRef, PackedBuilder, SeriesRef, TimeRange};
 
 /// What some records of the log said, in their order; reused.
 #[derive(Debug, Default)]
 pub struct Decoded {
+    builder: PackedBuilder,
     labels: Vec<u8>,
     series: Vec<SeriesEntry>,
     /// Samples in the order they were logged.
@@ -115,57 +116,22 @@ impl Decoded {
         self.samples.push(sample);
     }
 
-    /// Reads labels (a count, then names and values) and adds the series.
+    /// Reads labels (a count, then names and values) and adds the series. Labels that an untidy writer did not sort are
+    /// put in order.
     pub(super) fn push_series(&mut self, series: SeriesRef, cursor: &mut Cursor<'_>) -> Result<(), Corruption> {
-        let start = self.labels.len();
-        let (count, strings) = (cursor.uvarint()?, cursor.clone());
-        let mut previous: Option<&[u8]> = None;
-        let mut in_order = true;
-        for _ in 0..count {
+        let invalid =
+            |cursor: &Cursor<'_>| cursor.fault(Fault::Malformed("label names are empty, repeated or too long"));
+        self.builder.clear();
+        for _ in 0..cursor.uvarint()? {
             let (name, value) = (cursor.string()?, cursor.string()?);
-            in_order &= !name.is_empty() && !value.is_empty() && previous.is_none_or(|previous| previous < name);
-            previous = Some(name);
-            for string in [name, value] {
-                push_packed(&mut self.labels, string, cursor)?;
-            }
+            self.builder.push(name, value).map_err(|_| invalid(cursor))?;
         }
-        if !in_order {
-            self.labels.truncate(start);
-            self.labels.extend_from_slice(&sorted(count, strings)?);
-        }
+        let labels = self.builder.finish().map_err(|_| invalid(cursor))?;
+        self.labels.extend_from_slice(labels.as_packed());
         let (labels_end, samples_before) = (self.labels.len(), self.samples.len());
         self.series.push(SeriesEntry { series, labels_end, samples_before });
         Ok(())
     }
-}
-
-/// The packed labels of a writer that did not sort them, or logged empty values.
-fn sorted(count: u64, mut strings: Cursor<'_>) -> Result<Vec<u8>, Corruption> {
-    let mut builder = LabelsBuilder::default();
-    for _ in 0..count {
-        let (name, value) = (strings.string()?, strings.string()?);
-        builder.push(name, value);
-    }
-    match builder.build() {
-        Ok(labels) => Ok(labels.as_ref().as_packed().to_vec()),
-        Err(_) => Err(strings.fault(Fault::Malformed("label names are empty or repeated"))),
-    }
-}
-
-/// Appends a string in the layout of [`LabelsRef`].
-fn push_packed(packed: &mut Vec<u8>, string: &[u8], cursor: &Cursor<'_>) -> Result<(), Corruption> {
-    const LIMIT: usize = 0xff_ffff;
-    let [low, mid, high, ..] = string.len().to_le_bytes();
-    match string.len() {
-        0..0xff => packed.push(low),
-        0xff..=LIMIT => packed.extend_from_slice(&[0xff, low, mid, high]),
-        size => {
-            let fault = Fault::TooLarge { what: "label size", got: size as u64, limit: LIMIT as u64 };
-            return Err(cursor.fault(fault));
-        }
-    }
-    packed.extend_from_slice(string);
-    Ok(())
 }
 
 impl LeftOut {

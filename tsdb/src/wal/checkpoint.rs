@@ -1,0 +1,116 @@
+//! Checkpoints: what must outlive the segments it was logged in.
+//!
+//! A checkpoint is a directory `checkpoint.%08d` of segments, named after the last segment it stands for. It is written
+//! from memory, not from the old segments: damage in those cannot get into it, nor stop it.
+
+use super::codec::{Compression, Packer};
+use super::record::{Records, split_records};
+use super::segment::{SegmentFile, checkpoint_path, unfinished_path};
+use super::writer::{Durability, Group, Writer};
+use crate::fs::{Fs, publish_dir};
+use model::{LabelsRef, SeriesRef};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A checkpoint that is being written. Dropped before it is published, it leaves a directory that the next opening of the
+/// log removes.
+#[derive(Debug)]
+pub struct CheckpointWriter<'a> {
+    fs: &'a dyn Fs,
+    unfinished: PathBuf,
+    published: PathBuf,
+    compression: Compression,
+    writer: Writer,
+    segment: SegmentFile,
+    records: Records,
+    buffer: Vec<u8>,
+    packer: Packer,
+    group: Group,
+}
+
+/// Written at once, uncompressed.
+const GROUP_BYTES: usize = 256 << 10;
+
+impl<'a> CheckpointWriter<'a> {
+    /// Begins the checkpoint that stands for the segments up to `number`, this one inside, of the log in `dir`.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if there is one of that number: then nothing was logged since that one was made.
+    pub fn create(
+        fs: &'a dyn Fs,
+        dir: &Path,
+        number: u32,
+        compression: Compression,
+        segment_bytes: u64,
+    ) -> io::Result<Self> {
+        let (unfinished, published) = (unfinished_path(dir, number), checkpoint_path(dir, number));
+        if fs.read_dir(&published).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        match fs.remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs.create_dir_all(&unfinished)?,
+        }
+        Ok(Self {
+            fs,
+            compression,
+            writer: Writer::new(0, segment_bytes, Durability::Written),
+            segment: SegmentFile::new(&unfinished),
+            unfinished,
+            published,
+            records: Records::default(),
+            buffer: Vec::new(),
+            packer: Packer::default(),
+            group: Group::default(),
+        })
+    }
+
+    /// Adds a series. It must come before its samples.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub fn series(&mut self, series: SeriesRef, labels: LabelsRef<'_>) -> io::Result<()> {
+        self.records.series(series, labels);
+        self.flush_if(GROUP_BYTES)
+    }
+
+    /// Adds a sample of a series that was added before.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub fn sample(&mut self, series: SeriesRef, timestamp_ms: i64, value: f64) -> io::Result<()> {
+        self.records.sample(series, timestamp_ms, value);
+        self.flush_if(GROUP_BYTES)
+    }
+
+    /// Makes the checkpoint durable, then visible. Afterwards the segments it stands for may go.
+    ///
+    /// # Errors
+    /// As a file system's. The segments must stay.
+    pub fn publish(mut self) -> io::Result<()> {
+        self.flush_if(0)?;
+        self.segment.abandon();
+        publish_dir(self.fs, &self.unfinished, &self.published)
+    }
+
+    fn flush_if(&mut self, at_least_bytes: usize) -> io::Result<()> {
+        if self.records.size_bytes() < at_least_bytes {
+            return Ok(());
+        }
+        self.buffer.clear();
+        self.records.copy_series(&mut self.buffer);
+        self.records.copy_samples(&mut self.buffer);
+        self.records.clear();
+        self.writer.begin(&mut self.group);
+        for record in split_records(&self.buffer) {
+            let (stored, coding) = self.packer.pack(record, self.compression);
+            self.writer.add(stored, coding, &mut self.group);
+        }
+        self.writer.finish(false, &mut self.group);
+        for effect in self.group.effects() {
+            self.segment.perform(self.fs, effect, &self.group)?;
+            self.writer.done(effect);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! Which segments are read, in which order.
+
+use crate::file_error::FileError;
+use crate::fs::Fs;
+use crate::wal::assemble::StoredRecords;
+use crate::wal::codec::Unpacker;
+use crate::wal::reader::{ReadReport, SegmentReader, decode_stored};
+use crate::wal::record::Decoded;
+use crate::wal::segment::{Numbered, SegmentDir};
+use std::path::Path;
+
+/// The segments of a replay, in order.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) checkpoint: Option<u32>,
+    pub(super) segments: Vec<Numbered>,
+    /// What the names alone say: segments that are missing or empty.
+    pub(super) report: ReadReport,
+}
+
+impl Plan {
+    /// The latest checkpoint, then the segments behind it.
+    ///
+    /// If that checkpoint is damaged and there is still something of what it stands for, an older checkpoint or segments,
+    /// that is read before it: what it lost may be there.
+    pub(super) fn make(fs: &dyn Fs, dir: &Path) -> Result<Self, FileError> {
+        let found = match SegmentDir::read(fs, dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            found => found.map_err(FileError::at(dir))?,
+        };
+        let mut plan = Self::default();
+        let mut first = 0;
+        let mut checkpoints = found.checkpoints;
+        if let Some(latest) = checkpoints.pop() {
+            first = latest.number.saturating_add(1);
+            plan.checkpoint = Some(latest.number);
+            let latest = SegmentDir::read(fs, &latest.path).map_err(FileError::at(&latest.path))?.segments;
+            let covered = found.segments.iter().filter(|segment| segment.number < first);
+            let has_older = covered.clone().next().is_some() || !checkpoints.is_empty();
+            if has_older && !is_sound(fs, &latest)? {
+                if let Some(older) = checkpoints.pop() {
+                    plan.segments = SegmentDir::read(fs, &older.path).map_err(FileError::at(&older.path))?.segments;
+                }
+                plan.segments.extend(covered.cloned());
+            }
+            plan.note_gaps(0, &latest);
+            plan.segments.extend(latest);
+        }
+        let segments: Vec<_> = found.segments.into_iter().filter(|segment| segment.number >= first).collect();
+        plan.note_gaps(first, &segments);
+        plan.segments.extend(segments);
+        Ok(plan)
+    }
+
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.size_bytes).sum()
+    }
+
+    /// Notes numbers from `first` on that are missing among `segments`, and segments that hold nothing though there are
+    /// later ones.
+    fn note_gaps(&mut self, first: u32, segments: &[Numbered]) {
+        let mut expected = first;
+        for (index, segment) in segments.iter().enumerate() {
+            let room = ReadReport::MAX_LISTED.saturating_sub(self.report.missing_segments.len());
+            self.report.missing_segments.extend((expected..segment.number).take(room));
+            if segment.size_bytes == 0 && index + 1 < segments.len() {
+                self.report.empty_segments.push(segment.number);
+            }
+            expected = segment.number.saturating_add(1);
+        }
+    }
+}
+
+/// Whether all of a checkpoint can be read.
+fn is_sound(fs: &dyn Fs, segments: &[Numbered]) -> Result<bool, FileError> {
+    let (mut stored, mut unpacker) = (StoredRecords::default(), Unpacker::default());
+    let (mut decoded, mut report) = (Decoded::default(), ReadReport::default());
+    for (number, segment) in (0..).zip(segments) {
+        let mut reader = SegmentReader::open(fs, &segment.path).map_err(FileError::at(&segment.path))?;
+        while reader.next(&mut stored, &mut report).map_err(FileError::at(&segment.path))? {
+            decoded.clear();
+            decode_stored(&segment.path, &stored, &mut unpacker, &mut decoded, &mut report);
+        }
+        if report.damages_total > 0 || segment.number != number {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

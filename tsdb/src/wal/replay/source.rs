@@ -1,0 +1,79 @@
+//! The first stage: batches of decoded records, numbered in the order of the log.
+
+use super::ReplayProgress;
+use crate::file_error::FileError;
+use crate::fs::Fs;
+use crate::wal::assemble::StoredRecords;
+use crate::wal::codec::Unpacker;
+use crate::wal::reader::{ReadReport, SegmentReader, decode_stored};
+use crate::wal::record::Decoded;
+use crate::wal::segment::Numbered;
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::vec;
+
+/// Reads the segments of a replay, one batch at a time, for any number of threads.
+pub(super) struct Source<'a> {
+    fs: &'a dyn Fs,
+    progress: &'a ReplayProgress,
+    reading: Mutex<Reading>,
+}
+
+struct Reading {
+    segments: vec::IntoIter<Numbered>,
+    reader: Option<(SegmentReader, PathBuf)>,
+    /// The number of the next batch.
+    next: u64,
+}
+
+/// What a thread needs to read and decode; reused.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Its place in the order of the log.
+    pub(super) number: u64,
+    pub(super) decoded: Decoded,
+    pub(super) report: ReadReport,
+    stored: StoredRecords,
+    unpacker: Unpacker,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(fs: &'a dyn Fs, segments: Vec<Numbered>, progress: &'a ReplayProgress) -> Self {
+        let reading = Reading { segments: segments.into_iter(), reader: None, next: 0 };
+        Self { fs, progress, reading: Mutex::new(reading) }
+    }
+
+    /// Fills `batch`; `false` at the end. Reading takes turns, decoding does not.
+    pub(super) fn fill(&self, batch: &mut Batch) -> Result<bool, FileError> {
+        batch.decoded.clear();
+        batch.report = ReadReport::default();
+        let Some(path) = self.read(batch)? else { return Ok(false) };
+        let Batch { decoded, report, stored, unpacker, .. } = batch;
+        decode_stored(&path, stored, unpacker, decoded, report);
+        self.progress.samples.fetch_add(decoded.samples.len() as u64, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// Takes the next stored records; returns the segment they are from.
+    fn read(&self, batch: &mut Batch) -> Result<Option<PathBuf>, FileError> {
+        let mut reading = self.reading.lock();
+        loop {
+            if let Some((reader, path)) = &mut reading.reader {
+                let before = reader.read_bytes();
+                let more = reader.next(&mut batch.stored, &mut batch.report).map_err(FileError::at(path))?;
+                self.progress.read_bytes.fetch_add(reader.read_bytes() - before, Ordering::Relaxed);
+                if more {
+                    let path = path.clone();
+                    batch.number = reading.next;
+                    reading.next += 1;
+                    return Ok(Some(path));
+                }
+                reading.reader = None;
+            }
+            let Some(segment) = reading.segments.next() else { return Ok(None) };
+            let reader = SegmentReader::open(self.fs, &segment.path).map_err(FileError::at(&segment.path))?;
+            reading.reader = Some((reader, segment.path));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What was logged is replayed: from segments, from checkpoints, on one thread and on several, past damage.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use model::{Labels, SeriesRef};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use testkit::{Loss, ModelHead, ModelSeries, SimFs};
+use tsdb::fs::Fs;
+use tsdb::wal::{
+    CheckpointWriter, Committers, Compression, Log, LogOptions, Records, ReplayProgress, Replayed, replay,
+};
+
+fn dir() -> &'static Path {
+    Path::new("/wal")
+}
+
+fn labels(number: u64) -> Labels {
+    Labels::from_pairs([("__name__", "up".to_owned()), ("instance", format!("host-{number}"))]).unwrap()
+}
+
+fn options() -> LogOptions {
+    LogOptions { segment_bytes: 64 << 10, ..LogOptions::default() }
+}
+
+/// Logs what `write` says, as a life of its own.
+fn log(fs: &SimFs, write: impl FnOnce(&Log)) {
+    let committers = Committers::start(NonZeroUsize::MIN).unwrap();
+    let log = Log::open(Arc::new(fs.clone()), dir(), options(), &committers).unwrap();
+    write(&log);
+    log.close().unwrap();
+}
+
+fn append(log: &Log, fill: impl FnOnce(&mut Records)) {
+    let mut records = Records::default();
+    fill(&mut records);
+    let _durable = log.commit(log.sequence(&records).unwrap()).wait().unwrap();
+}
+
+fn checkpoint(fs: &SimFs, number: u32, fill: impl FnOnce(&mut CheckpointWriter<'_>)) {
+    let mut writer = CheckpointWriter::create(fs, dir(), number, Compression::Snappy, 64 << 10).unwrap();
+    fill(&mut writer);
+    writer.publish().unwrap();
+}
+
+fn replayed(fs: &SimFs, threads: usize) -> (Vec<ModelSeries>, Replayed) {
+    let head = ModelHead::default();
+    let progress = ReplayProgress::default();
+    let replayed = replay(fs, dir(), &head, NonZeroUsize::new(threads).unwrap(), &progress).unwrap();
+    assert_eq!(progress.bytes().0, progress.bytes().1, "all was read");
+    assert_eq!(progress.samples(), replayed.samples);
+    (head.into_series(), replayed)
+}
+
+/// Series by number, with the times of their samples.
+fn times(series: &[ModelSeries]) -> Vec<(u64, Vec<i64>)> {
+    series.iter().map(|series| (series.reference.0, series.samples.keys().copied().collect())).collect()
+}
+
+#[test]
+fn a_log_that_is_not_there_is_empty() {
+    let (series, replayed) = replayed(&SimFs::new(), 2);
+    assert_eq!((series.len(), replayed.segments, replayed.report), (0, 0, Default::default()));
+}
+
+#[test]
+fn many_segments_come_to_the_same_on_any_number_of_threads() {
+    let fs = SimFs::new();
+    log(&fs, |log| {
+        for round in 0..200_i64 {
+            append(log, |records| {
+                for number in 0..1000 {
+                    if round == number as i64 % 30 {
+                        records.series(SeriesRef(number + 1), labels(number).as_ref());
+                    }
+                    if round >= number as i64 % 30 {
+                        // Noise, so that the log is large enough for threads.
+                        let value = f64::from_bits((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ round as u64);
+                        records.sample(SeriesRef(number + 1), 15_000 * round + number as i64, value);
+                    }
+                }
+            });
+        }
+    });
+    let segments = fs.read_dir(dir()).unwrap();
+    assert!(segments.iter().map(|segment| segment.size_bytes).sum::<u64>() > 1 << 20, "too small for threads");
+    let (one, report) = replayed(&fs, 1);
+    assert_eq!((one.len(), report.unknown_refs, report.series), (1000, 0, 1000));
+    assert_eq!((report.samples, report.applied_samples), (185_600, 185_600));
+    assert!(one.iter().all(|series| series.samples.len() > 170));
+    for threads in [2, 3, 8] {
+        let (many, again) = replayed(&fs, threads);
+        assert!(one == many, "{threads} threads");
+        assert_eq!(again.applied_samples, report.applied_samples);
+    }
+}
+
+#[test]
+fn a_checkpoint_stands_for_the_segments_before_it() {
+    let fs = SimFs::new();
+    let mut first_kept = 0;
+    log(&fs, |log| {
+        append(log, |records| {
+            for number in 0..3 {
+                records.series(SeriesRef(number), labels(number).as_ref());
+                records.sample(SeriesRef(number), 1000, 1.0);
+            }
+        });
+        first_kept = log.cut().unwrap();
+        append(log, |records| (0..3).for_each(|number| records.sample(SeriesRef(number), 2000, 2.0)));
+        checkpoint(&fs, first_kept - 1, |checkpoint| {
+            checkpoint.series(SeriesRef(0), labels(0).as_ref()).unwrap();
+            checkpoint.series(SeriesRef(1), labels(1).as_ref()).unwrap();
+            checkpoint.sample(SeriesRef(1), 1000, 1.0).unwrap();
+        });
+        let again = CheckpointWriter::create(&fs, dir(), first_kept - 1, Compression::None, 1 << 20);
+        assert_eq!(again.unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+    });
+    // Both before and after the old segments are removed.
+    let want = [(0, vec![2000]), (1, vec![1000, 2000])];
+    let (series, report) = replayed(&fs, 2);
+    assert_eq!((times(&series), report.checkpoint, report.unknown_refs), (want.to_vec(), Some(0), 1));
+    log(&fs, |log| log.truncate(first_kept).unwrap());
+    assert_eq!(fs.read_dir(dir()).unwrap().len(), 2);
+    let (series, report) = replayed(&fs, 2);
+    assert_eq!((times(&series), report.checkpoint), (want.to_vec(), Some(0)));
+    assert_eq!(report.report, tsdb::wal::ReadReport { records: report.report.records, ..Default::default() });
+    log(&fs, |log| append(log, |records| records.sample(SeriesRef(0), 3000, 3.0)));
+    assert_eq!(times(&replayed(&fs, 1).0)[0], (0, vec![2000, 3000]));
+}
+
+#[test]
+fn an_unfinished_checkpoint_is_as_if_it_never_was() {
+    let fs = SimFs::new();
+    log(&fs, |log| append(log, |records| records.series(SeriesRef(1), labels(1).as_ref())));
+    let mut writer = CheckpointWriter::create(&fs, dir(), 0, Compression::None, 1 << 20).unwrap();
+    writer.series(SeriesRef(1), labels(1).as_ref()).unwrap();
+    drop(writer);
+    let (series, report) = replayed(&fs, 1);
+    assert_eq!((series.len(), report.checkpoint), (1, None));
+    log(&fs, |_| {});
+    let names: Vec<_> = fs.read_dir(dir()).unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["00000000"]);
+    checkpoint(&fs, 0, |_| {});
+    assert_eq!(replayed(&fs, 1).1.checkpoint, Some(0));
+}
+
+#[test]
+fn a_damaged_checkpoint_takes_nothing_else_with_it() {
+    let fs = SimFs::new();
+    let mut first_kept = 0;
+    log(&fs, |log| {
+        append(log, |records| records.series(SeriesRef(1), labels(1).as_ref()));
+        append(log, |records| records.series(SeriesRef(2), labels(2).as_ref()));
+        first_kept = log.cut().unwrap();
+        append(log, |records| (1..3).for_each(|number| records.sample(SeriesRef(number), 2000, 2.0)));
+        checkpoint(&fs, first_kept - 1, |checkpoint| {
+            (1..3).for_each(|number| checkpoint.series(SeriesRef(number), labels(number).as_ref()).unwrap());
+        });
+    });
+    let path = dir().join("checkpoint.00000000/00000000");
+    let mut content = fs.read(&path).unwrap();
+    content[20] ^= 1;
+    fs.plant(&path, &content).unwrap();
+    let (series, report) = replayed(&fs, 2);
+    assert_eq!(times(&series), [(1, vec![2000]), (2, vec![2000])], "the old segment is still there");
+    assert_eq!(report.report.damages.len(), 1);
+    log(&fs, |log| log.truncate(first_kept).unwrap());
+    let (series, report) = replayed(&fs, 2);
+    assert_eq!((series.len(), report.unknown_refs), (0, 2));
+    let [damage] = &report.report.damages[..] else { panic!("{:?}", report.report) };
+    assert_eq!((&damage.file, damage.offset), (&path, 0));
+    assert_eq!(replayed(&fs, 2).1.segments, 2, "nothing was removed");
+}
+
+#[test]
+fn two_references_of_one_label_set_are_one_series() {
+    let fs = SimFs::new();
+    log(&fs, |log| {
+        append(log, |records| {
+            records.series(SeriesRef(1), labels(7).as_ref());
+            records.sample(SeriesRef(1), 1000, 1.0);
+        });
+        append(log, |records| {
+            records.series(SeriesRef(1), labels(7).as_ref());
+            records.series(SeriesRef(5), labels(7).as_ref());
+            records.sample(SeriesRef(5), 2000, 2.0);
+        });
+    });
+    let (series, report) = replayed(&fs, 2);
+    assert_eq!(times(&series), [(1, vec![1000, 2000])]);
+    assert_eq!(report.last_ref, Some(SeriesRef(5)));
+    let aliases = |number| report.aliases.for_checkpoint(number).map(|(series, _)| series.0).collect::<Vec<_>>();
+    assert_eq!(report.aliases.len(), 1);
+    assert_eq!(aliases(0), Vec::<u64>::new(), "the segment that names it is gone then");
+    log(&fs, |log| append(log, |records| records.sample(SeriesRef(5), 3000, 3.0)));
+    let (series, report) = replayed(&fs, 2);
+    assert_eq!(times(&series), [(1, vec![1000, 2000, 3000])]);
+    let carried: Vec<_> = report.aliases.for_checkpoint(0).map(|(series, set)| (series.0, set.to_owned())).collect();
+    assert_eq!(carried, [(5, labels(7))]);
+}
+
+#[test]
+fn a_reference_that_is_given_away_again_leaves_samples_where_they_were_logged() {
+    let fs = SimFs::new();
+    log(&fs, |log| {
+        for (number, time) in [(1, 1000), (2, 2000)] {
+            append(log, |records| {
+                records.series(SeriesRef(9), labels(number).as_ref());
+                records.sample(SeriesRef(9), time, 1.0);
+            });
+        }
+    });
+    let (series, _) = replayed(&fs, 2);
+    let of = |number| series.iter().find(|series| series.labels == labels(number)).unwrap().samples.keys().copied();
+    assert_eq!((of(1).collect::<Vec<_>>(), of(2).collect::<Vec<_>>()), (vec![1000], vec![2000]));
+}
+
+#[test]
+fn missing_and_empty_segments_are_reported() {
+    let fs = SimFs::new();
+    for time in 1..6 {
+        log(&fs, |log| {
+            append(log, |records| {
+                records.series(SeriesRef(1), labels(1).as_ref());
+                records.sample(SeriesRef(1), time, 0.0);
+            });
+        });
+    }
+    fs.remove_file(&dir().join("00000000")).unwrap();
+    fs.remove_file(&dir().join("00000002")).unwrap();
+    fs.truncate(&dir().join("00000003"), 0).unwrap();
+    let (series, report) = replayed(&fs, 2);
+    assert_eq!(times(&series), [(1, vec![2, 5])]);
+    assert_eq!((report.report.missing_segments, report.report.empty_segments), (vec![0, 2], vec![3]));
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_stops_the_replay() {
+    let fs = SimFs::new();
+    log(&fs, |log| append(log, |records| records.series(SeriesRef(1), labels(1).as_ref())));
+    fs.stop_after(fs.steps());
+    let head = ModelHead::default();
+    fs.crash(Loss::All);
+    let error = replay(&fs, dir(), &head, NonZeroUsize::MIN, &ReplayProgress::default()).unwrap_err();
+    assert_eq!(error.path, PathBuf::from("/wal"));
+}
