@@ -87,7 +87,6 @@ pub enum BinaryOp {
 }
 
 /// Two operands, an operator, and how their series are paired.
-#[derive(Debug)]
 pub struct Binary {
     pub op: BinaryOp,
     pub lhs: Expr,

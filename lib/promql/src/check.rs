@@ -6,7 +6,7 @@ use model::METRIC_NAME;
 use crate::ast::{
     Aggregate, AggregateOp, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, Span, ValueType, VectorSelector,
 };
-use crate::error::ParseError;
+use crate::error::{Fault, ParseError};
 use crate::functions::{Function, LastArg, function};
 use crate::lexer::is_space;
 use crate::print::quote;
@@ -16,7 +16,7 @@ use crate::print::quote;
 ///
 /// # Errors
 /// The first fault, with Prometheus' message.
-pub(crate) fn check(text: &str, expr: &mut Expr) -> Result<ValueType, ParseError> {
+pub(crate) fn check(text: &str, expr: &mut Expr) -> Result<ValueType, Fault> {
     Checker { text }.expr(expr)
 }
 
@@ -25,7 +25,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn expr(&self, expr: &mut Expr) -> Result<ValueType, ParseError> {
+    fn expr(&self, expr: &mut Expr) -> Result<ValueType, Fault> {
         if matches!(expr.kind, ExprKind::Binary(_)) {
             return self.chain(expr);
         }
@@ -67,7 +67,7 @@ impl Checker<'_> {
     }
 
     /// A chain of operators, from the innermost one outwards and without recursion on the left; see [`Binary::chain`].
-    fn chain(&self, outermost: &mut Expr) -> Result<ValueType, ParseError> {
+    fn chain(&self, outermost: &mut Expr) -> Result<ValueType, Fault> {
         let mut links = Vec::new();
         let mut expr = std::mem::replace(outermost, Expr::nothing());
         while let ExprKind::Binary(binary) = &mut expr.kind {
@@ -87,7 +87,7 @@ impl Checker<'_> {
     }
 
     /// An operator whose left side has been checked, and was of type `left`.
-    fn binary(&self, span: Span, binary: &mut Binary, left: ValueType) -> Result<ValueType, ParseError> {
+    fn binary(&self, span: Span, binary: &mut Binary, left: ValueType) -> Result<ValueType, Fault> {
         let right = self.expr(&mut binary.rhs)?;
         let op = binary.op;
         if binary.return_bool && !op.is_comparison() {
@@ -115,7 +115,7 @@ impl Checker<'_> {
         Ok(if scalars { ValueType::Scalar } else { ValueType::Vector })
     }
 
-    fn matching(&self, span: Span, binary: &mut Binary, vectors: bool) -> Result<(), ParseError> {
+    fn matching(&self, span: Span, binary: &mut Binary, vectors: bool) -> Result<(), Fault> {
         let is_set = binary.op.is_set();
         let Some(matching) = &mut binary.matching else { return Ok(()) };
         let fills = matching.fill_left.is_some() || matching.fill_right.is_some();
@@ -139,7 +139,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn call(&self, span: Span, call: &mut Call) -> Result<ValueType, ParseError> {
+    fn call(&self, span: Span, call: &mut Call) -> Result<ValueType, Fault> {
         let Some(function) = function(&call.name) else {
             return Err(self.fault(span, format!("unknown function with name {}", quote(call.name.as_bytes()))));
         };
@@ -167,7 +167,7 @@ impl Checker<'_> {
         Ok(function.returns)
     }
 
-    fn arg_count(&self, span: Span, function: &Function, count: usize) -> Result<(), ParseError> {
+    fn arg_count(&self, span: Span, function: &Function, count: usize) -> Result<(), Fault> {
         let listed = function.args.len();
         let (wanted, how_many) = match function.last_arg {
             LastArg::Once if count != listed => (listed, "expected"),
@@ -180,7 +180,7 @@ impl Checker<'_> {
     }
 
     /// The second argument of `info` is written like a selector, but names labels only.
-    fn info_labels(&self, span: Span, labels: &Expr) -> Result<(), ParseError> {
+    fn info_labels(&self, span: Span, labels: &Expr) -> Result<(), Fault> {
         let found = labels.value_type();
         if found != ValueType::Vector {
             return Err(self.type_fault(span, ValueType::Vector, "call to function \"info\"", found));
@@ -194,7 +194,7 @@ impl Checker<'_> {
         }
     }
 
-    fn aggregate(&self, aggregate: &mut Aggregate) -> Result<ValueType, ParseError> {
+    fn aggregate(&self, aggregate: &mut Aggregate) -> Result<ValueType, Fault> {
         let found = self.expr(&mut aggregate.expr)?;
         if found != ValueType::Vector {
             return Err(self.type_fault(aggregate.expr.span, ValueType::Vector, "aggregation expression", found));
@@ -213,7 +213,7 @@ impl Checker<'_> {
     }
 
     /// A selector must say something about its series, unless `any` series will do.
-    fn selector(&self, span: Span, selector: &VectorSelector, any: bool) -> Result<(), ParseError> {
+    fn selector(&self, span: Span, selector: &VectorSelector, any: bool) -> Result<(), Fault> {
         if let (Some(name), [others @ .., _]) = (&selector.name, selector.matchers.as_slice()) {
             return match others.iter().find(|matcher| matcher.name() == METRIC_NAME) {
                 None => Ok(()),
@@ -231,21 +231,21 @@ impl Checker<'_> {
 
     // === faults ===
 
-    fn fault(&self, span: Span, message: impl Into<String>) -> ParseError {
+    fn fault(&self, span: Span, message: impl Into<String>) -> Fault {
         ParseError::invalid(self.text, span, message)
     }
 
-    fn type_fault(&self, span: Span, wanted: ValueType, place: &str, found: ValueType) -> ParseError {
+    fn type_fault(&self, span: Span, wanted: ValueType, place: &str, found: ValueType) -> Fault {
         self.fault(span, format!("expected type {wanted} in {place}, got {found}"))
     }
 
     /// A fault of the operator with its modifiers.
-    fn op_fault(&self, binary: &Binary, message: impl Into<String>) -> ParseError {
+    fn op_fault(&self, binary: &Binary, message: impl Into<String>) -> Fault {
         let (start, end) = (binary.lhs.span.end, binary.rhs.span.start);
         let between = self.text.get(start..end).unwrap_or_default();
         let start = start + (between.len() - between.trim_start_matches(is_space).len());
         // One short, as in Prometheus.
-        let end = end - (between.len() - between.trim_end_matches(is_space).len()) - 1;
+        let end = end.saturating_sub(between.len() - between.trim_end_matches(is_space).len() + 1);
         self.fault(Span { start, end }, message)
     }
 }

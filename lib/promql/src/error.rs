@@ -37,12 +37,15 @@ enum Place {
     },
 }
 
+/// A [`ParseError`] on its way up. It is passed through many frames of a recursion whose stack is to stay small.
+pub(crate) type Fault = Box<ParseError>;
+
 impl ParseError {
-    pub(crate) fn new(kind: ParseErrorKind, text: &str, span: Span, message: impl Into<String>) -> Self {
-        Self { kind, span, message: message.into(), place: Place::of(text, span.start) }
+    pub(crate) fn new(kind: ParseErrorKind, text: &str, span: Span, message: impl Into<String>) -> Fault {
+        Box::new(Self { kind, span, message: message.into(), place: Place::of(text, span.start) })
     }
 
-    pub(crate) fn invalid(text: &str, span: Span, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(text: &str, span: Span, message: impl Into<String>) -> Fault {
         Self::new(ParseErrorKind::Invalid, text, span, message)
     }
 }

@@ -161,3 +161,6 @@ pub static FUNCTIONS: [Function; 90] = [
     Function::new("vector", &[S]).supported(),
     Function::new("year", &[V]).optional_last(),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use model::Matcher;
 
 use crate::ast::{Expr, ExprKind, Span, VectorSelector};
 use crate::check;
-use crate::error::{ParseError, ParseErrorKind};
+use crate::error::{Fault, ParseError, ParseErrorKind};
 use crate::lexer::{Lexer, Token, TokenKind};
 use crate::limits::{Limits, MAX_DEPTH};
 use crate::support;
@@ -55,7 +55,7 @@ impl Default for ParseOptions {
 /// The first fault: of syntax, of types, over a limit, or something the engine does not have yet.
 pub fn parse(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
     let expr = parse_syntax(text, options)?;
-    support::check(text, &expr)?;
+    support::check(text, &expr).map_err(|fault| *fault)?;
     Ok(expr)
 }
 
@@ -64,14 +64,8 @@ pub fn parse(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
 /// # Errors
 /// The first fault of syntax or types, or a limit exceeded.
 pub fn parse_syntax(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
-    let mut parser = Parser::new(text, options)?;
-    if parser.peek()?.kind == TokenKind::Eof {
-        return Err(ParseError::invalid(text, Span::default(), "no expression found in input"));
-    }
-    let mut expr = parser.expr(0)?;
-    parser.end()?;
-    check::check(text, &mut expr)?;
-    Ok(expr)
+    let expr = Parser::new(text, options).and_then(Parser::whole_expr).map_err(|fault| *fault)?;
+    Ok(*expr)
 }
 
 /// Parses a selector of series as in `match[]`: a name, matchers in braces, or both; the name's matcher comes last.
@@ -80,17 +74,7 @@ pub fn parse_syntax(text: &str, options: &ParseOptions) -> Result<Expr, ParseErr
 /// # Errors
 /// The first fault of syntax, or a limit exceeded.
 pub fn parse_selector(text: &str, options: &ParseOptions) -> Result<Vec<Matcher>, ParseError> {
-    let mut parser = Parser::new(text, options)?;
-    let first = parser.peek()?;
-    let selector = if first.kind.is_metric() {
-        parser.take()?;
-        parser.named_selector(first)?
-    } else if first.kind == TokenKind::LeftBrace {
-        parser.bare_selector()?
-    } else {
-        return Err(parser.unexpected());
-    };
-    parser.end()?;
+    let selector = Parser::new(text, options).and_then(Parser::whole_selector).map_err(|fault| *fault)?;
     match selector.kind {
         ExprKind::Vector(VectorSelector { matchers, .. }) => Ok(matchers),
         _ => Ok(Vec::new()),
@@ -159,7 +143,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str, options: &ParseOptions) -> Result<Self, ParseError> {
+    fn new(text: &'a str, options: &ParseOptions) -> Result<Self, Fault> {
         let limit = options.limits.length_bytes;
         if text.len() > limit {
             let message = format!("query is {} bytes long, the limit is {limit}", text.len());
@@ -178,8 +162,32 @@ impl<'a> Parser<'a> {
         })
     }
 
+    fn whole_expr(mut self) -> Result<Box<Expr>, Fault> {
+        if self.peek()?.kind == TokenKind::Eof {
+            return Err(self.fault(Span::default(), "no expression found in input"));
+        }
+        let mut expr = self.expr(0)?;
+        self.expect(TokenKind::Eof)?;
+        check::check(self.text, &mut expr)?;
+        Ok(expr)
+    }
+
+    fn whole_selector(mut self) -> Result<Box<Expr>, Fault> {
+        let first = self.peek()?;
+        let selector = match first.kind {
+            TokenKind::LeftBrace => self.bare_selector()?,
+            kind if kind.is_metric() => {
+                self.take()?;
+                self.named_selector(first)?
+            }
+            _ => return Err(self.unexpected()),
+        };
+        self.expect(TokenKind::Eof)?;
+        Ok(selector)
+    }
+
     /// The next token, which stays the next.
-    fn peek(&mut self) -> Result<Token<'a>, ParseError> {
+    fn peek(&mut self) -> Result<Token<'a>, Fault> {
         if let Some(token) = self.ahead {
             return Ok(token);
         }
@@ -202,14 +210,14 @@ impl<'a> Parser<'a> {
     }
 
     /// The next token, which is done with.
-    fn take(&mut self) -> Result<Token<'a>, ParseError> {
+    fn take(&mut self) -> Result<Token<'a>, Fault> {
         let token = self.peek()?;
         self.ahead = None;
         Ok(token)
     }
 
     /// Takes the next token if it is a `kind`.
-    fn accept(&mut self, kind: TokenKind) -> Result<bool, ParseError> {
+    fn accept(&mut self, kind: TokenKind) -> Result<bool, Fault> {
         let accepted = self.peek()?.kind == kind;
         if accepted {
             self.ahead = None;
@@ -218,19 +226,15 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the next token, which must be a `kind`.
-    fn expect(&mut self, kind: TokenKind) -> Result<Token<'a>, ParseError> {
+    fn expect(&mut self, kind: TokenKind) -> Result<Token<'a>, Fault> {
         if self.peek()?.kind != kind {
             return Err(self.unexpected());
         }
         self.take()
     }
 
-    fn end(&mut self) -> Result<(), ParseError> {
-        self.expect(TokenKind::Eof).map(|_| ())
-    }
-
     /// The fault of the token just peeked at.
-    fn unexpected(&self) -> ParseError {
+    fn unexpected(&self) -> Fault {
         let (span, found) = match &self.ahead {
             Some(token) => (token.span(), token.describe()),
             None => (Span { start: self.text.len(), end: self.text.len() }, "end of input".to_owned()),
@@ -238,27 +242,24 @@ impl<'a> Parser<'a> {
         self.fault(span, format!("unexpected {found}{}", self.context.describe()))
     }
 
-    fn fault(&self, span: Span, message: impl Into<String>) -> ParseError {
+    fn fault(&self, span: Span, message: impl Into<String>) -> Fault {
         ParseError::invalid(self.text, span, message)
     }
 
-    /// Runs `parse` one level deeper.
-    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
-        self.check_depth(self.depth + 1)?;
+    /// Goes one level deeper; whoever does goes up again by itself.
+    fn descend(&mut self) -> Result<(), Fault> {
         self.depth += 1;
-        let parsed = parse(self)?;
-        self.depth -= 1;
-        Ok(parsed)
+        self.check_depth(self.depth)
     }
 
-    fn check_depth(&self, depth: usize) -> Result<(), ParseError> {
+    fn check_depth(&mut self, depth: usize) -> Result<(), Fault> {
         if depth <= MAX_DEPTH {
             return Ok(());
         }
         Err(self.over_limit(format!("expression is nested deeper than {MAX_DEPTH} levels")))
     }
 
-    fn count_term(&mut self) -> Result<(), ParseError> {
+    fn count_term(&mut self) -> Result<(), Fault> {
         self.terms += 1;
         let limit = self.options.limits.terms;
         if self.terms > limit {
@@ -267,21 +268,20 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A limit exceeded at the token peeked at.
-    fn over_limit(&self, message: String) -> ParseError {
-        let span = self.ahead.as_ref().map_or(Span::default(), Token::span);
+    /// A limit exceeded at the next token.
+    fn over_limit(&mut self, message: String) -> Fault {
+        let span = self.peek().map_or_else(|fault| fault.span, |token| token.span());
         ParseError::new(ParseErrorKind::OverLimit, self.text, span, message)
     }
 
     /// Runs `parse` where unexpected tokens are explained by `context`.
-    fn within<T>(
-        &mut self,
-        context: Context,
-        parse: impl FnOnce(&mut Self) -> Result<T, ParseError>,
-    ) -> Result<T, ParseError> {
+    fn within<T>(&mut self, context: Context, parse: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         let outer = std::mem::replace(&mut self.context, context);
         let parsed = parse(self)?;
         self.context = outer;
         Ok(parsed)
     }
 }
+
+#[cfg(test)]
+mod tests;

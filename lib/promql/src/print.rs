@@ -1,4 +1,5 @@
-//! Expressions as text: what Prometheus' `String()` gives. Parsing the text gives the same expression again.
+//! Expressions as text: what Prometheus' `String()` gives. Parsing the text gives the same expression again, but for a
+//! number written as a duration with milliseconds, which may print as one millisecond less.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -37,7 +38,7 @@ impl Display for Number {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         if self.is_duration {
             let sign = if self.value < 0.0 { "-" } else { "" };
-            // Go computes in nanoseconds, cuts them, and cuts to milliseconds again.
+            // Cut to nanoseconds, then to milliseconds, as in Prometheus: `1s1ms` prints as `1s`, for 1.001 is a little less.
             let ms = (self.value.abs() * 1e9) as i64 / 1_000_000;
             return write!(out, "{sign}{}", DurationText(ms));
         }
@@ -313,3 +314,6 @@ fn write_label(out: &mut Formatter<'_>, label: &[u8]) -> fmt::Result {
         _ => out.write_str(&quote(label)),
     }
 }
+
+#[cfg(test)]
+mod tests;

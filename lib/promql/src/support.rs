@@ -5,14 +5,14 @@ use crate::ast::{
     AggregateOp, Binary, BinaryOp, Boundary, Cardinality, Duration, Expr, ExprKind, Matching, MatrixSelector,
     VectorSelector,
 };
-use crate::error::{ParseError, ParseErrorKind};
+use crate::error::{Fault, ParseError, ParseErrorKind};
 use crate::functions::function;
 
 /// Refuses what the engine cannot evaluate: the first such thing in reading order, more or less.
 ///
 /// # Errors
 /// [`ParseErrorKind::Unsupported`].
-pub(crate) fn check(text: &str, expr: &Expr) -> Result<(), ParseError> {
+pub(crate) fn check(text: &str, expr: &Expr) -> Result<(), Fault> {
     let mut open = vec![expr];
     while let Some(expr) = open.pop() {
         if let Some(what) = missing(expr) {
@@ -109,3 +109,6 @@ impl BinaryOp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

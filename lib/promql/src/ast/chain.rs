@@ -1,6 +1,8 @@
 //! Chains of operators hang to the left: `a + b + c` is `(a + b) + c`. They may be thousands long, so nothing here
 //! takes a stack frame a link.
 
+use std::fmt::{self, Debug, Formatter};
+
 use super::{Binary, Expr, ExprKind, Number, Span};
 
 impl Binary {
@@ -13,6 +15,20 @@ impl Binary {
             first = &binary.lhs;
         }
         (chain, first)
+    }
+}
+
+/// The first operand, then operators with their right sides.
+impl Debug for Binary {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let link = |binary: &Self| {
+            let Self { op, rhs, matching, return_bool, .. } = binary;
+            format!("{op:?} {{ return_bool: {return_bool}, matching: {matching:?}, rhs: {rhs:?} }}")
+        };
+        let (chain, first) = self.chain();
+        write!(out, "Binary [{first:?}")?;
+        chain.into_iter().rev().try_for_each(|binary| write!(out, ", {}", link(binary)))?;
+        out.write_str("]")
     }
 }
 
@@ -64,3 +80,6 @@ impl Expr {
         Self { span: Span::default(), kind: ExprKind::Number(Number { value: 0.0, is_duration: false }) }
     }
 }
+
+#[cfg(test)]
+mod tests;

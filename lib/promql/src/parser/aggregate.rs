@@ -1,10 +1,11 @@
 //! Aggregations, and the lists of labels they share with vector matching.
 
 use crate::ast::{Aggregate, AggregateOp, Expr, ExprKind, Span};
-use crate::error::ParseError;
+use crate::error::Fault;
 use crate::lexer::{Keyword, TokenKind, is_space};
 use crate::print::quote;
 
+use super::expression::node;
 use super::{Context, Parser};
 
 /// `by (labels)` or `without (labels)`.
@@ -30,21 +31,27 @@ impl AggregateOp {
 
 impl Parser<'_> {
     /// An aggregation behind its name, which starts at `start`.
-    pub(super) fn aggregate(&mut self, op: AggregateOp, start: usize) -> Result<Expr, ParseError> {
-        let (grouping, args, end) = self.within(Context::Aggregation, |parser| {
-            if let Some(grouping) = parser.grouping()? {
-                let args = parser.args()?;
-                return Ok((Some(grouping), args, parser.last_closing));
-            }
-            let args = parser.args()?;
-            let end = parser.last_closing;
-            match parser.grouping()? {
-                Some(grouping) => Ok((Some(grouping), args, parser.last_closing)),
-                None => Ok((None, args, parser.end_of_args(end))),
-            }
-        })?;
-        let Grouping { without, labels: grouping } = grouping.unwrap_or_default();
-        let span = Span { start, end };
+    pub(super) fn aggregate(&mut self, op: AggregateOp, start: usize) -> Result<Box<Expr>, Fault> {
+        let outer = std::mem::replace(&mut self.context, Context::Aggregation);
+        let before = self.grouping()?;
+        let args = self.args()?;
+        let mut span = Span { start, end: self.last_closing };
+        let mut grouping = before;
+        if grouping.is_none() {
+            grouping = self.grouping()?;
+            span.end = if grouping.is_some() { self.last_closing } else { self.end_of_args(span.end) };
+        }
+        self.context = outer;
+        self.aggregate_of(op, span, grouping.unwrap_or_default(), args)
+    }
+
+    fn aggregate_of(
+        &self,
+        op: AggregateOp,
+        span: Span,
+        grouping: Grouping,
+        args: Vec<Expr>,
+    ) -> Result<Box<Expr>, Fault> {
         if args.is_empty() {
             return Err(self.fault(span, "no arguments for aggregate expression provided"));
         }
@@ -57,8 +64,9 @@ impl Parser<'_> {
         let param = if op.has_param() { args.next() } else { None };
         match (args.next(), args.next()) {
             (Some(expr), None) => {
+                let Grouping { without, labels: grouping } = grouping;
                 let aggregate = Aggregate { op, expr, param, without, grouping };
-                Ok(Expr { span, kind: ExprKind::Aggregate(Box::new(aggregate)) })
+                Ok(node(span, ExprKind::Aggregate(Box::new(aggregate))))
             }
             _ => {
                 let message = "wrong number of arguments for aggregate expression provided";
@@ -68,7 +76,7 @@ impl Parser<'_> {
     }
 
     /// `by (…)` or `without (…)`, if it is next.
-    fn grouping(&mut self) -> Result<Option<Grouping>, ParseError> {
+    fn grouping(&mut self) -> Result<Option<Grouping>, Fault> {
         let without = match self.peek()?.kind {
             TokenKind::Keyword(Keyword::By) => false,
             TokenKind::Keyword(Keyword::Without) => true,
@@ -91,7 +99,7 @@ impl Parser<'_> {
     }
 
     /// `(a, "b", …)`
-    pub(super) fn labels(&mut self) -> Result<Vec<Vec<u8>>, ParseError> {
+    pub(super) fn labels(&mut self) -> Result<Vec<Vec<u8>>, Fault> {
         self.within(Context::Labels, |parser| {
             let mut labels = Vec::new();
             parser.expect(TokenKind::LeftParen)?;
@@ -110,7 +118,7 @@ impl Parser<'_> {
         })
     }
 
-    fn label(&mut self) -> Result<Vec<u8>, ParseError> {
+    fn label(&mut self) -> Result<Vec<u8>, Fault> {
         let token = self.peek()?;
         if token.kind.is_label() {
             self.take()?;

@@ -1,7 +1,10 @@
 //! Operands, operators between them, and calls.
+//!
+//! What recurses here does little else, and leaves the making of nodes to functions of their own (`…_of`): the stack has
+//! to hold [`MAX_DEPTH`](crate::MAX_DEPTH) levels, in builds without optimisation as well.
 
-use crate::ast::{Binary, BinaryOp, Call, Expr, ExprKind, Span, UnaryOp};
-use crate::error::ParseError;
+use crate::ast::{Binary, BinaryOp, Call, Expr, ExprKind, Matching, Span, UnaryOp};
+use crate::error::Fault;
 use crate::functions::function;
 use crate::lexer::{Keyword, Token, TokenKind};
 use crate::print::quote;
@@ -9,7 +12,7 @@ use crate::print::quote;
 use super::Parser;
 
 /// The precedence of a sign is that of `*`: only `^` binds its operand more tightly.
-const UNDER_SIGN: u8 = 6;
+pub(super) const UNDER_SIGN: u8 = 6;
 
 impl BinaryOp {
     /// How tightly it binds, from 1.
@@ -47,7 +50,8 @@ pub(super) fn sign(kind: TokenKind) -> Option<UnaryOp> {
 
 impl<'a> Parser<'a> {
     /// An expression of operators that bind at least as tightly as `precedence`.
-    pub(super) fn expr(&mut self, precedence: u8) -> Result<Expr, ParseError> {
+    pub(super) fn expr(&mut self, precedence: u8) -> Result<Box<Expr>, Fault> {
+        self.descend()?;
         let mut expr = self.operand()?;
         loop {
             match self.peek()?.kind {
@@ -57,56 +61,71 @@ impl<'a> Parser<'a> {
                 | TokenKind::Keyword(Keyword::Offset | Keyword::Anchored | Keyword::Smoothed) => {
                     expr = self.time_modifier(expr)?;
                 }
-                _ => return Ok(expr),
+                _ => break,
             }
         }
+        self.depth -= 1;
+        Ok(expr)
     }
 
-    fn binary(&mut self, op: BinaryOp, lhs: Expr) -> Result<Expr, ParseError> {
+    #[expect(clippy::boxed_local, reason = "unboxed it would lie in the frame of every level of the recursion")]
+    fn binary(&mut self, op: BinaryOp, lhs: Box<Expr>) -> Result<Box<Expr>, Fault> {
         self.take()?;
-        let (return_bool, matching) = self.matching()?;
-        let fills = matching.fill_left.is_some() || matching.fill_right.is_some();
-        let rhs = self.nested(|parser| parser.expr(op.right_precedence()))?;
+        let modifiers = self.matching()?;
+        let rhs = self.expr(op.right_precedence())?;
+        self.binary_of(op, modifiers, *lhs, *rhs)
+    }
+
+    fn binary_of(
+        &self,
+        op: BinaryOp,
+        (return_bool, matching): (bool, Box<Matching>),
+        lhs: Expr,
+        rhs: Expr,
+    ) -> Result<Box<Expr>, Fault> {
         let span = Span { start: lhs.span.start, end: rhs.span.end };
-        if fills && !self.options.fill_modifiers {
+        if !self.options.fill_modifiers && (matching.fill_left.is_some() || matching.fill_right.is_some()) {
             return Err(self.fault(span, "binop fill modifiers are experimental and not enabled"));
         }
-        let binary = Binary { op, lhs, rhs, matching: Some(matching), return_bool };
-        Ok(Expr { span, kind: ExprKind::Binary(Box::new(binary)) })
+        let binary = Binary { op, lhs, rhs, matching: Some(*matching), return_bool };
+        Ok(node(span, ExprKind::Binary(Box::new(binary))))
     }
 
-    fn operand(&mut self) -> Result<Expr, ParseError> {
-        let token = self.peek()?;
+    fn operand(&mut self) -> Result<Box<Expr>, Fault> {
+        let kind = self.peek()?.kind;
         self.count_term()?;
-        if let Some(op) = sign(token.kind) {
-            return self.signed(op);
-        }
-        match token.kind {
-            TokenKind::Number | TokenKind::Duration => {
-                let (span, number) = self.number()?;
-                Ok(Expr { span, kind: ExprKind::Number(number) })
-            }
-            TokenKind::String => {
-                self.take()?;
-                Ok(Expr { span: token.span(), kind: ExprKind::String(self.unquote(token)?) })
-            }
-            TokenKind::LeftParen => {
-                self.take()?;
-                let inner = self.nested(|parser| parser.expr(0))?;
-                let close = self.expect(TokenKind::RightParen)?;
-                let span = Span { start: token.start, end: close.end() };
-                Ok(Expr { span, kind: ExprKind::Paren(Box::new(inner)) })
-            }
+        match kind {
+            TokenKind::Number | TokenKind::Duration | TokenKind::String => self.literal(),
+            TokenKind::LeftParen => self.paren(),
             TokenKind::LeftBrace => self.bare_selector(),
+            TokenKind::Operator(BinaryOp::Add) => self.signed(UnaryOp::Plus),
+            TokenKind::Operator(BinaryOp::Sub) => self.signed(UnaryOp::Minus),
             kind if kind.is_metric() => self.named(),
             _ => Err(self.unexpected()),
         }
     }
 
-    /// A sign belongs to a number, and is an operator in front of anything else.
-    fn signed(&mut self, op: UnaryOp) -> Result<Expr, ParseError> {
+    fn literal(&mut self) -> Result<Box<Expr>, Fault> {
+        let token = self.peek()?;
+        if token.kind == TokenKind::String {
+            self.take()?;
+            return Ok(node(token.span(), ExprKind::String(self.unquote(token)?)));
+        }
+        let (span, number) = self.number()?;
+        Ok(node(span, ExprKind::Number(number)))
+    }
+
+    fn paren(&mut self) -> Result<Box<Expr>, Fault> {
         let start = self.take()?.start;
-        let mut inner = self.nested(|parser| parser.expr(UNDER_SIGN))?;
+        let inner = self.expr(0)?;
+        let end = self.expect(TokenKind::RightParen)?.end();
+        Ok(node(Span { start, end }, ExprKind::Paren(inner)))
+    }
+
+    /// A sign belongs to a number, and is an operator in front of anything else.
+    fn signed(&mut self, op: UnaryOp) -> Result<Box<Expr>, Fault> {
+        let start = self.take()?.start;
+        let mut inner = self.expr(UNDER_SIGN)?;
         if let ExprKind::Number(number) = &mut inner.kind {
             if op == UnaryOp::Minus {
                 number.value = -number.value;
@@ -115,11 +134,11 @@ impl<'a> Parser<'a> {
             return Ok(inner);
         }
         let span = Span { start, end: inner.span.end };
-        Ok(Expr { span, kind: ExprKind::Unary(op, Box::new(inner)) })
+        Ok(node(span, ExprKind::Unary(op, inner)))
     }
 
     /// What starts with a name: an aggregation, a call, or a selector.
-    fn named(&mut self) -> Result<Expr, ParseError> {
+    fn named(&mut self) -> Result<Box<Expr>, Fault> {
         let name = self.take()?;
         if name.kind == TokenKind::MetricIdentifier {
             return self.named_selector(name);
@@ -139,8 +158,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn call(&mut self, name: Token<'a>) -> Result<Expr, ParseError> {
+    fn call(&mut self, name: Token<'a>) -> Result<Box<Expr>, Fault> {
         let args = self.args()?;
+        self.call_of(name, args)
+    }
+
+    fn call_of(&self, name: Token<'a>, args: Vec<Expr>) -> Result<Box<Expr>, Fault> {
         let Some(function) = function(name.text) else {
             let message = format!("unknown function with name {}", quote(name.text.as_bytes()));
             return Err(self.fault(name.span(), message));
@@ -149,18 +172,18 @@ impl<'a> Parser<'a> {
             return Err(self.fault(name.span(), format!("function \"{}\" is not enabled", function.name)));
         }
         let span = Span { start: name.start, end: self.last_closing };
-        Ok(Expr { span, kind: ExprKind::Call(Call { name: name.text.to_owned(), args }) })
+        Ok(node(span, ExprKind::Call(Call { name: name.text.to_owned(), args })))
     }
 
     /// Arguments in parentheses, the opening one of which is next if it is there.
-    pub(super) fn args(&mut self) -> Result<Vec<Expr>, ParseError> {
+    pub(super) fn args(&mut self) -> Result<Vec<Expr>, Fault> {
         let mut args = Vec::new();
         self.expect(TokenKind::LeftParen)?;
         if self.accept(TokenKind::RightParen)? {
             return Ok(args);
         }
         loop {
-            args.push(self.nested(|parser| parser.expr(0))?);
+            args.push(*self.expr(0)?);
             let next = self.peek()?;
             if next.kind != TokenKind::Comma {
                 break;
@@ -173,4 +196,8 @@ impl<'a> Parser<'a> {
         self.expect(TokenKind::RightParen)?;
         Ok(args)
     }
+}
+
+pub(super) fn node(span: Span, kind: ExprKind) -> Box<Expr> {
+    Box::new(Expr { span, kind })
 }

@@ -1,7 +1,7 @@
 //! Numbers, durations and strings as they are written, turned into values as Go does.
 
 use crate::ast::{Number, Span};
-use crate::error::ParseError;
+use crate::error::Fault;
 use crate::lexer::{Token, TokenKind};
 use crate::print::quote;
 
@@ -9,7 +9,7 @@ use super::Parser;
 
 impl Parser<'_> {
     /// The number or duration that comes next. A duration counts seconds.
-    pub(super) fn number(&mut self) -> Result<(Span, Number), ParseError> {
+    pub(super) fn number(&mut self) -> Result<(Span, Number), Fault> {
         let token = self.take()?;
         let is_duration = token.kind == TokenKind::Duration;
         let value = if is_duration { parse_duration(token.text) } else { parse_number(token.text) };
@@ -20,7 +20,7 @@ impl Parser<'_> {
     }
 
     /// The value of a string literal. The lexer has seen that its escapes are sound.
-    pub(super) fn unquote(&self, token: Token<'_>) -> Result<Vec<u8>, ParseError> {
+    pub(super) fn unquote(&self, token: Token<'_>) -> Result<Vec<u8>, Fault> {
         unquote(token.text).ok_or_else(|| {
             let message = format!("error unquoting string {}: invalid syntax", quote(token.text.as_bytes()));
             self.fault(token.span(), message)

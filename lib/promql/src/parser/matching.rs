@@ -1,7 +1,7 @@
 //! What may stand between an operator and its right side: `bool`, matching, `fill`.
 
 use crate::ast::{Cardinality, Matching, UnaryOp};
-use crate::error::ParseError;
+use crate::error::Fault;
 use crate::lexer::{Keyword, TokenKind};
 
 use super::Parser;
@@ -9,15 +9,15 @@ use super::expression::sign;
 
 impl Parser<'_> {
     /// All modifiers behind an operator; whether `bool` was among them, and the rest.
-    pub(super) fn matching(&mut self) -> Result<(bool, Matching), ParseError> {
-        let mut matching = Matching {
+    pub(super) fn matching(&mut self) -> Result<(bool, Box<Matching>), Fault> {
+        let mut matching = Box::new(Matching {
             card: Cardinality::OneToOne,
             on: false,
             labels: Vec::new(),
             include: Vec::new(),
             fill_left: None,
             fill_right: None,
-        };
+        });
         let return_bool = self.accept_keyword(Keyword::Bool)?;
         let TokenKind::Keyword(keyword) = self.peek()?.kind else { return Ok((return_bool, matching)) };
         if matches!(keyword, Keyword::On | Keyword::Ignoring) {
@@ -30,7 +30,7 @@ impl Parser<'_> {
         Ok((return_bool, matching))
     }
 
-    fn group(&mut self, matching: &mut Matching) -> Result<(), ParseError> {
+    fn group(&mut self, matching: &mut Matching) -> Result<(), Fault> {
         matching.card = match self.peek()?.kind {
             TokenKind::Keyword(Keyword::GroupLeft) => Cardinality::ManyToOne,
             TokenKind::Keyword(Keyword::GroupRight) => Cardinality::OneToMany,
@@ -43,7 +43,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn fill(&mut self, matching: &mut Matching) -> Result<(), ParseError> {
+    fn fill(&mut self, matching: &mut Matching) -> Result<(), Fault> {
         if self.accept_keyword(Keyword::Fill)? {
             let value = self.fill_value()?;
             (matching.fill_left, matching.fill_right) = (Some(value), Some(value));
@@ -61,7 +61,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn fill_value(&mut self) -> Result<f64, ParseError> {
+    fn fill_value(&mut self) -> Result<f64, Fault> {
         self.expect(TokenKind::LeftParen)?;
         let sign = sign(self.peek()?.kind);
         if sign.is_some() {
@@ -75,7 +75,7 @@ impl Parser<'_> {
         Ok(if sign == Some(UnaryOp::Minus) { -number.value } else { number.value })
     }
 
-    fn accept_keyword(&mut self, keyword: Keyword) -> Result<bool, ParseError> {
+    fn accept_keyword(&mut self, keyword: Keyword) -> Result<bool, Fault> {
         self.accept(TokenKind::Keyword(keyword))
     }
 }

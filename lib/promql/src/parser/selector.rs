@@ -3,14 +3,15 @@
 use model::{METRIC_NAME, MatchOp, Matcher};
 
 use crate::ast::{BinaryOp, Expr, ExprKind, Span, TimeShift, VectorSelector};
-use crate::error::ParseError;
+use crate::error::Fault;
 use crate::lexer::{Token, TokenKind};
 
+use super::expression::node;
 use super::{Context, Parser};
 
 impl<'a> Parser<'a> {
     /// A selector behind its name.
-    pub(super) fn named_selector(&mut self, name: Token<'a>) -> Result<Expr, ParseError> {
+    pub(super) fn named_selector(&mut self, name: Token<'a>) -> Result<Box<Expr>, Fault> {
         let mut span = name.span();
         let mut matchers = Vec::new();
         if self.peek()?.kind == TokenKind::LeftBrace {
@@ -24,13 +25,13 @@ impl<'a> Parser<'a> {
     }
 
     /// A selector that starts with its braces.
-    pub(super) fn bare_selector(&mut self) -> Result<Expr, ParseError> {
+    pub(super) fn bare_selector(&mut self) -> Result<Box<Expr>, Fault> {
         let (span, matchers) = self.matchers()?;
         Ok(selector(span, None, matchers))
     }
 
     /// `{a="b", "c"!="d", "name", …}`
-    fn matchers(&mut self) -> Result<(Span, Vec<Matcher>), ParseError> {
+    fn matchers(&mut self) -> Result<(Span, Vec<Matcher>), Fault> {
         self.within(Context::Matchers, |parser| {
             let start = parser.take()?.start;
             let mut matchers = Vec::new();
@@ -51,7 +52,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn braced_matcher(&mut self) -> Result<Matcher, ParseError> {
+    fn braced_matcher(&mut self) -> Result<Matcher, Fault> {
         let label = self.peek()?;
         let name = match label.kind {
             TokenKind::Identifier => {
@@ -78,14 +79,14 @@ impl<'a> Parser<'a> {
         self.matcher(span, op, name, &value)
     }
 
-    fn matcher(&self, span: Span, op: MatchOp, name: Vec<u8>, value: &[u8]) -> Result<Matcher, ParseError> {
+    fn matcher(&self, span: Span, op: MatchOp, name: Vec<u8>, value: &[u8]) -> Result<Matcher, Fault> {
         Matcher::new(op, name, value).map_err(|fault| self.fault(span, fault.to_string()))
     }
 }
 
-fn selector(span: Span, name: Option<Vec<u8>>, matchers: Vec<Matcher>) -> Expr {
+fn selector(span: Span, name: Option<Vec<u8>>, matchers: Vec<Matcher>) -> Box<Expr> {
     let selector = VectorSelector { name, matchers, time: TimeShift::default(), boundary: None };
-    Expr { span, kind: ExprKind::Vector(selector) }
+    node(span, ExprKind::Vector(selector))
 }
 
 fn match_op(kind: TokenKind) -> Option<MatchOp> {

@@ -3,16 +3,16 @@
 
 use crate::ast::{At, Boundary, Duration, DurationExpr, DurationExprKind, Expr, ExprKind, MatrixSelector, Span};
 use crate::ast::{Subquery, TimeShift, UnaryOp};
-use crate::error::ParseError;
+use crate::error::Fault;
 use crate::lexer::{Keyword, TokenKind};
 
-use super::expression::sign;
+use super::expression::{node, sign};
 use super::literal::go_i64;
 use super::{Context, Parser};
 
 impl Parser<'_> {
     /// The modifier of `expr` that comes next.
-    pub(super) fn time_modifier(&mut self, mut expr: Expr) -> Result<Expr, ParseError> {
+    pub(super) fn time_modifier(&mut self, mut expr: Box<Expr>) -> Result<Box<Expr>, Fault> {
         let token = self.take()?;
         match token.kind {
             TokenKind::LeftBracket => return self.brackets(expr, token.start),
@@ -26,12 +26,12 @@ impl Parser<'_> {
 
     // === brackets ===
 
-    fn brackets(&mut self, expr: Expr, start: usize) -> Result<Expr, ParseError> {
+    fn brackets(&mut self, expr: Box<Expr>, start: usize) -> Result<Box<Expr>, Fault> {
         self.within(Context::Range, |parser| {
             let range = parser.positive_duration()?.unwrap_or(Duration::Millis(0));
             parser.context = Context::RangeNext;
             if parser.accept(TokenKind::RightBracket)? {
-                return parser.matrix(expr, range, start);
+                return parser.matrix(*expr, range, start);
             }
             parser.expect(TokenKind::Colon)?;
             parser.context = Context::Step;
@@ -44,13 +44,13 @@ impl Parser<'_> {
             parser.subqueries += 1;
             parser.check_depth(parser.subqueries)?;
             let span = Span { start: expr.span.start, end };
-            let subquery = Subquery { expr, range, step, time: TimeShift::default() };
-            Ok(Expr { span, kind: ExprKind::Subquery(Box::new(subquery)) })
+            let subquery = Subquery { expr: *expr, range, step, time: TimeShift::default() };
+            Ok(node(span, ExprKind::Subquery(Box::new(subquery))))
         })
     }
 
     /// `[range]` behind `expr`, the bracket at `start`.
-    fn matrix(&self, expr: Expr, range: Duration, start: usize) -> Result<Expr, ParseError> {
+    fn matrix(&self, expr: Expr, range: Duration, start: usize) -> Result<Box<Expr>, Fault> {
         let brackets = Span { start, end: self.last_closing };
         let ExprKind::Vector(selector) = expr.kind else {
             return Err(self.fault(brackets, "ranges only allowed for vector selectors"));
@@ -62,12 +62,12 @@ impl Parser<'_> {
             return Err(self.fault(brackets, "no @ modifiers allowed before range"));
         }
         let span = Span { start: expr.span.start, end: brackets.end };
-        Ok(Expr { span, kind: ExprKind::Matrix(MatrixSelector { selector, selector_span: expr.span, range }) })
+        Ok(node(span, ExprKind::Matrix(MatrixSelector { selector, selector_span: expr.span, range })))
     }
 
     /// A duration that is not zero or less; `None` if it is so short that nothing is left of it.
-    fn positive_duration(&mut self) -> Result<Option<Duration>, ParseError> {
-        let expr = self.duration()?;
+    fn positive_duration(&mut self) -> Result<Option<Duration>, Fault> {
+        let expr = self.duration_expr(0)?;
         if let DurationExprKind::Number(number) = &expr.kind
             && number.value <= 0.0
         {
@@ -78,7 +78,7 @@ impl Parser<'_> {
 
     // === offset and @ ===
 
-    fn offset(&mut self, expr: &mut Expr) -> Result<(), ParseError> {
+    fn offset(&mut self, expr: &mut Expr) -> Result<(), Fault> {
         let offset = self.within(Context::Offset, Self::offset_duration)?;
         let span = expr.span;
         let Some((time, end)) = time_shift(expr) else {
@@ -92,7 +92,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn at(&mut self, expr: &mut Expr) -> Result<(), ParseError> {
+    fn at(&mut self, expr: &mut Expr) -> Result<(), Fault> {
         let span = expr.span;
         let at = self.within(Context::At, |parser| {
             let token = parser.peek()?;
@@ -118,7 +118,7 @@ impl Parser<'_> {
     }
 
     /// Seconds, with or without a sign, behind the expression at `span`.
-    fn timestamp(&mut self, span: Span) -> Result<At, ParseError> {
+    fn timestamp(&mut self, span: Span) -> Result<At, Fault> {
         let sign = sign(self.peek()?.kind);
         if sign.is_some() {
             self.take()?;
@@ -141,7 +141,7 @@ impl Parser<'_> {
 
     // === anchored and smoothed ===
 
-    fn boundary(&self, expr: &mut Expr, boundary: Boundary) -> Result<(), ParseError> {
+    fn boundary(&self, expr: &mut Expr, boundary: Boundary) -> Result<(), Fault> {
         let name = match boundary {
             Boundary::Anchored => "anchored",
             Boundary::Smoothed => "smoothed",
@@ -182,12 +182,12 @@ fn misplaced(modifier: &str) -> String {
 }
 
 /// A number of seconds becomes milliseconds, arithmetic stays; `None` for zero. The number is in range.
-fn settle(expr: DurationExpr) -> Option<Duration> {
+fn settle(expr: Box<DurationExpr>) -> Option<Duration> {
     match expr.kind {
         DurationExprKind::Number(number) => match go_i64((number.value * 1e9).round()) {
             0 => None,
             nanos => Some(Duration::Millis(nanos / 1_000_000)),
         },
-        _ => Some(Duration::Expr(Box::new(expr))),
+        _ => Some(Duration::Expr(expr)),
     }
 }
