@@ -20,19 +20,19 @@ fn request() -> Vec<u8> {
     let mut request = RequestEncoder::default();
     for series in 0..SERIES {
         let pod = format!("checkout-service-{:010x}-{:05x}", series / 200 * 0x9e37_79b9, series / 200 * 7919);
-        let uid = format!("{:08x}-4f1c-4d7e-9f61-{:012x}", series / 200 * 0x85eb_ca6b, series / 200 * 0xc2b2_ae35);
-        let name = format!("http_server_request_duration_seconds_bucket_{}", series % 200);
+        let uid = format!("{:08x}-4f1c-{:012x}", series / 200 * 0x85eb_ca6b, series / 200 * 0xc2b2_ae35);
+        let name = format!("http_request_duration_bucket_{}", series % 200);
         let labels: [(&str, &str); 11] = [
             ("__name__", &name),
-            ("cluster", "production-eu-west-1"),
+            ("cluster", "prod-eu-1"),
             ("container", "checkout-service"),
-            ("endpoint", "http-metrics"),
+            ("endpoint", "metrics"),
             ("instance", "10.128.37.214:9090"),
-            ("job", "kubernetes-service-endpoints"),
-            ("namespace", "storefront-checkout"),
-            ("node", "ip-10-128-37-214.eu-west-1.compute.internal"),
+            ("job", "endpoints"),
+            ("namespace", "storefront"),
+            ("node", "ip-10-128-37-214.internal"),
             ("pod", &pod),
-            ("prometheus", "monitoring/kube-prometheus-stack"),
+            ("prometheus", "monitoring/stack"),
             ("uid", &uid),
         ];
         let labels = labels.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -55,6 +55,10 @@ fn walk(criterion: &mut Criterion) {
     group.bench_function("count rows", |bencher| bencher.iter(|| count_rows(black_box(&body)).unwrap()));
     group.bench_function("walk", |bencher| bencher.iter(walked));
     let batch = walked();
+    group.bench_function("hash regions", |bencher| {
+        let region = |row: &proto::SeriesSlice| &body[row.labels.start as usize..row.labels.end as usize];
+        bencher.iter(|| batch.series.iter().fold(0, |all, row| all ^ fingerprinter.of_region(region(row)).0));
+    });
     group.bench_function("read samples", |bencher| {
         bencher
             .iter(|| (0..batch.series.len()).flat_map(|row| batch.samples(row)).map(|(_, value)| value).sum::<f64>());

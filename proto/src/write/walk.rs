@@ -205,7 +205,7 @@ impl Walk<'_> {
             };
             match (number, wire) {
                 (LABELS, Wire::Len) => {
-                    at = wire::end_of_len(body, &mut at)?;
+                    at = usual_labels(body, wire::end_of_len(body, &mut at)?)?;
                     labels.add(field, at);
                 }
                 (SAMPLES, Wire::Len) => {
@@ -256,6 +256,18 @@ impl Walk<'_> {
             scattered,
         });
     }
+}
+
+/// Steps over the labels that follow at `at` as long as key and size have a byte each; returns where they end. All but a
+/// few labels are like that, and this loop is what the walk spends its time in.
+#[inline]
+fn usual_labels(body: &[u8], mut at: usize) -> Result<usize, Fault> {
+    let mut last = at;
+    while let Some(&[LABELS_KEY, size @ ..0x80]) = body.get(at..).and_then(|rest| rest.first_chunk::<2>()) {
+        last = at;
+        at += 2 + usize::from(size);
+    }
+    if at > body.len() { Err(wire::truncated(last + 1)) } else { Ok(at) }
 }
 
 /// A sample whose size is at `at`; returns where it ends.

@@ -27,7 +27,10 @@ pub(super) struct Fault {
 }
 
 pub(super) const WRONG_WIRE_TYPE: &str = "wrong wire type for the field";
-const TRUNCATED: &str = "truncated field";
+/// The field whose size or value is at `at` reaches over the end.
+pub(super) fn truncated(at: usize) -> Fault {
+    Fault { at, what: "truncated field" }
+}
 
 /// Reads a varint at `*at` and moves behind it. At most ten bytes and 64 bits; padding with zero groups is allowed, as
 /// everywhere in protobuf.
@@ -85,7 +88,7 @@ pub(super) fn end_of_len(body: &[u8], at: &mut usize) -> Result<usize, Fault> {
     let size = uvarint(body, at)?;
     match usize::try_from(size).ok().and_then(|size| at.checked_add(size)) {
         Some(end) if end <= body.len() => Ok(end),
-        _ => Err(Fault { at: start, what: TRUNCATED }),
+        _ => Err(truncated(start)),
     }
 }
 
@@ -97,7 +100,7 @@ pub(super) fn fixed64(body: &[u8], at: &mut usize) -> Result<u64, Fault> {
             *at += 8;
             Ok(u64::from_le_bytes(*bytes))
         }
-        None => Err(Fault { at: *at, what: TRUNCATED }),
+        None => Err(truncated(*at)),
     }
 }
 
@@ -114,6 +117,6 @@ pub(super) fn skip(body: &[u8], wire: Wire, at: &mut usize) -> Result<(), Fault>
             *at += 4;
             Ok(())
         }
-        Wire::Fixed32 => Err(Fault { at: *at, what: TRUNCATED }),
+        Wire::Fixed32 => Err(truncated(*at)),
     }
 }
