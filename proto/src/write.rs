@@ -70,6 +70,8 @@ pub enum WriteError {
     NotReady(String),
     #[error("the tenant has reached its limit of {limit} active series")]
     SeriesLimit { limit: u64 },
+    #[error("there are {limit} tenants, which is the limit")]
+    TenantLimit { limit: usize },
 }
 
 /// Takes writes: one per process that can store, or reach who stores.

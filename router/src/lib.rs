@@ -1,1 +1,24 @@
-//! Remote write in: HTTP, admission, and the way to the ingesters.
+//! Remote write in: HTTP, admission, and the way to whoever stores.
+//!
+//! The life of a write: [`App`] routes a request to its endpoint; headers are judged (tenant, protocol) before a byte of
+//! body is read; memory for the body is taken from a budget, the body is read under a deadline and decompressed into a
+//! reused buffer; [`proto::WriteBatch::walk`] finds the series in it; the batch goes to a [`proto::WriteTarget`], and what
+//! that says becomes a status by one table, which knows whose software the path imitates: `/api/v1/receive` answers as
+//! Thanos does, `/api/v1/write` as Prometheus.
+//!
+//! Nothing here knows a head, a log or a file.
+
+mod admission;
+mod app;
+mod body;
+mod budget;
+mod buffers;
+mod config;
+mod log_limit;
+mod metrics;
+mod protocol;
+mod remote_write;
+mod status;
+
+pub use app::{App, Parts};
+pub use config::{Config, InvalidConfig};

@@ -1,8 +1,7 @@
 //! From labels as they were sent to the label set they mean, or the reason why they mean none.
 
 use super::Malformed;
-use model::Label;
-use std::fmt::Write;
+use model::{Label, Quoted};
 use std::ops::Range;
 
 /// What a label set may have. All limits are inside.
@@ -56,20 +55,13 @@ impl Excerpt {
 
     /// Quotes the beginning of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        let room = Self::MAX_BYTES - "\"…\"".len();
-        let mut text = String::new();
-        for part in bytes.get(..room).unwrap_or(bytes).utf8_chunks() {
-            text.extend(part.valid().chars().flat_map(char::escape_debug));
-            for byte in part.invalid() {
-                // Writing to a string does not fail.
-                let _ = write!(text, "\\x{byte:02x}");
-            }
+        let room = Self::MAX_BYTES - "…\"".len();
+        let mut quoted = Quoted(bytes.get(..room).unwrap_or(bytes)).to_string();
+        if quoted.len() > Self::MAX_BYTES || bytes.len() > room {
+            quoted.truncate(quoted.floor_char_boundary(room));
+            quoted.push_str("…\"");
         }
-        if text.len() <= room && bytes.len() <= room {
-            return Self(format!("\"{text}\""));
-        }
-        text.truncate(text.floor_char_boundary(room));
-        Self(format!("\"{text}…\""))
+        Self(quoted)
     }
 }
 

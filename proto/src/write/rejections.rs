@@ -61,6 +61,19 @@ impl Rejection {
         }
     }
 
+    /// The reason in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::OutOfOrder => "out of order",
+            Self::DuplicateTimestamp => "another value for a timestamp that is stored",
+            Self::OutOfBounds => "out of bounds",
+            Self::TooFarInFuture => "too far in the future",
+            Self::InvalidLabels => "invalid labels",
+            Self::MissingName => "no metric name",
+            Self::Histogram => "histograms are not supported yet",
+        }
+    }
+
     /// What is counted under this reason.
     pub fn unit(self) -> &'static str {
         match self {

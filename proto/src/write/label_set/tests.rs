@@ -61,11 +61,11 @@ fn a_fault_on_the_wire_is_handed_on() {
 
 #[test]
 fn excerpts_are_short_and_escaped() {
-    assert_eq!(Excerpt::of(b"a\n\"\x1b").to_string(), r#""a\n\"\u{1b}""#);
-    for hostile in [vec![0x1b; 1 << 20], vec![0xff; 200], "日".repeat(200).into_bytes(), vec![b'x'; 156]] {
+    assert_eq!(Excerpt::of(b"a\n\"\x1b").to_string(), r#""a\n\"\x1b""#);
+    for hostile in [vec![0x1b; 1 << 20], vec![0xff; 200], "日".repeat(200).into_bytes(), vec![b'x'; 159]] {
         let shown = Excerpt::of(&hostile).to_string();
         assert!(shown.len() <= Excerpt::MAX_BYTES, "{} bytes", shown.len());
         assert!(shown.ends_with("…\""), "{shown}");
     }
-    assert_eq!(Excerpt::of(&[b'x'; 155]).to_string().len(), 157);
+    assert_eq!(Excerpt::of(&[b'x'; 156]).to_string().len(), 158);
 }

@@ -1,0 +1,78 @@
+//! Memory for requests, taken before it is used and given back on drop.
+//!
+//! There are two accounts, because a request needs memory twice: for its body as it came, then for the decompressed one.
+//! Were both taken from one account, enough requests that hold the former and wait for the latter would wait for each
+//! other. Whoever holds from the second account never waits again: it gets more at once or is sent away.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// One account of memory, shared by all requests of the process.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    free: Arc<Semaphore>,
+    size_bytes: u32,
+    patience: Duration,
+}
+
+/// Memory taken from an account.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    permit: OwnedSemaphorePermit,
+    account: Account,
+}
+
+/// Why there is no memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoMemory {
+    /// Others have it. Later there will be some.
+    Now,
+    /// The account is smaller than what is asked for.
+    Ever,
+}
+
+impl Account {
+    pub(crate) fn new(size_bytes: u32, patience: Duration) -> Self {
+        Self { free: Arc::new(Semaphore::new(size_bytes as usize)), size_bytes, patience }
+    }
+
+    /// Takes `bytes`, waiting for others to give back, first come first served.
+    pub(crate) async fn take(&self, bytes: u32) -> Result<Reserved, NoMemory> {
+        if bytes > self.size_bytes {
+            return Err(NoMemory::Ever);
+        }
+        let permit = Arc::clone(&self.free).acquire_many_owned(bytes);
+        match tokio::time::timeout(self.patience, permit).await {
+            Ok(Ok(permit)) => Ok(Reserved { permit, account: self.clone() }),
+            Ok(Err(_)) | Err(_) => Err(NoMemory::Now),
+        }
+    }
+
+    /// Its size.
+    pub(crate) fn size_bytes(&self) -> u32 {
+        self.size_bytes
+    }
+
+    /// How much is taken now.
+    pub(crate) fn taken_bytes(&self) -> u32 {
+        self.size_bytes.saturating_sub(u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX))
+    }
+}
+
+impl Reserved {
+    /// Takes more, so that it is `bytes` in all, without waiting; if it is that much already, does nothing.
+    pub(crate) fn grow_to(&mut self, bytes: usize) -> Result<(), NoMemory> {
+        let bytes = u32::try_from(bytes).map_err(|_| NoMemory::Ever)?;
+        if bytes > self.account.size_bytes {
+            return Err(NoMemory::Ever);
+        }
+        let more = bytes.saturating_sub(u32::try_from(self.permit.num_permits()).unwrap_or(u32::MAX));
+        let permit = Arc::clone(&self.account.free).try_acquire_many_owned(more).map_err(|_| NoMemory::Now)?;
+        self.permit.merge(permit);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

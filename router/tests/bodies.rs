@@ -1,0 +1,234 @@
+//! Bodies over real sockets: too long, too slow, without an end, and bombs.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "support/fake.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod fake;
+
+use fake::{FakeTarget, NOW_MS, Rig};
+use proto::RequestEncoder;
+use router::Config;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Serves a router of `config` on a free port while `story` runs.
+async fn serve<Story: Future<Output = ()>>(
+    config: Config,
+    story: impl FnOnce(SocketAddr, std::sync::Arc<Rig>) -> Story,
+) {
+    let rig = std::sync::Arc::new(Rig::with(config, FakeTarget::default()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::select! {
+        served = async { axum::serve(listener, rig.app.routes()).await } => panic!("{served:?}"),
+        () = story(address, std::sync::Arc::clone(&rig)) => {}
+    }
+}
+
+fn config() -> Config {
+    Config {
+        max_body_bytes: 100_000,
+        read_timeout: Duration::from_millis(300),
+        memory_timeout: Duration::from_secs(20),
+        ..Config::default()
+    }
+}
+
+fn good() -> Vec<u8> {
+    let mut request = RequestEncoder::default();
+    request.series([(&b"__name__"[..], &b"up"[..])], [(NOW_MS, 1.0)]);
+    snap::raw::Encoder::new().compress_vec(request.body()).unwrap()
+}
+
+const HEAD: &str = "POST /api/v1/receive HTTP/1.1\r\nHost: x\r\n";
+
+/// Everything the server says until it closes or is silent for two seconds.
+async fn read_all(stream: &mut TcpStream) -> String {
+    let mut said = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(Ok(size @ 1..)) = tokio::time::timeout(Duration::from_secs(2), stream.read(&mut part)).await {
+        said.extend_from_slice(&part[..size]);
+        if said.windows(4).any(|end| end == b"\r\n\r\n") && said.ends_with(b"\n") {
+            break;
+        }
+    }
+    String::from_utf8(said).unwrap()
+}
+
+#[tokio::test]
+async fn a_length_over_the_limit_is_refused_before_a_byte_is_sent() {
+    serve(config(), |address, rig| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("{HEAD}Content-Length: 100001\r\nExpect: 100-continue\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let said = read_all(&mut stream).await;
+        assert!(said.starts_with("HTTP/1.1 413 "), "{said}");
+        assert!(said.ends_with("the body is over the limit of 100000 bytes\n"), "{said}");
+        assert_eq!(rig.metric(r#"gauntlet_receive_requests_refused_total{reason="body_size"}"#), 1.0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_sends_too_much_still_gets_the_answer() {
+    serve(config(), |address, _| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("{HEAD}Content-Length: 20000000\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b'x'; 20_000_000]).await.unwrap();
+        let said = read_all(&mut stream).await;
+        assert!(said.starts_with("HTTP/1.1 413 "), "{said}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn chunks_count_against_the_limit() {
+    serve(config(), |address, rig| async move {
+        for (chunks, code) in [(9, "400"), (10, "413")] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n").as_bytes()).await.unwrap();
+            for _ in 0..chunks {
+                stream.write_all(format!("2710\r\n{}\r\n", "x".repeat(10_000)).as_bytes()).await.unwrap();
+            }
+            stream.write_all(b"1\r\nx\r\n0\r\n\r\n").await.unwrap();
+            let said = read_all(&mut stream).await;
+            assert!(said.starts_with(&format!("HTTP/1.1 {code} ")), "{said}");
+        }
+        assert_eq!(rig.metric("gauntlet_receive_body_bytes"), 0.0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_without_an_end_times_out_and_gives_its_memory_back() {
+    serve(config(), |address, rig| async move {
+        for (framing, start) in [("Transfer-Encoding: chunked", "5\r\nxxxxx\r\n"), ("Content-Length: 50000", "xxxxx")] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(format!("{HEAD}{framing}\r\n\r\n{start}").as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(rig.metric("gauntlet_receive_body_bytes") >= 50_000.0);
+            assert_eq!(rig.metric("thanos_receive_pending_write_requests"), 1.0);
+            let said = read_all(&mut stream).await;
+            assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+            assert!(said.ends_with("the body did not arrive within 0.3 s\n"), "{said}");
+            assert_eq!(rig.metric("gauntlet_receive_body_bytes"), 0.0);
+            assert_eq!(rig.metric("thanos_receive_pending_write_requests"), 0.0);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_trickle_times_out() {
+    serve(config(), |address, _| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("{HEAD}Content-Length: 500\r\n\r\n").as_bytes()).await.unwrap();
+        let (mut reader, mut writer) = stream.split();
+        let trickle = async {
+            while writer.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let mut said = [0; 12];
+        tokio::select! {
+            read = reader.read_exact(&mut said) => { read.unwrap(); }
+            () = trickle => panic!("closed without an answer"),
+        }
+        assert_eq!(&said, b"HTTP/1.1 408");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_nothing_behind() {
+    serve(config(), |address, rig| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("{HEAD}Content-Length: 500\r\n\r\nxx").as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(rig.metric("thanos_receive_pending_write_requests"), 1.0);
+        drop(stream);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        assert_eq!(rig.metric("thanos_receive_pending_write_requests"), 0.0);
+        assert_eq!(rig.metric("gauntlet_receive_body_bytes"), 0.0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_longer_than_its_length_is_cut_there() {
+    serve(config(), |address, rig| async move {
+        let good = good();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n", good.len()).as_bytes()).await.unwrap();
+        stream.write_all(&[&good[..], b"\r\n\r\ngarbage\r\n\r\n"].concat()).await.unwrap();
+        let said = read_all(&mut stream).await;
+        assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+        assert_eq!(rig.stored().len(), 1);
+    })
+    .await;
+}
+
+/// As many bytes as a snappy block can make of as few: 32 MiB of zeros out of 1.5 MiB.
+fn bomb(size: usize) -> Vec<u8> {
+    let mut bomb = Vec::new();
+    prost::encoding::encode_varint(size as u64, &mut bomb);
+    // One literal zero, then copies of 64 bytes from one byte back.
+    bomb.extend([0, 0]);
+    let mut left = size - 1;
+    while left > 0 {
+        let part = left.min(64);
+        bomb.extend([((part - 1) as u8) << 2 | 2, 1, 0]);
+        left -= part;
+    }
+    bomb
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bombs_wait_for_each_other() {
+    let config =
+        Config { memory_timeout: Duration::from_secs(60), read_timeout: Duration::from_secs(30), ..Config::default() };
+    serve(config, |address, rig| async move {
+        let bomb = bomb(32 << 20);
+        assert_eq!(snap::raw::Decoder::new().decompress_vec(&bomb).unwrap().len(), 32 << 20);
+        let throw = async || {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n", bomb.len()).as_bytes()).await.unwrap();
+            stream.write_all(&bomb).await.unwrap();
+            let mut said = [0; 12];
+            stream.read_exact(&mut said).await.unwrap();
+            String::from_utf8(said.to_vec()).unwrap()
+        };
+        let watch = async {
+            let mut most = 0.0f64;
+            loop {
+                let taken = rig.metric("gauntlet_receive_decoded_bytes") + rig.metric("gauntlet_receive_body_bytes");
+                most = most.max(taken);
+                assert!(most <= f64::from(48 << 20), "{most} bytes are taken");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let bombs: Vec<_> = (0..12).map(|_| throw()).collect();
+        tokio::select! {
+            // Zeros are no protobuf: field number 0.
+            all = futures::future::join_all(bombs) => assert!(all.iter().all(|said| said == "HTTP/1.1 400"), "{all:?}"),
+            () = watch => {}
+        }
+    })
+    .await;
+}
+
+/// A million empty series, whose table would be eight times the body.
+#[tokio::test]
+async fn a_table_beyond_the_budget_is_refused() {
+    let series = [0x0a, 4, 0x0a, 0, 0x12, 0].repeat(1 << 20);
+    let body = snap::raw::Encoder::new().compress_vec(&series).unwrap();
+    let rig = Rig::with(Config { max_series: None, max_samples: None, ..Config::default() }, FakeTarget::default());
+    let reply = rig.send(http::Request::post("/api/v1/receive").body(body.into()).unwrap()).await;
+    assert_eq!(reply.status, 413, "{}", reply.text);
+    assert!(reply.text.contains("its 1048576 series takes more than 37748736 bytes"), "{}", reply.text);
+}
