@@ -28,7 +28,7 @@ pub use checkpoint::CheckpointWriter;
 pub use codec::Compression;
 pub use committers::Committers;
 pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
-pub use reader::{Damage, ReadReport};
+pub use reader::{Damage, ReadReport, read_segment};
 pub use record::{Decoded, LeftOut, LoggedSample, LoggedSeries, RecordKind, Records, Tombstone, decode_record};
 pub use replay::{Aliases, PlacedSample, ReplayProgress, ReplayTarget, Replayed, replay};
 pub use writer::Durability;

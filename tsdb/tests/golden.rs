@@ -12,3 +12,5 @@ mod json;
 mod rewrite;
 #[path = "golden/select.rs"]
 mod select;
+#[path = "golden/wal.rs"]
+mod wal;

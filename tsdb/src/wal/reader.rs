@@ -5,6 +5,7 @@ use super::codec::{Coding, Unpacker};
 use super::page::PAGE_BYTES;
 use super::record::{Decoded, decode_record};
 use crate::cursor::Fault;
+use crate::file_error::FileError;
 use crate::fs::{Fs, ReadFile};
 use std::fmt;
 use std::io;
@@ -147,32 +148,61 @@ pub(super) fn decode_stored(
     report: &mut ReadReport,
 ) {
     for (stored, coding, offset) in stored.iter() {
-        let fault = match decode_as(stored, coding, unpacker, into) {
+        let (fault, kept) = match decode_as(stored, coding, unpacker, into) {
             Ok(true) => {
                 report.records += 1;
                 continue;
             }
-            Ok(false) => None,
-            Err(fault) => Some(fault),
+            Ok(false) => (None, other_coding(stored, coding, unpacker, into)),
+            Err(fault) => (Some(fault), other_coding(stored, coding, unpacker, into)),
         };
-        let others = Coding::ALL.into_iter().filter(|&other| other != coding);
-        let kept = others.map(|other| decode_as(stored, other, unpacker, into)).any(|result| result == Ok(true));
-        report.records += u64::from(kept);
+        report.records += u64::from(kept.is_some());
         match fault {
             // Not damaged, only newer than this reader.
-            None if !kept => into.left_out.unknown_records += 1,
+            None if kept.is_none() => into.left_out.unknown_records += 1,
             fault => {
                 let fault = fault.unwrap_or(Fault::Malformed("first byte of a fragment is damaged"));
-                report.damage(Damage { file: file.to_owned(), offset, fault, tail: false, kept });
+                report.damage(Damage { file: file.to_owned(), offset, fault, tail: false, kept: kept.is_some() });
             }
         }
     }
+}
+
+/// Decodes a record that makes no sense under `said`; returns the coding under which it does.
+fn other_coding(stored: &[u8], said: Coding, unpacker: &mut Unpacker, into: &mut Decoded) -> Option<Coding> {
+    let others = Coding::ALL.into_iter().filter(|&other| other != said);
+    others.into_iter().find(|&other| decode_as(stored, other, unpacker, into) == Ok(true))
 }
 
 /// Whether the record is of a known type.
 fn decode_as(stored: &[u8], coding: Coding, unpacker: &mut Unpacker, into: &mut Decoded) -> Result<bool, Fault> {
     let record = unpacker.unpack(stored, coding)?;
     decode_record(record, into).map(|kind| kind.is_some()).map_err(|corruption| corruption.fault)
+}
+
+/// Hands each record of the segment at `path`, unpacked, to `take`, with the offset at which it begins: for tools. Records
+/// of types that are not known are among them.
+///
+/// # Errors
+/// The file cannot be opened or read. Damage is no error.
+pub fn read_segment(fs: &dyn Fs, path: &Path, mut take: impl FnMut(u64, &[u8])) -> Result<ReadReport, FileError> {
+    let mut reader = SegmentReader::open(fs, path).map_err(FileError::at(path))?;
+    let (mut stored, mut unpacker) = (StoredRecords::default(), Unpacker::default());
+    let (mut decoded, mut report) = (Decoded::default(), ReadReport::default());
+    while reader.next(&mut stored, &mut report).map_err(FileError::at(path))? {
+        decoded.clear();
+        decode_stored(path, &stored, &mut unpacker, &mut decoded, &mut report);
+        for (stored, coding, offset) in stored.iter() {
+            let coding = match decode_as(stored, coding, &mut unpacker, &mut decoded) {
+                Ok(true) => coding,
+                _ => other_coding(stored, coding, &mut unpacker, &mut decoded).unwrap_or(coding),
+            };
+            if let Ok(record) = unpacker.unpack(stored, coding) {
+                take(offset, record);
+            }
+        }
+    }
+    Ok(report)
 }
 
 #[cfg(test)]

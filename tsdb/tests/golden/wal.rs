@@ -1,0 +1,307 @@
+//! `head/` and `wal-torn/`: logs of Prometheus, whole and damaged, read record by record and replayed.
+
+use super::json;
+use model::{Labels, LabelsRef, SeriesRef, TimeRange};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use testkit::{ModelHead, golden};
+use tsdb::fs::{Fs, StdFs};
+use tsdb::wal::{
+    Decoded, PlacedSample, RecordKind, ReplayProgress, ReplayTarget, Replayed, decode_record, read_segment, replay,
+};
+
+const HEADS: [&str; 8] = [
+    "none-killed",
+    "none-closed",
+    "snappy-killed",
+    "zstd-killed",
+    "snapshot-closed",
+    "snapshot-stale",
+    "st-killed",
+    "st-closed",
+];
+
+/// The segments of a directory below `data`, in order.
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let entries = StdFs.read_dir(dir).unwrap();
+    let is_segment = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    entries.into_iter().filter(|entry| !entry.is_dir && is_segment(&entry.name)).map(|entry| entry.path).collect()
+}
+
+/// A record as it is recorded: what is always told of it.
+#[derive(Debug, PartialEq)]
+struct Told {
+    kind: u64,
+    size: u64,
+    crc: String,
+    items: u64,
+}
+
+fn tell(record: &[u8]) -> (Told, Decoded) {
+    let mut decoded = Decoded::default();
+    let kind = decode_record(record, &mut decoded).unwrap().unwrap();
+    let out = &decoded.left_out;
+    let kept = decoded.series_len() + decoded.samples.len() + decoded.tombstones.len();
+    let items = kept as u64 + out.histograms + out.exemplars + out.metadata + out.mmap_markers;
+    let crc = format!("{:08x}", crc32c::crc32c(record));
+    (Told { kind: kind as u64, size: record.len() as u64, crc, items }, decoded)
+}
+
+fn check_items(told: &Told, decoded: &Decoded, items: &Value) {
+    let Some(items) = items.as_array() else { return };
+    assert_eq!(items.len() as u64, told.items);
+    if told.kind == RecordKind::Series as u64 {
+        for (series, item) in decoded.series().zip(items) {
+            assert_eq!(
+                (series.series.0, series.labels.to_owned()),
+                (item[0].as_u64().unwrap(), json::labels(&item[1]))
+            );
+        }
+    }
+    for (sample, item) in decoded.samples.iter().zip(items) {
+        let bits = u64::from_str_radix(item[2].as_str().unwrap(), 16).unwrap();
+        let want = (item[0].as_u64().unwrap(), item[1].as_i64().unwrap(), bits);
+        assert_eq!((sample.series.0, sample.timestamp_ms, sample.value.to_bits()), want);
+    }
+    for (stone, item) in decoded.tombstones.iter().zip(items) {
+        let range = TimeRange::new(item[1].as_i64().unwrap(), item[2].as_i64().unwrap()).unwrap();
+        assert_eq!((stone.series.0, stone.range), (item[0].as_u64().unwrap(), range));
+    }
+}
+
+#[test]
+fn every_record_is_read_as_recorded() {
+    let mut kinds = BTreeMap::new();
+    for head in HEADS {
+        let Some(dir) = golden("every_record_is_read_as_recorded", &format!("tsdb/head/{head}")) else { continue };
+        let mut recorded = json::lines(&dir.join("records.jsonl")).into_iter();
+        let sources = ["wal/checkpoint.00000002", "wal", "wbl"].map(|source| dir.join("data").join(source));
+        for segment in sources.iter().filter(|source| source.exists()).flat_map(|source| segments(source)) {
+            let report = read_segment(&StdFs, &segment, |_, record| {
+                let (told, decoded) = tell(record);
+                let line = recorded.next().unwrap();
+                let text = |key: &str| line[key].as_str().unwrap().to_owned();
+                let number = |key: &str| line[key].as_u64().unwrap();
+                let want = Told { kind: number("type"), size: number("len"), crc: text("crc"), items: number("n") };
+                assert_eq!(told, want, "{}", segment.display());
+                check_items(&told, &decoded, &line["items"]);
+                *kinds.entry(told.kind).or_insert(0) += 1;
+            });
+            assert!(report.unwrap().damages.iter().all(|damage| damage.tail), "{}", segment.display());
+        }
+        assert_eq!(recorded.next(), None, "{head}: more records than were read");
+    }
+    assert!(kinds.is_empty() || kinds.keys().copied().eq(1..=13), "{kinds:?}");
+}
+
+/// Bits of values by time.
+type Samples = BTreeMap<i64, u64>;
+
+fn replayed(dir: &Path, threads: usize) -> (Vec<(Labels, Samples)>, Replayed) {
+    let head = ModelHead::default();
+    let threads = NonZeroUsize::new(threads).unwrap();
+    let replayed = replay(&StdFs, dir, &head, threads, &ReplayProgress::default()).unwrap();
+    (head.into_series().into_iter().map(|series| (series.labels, series.samples)).collect(), replayed)
+}
+
+/// What the recorded items come to.
+fn from_items(lines: &[Value]) -> (ModelHead, u64) {
+    let (head, mut places, mut unknown) = (ModelHead::default(), BTreeMap::new(), 0);
+    for line in lines.iter().filter(|line| line["src"] != "wbl") {
+        for item in line["items"].as_array().unwrap() {
+            let reference = item[0].as_u64().unwrap();
+            let known = places.get(&reference).copied();
+            match (line["type"].as_u64().unwrap(), known) {
+                (1, _) => {
+                    let labels = json::labels(&item[1]);
+                    places.insert(reference, head.series(SeriesRef(reference), labels.as_ref()).0);
+                }
+                (2 | 11, Some(place)) => {
+                    let value = f64::from_bits(u64::from_str_radix(item[2].as_str().unwrap(), 16).unwrap());
+                    head.samples(&[PlacedSample { place, timestamp_ms: item[1].as_i64().unwrap(), value }]);
+                }
+                (3, Some(place)) => {
+                    head.delete(place, TimeRange::new(item[1].as_i64().unwrap(), item[2].as_i64().unwrap()).unwrap());
+                }
+                (2 | 11 | 3, None) => unknown += 1,
+                _ => {}
+            }
+        }
+    }
+    (head, unknown)
+}
+
+#[test]
+fn a_log_of_prometheus_is_replayed_to_its_samples() {
+    for (head, equal) in [("none-killed", &HEADS[..5]), ("st-killed", &HEADS[6..])] {
+        let Some(dir) = golden("a_log_of_prometheus_is_replayed_to_its_samples", &format!("tsdb/head/{head}")) else {
+            continue;
+        };
+        let (want, unknown) = from_items(&json::lines(&dir.join("records.jsonl")));
+        let want: Vec<_> = want.into_series().into_iter().map(|series| (series.labels, series.samples)).collect();
+        assert!(want.iter().map(|(_, samples)| samples.len()).sum::<usize>() > 900);
+        for other in equal.iter().filter(|other| !other.starts_with("snapshot")) {
+            let (series, report) = replayed(&dir.join("..").join(other).join("data/wal"), 2);
+            assert!(series == want, "{other}");
+            assert_eq!((report.checkpoint, report.unknown_refs), (Some(2), unknown), "{other}");
+            assert!(!report.report.may_have_lost() && report.left_out.histograms > 100, "{other}: {report:?}");
+        }
+    }
+}
+
+/// A copy of `base` with the damage of a variant.
+fn damaged(base: &Path, ops: &Value) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&base.join("wal"), &dir.path().join("wal"));
+    for op in ops.as_array().unwrap() {
+        let path = dir.path().join(op["file"].as_str().unwrap());
+        let offset = usize::try_from(op["off"].as_u64().unwrap_or(0)).unwrap();
+        let mut content = std::fs::read(&path).unwrap_or_default();
+        match op["op"].as_str().unwrap() {
+            "truncate" => content.truncate(offset),
+            "flip" => content[offset] ^= 1 << op["bit"].as_u64().unwrap_or(0),
+            "zero" => {
+                let end = content.len().min(offset + usize::try_from(op["len"].as_u64().unwrap()).unwrap());
+                content[offset..end].fill(0);
+            }
+            "append" => content.extend(json::hex(op["hex"].as_str().unwrap())),
+            "create" => content.clear(),
+            "delete" => {
+                if path.is_dir() {
+                    std::fs::remove_dir_all(&path).unwrap();
+                } else {
+                    std::fs::remove_file(&path).unwrap();
+                }
+                continue;
+            }
+            other => panic!("{other}"),
+        }
+        std::fs::write(&path, content).unwrap();
+    }
+    dir
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in StdFs.read_dir(from).unwrap() {
+        let to = to.join(&entry.name);
+        if entry.is_dir {
+            copy(&entry.path, &to);
+        } else {
+            // Not `fs::copy`: the recordings are read-only.
+            std::fs::write(&to, std::fs::read(&entry.path).unwrap()).unwrap();
+        }
+    }
+}
+
+/// Labels as they are told of torn logs: a long value stands as its checksum.
+fn told_labels(labels: LabelsRef<'_>) -> Labels {
+    let short = |value: &[u8]| match value.len() {
+        0..=1000 => value.to_vec(),
+        _ => format!("crc:{:08x}", crc32c::crc32c(value)).into_bytes(),
+    };
+    Labels::from_pairs(labels.iter().map(|label| (label.name.to_vec(), short(label.value)))).unwrap()
+}
+
+/// Series that have a float sample, told by their labels.
+fn told(series: Vec<(Labels, Samples)>) -> BTreeMap<Labels, Samples> {
+    let with_samples = series.into_iter().filter(|(_, samples)| !samples.is_empty());
+    with_samples.map(|(labels, samples)| (told_labels(labels.as_ref()), samples)).collect()
+}
+
+/// What the undamaged log comes to.
+fn whole(root: &Path) -> BTreeMap<Labels, Samples> {
+    let floats = |line: &Value| line["samples"].as_array().unwrap().iter().filter_map(json::float_sample).collect();
+    let lines = json::lines(&root.join("expected.jsonl"));
+    let series = lines.iter().map(|line| (json::labels(&line["l"]), floats(line)));
+    series.filter(|(_, samples): &(_, Samples)| !samples.is_empty()).collect()
+}
+
+/// How many samples a variant may cost; `None`: no more than it costs Prometheus.
+fn may_cost(name: &str) -> Option<usize> {
+    match name {
+        // One record of samples, and one of a series that has a single sample.
+        _ if name.starts_with("flip-in-") => Some(14),
+        _ if name.starts_with("long-record-second-fragment-zeroed") => Some(1),
+        // Two records, of which one is of histograms.
+        _ if name.starts_with("tail-zero") => Some(28),
+        "last-segment-truncated-to-zero" | "first-record-of-log-damaged" => None,
+        _ if name.starts_with("middle-segment") || name.starts_with("first-segment") => None,
+        _ if name.starts_with("long-record-cut") => None,
+        _ => Some(0),
+    }
+}
+
+/// Damage that nobody can see: where it begins, a log might have ended.
+const UNSEEN: [&str; 4] = [
+    "cut-at-record-end",
+    "tail-zeroed-from-record-start",
+    "last-segment-truncated-to-zero",
+    "middle-segment-cut-at-record-end",
+];
+
+/// Damage that is no damage.
+const HARMLESS: [&str; 4] = ["intact", "last-segment-empty", "two-empty-segments", "stray-file-in-wal"];
+
+fn check_variant(name: &str, variant: &Value, whole: &BTreeMap<Labels, Samples>, root: &Path) {
+    let dir = damaged(&root.join(variant["base"].as_str().unwrap()), &variant["ops"]);
+    let (series, replayed) = replayed(&dir.path().join("wal"), 2);
+    let ours = told(series);
+    for (labels, samples) in &ours {
+        let written = |(at, bits): (&i64, &u64)| whole.get(labels).and_then(|all| all.get(at)) == Some(bits);
+        let phantoms = samples.iter().filter(|&sample| !written(sample)).count();
+        // A deletion of ten samples of one series was logged in the middle segment.
+        let deletion_lost = name == "middle-segment-missing" || name == "middle-segment-empty";
+        assert_eq!(phantoms, if deletion_lost && labels.get(b"i") == Some(b"3") { 10 } else { 0 }, "{name} {labels:?}");
+    }
+    for theirs in variant["series"].as_array().into_iter().flatten() {
+        let labels = json::labels(&theirs["l"]);
+        if whole.contains_key(&labels) {
+            let kept = ours.get(&labels).map_or(0, BTreeMap::len) as u64;
+            assert!(kept >= theirs["n"].as_u64().unwrap(), "{name}: {labels:?} has {kept}, Prometheus {}", theirs["n"]);
+        }
+    }
+    let count = |series: &BTreeMap<_, BTreeMap<_, _>>| series.values().map(BTreeMap::len).sum::<usize>();
+    if let Some(cost) = may_cost(name) {
+        assert!(count(whole) <= count(&ours) + cost, "{name}: {} of {}", count(&ours), count(whole));
+    }
+    let report = &replayed.report;
+    let seen = report.damages_total > 0 || !report.missing_segments.is_empty() || !report.empty_segments.is_empty();
+    let expected = !UNSEEN.contains(&name) && !HARMLESS.contains(&name) || name == "two-empty-segments";
+    assert_eq!(seen, expected, "{name}: {report:?}");
+}
+
+#[test]
+fn torn_logs_keep_more_than_prometheus_keeps() {
+    let Some(root) = golden("torn_logs_keep_more_than_prometheus_keeps", "tsdb/wal-torn") else { return };
+    let whole = whole(&root);
+    let mut seen = 0;
+    for variant in json::lines(&root.join("variants.jsonl")) {
+        if variant["base"].as_str().unwrap().starts_with("base") {
+            check_variant(variant["name"].as_str().unwrap(), &variant, &whole, &root);
+            seen += 1;
+        }
+    }
+    assert!(seen > 60, "{seen}");
+}
+
+#[test]
+fn a_damaged_checkpoint_of_prometheus_costs_no_segment() {
+    let Some(root) = golden("a_damaged_checkpoint_of_prometheus_costs_no_segment", "tsdb/wal-torn") else { return };
+    let mut seen = 0;
+    for variant in json::lines(&root.join("variants.jsonl")) {
+        let (name, base) = (variant["name"].as_str().unwrap(), root.join(variant["base"].as_str().unwrap()));
+        if !name.starts_with("checkpoint") {
+            continue;
+        }
+        let dir = damaged(&base, &variant["ops"]);
+        let ((_, intact), (_, now)) = (replayed(&base.join("wal"), 2), replayed(&dir.path().join("wal"), 2));
+        assert_eq!(now.samples, intact.samples, "{name}");
+        assert!(now.report.may_have_lost() || now.report.damages_total == 1, "{name}: {:?}", now.report);
+        assert!(now.unknown_refs > intact.unknown_refs, "{name}");
+        seen += 1;
+    }
+    assert_eq!(seen, 3);
+}
