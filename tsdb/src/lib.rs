@@ -1,6 +1,6 @@
 //! The storage format and engine: head → WAL → block. Synchronous, without network and without tenants.
 //!
-//! A sample enters through [`Head`](head), is appended to its series' open chunk and to the log in one step, and is
+//! A sample enters through [`Head`](head::Head), is appended to its series' open chunk and to the log in one step, and is
 //! acknowledged when the log says so. Full chunks go to `chunks_head`; a closed range becomes a block. A query reads head
 //! and blocks through one interface: matchers in, [`ChunkSeriesBatch`]es out, sorted by labels.
 //!
@@ -13,6 +13,7 @@ pub mod chunk;
 pub mod cursor;
 mod file_error;
 pub mod fs;
+pub mod head;
 pub mod head_chunks;
 pub mod index;
 pub mod segment;

@@ -1,0 +1,264 @@
+//! Appending a batch: each shard's share under one lock, head and log in one step.
+//!
+//! The indices of the batch are sorted by shard first. Then, shard by shard: every series of the share is found (the
+//! successor of the one before is tried first, then the table) or created; every sample is appended to its open chunk and
+//! to the records; and before the lock is let go, the records are in the log's buffer. So a series record precedes
+//! every sample of its series, and samples of one series are logged in the head's order.
+//!
+//! Nothing is allocated per sample: what a batch needs lies in [`AppendScratch`] and is used again.
+
+use super::Head;
+use super::dictionary::{Dictionary, InternMemo, PairId};
+use super::hot_line::NO_LINE;
+use super::shard::{Rules, Shard};
+use crate::append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
+use crate::wal::{LogError, Position, Records};
+use parking_lot::RwLockWriteGuard;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+/// What appending a batch needs, to be used again for the next. One per thread that appends.
+#[derive(Debug, Default)]
+pub struct AppendScratch {
+    /// Indices into the batch, grouped by shard.
+    order: Vec<u32>,
+    /// Where the share of each shard ends in `order`.
+    ends: Vec<u32>,
+    /// The line of each series of the share at hand, [`NO_LINE`] if it has none.
+    lines: Vec<u32>,
+    records: Records,
+    /// Lines of which the log has all once it has `records`.
+    logged: Vec<u32>,
+    pairs: Vec<PairId>,
+    memo: InternMemo,
+}
+
+/// What one batch carries from shard to shard.
+struct Batch<'a, S> {
+    head: &'a Head,
+    source: &'a S,
+    rules: Rules,
+    max_series: u64,
+    appended: Appended,
+    oldest_ms: i64,
+    newest_ms: i64,
+}
+
+/// Memory beyond this is given back after a batch that needed more.
+const KEPT_RECORD_BYTES: usize = 1 << 20;
+
+impl Head {
+    /// Appends a batch to the head and, in the same step, to the log. Nothing is durable yet: wait for
+    /// [`Log::commit`](crate::wal::Log::commit) of the position that comes back; `None` if there was nothing to log.
+    ///
+    /// Series without labels that the head does not know are reported as missed. A series is created only if one of its
+    /// samples is in bounds. The newest sample of a series again, with the same bits, is accepted and logged again.
+    ///
+    /// # Errors
+    /// The log takes nothing. What the head took stays in it and is logged with an equal retry; nothing of the batch may
+    /// be acknowledged.
+    pub fn append<S: AppendSource>(
+        &self,
+        source: &S,
+        limits: AppendLimits,
+        scratch: &mut AppendScratch,
+    ) -> Result<(Appended, Option<Position>), LogError> {
+        self.log.accepts()?;
+        let mut batch = Batch {
+            head: self,
+            source,
+            rules: self.rules(source, limits),
+            max_series: limits.max_series,
+            appended: Appended::default(),
+            oldest_ms: i64::MAX,
+            newest_ms: i64::MIN,
+        };
+        self.sort_by_shard(source, scratch);
+        let mut position = None;
+        let mut start = 0;
+        for (number, shard) in self.shards.iter().enumerate() {
+            let end = scratch.ends[number] as usize;
+            if start == end {
+                continue;
+            }
+            let mut shard = shard.lock();
+            batch.resolve(&mut shard, start..end, scratch);
+            batch.append_samples(&mut shard, start..end, scratch);
+            if !scratch.records.is_empty() {
+                position = position.max(Some(batch.sequence(&mut shard, scratch)?));
+            }
+            start = end;
+        }
+        scratch.records.shrink_to(KEPT_RECORD_BYTES);
+        if self.files.wants_flush() {
+            // A failure is not this batch's: the chunks stay in the buffer, and the next flush meets it again.
+            let _ = self.files.flush();
+        }
+        Ok((batch.appended, position))
+    }
+
+    /// The bounds that hold for the whole batch, as Prometheus fixes them when an appender is made: half a chunk range
+    /// before the newest sample, of a head without samples before the first that comes.
+    fn rules<S: AppendSource>(&self, source: &S, limits: AppendLimits) -> Rules {
+        let newest_ms = match self.times.newest_ms() {
+            Some(newest_ms) => newest_ms,
+            None if source.is_empty() => i64::MIN,
+            None => source.samples(0).next().map_or(i64::MIN, |(timestamp_ms, _)| timestamp_ms),
+        };
+        let chunk_range_ms = self.options.chunk_range_ms;
+        Rules {
+            floor_ms: self.times.floor_ms().max(newest_ms.saturating_sub(chunk_range_ms / 2)),
+            max_ms: limits.max_ms,
+            chunk_range_ms,
+        }
+    }
+
+    /// Counting sort of the indices by shard; within a shard they stay in order.
+    fn sort_by_shard<S: AppendSource>(&self, source: &S, scratch: &mut AppendScratch) {
+        let len = source.len();
+        let AppendScratch { order, ends, .. } = scratch;
+        ends.clear();
+        ends.resize(self.shards.len(), 0);
+        for index in 0..len {
+            ends[self.shard_of(source.fingerprint(index))] += 1;
+        }
+        let mut start = 0;
+        for end in ends.iter_mut() {
+            // For now each holds where its shard's share begins.
+            start += std::mem::replace(end, start);
+        }
+        order.clear();
+        order.resize(len, 0);
+        for index in 0..len {
+            let end = &mut ends[self.shard_of(source.fingerprint(index))];
+            order[*end as usize] = index as u32;
+            *end += 1;
+        }
+    }
+}
+
+impl<'a, S: AppendSource> Batch<'a, S> {
+    /// Finds or creates the line of each series of the share.
+    fn resolve(&mut self, shard: &mut Shard, share: Range<usize>, scratch: &mut AppendScratch) {
+        let mut dictionary = None;
+        let mut previous = shard.newest;
+        scratch.lines.clear();
+        for at in share {
+            let index = scratch.order[at];
+            let fingerprint = self.source.fingerprint(index as usize);
+            let expected = if previous == NO_LINE { NO_LINE } else { shard.lines[previous].successor };
+            if expected != NO_LINE && shard.lines[expected].is(fingerprint) {
+                previous = expected;
+                scratch.lines.push(expected);
+                continue;
+            }
+            let found = shard.find(fingerprint);
+            let Some(number) = found.or_else(|| self.create(shard, &mut dictionary, index, scratch)) else {
+                scratch.lines.push(NO_LINE);
+                continue;
+            };
+            if previous != NO_LINE {
+                shard.lines[previous].successor = number;
+            }
+            previous = number;
+            scratch.lines.push(number);
+        }
+        shard.newest = previous;
+    }
+
+    /// Creates series `index`, if it brought its labels and a sample that will be taken. The dictionary stays locked for the
+    /// rest of the share.
+    #[cold]
+    fn create(
+        &mut self,
+        shard: &mut Shard,
+        dictionary: &mut Option<RwLockWriteGuard<'a, Dictionary>>,
+        index: u32,
+        scratch: &mut AppendScratch,
+    ) -> Option<u32> {
+        let Some(labels) = self.source.labels(index as usize) else {
+            self.appended.missed.push(index);
+            return None;
+        };
+        if !self.source.samples(index as usize).any(|(timestamp_ms, _)| self.rules.bound(timestamp_ms).is_ok()) {
+            self.refuse_all(index, None);
+            return None;
+        }
+        if self.head.series.fetch_add(1, Ordering::Relaxed) >= self.max_series {
+            self.head.series.fetch_sub(1, Ordering::Relaxed);
+            self.refuse_all(index, Some(RefusedBecause::SeriesLimit));
+            return None;
+        }
+        let AppendScratch { pairs, memo, .. } = scratch;
+        let dictionary = dictionary.get_or_insert_with(|| {
+            // What it remembers is good only while nobody else has had the lock.
+            memo.forget();
+            self.head.dictionary.write()
+        });
+        pairs.clear();
+        dictionary.intern(labels, memo, pairs);
+        let reference = dictionary.take_reference();
+        let number = shard.create(self.source.fingerprint(index as usize), reference, pairs);
+        scratch.records.series(reference, labels);
+        self.appended.created += 1;
+        Some(number)
+    }
+
+    /// Appends the samples of the share to chunks and records.
+    fn append_samples(&mut self, shard: &mut Shard, share: Range<usize>, scratch: &mut AppendScratch) {
+        for (at, place) in share.enumerate() {
+            let (number, index) = (scratch.lines[at], scratch.order[place]);
+            if number == NO_LINE {
+                continue;
+            }
+            let line = &shard.lines[number];
+            let reference = line.reference();
+            if line.is_unlogged() {
+                scratch.logged.push(number);
+            }
+            for (timestamp_ms, value) in self.source.samples(index as usize) {
+                match shard.append(number, (timestamp_ms, value), &self.rules, &self.head.files) {
+                    Ok(()) => {
+                        scratch.records.sample(reference, timestamp_ms, value);
+                        self.appended.accepted += 1;
+                        self.oldest_ms = self.oldest_ms.min(timestamp_ms);
+                        self.newest_ms = self.newest_ms.max(timestamp_ms);
+                    }
+                    Err(why) => self.refuse(index, timestamp_ms, why),
+                }
+            }
+        }
+    }
+
+    /// Puts the records of the share into the log's buffer, while the shard is still locked. Series records are taken even
+    /// when the log is full, so only samples can be missing in it.
+    fn sequence(&self, shard: &mut Shard, scratch: &mut AppendScratch) -> Result<Position, LogError> {
+        self.head.times.include(self.oldest_ms, self.newest_ms);
+        let sequenced = self.head.log.sequence(&scratch.records);
+        let lines = if sequenced.is_ok() { &scratch.logged } else { &scratch.lines };
+        for &number in lines.iter().filter(|&&number| number != NO_LINE) {
+            shard.lines[number].set_unlogged(sequenced.is_err());
+        }
+        scratch.records.clear();
+        scratch.logged.clear();
+        sequenced
+    }
+
+    #[cold]
+    fn refuse_all(&mut self, index: u32, why: Option<RefusedBecause>) {
+        for (timestamp_ms, _) in self.source.samples(index as usize) {
+            let bound = self.rules.bound(timestamp_ms);
+            if let Some(why) = why.or(bound.err()) {
+                self.refuse(index, timestamp_ms, why);
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, series: u32, timestamp_ms: i64, why: RefusedBecause) {
+        self.appended.refused_total += 1;
+        if self.appended.refused.len() < Appended::MAX_REFUSED {
+            self.appended.refused.push(Refused { series, timestamp_ms, why });
+        }
+    }
+}

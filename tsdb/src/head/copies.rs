@@ -1,0 +1,188 @@
+//! What a batch takes out of the shards: copies, made under their locks, little at a time.
+
+use super::Head;
+use super::chunk_list::Place;
+use super::dictionary::PairId;
+use super::selection::{Located, View};
+use super::shard::Shard;
+use crate::head_chunks::HeadChunkRef;
+use crate::series::{Chunk, Encoding, SourceError};
+use bytes::Bytes;
+use model::{LabelsRef, TimeRange};
+use std::ops::Range;
+
+/// Copies of a few series: label pairs, chunks that are in memory, places of the others. Used again for the next few.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    /// Positions in the window, by shard.
+    by_shard: Vec<u32>,
+    /// By position in the window; `None`: the series is gone, or nothing was wanted of it.
+    series: Vec<Option<SeriesCopy>>,
+    pairs: Vec<PairId>,
+    places: Vec<ChunkCopy>,
+    /// Chunks that are in memory.
+    data: Vec<u8>,
+    /// After [`Copies::read_chunks`]: all chunks, by the places' positions.
+    chunks: Vec<Chunk>,
+    /// After [`Copies::labels`]: packed labels and where each set ends, in order of the series that are there.
+    labels: Vec<u8>,
+    label_ends: Vec<usize>,
+}
+
+/// What was taken of a series, as parts of [`Copies`].
+#[derive(Debug, Clone)]
+pub(super) struct SeriesCopy {
+    pairs: Range<usize>,
+    chunks: Range<usize>,
+    /// A sample that needs no chunk.
+    pub(super) last: Option<(i64, f64)>,
+}
+
+#[derive(Debug, Clone)]
+struct ChunkCopy {
+    min_ms: i64,
+    max_ms: i64,
+    data: ChunkData,
+}
+
+#[derive(Debug, Clone)]
+enum ChunkData {
+    InFile(HeadChunkRef),
+    Copied(Range<usize>),
+}
+
+/// How many series are copied while a shard is locked once.
+pub(super) const SERIES_PER_LOCK: usize = 256;
+
+impl Copies {
+    /// Replaces what is held by what `take` copies of each series in the window that is still there.
+    pub(super) fn take(
+        &mut self,
+        view: &View,
+        window: &[Located],
+        mut take: impl FnMut(&mut Self, &Shard, u32) -> Option<SeriesCopy>,
+    ) {
+        self.pairs.clear();
+        self.places.clear();
+        self.data.clear();
+        self.series.clear();
+        self.series.resize(window.len(), None);
+        let mut by_shard = std::mem::take(&mut self.by_shard);
+        by_shard.clear();
+        by_shard.extend(0..window.len() as u32);
+        by_shard.sort_unstable_by_key(|&at| window[at as usize].shard);
+        for run in by_shard.chunk_by(|&one, &other| window[one as usize].shard == window[other as usize].shard) {
+            let shard = view.head.shards[window[run[0] as usize].shard as usize].lock();
+            for &at in run {
+                let number = window[at as usize].number;
+                if view.sees(&shard, number) {
+                    self.series[at as usize] = take(self, &shard, number);
+                }
+            }
+        }
+        self.by_shard = by_shard;
+    }
+
+    /// Copies the labels of a series and its chunks that overlap `range`; with `None` no chunks.
+    pub(super) fn take_series(&mut self, shard: &Shard, number: u32, range: Option<TimeRange>) -> Option<SeriesCopy> {
+        let first = self.places.len();
+        if let Some(range) = range {
+            self.take_full_chunks(shard, number, range);
+            self.take_open_chunk(shard, number, range);
+        }
+        let chunks = first..self.places.len();
+        Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks, last: None })
+    }
+
+    /// Copies the labels of a series, of which `last` is all that is wanted.
+    pub(super) fn take_last(&mut self, shard: &Shard, number: u32, last: (i64, f64)) -> Option<SeriesCopy> {
+        Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks: 0..0, last: Some(last) })
+    }
+
+    /// Drops what was taken of the series that `keep` does not want, given their chunks.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut SeriesCopy, &[Chunk]) -> bool) {
+        for series in &mut self.series {
+            let chunks = |copy: &SeriesCopy| self.chunks.get(copy.chunks.clone()).unwrap_or_default();
+            if !series.as_mut().is_some_and(|copy| keep(copy, chunks(&copy.clone()))) {
+                *series = None;
+            }
+        }
+    }
+
+    /// Gets the chunks that were taken, from files where they are there. No lock is held.
+    ///
+    /// # Errors
+    /// A chunk that cannot be read.
+    pub(super) fn read_chunks(&mut self, head: &Head) -> Result<(), SourceError> {
+        let memory = Bytes::copy_from_slice(&self.data);
+        self.chunks.clear();
+        for copy in &self.places {
+            self.chunks.push(match &copy.data {
+                ChunkData::InFile(place) => head.files.read(*place)?,
+                ChunkData::Copied(place) => Chunk {
+                    min_ms: copy.min_ms,
+                    max_ms: copy.max_ms,
+                    encoding: Encoding::Xor,
+                    data: memory.slice(place.clone()),
+                },
+            });
+        }
+        Ok(())
+    }
+
+    /// Packs the labels of the series that are there.
+    pub(super) fn labels(&mut self, head: &Head) {
+        self.labels.clear();
+        self.label_ends.clear();
+        let dictionary = head.dictionary.read();
+        for series in self.series.iter().flatten() {
+            for &pair in &self.pairs[series.pairs.clone()] {
+                self.labels.extend_from_slice(dictionary.packed(pair));
+            }
+            self.label_ends.push(self.labels.len());
+        }
+    }
+
+    /// The series that are there, in the window's order: labels, the sample that needs no chunk, chunks.
+    pub(super) fn series(&self) -> impl Iterator<Item = (LabelsRef<'_>, Option<(i64, f64)>, &[Chunk])> {
+        let mut start = 0;
+        self.series.iter().flatten().zip(&self.label_ends).map(move |(series, &end)| {
+            let labels = LabelsRef::from_packed_unchecked(&self.labels[std::mem::replace(&mut start, end)..end]);
+            (labels, series.last, &self.chunks[series.chunks.clone()])
+        })
+    }
+
+    fn take_pairs(&mut self, shard: &Shard, number: u32) -> Range<usize> {
+        let start = self.pairs.len();
+        self.pairs.extend(shard.pairs(number));
+        start..self.pairs.len()
+    }
+
+    fn take_full_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {
+        for chunk in shard.full_chunks(number) {
+            if chunk.min_ms > range.max_ms() || chunk.max_ms < range.min_ms() {
+                continue;
+            }
+            let data = match chunk.place {
+                Place::File(place) => ChunkData::InFile(HeadChunkRef(place)),
+                Place::Kept(kept) => {
+                    let start = self.data.len();
+                    self.data.extend_from_slice(shard.kept(kept));
+                    ChunkData::Copied(start..self.data.len())
+                }
+            };
+            self.places.push(ChunkCopy { min_ms: chunk.min_ms, max_ms: chunk.max_ms, data });
+        }
+    }
+
+    fn take_open_chunk(&mut self, shard: &Shard, number: u32, range: TimeRange) {
+        let max_ms = shard.lines[number].last_ms;
+        let Some(min_ms) = shard.open_min_ms(number) else { return };
+        if min_ms <= range.max_ms() && max_ms >= range.min_ms() {
+            let start = self.data.len();
+            shard.write_open_chunk(number, &mut self.data);
+            let data = ChunkData::Copied(start..self.data.len());
+            self.places.push(ChunkCopy { min_ms, max_ms, data });
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The order of label pairs, by which series are sorted without looking at a string.
+//!
+//! A pair's rank is its place among all pairs by name and value. Label sets then compare as their lists of ranks do, a list
+//! that is the beginning of another first: labels are sorted by name, and so are the ranks of a set.
+//!
+//! Ranks of the whole dictionary are kept until the dictionary changes; new pairs are sorted and merged in. A select that
+//! sees few of many pairs ranks those alone.
+
+use super::Head;
+use super::dictionary::{Dictionary, PAIRS_PER_LOCK, PairId};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Ranks of pairs: of all there were, or of some.
+#[derive(Debug)]
+pub(super) enum Ranks {
+    All(Arc<Ranking>),
+    Some(HashMap<PairId, u32>),
+}
+
+/// All pairs of a dictionary as it was at some version.
+#[derive(Debug, Default)]
+pub(super) struct Ranking {
+    version: u64,
+    generation: u64,
+    sorted: Vec<PairId>,
+    /// By pair; [`NO_RANK`] if it was not there.
+    ranks: Vec<u32>,
+}
+
+/// The ranking made last.
+#[derive(Debug, Default)]
+pub(super) struct RankCache {
+    latest: Mutex<Arc<Ranking>>,
+}
+
+/// Comes after all ranks.
+const NO_RANK: u32 = u32::MAX;
+
+/// With fewer series than a part of so many of the dictionary's pairs, ranking the pairs they have is cheaper.
+const FEW: usize = 16;
+
+impl Ranks {
+    /// The rank of a pair.
+    #[inline]
+    pub(super) fn of(&self, pair: PairId) -> u32 {
+        match self {
+            Self::All(ranking) => ranking.ranks.get(pair as usize).copied().unwrap_or(NO_RANK),
+            Self::Some(ranks) => ranks.get(&pair).copied().unwrap_or(NO_RANK),
+        }
+    }
+}
+
+impl Head {
+    /// Ranks for the pairs of `series` series, which `pairs` names, some more than once. The caller holds a pin, so the pairs
+    /// stay what they are.
+    pub(super) fn ranks(&self, series: usize, pairs: impl Iterator<Item = PairId>) -> Ranks {
+        let latest = Arc::clone(&self.ranking.latest.lock());
+        let (version, len) = {
+            let dictionary = self.dictionary.read();
+            (dictionary.version(), dictionary.len())
+        };
+        if latest.version == version {
+            return Ranks::All(latest);
+        }
+        if series >= len / FEW {
+            return Ranks::All(self.refresh_ranking(latest));
+        }
+        let mut some: Vec<PairId> = pairs.collect();
+        some.sort_unstable();
+        some.dedup();
+        let sorted = self.sort_pairs(some);
+        Ranks::Some(sorted.into_iter().zip(0..).collect())
+    }
+
+    /// Brings the ranking up to date.
+    fn refresh_ranking(&self, latest: Arc<Ranking>) -> Arc<Ranking> {
+        let (version, generation, mut added) = self.added_since(&latest);
+        let known = if generation == latest.generation { latest.sorted.as_slice() } else { &[] };
+        added = self.sort_pairs(added);
+        let sorted = if known.is_empty() { added } else { self.merge(known, &added) };
+        let end = sorted.iter().max().map_or(0, |&pair| pair as usize + 1);
+        let mut ranks = vec![NO_RANK; end];
+        for (rank, &pair) in sorted.iter().enumerate() {
+            ranks[pair as usize] = rank as u32;
+        }
+        let ranking = Arc::new(Ranking { version, generation, sorted, ranks });
+        *self.ranking.latest.lock() = Arc::clone(&ranking);
+        ranking
+    }
+
+    /// Version and generation of the dictionary, and the pairs it has that `latest` has not; all, if pairs were freed since.
+    fn added_since(&self, latest: &Ranking) -> (u64, u64, Vec<PairId>) {
+        let mut added = Vec::new();
+        let mut start = 0;
+        let (mut version, mut generation) = (0, latest.generation);
+        loop {
+            let dictionary = self.dictionary.read();
+            if start == 0 || dictionary.generation() != generation {
+                (start, version, generation) = (0, dictionary.version(), dictionary.generation());
+                added.clear();
+            }
+            let is_new = |pair: &PairId| {
+                let known = generation == latest.generation
+                    && latest.ranks.get(*pair as usize).is_some_and(|&rank| rank != NO_RANK);
+                !known && dictionary.is_used(*pair)
+            };
+            let end = dictionary.numbers().min(start + PAIRS_PER_LOCK as u32 * 16);
+            added.extend((start..end).filter(is_new));
+            start = end;
+            if end == dictionary.numbers() {
+                return (version, generation, added);
+            }
+        }
+    }
+
+    /// Sorts pairs by name and value, on a copy of their bytes, taken little at a time.
+    fn sort_pairs(&self, pairs: Vec<PairId>) -> Vec<PairId> {
+        let mut text = Vec::new();
+        let mut spans = Vec::with_capacity(pairs.len());
+        for some in pairs.chunks(PAIRS_PER_LOCK) {
+            let dictionary = self.dictionary.read();
+            for &pair in some {
+                let label = dictionary.label(pair);
+                let start = text.len();
+                text.extend_from_slice(label.name);
+                let value = text.len();
+                text.extend_from_slice(label.value);
+                spans.push((start, value, text.len(), pair));
+            }
+        }
+        let key = |&(start, value, end, _): &(usize, usize, usize, PairId)| {
+            (text.get(start..value).unwrap_or_default(), text.get(value..end).unwrap_or_default())
+        };
+        spans.sort_unstable_by(|left, right| key(left).cmp(&key(right)));
+        spans.into_iter().map(|(.., pair)| pair).collect()
+    }
+
+    /// Merges two sorted lists, the second of which is short.
+    fn merge(&self, known: &[PairId], added: &[PairId]) -> Vec<PairId> {
+        let mut merged = Vec::with_capacity(known.len() + added.len());
+        let mut rest = known;
+        for some in added.chunks(PAIRS_PER_LOCK / 8) {
+            let dictionary = self.dictionary.read();
+            for &pair in some {
+                let before = rest.partition_point(|&other| precedes(&dictionary, other, pair));
+                let (smaller, larger) = rest.split_at(before);
+                merged.extend_from_slice(smaller);
+                merged.push(pair);
+                rest = larger;
+            }
+        }
+        merged.extend_from_slice(rest);
+        merged
+    }
+}
+
+fn precedes(dictionary: &Dictionary, pair: PairId, other: PairId) -> bool {
+    dictionary.label(pair) < dictionary.label(other)
+}

@@ -1,0 +1,316 @@
+//! Which series have a label pair: for each pair a list of line numbers, rising.
+//!
+//! Lists have three forms, by length: up to two numbers stand in the table's entry; up to [`MAX_VECTOR`] are distances in
+//! varints; longer ones are roaring bitmaps. Numbers rise as series are created, so lists grow at their end. Only a number
+//! that is used again belongs further in front: a varint list keeps such ones aside and merges them when there are many.
+
+use super::arena::Arena;
+use super::dictionary::PairId;
+use hashbrown::HashTable;
+use roaring::RoaringBitmap;
+
+/// The lists of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Postings {
+    table: HashTable<Entry>,
+    long: Arena<Long>,
+    free_long: Vec<u32>,
+}
+
+/// The longest list in varints.
+const MAX_VECTOR: usize = 4096;
+/// A bitmap that shrinks to this becomes varints again.
+const MIN_BITMAP: u64 = 2048;
+/// How many numbers a varint list keeps aside.
+const MAX_ASIDE: usize = 64;
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    pair: PairId,
+    list: List,
+}
+
+/// A list, or where it is.
+#[derive(Debug, Clone, Copy)]
+enum List {
+    One(u32),
+    Two([u32; 2]),
+    Long(u32),
+}
+
+#[derive(Debug)]
+enum Long {
+    Free,
+    Vector(Vector),
+    Bitmap(RoaringBitmap),
+}
+
+/// Numbers as varints of the distance to the one before (the first: to 0), and some that came late.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Vector {
+    varints: Vec<u8>,
+    count: u32,
+    last: u32,
+    /// Rising; below `last`.
+    aside: Vec<u32>,
+}
+
+/// A list to be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Posting<'a> {
+    Few([u32; 2], usize),
+    Vector(&'a Vector),
+    Bitmap(&'a RoaringBitmap),
+}
+
+impl Postings {
+    /// Adds line `number` to the list of `pair`, which does not have it yet.
+    pub(super) fn add(&mut self, pair: PairId, number: u32) {
+        let Self { table, long, free_long } = self;
+        let entry = table.entry(hash(pair), |entry| entry.pair == pair, |entry| hash(entry.pair));
+        let mut entry = match entry {
+            hashbrown::hash_table::Entry::Occupied(entry) => entry,
+            hashbrown::hash_table::Entry::Vacant(entry) => {
+                entry.insert(Entry { pair, list: List::One(number) });
+                return;
+            }
+        };
+        let list = &mut entry.get_mut().list;
+        match *list {
+            List::One(one) => *list = List::Two([one.min(number), one.max(number)]),
+            List::Two([low, high]) => {
+                let mut three = [low, high, number];
+                three.sort_unstable();
+                let vector = Long::Vector(Vector::from_rising(three));
+                *list = List::Long(match free_long.pop() {
+                    Some(at) => {
+                        long[at] = vector;
+                        at
+                    }
+                    None => long.push(vector),
+                });
+            }
+            List::Long(at) => long[at].add(number),
+        }
+    }
+
+    /// The list of `pair`, if any series has it.
+    pub(super) fn get(&self, pair: PairId) -> Option<Posting<'_>> {
+        let entry = self.table.find(hash(pair), |entry| entry.pair == pair)?;
+        Some(match entry.list {
+            List::One(one) => Posting::Few([one, one], 1),
+            List::Two(two) => Posting::Few(two, 2),
+            List::Long(at) => match &self.long[at] {
+                Long::Free => Posting::Few([0, 0], 0),
+                Long::Vector(vector) => Posting::Vector(vector),
+                Long::Bitmap(bitmap) => Posting::Bitmap(bitmap),
+            },
+        })
+    }
+
+    /// Takes `gone` out of the list of `pair`. Says how many numbers were looked at.
+    pub(super) fn remove(&mut self, pair: PairId, gone: &RoaringBitmap) -> usize {
+        let Some(posting) = self.get(pair) else { return 0 };
+        let looked_at = posting.len();
+        let mut kept = Vec::new();
+        if let Posting::Bitmap(bitmap) = posting {
+            let rest = bitmap - gone;
+            if rest.len() > MIN_BITMAP {
+                self.replace(pair, Long::Bitmap(rest));
+                return looked_at;
+            }
+            kept.extend(rest);
+        } else {
+            posting.for_each(|number| {
+                if !gone.contains(number) {
+                    kept.push(number);
+                }
+            });
+        }
+        self.replace(pair, Long::Vector(Vector::from_rising(kept)));
+        looked_at
+    }
+
+    /// Bytes held, about.
+    pub(super) fn size_bytes(&self) -> usize {
+        let long: usize = self.long.iter().map(Long::size_bytes).sum();
+        self.table.allocation_size() + self.long.capacity_bytes() + long + self.free_long.capacity() * 4
+    }
+
+    /// Gives `pair` the list `with`, in the form that its length asks for.
+    fn replace(&mut self, pair: PairId, with: Long) {
+        let Ok(mut entry) = self.table.find_entry(hash(pair), |entry| entry.pair == pair) else { return };
+        let list = entry.get().list;
+        let few = match &with {
+            Long::Vector(vector) if vector.len() <= 2 => Some(vector.decode()),
+            _ => None,
+        };
+        match (few.as_deref(), list) {
+            (None, List::Long(at)) => {
+                self.long[at] = with;
+                return;
+            }
+            // Lists only shrink here.
+            (None, _) => return,
+            (Some(&[one]), _) => entry.get_mut().list = List::One(one),
+            (Some(&[low, high]), _) => entry.get_mut().list = List::Two([low, high]),
+            (Some(_), _) => {
+                entry.remove();
+            }
+        }
+        if let List::Long(at) = list {
+            self.long[at] = Long::Free;
+            self.free_long.push(at);
+        }
+    }
+}
+
+impl Long {
+    fn add(&mut self, number: u32) {
+        match self {
+            Self::Free => *self = Self::Vector(Vector::from_rising([number])),
+            Self::Vector(vector) => {
+                vector.add(number);
+                if vector.len() > MAX_VECTOR {
+                    let mut bitmap = RoaringBitmap::new();
+                    vector.for_each(|number| {
+                        bitmap.insert(number);
+                    });
+                    *self = Self::Bitmap(bitmap);
+                }
+            }
+            Self::Bitmap(bitmap) => {
+                bitmap.insert(number);
+            }
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Free => 0,
+            Self::Vector(vector) => vector.varints.capacity() + vector.aside.capacity() * 4,
+            Self::Bitmap(bitmap) => bitmap.serialized_size(),
+        }
+    }
+}
+
+impl Vector {
+    fn from_rising(numbers: impl IntoIterator<Item = u32>) -> Self {
+        let mut vector = Self::default();
+        for number in numbers {
+            vector.push(number);
+        }
+        vector
+    }
+
+    fn add(&mut self, number: u32) {
+        if number > self.last || self.count == 0 {
+            return self.push(number);
+        }
+        let at = self.aside.partition_point(|&other| other < number);
+        self.aside.insert(at, number);
+        if self.aside.len() > MAX_ASIDE {
+            *self = Self::from_rising(self.decode());
+        }
+    }
+
+    /// Appends a number above all others.
+    fn push(&mut self, number: u32) {
+        let mut rest = number - self.last;
+        let mut varint = [0; 5];
+        let mut size = 0;
+        for byte in &mut varint {
+            *byte = (rest & 0x7f) as u8 | 0x80;
+            rest >>= 7;
+            size += 1;
+            if rest == 0 {
+                *byte &= 0x7f;
+                break;
+            }
+        }
+        let free = self.varints.capacity() - self.varints.len();
+        if free < size {
+            // A quarter more, not twice as much.
+            self.varints.reserve_exact((self.varints.len() / 4).max(8));
+        }
+        self.varints.extend_from_slice(&varint[..size]);
+        self.last = number;
+        self.count += 1;
+    }
+
+    fn len(&self) -> usize {
+        self.count as usize + self.aside.len()
+    }
+
+    fn decode(&self) -> Vec<u32> {
+        let mut numbers = Vec::with_capacity(self.len());
+        self.for_each(|number| numbers.push(number));
+        numbers
+    }
+
+    /// Hands out the numbers, rising.
+    fn for_each(&self, mut take: impl FnMut(u32)) {
+        self.any(|number| {
+            take(number);
+            false
+        });
+    }
+
+    /// Whether `accept` says so of any number; they come rising.
+    fn any(&self, mut accept: impl FnMut(u32) -> bool) -> bool {
+        let (mut number, mut shift, mut distance) = (0, 0, 0_u32);
+        let mut aside = self.aside.iter().copied().peekable();
+        for &byte in &self.varints {
+            distance |= u32::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 != 0 {
+                continue;
+            }
+            number += distance;
+            while let Some(late) = aside.next_if(|&late| late < number) {
+                if accept(late) {
+                    return true;
+                }
+            }
+            if accept(number) {
+                return true;
+            }
+            (shift, distance) = (0, 0);
+        }
+        false
+    }
+}
+
+impl Posting<'_> {
+    /// How many numbers it holds.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Few(_, count) => count,
+            Self::Vector(vector) => vector.len(),
+            Self::Bitmap(bitmap) => bitmap.len() as usize,
+        }
+    }
+
+    /// Whether it shares a number with `bitmap`.
+    pub(super) fn intersects(self, bitmap: &RoaringBitmap) -> bool {
+        match self {
+            Self::Few(few, count) => few.iter().take(count).any(|&number| bitmap.contains(number)),
+            Self::Vector(vector) => vector.any(|number| bitmap.contains(number)),
+            Self::Bitmap(other) => !other.is_disjoint(bitmap),
+        }
+    }
+
+    /// Hands out the numbers, rising.
+    pub(super) fn for_each(self, mut take: impl FnMut(u32)) {
+        match self {
+            Self::Few(few, count) => few.iter().take(count).for_each(|&number| take(number)),
+            Self::Vector(vector) => vector.for_each(take),
+            Self::Bitmap(bitmap) => bitmap.iter().for_each(take),
+        }
+    }
+}
+
+fn hash(pair: PairId) -> u64 {
+    // Numbers are given out in order: an odd factor spreads them over the whole word.
+    u64::from(pair).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

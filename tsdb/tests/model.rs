@@ -1,0 +1,231 @@
+//! The head against a model: a map of maps.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "model/bench.rs"]
+mod bench;
+
+use bench::{Batch, Bench, RANGE_MS};
+use model::{Labels, MatchOp, Matcher, STALE_NAN, TimeRange};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use tsdb::{AppendLimits, RefusedBecause};
+
+/// What the head should hold: of each series its samples, bit for bit, by time.
+#[derive(Debug, Default)]
+struct Model {
+    series: BTreeMap<Labels, BTreeMap<i64, u64>>,
+    newest_ms: Option<i64>,
+    floor_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Series by number, each with samples: how far from the newest of the series, and which value.
+    Append(Vec<(u8, Vec<(Move, u8)>)>),
+    /// How far below the newest sample the floor goes.
+    Truncate(i64),
+    Compare(Vec<(u8, u8, u8)>),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    Step,
+    By(i64),
+    To(i64),
+}
+
+const START_MS: i64 = 1_700_000_000_000;
+const MAX_MS: i64 = i64::MAX - 10;
+
+impl Model {
+    fn append(&mut self, batch: &Batch, max_ms: i64) -> Vec<(u32, i64, RefusedBecause)> {
+        let newest_ms = self.newest_ms.or_else(|| batch.series.first()?.samples.first().map(|sample| sample.0));
+        let bound_ms = newest_ms.unwrap_or(i64::MIN).saturating_sub(RANGE_MS / 2);
+        let bound_ms = bound_ms.max(self.floor_ms.unwrap_or(i64::MIN));
+        let mut refused = Vec::new();
+        for (index, series) in (0..).zip(&batch.series) {
+            for &(timestamp_ms, value) in &series.samples {
+                let newest = self.series.get(&series.labels).and_then(|samples| samples.last_key_value());
+                let verdict = match newest {
+                    _ if timestamp_ms > max_ms => Err(RefusedBecause::TooFarInFuture),
+                    _ if timestamp_ms < bound_ms => Err(RefusedBecause::OutOfBounds),
+                    Some((&have, _)) if timestamp_ms < have => Err(RefusedBecause::OutOfOrder),
+                    Some((&have, &bits)) if timestamp_ms == have && bits != value.to_bits() => {
+                        Err(RefusedBecause::DuplicateTimestamp)
+                    }
+                    _ => Ok(()),
+                };
+                match verdict {
+                    Ok(()) => {
+                        self.newest_ms = self.newest_ms.max(Some(timestamp_ms));
+                        let samples = self.series.entry(series.labels.clone()).or_default();
+                        samples.insert(timestamp_ms, value.to_bits());
+                    }
+                    Err(why) => refused.push((index, timestamp_ms, why)),
+                }
+            }
+        }
+        refused
+    }
+
+    fn truncate(&mut self, floor_ms: i64) {
+        self.floor_ms = self.floor_ms.max(Some(floor_ms));
+        self.series.retain(|_, samples| samples.last_key_value().is_some_and(|(&last, _)| last >= floor_ms));
+    }
+
+    /// The samples of `range` of the series that `matchers` accept.
+    fn select(&self, matchers: &[Matcher], range: TimeRange) -> Vec<(Labels, Vec<(i64, u64)>)> {
+        let floor_ms = self.floor_ms.unwrap_or(i64::MIN);
+        let Some(range) = TimeRange::new(range.min_ms().max(floor_ms), range.max_ms()) else { return Vec::new() };
+        let accepts = |labels: &Labels| {
+            matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
+        };
+        let inside = |samples: &BTreeMap<i64, u64>| {
+            samples.range(range.min_ms()..=range.max_ms()).map(|(&time, &bits)| (time, bits)).collect::<Vec<_>>()
+        };
+        let found = self.series.iter().filter(|(labels, _)| accepts(labels));
+        found.map(|(labels, samples)| (labels.clone(), inside(samples))).filter(|(_, some)| !some.is_empty()).collect()
+    }
+}
+
+/// Label sets that share pairs in all ways: one name in all, some labels in some.
+fn labels(number: u8) -> Labels {
+    let mut pairs = vec![("__name__", format!("metric_{}", number % 3)), ("id", format!("{}", number / 2))];
+    if !number.is_multiple_of(4) {
+        pairs.push(("job", format!("job-{}", number % 5)));
+    }
+    if number.is_multiple_of(7) {
+        pairs.push(("a", "x".repeat(usize::from(number) * 3 + 1)));
+    }
+    if number % 2 == 1 {
+        pairs.push(("zone", "one".to_owned()));
+    }
+    Labels::from_pairs(pairs).unwrap()
+}
+
+fn value(number: u8) -> f64 {
+    match number {
+        0 => STALE_NAN,
+        1 => f64::from_bits(0x7ff8_dead_beef_0001),
+        2 => f64::NEG_INFINITY,
+        3 => -0.0,
+        4..60 => 1.0,
+        60..160 => f64::from(number),
+        _ => f64::from(number).sqrt() * 1e-7,
+    }
+}
+
+fn matcher(name: u8, op: u8, value: u8) -> Matcher {
+    let name = ["__name__", "id", "job", "a", "zone", "absent"][usize::from(name) % 6];
+    let op = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex][usize::from(op) % 4];
+    let is_regex = matches!(op, MatchOp::Regex | MatchOp::NotRegex);
+    let values: &[&str] = if is_regex {
+        &["", ".*", ".+", "metric_[01]", "job-1|job-2", "(x|)", "1.?", "job-.*", "|one", "m.*_2"]
+    } else {
+        &["", "metric_0", "job-1", "one", "3", "xxxxxxxxxxxxxxxxxxxxxx"]
+    };
+    Matcher::new(op, name, values[usize::from(value) % values.len()]).unwrap()
+}
+
+fn one_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        12 => Just(Move::Step),
+        3 => (-40_000_i64..40_000).prop_map(Move::By),
+        1 => (-RANGE_MS..2 * RANGE_MS).prop_map(Move::By),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let samples = proptest::collection::vec((one_move(), any::<u8>()), 0..12);
+    let append = proptest::collection::vec((any::<u8>(), samples), 1..30).prop_map(Step::Append);
+    let matchers = proptest::collection::vec(any::<(u8, u8, u8)>(), 0..4);
+    prop_oneof![
+        12 => append,
+        1 => (0..RANGE_MS).prop_map(Step::Truncate),
+        3 => matchers.prop_map(Step::Compare),
+    ]
+}
+
+fn batch(bench: &Bench, model: &Model, series: &[(u8, Vec<(Move, u8)>)]) -> Batch {
+    let mut batch = Batch::default();
+    let start_ms = model.newest_ms.map_or(START_MS, |newest_ms| newest_ms.saturating_sub(RANGE_MS / 4));
+    for (number, moves) in series {
+        let labels = labels(number % 40);
+        let newest = model.series.get(&labels).and_then(|samples| samples.last_key_value());
+        let mut time_ms = newest.map_or(start_ms, |(&time_ms, _)| time_ms);
+        let mut samples = Vec::new();
+        for &(by, number) in moves {
+            time_ms = match by {
+                Move::Step => time_ms.saturating_add(15_000),
+                Move::By(by_ms) => time_ms.saturating_add(by_ms),
+                Move::To(at_ms) => at_ms,
+            };
+            samples.push((time_ms, value(number)));
+        }
+        batch.push(bench, labels, samples);
+    }
+    batch
+}
+
+fn compare(bench: &Bench, model: &Model, matchers: &[Matcher], range: TimeRange) {
+    let want = model.select(matchers, range);
+    let reader = bench.head.reader(TimeRange::ALL);
+    assert_eq!(bench::select(&reader, matchers, range, model.floor_ms), want, "{matchers:?} {range:?}");
+
+    let newest = |samples: &Vec<(i64, u64)>| samples.last().copied().filter(|(_, bits)| *bits != STALE_NAN.to_bits());
+    let last: Vec<_> = want.iter().filter_map(|(labels, samples)| Some((labels.clone(), newest(samples)?))).collect();
+    assert_eq!(bench::select_last(&reader, matchers, range), last, "last of {matchers:?} {range:?}");
+
+    let everything = model.select(matchers, TimeRange::ALL);
+    bench::check_labels(&reader, matchers, everything.iter().map(|(labels, _)| labels));
+}
+
+fn run(shards: usize, steps: Vec<Step>) {
+    let bench = Bench::new(shards);
+    let mut model = Model::default();
+    let max_ms = MAX_MS;
+    let limits = AppendLimits { max_ms, max_series: u64::MAX };
+    for step in steps {
+        match step {
+            Step::Append(series) => {
+                let batch = batch(&bench, &model, &series);
+                let want = model.append(&batch, max_ms);
+                bench.check_append(&batch, limits, want);
+            }
+            Step::Truncate(below_ms) => {
+                let floor_ms = model.newest_ms.map_or(0, |newest_ms| newest_ms.saturating_sub(below_ms));
+                model.truncate(floor_ms);
+                let done = bench.head.truncate(floor_ms).unwrap();
+                assert!(!done.pending);
+            }
+            Step::Compare(matchers) => {
+                let matchers: Vec<_> = matchers.iter().map(|&(name, op, value)| matcher(name, op, value)).collect();
+                let newest_ms = model.newest_ms.unwrap_or(0);
+                compare(&bench, &model, &matchers, TimeRange::ALL);
+                let range = TimeRange::new(newest_ms.saturating_sub(RANGE_MS / 3), newest_ms.saturating_sub(90_000));
+                compare(&bench, &model, &matchers, range.unwrap());
+            }
+        }
+    }
+    compare(&bench, &model, &[], TimeRange::ALL);
+    assert_eq!(bench.head.series(), model.series.len() as u64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn a_head_is_a_map_of_maps(shards in 1_usize..3, steps in proptest::collection::vec(step(), 1..60)) {
+        run(shards, steps);
+    }
+}
+
+/// Timestamps at both ends of time, and jumps between them.
+#[test]
+fn any_two_timestamps_can_follow_each_other() {
+    let series = |to_ms: i64, number: u8| Step::Append(vec![(1, vec![(Move::To(to_ms), number)])]);
+    let times = [i64::MIN, i64::MIN + 1, -5, -1, 0, 1, 7_200_000, 1 << 40, 1 << 62, MAX_MS - 1, MAX_MS];
+    let mut steps: Vec<_> = times.iter().zip(5..).map(|(&to_ms, number)| series(to_ms, number)).collect();
+    steps.push(Step::Compare(Vec::new()));
+    run(1, steps);
+}
