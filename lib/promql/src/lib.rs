@@ -5,18 +5,46 @@
 //! evaluated by a pure function on any thread, its output reduced in the order of the batches, so that sums are the same
 //! bit for bit however many threads there are.
 
+mod aggregate;
+mod annotations;
 pub mod ast;
+mod binary;
+mod budget;
+mod chain;
 mod check;
+mod column;
+mod date;
 mod error;
+mod evaluator;
 pub mod functions;
+mod grid;
+mod histogram;
+mod kernels;
+mod labelset;
 mod lexer;
 mod limits;
+mod maths;
+mod natural;
+mod number;
+mod number_column;
+mod output;
 mod parser;
+mod plan;
 mod print;
+mod query;
+mod series;
 mod source;
+mod stage;
 mod support;
 
+pub use annotations::Annotations;
+pub use budget::{Budget, OverBudget, Reservation};
+pub use column::{FloatColumn, Presence};
 pub use error::{ParseError, ParseErrorKind};
+pub use evaluator::{Evaluator, Partial};
+pub use grid::Grid;
 pub use limits::{Limits, MAX_DEPTH};
+pub use output::{Output, Series, Value};
 pub use parser::{ParseOptions, parse, parse_selector, parse_syntax};
+pub use query::{Cancel, Query, QueryError, QueryLimits, QueryParams, Select};
 pub use source::{BatchError, SeriesBatch};

@@ -1,0 +1,172 @@
+//! Aggregations that keep a few numbers per group and step, however many series there are.
+
+use crate::QueryError;
+use crate::chain::Row;
+use crate::column::{FloatColumn, Presence};
+use crate::kernels::{Kahan, Mean};
+use crate::labelset::LabelTable;
+use crate::stage::{Stage, StageContext};
+
+/// Which aggregation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FoldKind {
+    Sum,
+    Avg,
+    Min,
+    Max,
+    Count,
+    Group,
+    Stddev,
+    Stdvar,
+}
+
+/// A running aggregation. Rows come labelled by their group.
+#[derive(Debug)]
+pub(crate) struct Fold {
+    kind: FoldKind,
+    steps: usize,
+    names: LabelTable,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug)]
+struct Group {
+    drop_name: bool,
+    present: Presence,
+    state: State,
+}
+
+/// One entry per step; what no value went into is never read.
+#[derive(Debug)]
+enum State {
+    Sum {
+        sum: Vec<f64>,
+        lost: Vec<f64>,
+    },
+    Mean(Vec<Mean>),
+    /// NaN until a value comes, and replaced by any other.
+    Extreme(Vec<f64>),
+    Count(Vec<f64>),
+    Group,
+    Spread(Vec<Spread>),
+}
+
+/// Welford's running variance.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spread {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Fold {
+    pub(crate) fn new(kind: FoldKind, steps: usize) -> Self {
+        Self { kind, steps, names: LabelTable::default(), groups: Vec::new() }
+    }
+
+    fn start_group(&self) -> Group {
+        let steps = self.steps;
+        let state = match self.kind {
+            FoldKind::Sum => State::Sum { sum: vec![0.0; steps], lost: vec![0.0; steps] },
+            FoldKind::Avg => State::Mean(vec![Mean::default(); steps]),
+            FoldKind::Min | FoldKind::Max => State::Extreme(vec![f64::NAN; steps]),
+            FoldKind::Count => State::Count(vec![0.0; steps]),
+            FoldKind::Group => State::Group,
+            FoldKind::Stddev | FoldKind::Stdvar => State::Spread(vec![Spread::default(); steps]),
+        };
+        Group { drop_name: false, present: Presence::none(steps), state }
+    }
+}
+
+impl Stage for Fold {
+    fn push(&mut self, _input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
+        let (id, is_new) = self.names.insert(row.labels.as_ref());
+        if is_new {
+            let group = self.start_group();
+            cx.hold(group.size_bytes() + row.labels.as_ref().as_packed().len())?;
+            self.groups.push(group);
+        }
+        let group = &mut self.groups[id];
+        group.drop_name |= row.drop_name;
+        group.present.unite(row.column.present());
+        group.state.add(self.kind, &row.column);
+        Ok(())
+    }
+
+    fn finish(&mut self, _input: usize, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
+        for (id, group) in std::mem::take(&mut self.groups).into_iter().enumerate() {
+            let values = group.state.values(self.kind, self.steps);
+            let column = FloatColumn::from_parts(values, group.present);
+            cx.out.push(Row::new(self.names.get(id).clone(), group.drop_name, column));
+        }
+        Ok(())
+    }
+}
+
+impl Group {
+    fn size_bytes(&self) -> usize {
+        let state = match &self.state {
+            State::Sum { sum, lost } => size_of_val(&**sum) + size_of_val(&**lost),
+            State::Mean(means) => size_of_val(&**means),
+            State::Extreme(values) | State::Count(values) => size_of_val(&**values),
+            State::Group => 0,
+            State::Spread(spreads) => size_of_val(&**spreads),
+        };
+        size_of::<Self>() + self.present.heap_bytes() + state
+    }
+}
+
+impl State {
+    /// Takes in a column.
+    fn add(&mut self, kind: FoldKind, column: &FloatColumn) {
+        match self {
+            Self::Sum { sum, lost } => column.for_each(|step, value| {
+                let next = Kahan { sum: sum[step], lost: lost[step] }.add(value);
+                (sum[step], lost[step]) = (next.sum, next.lost);
+            }),
+            Self::Mean(means) => column.for_each(|step, value| means[step] = means[step].add(value)),
+            Self::Extreme(best) if kind == FoldKind::Max => column.for_each(|step, value| {
+                if best[step] < value || best[step].is_nan() {
+                    best[step] = value;
+                }
+            }),
+            Self::Extreme(best) => column.for_each(|step, value| {
+                if best[step] > value || best[step].is_nan() {
+                    best[step] = value;
+                }
+            }),
+            Self::Count(counts) => column.for_each(|step, _| counts[step] += 1.0),
+            Self::Group => {}
+            Self::Spread(spreads) => column.for_each(|step, value| spreads[step].add(value)),
+        }
+    }
+
+    /// The result at each step.
+    fn values(self, kind: FoldKind, steps: usize) -> Vec<f64> {
+        match self {
+            Self::Sum { mut sum, lost } => {
+                for (sum, lost) in sum.iter_mut().zip(&lost) {
+                    *sum += lost;
+                }
+                sum
+            }
+            Self::Mean(means) => means.into_iter().map(Mean::value).collect(),
+            Self::Extreme(values) | Self::Count(values) => values,
+            Self::Group => vec![1.0; steps],
+            Self::Spread(spreads) => {
+                let root = kind == FoldKind::Stddev;
+                let variance = |spread: Spread| spread.squares / spread.count;
+                spreads.into_iter().map(variance).map(|v| if root { v.sqrt() } else { v }).collect()
+            }
+        }
+    }
+}
+
+impl Spread {
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let before = value - self.mean;
+        self.mean += before / self.count;
+        self.squares += before * (value - self.mean);
+    }
+}

@@ -1,0 +1,77 @@
+//! `quantile`: all values of a group are kept until the last series has come.
+
+use crate::QueryError;
+use crate::annotations::Level;
+use crate::ast::Span;
+use crate::chain::{Row, go_max, go_min, scalar};
+use crate::column::{ColumnBuilder, FloatColumn};
+use crate::kernels::{invalid_quantile, quantile};
+use crate::labelset::LabelTable;
+use crate::plan::ScalarId;
+use crate::stage::{Stage, StageContext};
+
+/// A running `quantile`. Rows come labelled by their group.
+#[derive(Debug)]
+pub(crate) struct QuantileOf {
+    param: ScalarId,
+    steps: usize,
+    node: Span,
+    blamed: Span,
+    names: LabelTable,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    drop_name: bool,
+    columns: Vec<FloatColumn>,
+}
+
+impl QuantileOf {
+    pub(crate) fn new(param: ScalarId, steps: usize, node: Span, blamed: Span) -> Self {
+        Self { param, steps, node, blamed, names: LabelTable::default(), groups: Vec::new() }
+    }
+
+    fn warn(&self, param: &FloatColumn, cx: &mut StageContext<'_>) {
+        let mut all = (0..self.steps).map(|step| param.value(step));
+        let Some(first) = all.next() else { return };
+        let (least, greatest) = all.fold((first, first), |(min, max), q| (go_min(min, q), go_max(max, q)));
+        for q in [least, greatest] {
+            if let Some(text) = invalid_quantile(q) {
+                cx.notes.add(Level::Warning, text, self.node, self.blamed);
+            }
+        }
+    }
+}
+
+impl Stage for QuantileOf {
+    fn push(&mut self, _input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
+        cx.hold(row.size_bytes())?;
+        let (id, is_new) = self.names.insert(row.labels.as_ref());
+        if is_new {
+            self.groups.push(Group::default());
+        }
+        let group = &mut self.groups[id];
+        group.drop_name |= row.drop_name;
+        group.columns.push(row.column);
+        Ok(())
+    }
+
+    fn finish(&mut self, _input: usize, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
+        let param = scalar(cx.scalars, self.param)?;
+        self.warn(param, cx);
+        let mut values = Vec::new();
+        for (id, group) in std::mem::take(&mut self.groups).into_iter().enumerate() {
+            let mut column = ColumnBuilder::new(self.steps);
+            for step in 0..self.steps {
+                values.clear();
+                values.extend(group.columns.iter().filter_map(|column| column.get(step)));
+                if !values.is_empty() {
+                    column.set(step, quantile(param.value(step), &mut values));
+                }
+            }
+            cx.out.push(Row::new(self.names.get(id).clone(), group.drop_name, column.build()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! Operators that change one series at a time.
+
+mod labels;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use labels::{LabelJoin, LabelReplace};
+
+use crate::annotations::Annotations;
+use crate::binary::ScalarOp;
+use crate::column::{FloatColumn, Presence};
+use crate::date::Date;
+use crate::kernels::{KernelScratch, RangeCall, Samples};
+use crate::labelset::{LabelScratch, NameSet};
+use crate::plan::ScalarId;
+use crate::{Grid, QueryError};
+use model::{Labels, LabelsRef, METRIC_NAME, SampleColumns};
+use smallvec::SmallVec;
+use std::cmp::Ordering;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// An operator on one series.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    /// A function of one value.
+    Map(fn(f64) -> f64),
+    /// A function of the date that a value is in seconds.
+    Date(fn(Date) -> i64),
+    /// With a number on the other side.
+    Scalar(ScalarOp),
+    Round(Option<ScalarId>),
+    Clamp {
+        min: Option<ScalarId>,
+        max: Option<ScalarId>,
+    },
+    /// The time of the step, where there is a value.
+    StepTime(Arc<Grid>),
+    /// A function of windows over the column, which was computed over `inner`: a subquery.
+    Window {
+        inner: Arc<Grid>,
+        call: Arc<RangeCall>,
+    },
+    /// What was computed once holds at each of so many steps.
+    Repeat(usize),
+    DropMetadata,
+    /// Notices label sets for the check with this number.
+    Check {
+        check: usize,
+        per_step: bool,
+    },
+    LabelReplace(Arc<LabelReplace>),
+    LabelJoin(Arc<LabelJoin>),
+    /// Leaves the labels of the group.
+    Group(Arc<NameSet>),
+}
+
+/// What label sets at some point of a chain may not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CheckKind {
+    /// Whether the series came in label order with one fixed name: then only those with a type or a unit can be alike
+    /// without it.
+    pub(crate) fixed_name: bool,
+}
+
+/// A series and its column, between two operators.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) labels: Labels,
+    /// The metric's name is to be taken away at the end.
+    pub(crate) drop_name: bool,
+    pub(crate) column: FloatColumn,
+    pub(crate) checks: SmallVec<[Noticed; 1]>,
+}
+
+/// A label set that has to be unlike those of other series, at some point of a chain.
+#[derive(Debug, Clone)]
+pub(crate) struct Noticed {
+    pub(crate) check: usize,
+    pub(crate) hash: u128,
+    pub(crate) form: Form,
+    /// At these steps; `None`: anywhere.
+    pub(crate) present: Option<Presence>,
+}
+
+/// How a label set looked before the metadata was taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Form {
+    /// Labels that sort behind all metadata, and a name at most before them.
+    #[default]
+    Plain,
+    /// A name and nothing else.
+    Bare,
+    /// Others. In label order, and with the same name, they come before the plain ones.
+    Special,
+}
+
+/// What operators need besides the series.
+#[derive(Debug)]
+pub(crate) struct OpContext<'a> {
+    pub(crate) scalars: &'a [Option<Arc<FloatColumn>>],
+    pub(crate) delayed_names: bool,
+    pub(crate) notes: &'a mut Annotations,
+    pub(crate) scratch: &'a mut OpScratch,
+}
+
+/// Buffers that operators use again for the next series.
+#[derive(Debug, Default)]
+pub(crate) struct OpScratch {
+    pub(crate) labels: LabelScratch,
+    pub(crate) window: SampleColumns,
+    pub(crate) kernel: KernelScratch,
+}
+
+/// One series on its way through a chain; its labels are in the scratch of the context.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    pub(crate) drop_name: bool,
+    pub(crate) column: FloatColumn,
+    pub(crate) checks: SmallVec<[Noticed; 1]>,
+    form: Form,
+}
+
+impl Passing {
+    pub(crate) fn new(column: FloatColumn, drop_name: bool) -> Self {
+        Self { drop_name, column, checks: SmallVec::new(), form: Form::default() }
+    }
+
+    pub(crate) fn into_row(self, labels: Labels) -> Row {
+        Row { labels, drop_name: self.drop_name, column: self.column, checks: self.checks }
+    }
+
+    /// Applies `ops`; answers whether anything is left.
+    pub(crate) fn apply(&mut self, ops: &[Op], cx: &mut OpContext<'_>) -> Result<bool, QueryError> {
+        for op in ops {
+            if self.column.is_empty() {
+                return Ok(false);
+            }
+            self.step(op, cx)?;
+        }
+        Ok(!self.column.is_empty())
+    }
+
+    fn step(&mut self, op: &Op, cx: &mut OpContext<'_>) -> Result<(), QueryError> {
+        match op {
+            Op::Map(function) => self.column.map(function),
+            Op::Date(part) => self.column.map(|value| part(Date::from_unix(go_int(value))) as f64),
+            Op::Scalar(operation) => operation.apply(&mut self.column, cx.scalar(operation.scalar)?),
+            Op::Round(to) => self.round(to.map(|id| cx.scalar(id)).transpose()?),
+            Op::Clamp { min, max } => {
+                let min = min.map(|id| cx.scalar(id)).transpose()?;
+                let max = max.map(|id| cx.scalar(id)).transpose()?;
+                self.clamp(min, max);
+            }
+            Op::StepTime(grid) => {
+                let times = FloatColumn::full(grid.times_ms().map(seconds));
+                self.column.combine(&times, |_, time| time);
+            }
+            Op::Window { inner, call } => self.window(inner, call, cx)?,
+            Op::Repeat(steps) => self.column = self.column.repeated(*steps),
+            Op::DropMetadata => self.drop_metadata(cx),
+            Op::Check { check, per_step } => {
+                let hash = xxh3_128(cx.scratch.labels.labels().as_packed());
+                let present = per_step.then(|| self.column.present().clone());
+                self.checks.push(Noticed { check: *check, hash, form: self.form, present });
+            }
+            Op::LabelReplace(replace) => replace.apply(&mut cx.scratch.labels, &mut self.drop_name)?,
+            Op::LabelJoin(join) => join.apply(&mut cx.scratch.labels, &mut self.drop_name)?,
+            Op::Group(names) => {
+                cx.scratch.labels.retain(|name| names.keeps(name));
+            }
+        }
+        Ok(())
+    }
+
+    fn round(&mut self, to: Option<&FloatColumn>) {
+        let round = |value: f64, to: f64| {
+            let inverse = 1.0 / to;
+            (value * inverse + 0.5).floor() / inverse
+        };
+        match to {
+            Some(to) => self.column.combine(to, round),
+            None => self.column.map(|value| round(value, 1.0)),
+        }
+    }
+
+    fn clamp(&mut self, min: Option<&FloatColumn>, max: Option<&FloatColumn>) {
+        if let (Some(min), Some(max)) = (min, max) {
+            self.column.filter(|step, _| max.value(step).partial_cmp(&min.value(step)) != Some(Ordering::Less));
+        }
+        match max {
+            Some(max) => self.column.combine(max, |value, max| go_min(max, value)),
+            None => self.column.map(|value| go_min(f64::INFINITY, value)),
+        }
+        match min {
+            Some(min) => self.column.combine(min, |value, min| go_max(min, value)),
+            None => self.column.map(|value| go_max(f64::NEG_INFINITY, value)),
+        }
+    }
+
+    fn drop_metadata(&mut self, cx: &mut OpContext<'_>) {
+        if cx.delayed_names {
+            self.drop_name = true;
+            return;
+        }
+        self.form = Form::of(cx.scratch.labels.labels());
+        cx.scratch.labels.drop_metadata();
+    }
+
+    fn window(&mut self, inner: &Grid, call: &RangeCall, cx: &mut OpContext<'_>) -> Result<(), QueryError> {
+        let window = &mut cx.scratch.window;
+        window.clear();
+        for (step, value) in self.column.iter() {
+            window.push(inner.time_ms(step), value);
+        }
+        let samples = Samples { timestamps_ms: &window.timestamps_ms, values: &window.values };
+        let labels = cx.scratch.labels.labels();
+        self.column = call.evaluate(samples, labels, cx.scalars, &mut cx.scratch.kernel, cx.notes)?;
+        Ok(())
+    }
+}
+
+impl Form {
+    fn of(labels: LabelsRef<'_>) -> Self {
+        match labels.iter().find(|label| label.name != METRIC_NAME) {
+            None => Self::Bare,
+            Some(first) if first.name > b"__unit__".as_slice() => Self::Plain,
+            Some(_) => Self::Special,
+        }
+    }
+}
+
+impl<'a> OpContext<'a> {
+    fn scalar(&self, id: ScalarId) -> Result<&'a FloatColumn, QueryError> {
+        scalar(self.scalars, id)
+    }
+}
+
+/// The number per step with number `id`.
+pub(crate) fn scalar(scalars: &[Option<Arc<FloatColumn>>], id: ScalarId) -> Result<&FloatColumn, QueryError> {
+    let found = scalars.get(id.0).and_then(|scalar| scalar.as_deref());
+    found.ok_or_else(|| {
+        QueryError::Internal("a number was used before the select it is computed from was finished".into())
+    })
+}
+
+impl Row {
+    pub(crate) fn new(labels: Labels, drop_name: bool, column: FloatColumn) -> Self {
+        Self { labels, drop_name, column, checks: SmallVec::new() }
+    }
+
+    /// Bytes held, for the budget.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let noticed: usize =
+            self.checks.iter().filter_map(|check| check.present.as_ref()).map(Presence::heap_bytes).sum();
+        size_of::<Self>() + self.labels.as_ref().as_packed().len() + self.column.size_bytes() + noticed
+    }
+}
+
+/// Seconds of a number of milliseconds.
+pub(crate) fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+/// Go's conversion to a 64-bit integer on amd64: what does not fit becomes the smallest one.
+fn go_int(value: f64) -> i64 {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if (-END..END).contains(&value) { value as i64 } else { i64::MIN }
+}
+
+/// Go's `math.Min`: NaN if either is, −0 below 0.
+pub(crate) fn go_min(a: f64, b: f64) -> f64 {
+    if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else if a == 0.0 && b == 0.0 {
+        if a.is_sign_negative() { a } else { b }
+    } else if a < b {
+        a
+    } else {
+        b
+    }
+}
+
+/// Go's `math.Max`: NaN if either is, 0 above −0.
+pub(crate) fn go_max(a: f64, b: f64) -> f64 {
+    if a == f64::INFINITY || b == f64::INFINITY {
+        f64::INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else if a == 0.0 && b == 0.0 {
+        if a.is_sign_negative() { b } else { a }
+    } else if a > b {
+        a
+    } else {
+        b
+    }
+}

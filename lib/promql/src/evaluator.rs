@@ -1,0 +1,223 @@
+//! Batches of series to partial results, on any thread.
+
+#[cfg(test)]
+mod tests;
+
+use crate::annotations::Annotations;
+use crate::budget::Reservation;
+use crate::chain::{OpContext, OpScratch, Passing, Row};
+use crate::column::FloatColumn;
+use crate::kernels::{Samples, newest};
+use crate::labelset::LabelTable;
+use crate::plan::{Leaf, Plan, Use};
+use crate::query::{Cancel, QueryLimits, SampleCount};
+use crate::source::SeriesBatch;
+use crate::{BatchError, QueryError};
+use model::{Labels, LabelsRef, SampleColumns, is_stale};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// Evaluates batches of one select. A pure function of the batch: it can be called on any number of threads at once, and
+/// what it gives is to be accepted in the order of the batches. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Evaluator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    plan: Arc<Plan>,
+    select: usize,
+    scalars: Vec<Option<Arc<FloatColumn>>>,
+    cancel: Cancel,
+    limits: QueryLimits,
+    samples: SampleCount,
+}
+
+/// What one batch contributes to the result.
+#[derive(Debug)]
+pub struct Partial {
+    pub(crate) select: usize,
+    /// By use of the select.
+    pub(crate) uses: Vec<Contribution>,
+    pub(crate) notes: Annotations,
+    /// For the bytes of the rows.
+    pub(crate) held: Reservation,
+}
+
+/// What one selector contributes.
+#[derive(Debug, Default)]
+pub(crate) struct Contribution {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) samples: Vec<(Labels, SampleColumns)>,
+}
+
+/// Bytes are reserved in pieces of this size, and what was too much is given back at the end of a batch.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Buffers that grew beyond so many samples are not kept for the next batch.
+const KEPT_SAMPLES: usize = 1 << 20;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Buffers of a thread.
+#[derive(Debug, Default)]
+struct Scratch {
+    columns: SampleColumns,
+    /// The samples without stale markers, if there are any.
+    fresh: SampleColumns,
+    ops: OpScratch,
+}
+
+impl Evaluator {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        select: usize,
+        scalars: Vec<Option<Arc<FloatColumn>>>,
+        (cancel, limits, samples): (Cancel, QueryLimits, SampleCount),
+    ) -> Self {
+        Self(Arc::new(Inner { plan, select, scalars, cancel, limits, samples }))
+    }
+
+    /// Evaluates the chains of the select on a batch. Looks once per series whether the query was stopped.
+    ///
+    /// # Errors
+    /// A series that cannot be decoded, a limit, or the query was stopped. The query cannot go on then.
+    pub fn evaluate(&self, batch: &dyn SeriesBatch) -> Result<Partial, QueryError> {
+        // Taken out, so that a batch evaluated within another one (it is not, but who knows) finds an empty one.
+        let mut scratch = SCRATCH.take();
+        let partial = self.0.evaluate(batch, &mut scratch);
+        scratch.trim();
+        SCRATCH.set(scratch);
+        partial
+    }
+}
+
+impl Inner {
+    fn evaluate(&self, batch: &dyn SeriesBatch, scratch: &mut Scratch) -> Result<Partial, QueryError> {
+        let uses = self.plan.uses.get(self.select).map_or(&[][..], Vec::as_slice);
+        let mut partial = Partial {
+            select: self.select,
+            uses: Vec::new(),
+            notes: Annotations::default(),
+            held: self.limits.memory.reserve(0)?,
+        };
+        partial.uses.resize_with(uses.len(), Contribution::default);
+        let mut groups = LabelTable::default();
+        let mut used_bytes = 0;
+        for series in 0..batch.len() {
+            self.cancel.check()?;
+            batch.samples(series, &mut scratch.columns)?;
+            scratch.sift();
+            for (at, one) in uses.iter().enumerate() {
+                let bytes = self.one(one, batch.labels(series), scratch, (&mut partial, at), &mut groups)?;
+                used_bytes += bytes;
+                if used_bytes > partial.held.bytes() {
+                    let missing = used_bytes - partial.held.bytes();
+                    partial.held.grow(missing.next_multiple_of(PIECE_BYTES))?;
+                }
+            }
+        }
+        partial.held.shrink_to(used_bytes);
+        Ok(partial)
+    }
+
+    /// One selector on one series; answers how many bytes its contribution has.
+    fn one(
+        &self,
+        one: &Use,
+        labels: LabelsRef<'_>,
+        scratch: &mut Scratch,
+        (partial, at): (&mut Partial, usize),
+        groups: &mut LabelTable,
+    ) -> Result<usize, QueryError> {
+        let all = Samples { timestamps_ms: &scratch.columns.timestamps_ms, values: &scratch.columns.values };
+        let fresh = if scratch.fresh.is_empty() {
+            all
+        } else {
+            Samples { timestamps_ms: &scratch.fresh.timestamps_ms, values: &scratch.fresh.values }
+        };
+        let column = match &one.leaf {
+            Leaf::Instant { grid, shift, lookback_ms, timestamps } => {
+                newest(all, grid, *shift, *lookback_ms, *timestamps)
+            }
+            Leaf::Range(call) => {
+                let kernel = &mut scratch.ops.kernel;
+                call.evaluate(fresh, labels, &self.scalars, kernel, &mut partial.notes)?
+            }
+            Leaf::Samples { start_ms, end_ms } => {
+                return self.raw(fresh, (*start_ms, *end_ms), labels, &mut partial.uses[at]);
+            }
+        };
+        if column.is_empty() {
+            return Ok(0);
+        }
+        let mut passing = Passing::new(column, false);
+        scratch.ops.labels.start(labels);
+        let mut cx = OpContext {
+            scalars: &self.scalars,
+            delayed_names: self.plan.delayed_names,
+            notes: &mut partial.notes,
+            scratch: &mut scratch.ops,
+        };
+        if !passing.apply(&one.chain.ops, &mut cx)? {
+            return Ok(0);
+        }
+        self.samples.add(passing.column.points())?;
+        // Rows of one group share its labels.
+        let (id, _) = groups.insert(scratch.ops.labels.labels());
+        let row = passing.into_row(groups.get(id).clone());
+        let bytes = row.size_bytes();
+        partial.uses[at].rows.push(row);
+        Ok(bytes)
+    }
+
+    /// The samples of a series in `(start_ms, end_ms]`.
+    fn raw(
+        &self,
+        samples: Samples<'_>,
+        (start_ms, end_ms): (i64, i64),
+        labels: LabelsRef<'_>,
+        contribution: &mut Contribution,
+    ) -> Result<usize, QueryError> {
+        let first = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= start_ms);
+        let end = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= end_ms);
+        if first >= end {
+            return Ok(0);
+        }
+        self.samples.add(end - first)?;
+        let timestamps_ms = samples.timestamps_ms[first..end].to_vec();
+        let values = samples.values[first..end].to_vec();
+        let labels = labels.to_owned();
+        let bytes = size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len() + 16 * values.len();
+        contribution.samples.push((labels, SampleColumns { timestamps_ms, values }));
+        Ok(bytes)
+    }
+}
+
+impl Scratch {
+    /// Sets the stale markers apart: windows do not see them, instant selectors do.
+    fn sift(&mut self) {
+        self.fresh.clear();
+        if self.columns.values.iter().any(|value| is_stale(*value)) {
+            for (timestamp_ms, value) in self.columns.timestamps_ms.iter().zip(&self.columns.values) {
+                if !is_stale(*value) {
+                    self.fresh.push(*timestamp_ms, *value);
+                }
+            }
+        }
+    }
+
+    /// Forgets what one very long series left behind.
+    fn trim(&mut self) {
+        if self.columns.values.capacity() > KEPT_SAMPLES {
+            *self = Self::default();
+        }
+    }
+}
+
+impl From<BatchError> for QueryError {
+    fn from(err: BatchError) -> Self {
+        Self::Storage(err.to_string())
+    }
+}

@@ -1,0 +1,237 @@
+//! Functions of windows of samples: decoded columns in, a column over the grid out.
+//!
+//! A window is a slice between two indices that only move forward. What can be found in one pass over the series (where a
+//! counter was reset) is found once and not per window. Sums are taken anew for each window, in order: any other way of
+//! reaching them rounds differently.
+
+mod extremes;
+mod instant;
+mod over_time;
+mod quantile;
+mod rate;
+mod regression;
+#[cfg(test)]
+mod tests;
+mod windows;
+
+pub(crate) use instant::newest;
+pub(crate) use quantile::quantile;
+pub(crate) use windows::{Samples, Windows};
+
+use crate::annotations::{Annotations, Level};
+use crate::ast::Span;
+use crate::chain::scalar;
+use crate::column::FloatColumn;
+use crate::plan::{ScalarId, Shift};
+use crate::print::ShortFloatText;
+use crate::{Grid, QueryError};
+use model::{LabelsRef, METRIC_NAME};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// A function of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    Rate,
+    Increase,
+    Delta,
+    Irate,
+    Idelta,
+    Resets,
+    Changes,
+    Deriv,
+    PredictLinear,
+    DoubleExponentialSmoothing,
+    Sum,
+    Avg,
+    Min,
+    Max,
+    Count,
+    Present,
+    First,
+    Last,
+    Stddev,
+    Stdvar,
+    Quantile,
+    Mad,
+    TsOfFirst,
+    TsOfLast,
+    TsOfMin,
+    TsOfMax,
+}
+
+/// A call of a function of a window.
+#[derive(Debug, Clone)]
+pub(crate) struct RangeCall {
+    pub(crate) kernel: Kernel,
+    pub(crate) grid: Arc<Grid>,
+    pub(crate) range_ms: i64,
+    pub(crate) shift: Shift,
+    /// Numbers besides the window.
+    pub(crate) params: SmallVec<[ScalarId; 2]>,
+    /// The call, and the argument that notes blame.
+    pub(crate) node: Span,
+    pub(crate) blamed: Span,
+}
+
+/// Buffers that kernels use again for the next series.
+#[derive(Debug, Default)]
+pub(crate) struct KernelScratch {
+    indices: Vec<usize>,
+    values: Vec<f64>,
+}
+
+impl RangeCall {
+    /// Computes the column of one series; `samples` are without stale markers.
+    pub(crate) fn evaluate(
+        &self,
+        samples: Samples<'_>,
+        labels: LabelsRef<'_>,
+        scalars: &[Option<Arc<FloatColumn>>],
+        scratch: &mut KernelScratch,
+        notes: &mut Annotations,
+    ) -> Result<FloatColumn, QueryError> {
+        let windows = Windows { samples, grid: &self.grid, range_ms: self.range_ms, shift: self.shift };
+        let param = |index: usize| {
+            let id =
+                self.params.get(index).ok_or_else(|| QueryError::Internal("a function lacks an argument".into()))?;
+            scalar(scalars, *id)
+        };
+        let column = match self.kernel {
+            Kernel::Rate => rate::extrapolated(windows, true, true, scratch),
+            Kernel::Increase => rate::extrapolated(windows, true, false, scratch),
+            Kernel::Delta => rate::extrapolated(windows, false, false, scratch),
+            Kernel::Irate => rate::of_last_two(windows, true),
+            Kernel::Idelta => rate::of_last_two(windows, false),
+            Kernel::Resets => rate::count_pairs(windows, |before, after| after < before, scratch),
+            Kernel::Changes => {
+                let changed = |a: f64, b: f64| a != b && !(a.is_nan() && b.is_nan());
+                rate::count_pairs(windows, changed, scratch)
+            }
+            Kernel::Deriv => regression::slope(windows),
+            Kernel::PredictLinear => regression::predict(windows, param(0)?),
+            Kernel::DoubleExponentialSmoothing => regression::smooth(windows, param(0)?, param(1)?)?,
+            Kernel::Sum => windows.map(|window| Some(over_time::sum(window.values))),
+            Kernel::Avg => windows.map(|window| over_time::average(window.values)),
+            Kernel::Min => extremes::extreme(windows, |new, best| new < best, scratch),
+            Kernel::Max => extremes::extreme(windows, |new, best| new > best, scratch),
+            Kernel::Count => windows.map(|window| Some(window.values.len() as f64)),
+            Kernel::Present => windows.map(|_| Some(1.0)),
+            Kernel::First => windows.map(|window| window.values.first().copied()),
+            Kernel::Last => windows.map(|window| window.values.last().copied()),
+            Kernel::Stddev => windows.map(|window| Some(over_time::variance(window.values).sqrt())),
+            Kernel::Stdvar => windows.map(|window| Some(over_time::variance(window.values))),
+            Kernel::Quantile => self.quantile(windows, param(0)?, scratch, notes),
+            Kernel::Mad => windows.map(|window| Some(quantile::deviation(window.values, &mut scratch.values))),
+            Kernel::TsOfFirst => windows.map(|window| window.timestamps_ms.first().map(|t| crate::chain::seconds(*t))),
+            Kernel::TsOfLast => windows.map(|window| window.timestamps_ms.last().map(|t| crate::chain::seconds(*t))),
+            Kernel::TsOfMin => windows.map(|window| extremes::time_of(window, |new, best| new <= best)),
+            Kernel::TsOfMax => windows.map(|window| extremes::time_of(window, |new, best| new >= best)),
+        };
+        if matches!(self.kernel, Kernel::Rate | Kernel::Increase) && !column.is_empty() {
+            self.doubt_counter(labels, notes);
+        }
+        Ok(column)
+    }
+
+    fn quantile(
+        &self,
+        windows: Windows<'_>,
+        param: &FloatColumn,
+        scratch: &mut KernelScratch,
+        notes: &mut Annotations,
+    ) -> FloatColumn {
+        windows.map(|window| {
+            let q = param.value(window.step);
+            if let Some(text) = invalid_quantile(q) {
+                notes.add(Level::Warning, text, self.node, self.blamed);
+            }
+            scratch.values.clear();
+            scratch.values.extend_from_slice(window.values);
+            Some(quantile(q, &mut scratch.values))
+        })
+    }
+
+    /// Says that a metric does not look like a counter.
+    fn doubt_counter(&self, labels: LabelsRef<'_>, notes: &mut Annotations) {
+        let name = labels.get(METRIC_NAME).unwrap_or_default();
+        let endings: [&[u8]; 4] = [b"_total", b"_sum", b"_count", b"_bucket"];
+        if !name.is_empty() && !endings.iter().any(|ending| name.ends_with(ending)) {
+            let text = format!(
+                "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
+                model::Quoted(name)
+            );
+            notes.add(Level::Info, text, self.node, self.blamed);
+        }
+    }
+}
+
+/// The warning about a quantile that is none.
+pub(crate) fn invalid_quantile(q: f64) -> Option<String> {
+    let valid = (0.0..=1.0).contains(&q);
+    let text = || format!("PromQL warning: quantile value should be between 0 and 1, got {}", ShortFloatText(q));
+    (!valid).then(text)
+}
+
+/// One step of Neumaier's summation, as Prometheus does it: the sum so far and what rounding took from it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kahan {
+    pub(crate) sum: f64,
+    pub(crate) lost: f64,
+}
+
+impl Kahan {
+    /// Adds `value`. Once the sum is infinite nothing is lost any more.
+    pub(crate) fn add(self, value: f64) -> Self {
+        let sum = self.sum + value;
+        let lost = if sum.is_infinite() {
+            0.0
+        } else if self.sum.abs() >= value.abs() {
+            self.lost + ((self.sum - sum) + value)
+        } else {
+            self.lost + ((value - sum) + self.sum)
+        };
+        Self { sum, lost }
+    }
+
+    /// The sum with what was lost.
+    pub(crate) fn total(self) -> f64 {
+        self.sum + self.lost
+    }
+}
+
+/// A mean that is taken from the sum as long as that is finite, and step by step from then on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mean {
+    /// The sum, or once `stepwise` the mean.
+    state: Kahan,
+    count: f64,
+    stepwise: bool,
+}
+
+impl Mean {
+    /// Takes in `value`.
+    pub(crate) fn add(self, value: f64) -> Self {
+        let count = self.count + 1.0;
+        if count == 1.0 {
+            return Self { state: Kahan { sum: value, lost: 0.0 }, count, stepwise: false };
+        }
+        let mut state = self.state;
+        if !self.stepwise {
+            let sum = state.add(value);
+            if !sum.sum.is_infinite() {
+                return Self { state: sum, count, stepwise: false };
+            }
+            let before = count - 1.0;
+            state = Kahan { sum: state.sum / before, lost: state.lost / before };
+        }
+        let weight = (count - 1.0) / count;
+        let scaled = Kahan { sum: weight * state.sum, lost: weight * state.lost };
+        Self { state: scaled.add(value / count), count, stepwise: true }
+    }
+
+    /// The mean of what was taken in.
+    pub(crate) fn value(self) -> f64 {
+        if self.stepwise { self.state.total() } else { self.state.sum / self.count + self.state.lost / self.count }
+    }
+}

@@ -1,0 +1,182 @@
+//! Changes to packed label sets, made by copying bytes: no label is taken out and put back.
+
+#[cfg(test)]
+mod tests;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use model::{Label, Labels, LabelsRef, METRIC_NAME};
+use std::hash::BuildHasher;
+
+/// Sizes below this are one byte in the packed layout, others `ff` and three bytes.
+const LONG: usize = 0xff;
+
+/// Whether a label tells what the metric is and not which series: what functions take away.
+pub(crate) fn is_metadata(name: &[u8]) -> bool {
+    name == METRIC_NAME || name == b"__type__" || name == b"__unit__"
+}
+
+/// A label set on its way through the operators: borrowed until the first change, then in a buffer that is used again.
+#[derive(Debug, Default)]
+pub(crate) struct LabelScratch {
+    current: Vec<u8>,
+    next: Vec<u8>,
+}
+
+impl LabelScratch {
+    /// Starts with a copy of `labels`.
+    pub(crate) fn start(&mut self, labels: LabelsRef<'_>) {
+        self.current.clear();
+        self.current.extend_from_slice(labels.as_packed());
+    }
+
+    /// The set as it is now.
+    pub(crate) fn labels(&self) -> LabelsRef<'_> {
+        LabelsRef::from_packed_unchecked(&self.current)
+    }
+
+    /// Keeps the labels whose name `keep` accepts; answers whether that changed anything.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&[u8]) -> bool) -> bool {
+        self.next.clear();
+        for label in LabelsRef::from_packed_unchecked(&self.current).iter() {
+            if keep(label.name) {
+                push_label(&mut self.next, label);
+            }
+        }
+        let changed = self.next.len() != self.current.len();
+        std::mem::swap(&mut self.current, &mut self.next);
+        changed
+    }
+
+    /// Takes away name, type and unit; answers whether there was any of them.
+    pub(crate) fn drop_metadata(&mut self) -> bool {
+        let has = self
+            .labels()
+            .iter()
+            .take_while(|label| label.name < b"__v".as_slice())
+            .any(|label| is_metadata(label.name));
+        has && self.retain(|name| !is_metadata(name))
+    }
+
+    /// Gives `name` the value `value`; an empty one takes the label away.
+    pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) {
+        self.next.clear();
+        let mut new = (!value.is_empty()).then_some(Label { name, value });
+        for label in LabelsRef::from_packed_unchecked(&self.current).iter() {
+            if let Some(label) = new.take_if(|new| new.name <= label.name) {
+                push_label(&mut self.next, label);
+            }
+            if label.name != name {
+                push_label(&mut self.next, label);
+            }
+        }
+        if let Some(label) = new {
+            push_label(&mut self.next, label);
+        }
+        std::mem::swap(&mut self.current, &mut self.next);
+    }
+}
+
+/// The labels of which an operator keeps or drops some, and whether it drops them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NameSet {
+    /// Sorted.
+    names: Vec<Vec<u8>>,
+    without: bool,
+}
+
+impl NameSet {
+    /// `by (names)`, `on (names)`.
+    pub(crate) fn only(names: &[Vec<u8>]) -> Self {
+        Self::new(names.to_vec(), false)
+    }
+
+    /// `without (names)`, `ignoring (names)`: the metric's name goes as well.
+    pub(crate) fn without(names: &[Vec<u8>]) -> Self {
+        let mut names = names.to_vec();
+        names.push(METRIC_NAME.to_vec());
+        Self::new(names, true)
+    }
+
+    /// All labels but `names`, the metric's name among those that stay.
+    pub(crate) fn except(names: &[Vec<u8>]) -> Self {
+        Self::new(names.to_vec(), true)
+    }
+
+    fn new(mut names: Vec<Vec<u8>>, without: bool) -> Self {
+        names.sort_unstable();
+        names.dedup();
+        Self { names, without }
+    }
+
+    /// Whether a label of this name stays.
+    pub(crate) fn keeps(&self, name: &[u8]) -> bool {
+        self.names.binary_search_by(|own| own.as_slice().cmp(name)).is_ok() != self.without
+    }
+
+    /// Adds a name to those that stay.
+    pub(crate) fn also(mut self, name: &[u8]) -> Self {
+        if !self.without {
+            self.names.push(name.to_vec());
+        }
+        Self::new(self.names, self.without)
+    }
+
+    /// Appends the labels that stay, packed.
+    pub(crate) fn write(&self, labels: LabelsRef<'_>, out: &mut Vec<u8>) {
+        for label in labels.iter().filter(|label| self.keeps(label.name)) {
+            push_label(out, label);
+        }
+    }
+}
+
+/// Label sets by number: equal sets get the same one.
+#[derive(Debug, Default)]
+pub(crate) struct LabelTable {
+    table: HashTable<u32>,
+    sets: Vec<Labels>,
+    hasher: DefaultHashBuilder,
+}
+
+impl LabelTable {
+    /// The number of `labels`, and whether it is new.
+    pub(crate) fn insert(&mut self, labels: LabelsRef<'_>) -> (usize, bool) {
+        let hash = self.hasher.hash_one(labels.as_packed());
+        let Self { table, sets, hasher } = self;
+        if let Some(found) = table.find(hash, |id| sets[*id as usize].as_ref() == labels) {
+            return (*found as usize, false);
+        }
+        let id = u32::try_from(sets.len()).unwrap_or(u32::MAX);
+        sets.push(labels.to_owned());
+        table.insert_unique(hash, id, |id| hasher.hash_one(sets[*id as usize].as_ref().as_packed()));
+        (id as usize, true)
+    }
+
+    /// The number of `labels`, if it has one.
+    pub(crate) fn find(&self, labels: LabelsRef<'_>) -> Option<usize> {
+        let hash = self.hasher.hash_one(labels.as_packed());
+        self.table.find(hash, |id| self.sets[*id as usize].as_ref() == labels).map(|id| *id as usize)
+    }
+
+    /// The set with number `id`.
+    pub(crate) fn get(&self, id: usize) -> &Labels {
+        &self.sets[id]
+    }
+
+    /// How many sets there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sets.len()
+    }
+}
+
+/// Appends one label in the packed layout.
+pub(crate) fn push_label(out: &mut Vec<u8>, label: Label<'_>) {
+    for string in [label.name, label.value] {
+        let size = u32::try_from(string.len()).unwrap_or(u32::MAX).to_le_bytes();
+        if string.len() < LONG {
+            out.push(size[0]);
+        } else {
+            out.extend_from_slice(&[0xff, size[0], size[1], size[2]]);
+        }
+        out.extend_from_slice(string);
+    }
+}

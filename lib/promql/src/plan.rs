@@ -1,0 +1,132 @@
+//! What a query does, worked out before the first series is seen.
+//!
+//! The tree of the query becomes selects, chains and stages. A **select** is one call to the stores; all selectors with the
+//! same matchers share one, so that a series is fetched and decoded once. A **use** is one selector: how it turns samples into
+//! a column, and the **chain** of operators that change one series at a time. A chain ends in a **stage**, which has to see
+//! more than one series (an aggregation, one side of a join) and whose own output goes on through another chain, up to the
+//! result. Chains behind a select run in evaluators, on any thread; all else runs in order, where partials are accepted.
+//!
+//! Some operators need a number per step (`x * scalar(y)`, the `k` of `topk`) before they can see a series. Selects are
+//! therefore ordered in levels: what a number is computed from is on a lower level than what uses it.
+
+mod build;
+mod call;
+mod facts;
+mod naming;
+mod select;
+mod time;
+
+use crate::annotations::{Annotations, Level};
+use crate::ast::Span;
+use crate::chain::{CheckKind, Op};
+use crate::kernels::RangeCall;
+use crate::number_column::Scalar;
+use crate::stage::StagePlan;
+use crate::{Grid, Select};
+use std::sync::Arc;
+
+pub(crate) use build::build;
+pub(crate) use time::Shift;
+
+/// A whole query.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) selects: Vec<Select>,
+    /// For each select, the selectors that share it.
+    pub(crate) uses: Vec<Vec<Use>>,
+    /// Series that come from no select.
+    pub(crate) sources: Vec<Source>,
+    pub(crate) stages: Vec<StageNode>,
+    /// In an order in which each needs only those before it.
+    pub(crate) scalars: Vec<Scalar>,
+    /// How many numbers per step are gathered from series.
+    pub(crate) gathered: Vec<Arc<Grid>>,
+    pub(crate) checks: Vec<CheckKind>,
+    pub(crate) result: ResultPlan,
+    /// What can be said before any series is seen.
+    pub(crate) notes: Annotations,
+    /// Whether metric names are taken away at the very end.
+    pub(crate) delayed_names: bool,
+}
+
+impl Plan {
+    /// Says that a sort does nothing.
+    fn warn_of_sort(&mut self, call: Span) {
+        let text = "PromQL warning: sort is ineffective for range queries since results are always ordered by labels";
+        self.notes.add(Level::Warning, text, call, call);
+    }
+}
+
+/// One selector.
+#[derive(Debug)]
+pub(crate) struct Use {
+    pub(crate) leaf: Leaf,
+    pub(crate) chain: Chain,
+}
+
+/// How a selector turns samples into a column.
+#[derive(Debug)]
+pub(crate) enum Leaf {
+    /// The newest sample in the lookback window.
+    Instant { grid: Arc<Grid>, shift: Shift, lookback_ms: i64, timestamps: bool },
+    /// A function of a window.
+    Range(RangeCall),
+    /// The samples themselves, in `(start_ms, end_ms]`.
+    Samples { start_ms: i64, end_ms: i64 },
+}
+
+/// `vector(…)`: one series without labels.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) scalar: ScalarId,
+    /// It may flow once all selects of lower levels are finished: the first `after` of them.
+    pub(crate) after: usize,
+    pub(crate) level: usize,
+    pub(crate) chain: Chain,
+}
+
+/// An operator that sees more than one series, and where its output goes.
+#[derive(Debug)]
+pub(crate) struct StageNode {
+    pub(crate) plan: StagePlan,
+    pub(crate) inputs: usize,
+    pub(crate) out: Chain,
+}
+
+/// Operators on one series, in order, and where it goes then.
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) to: Destination,
+}
+
+/// Where a chain ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Result,
+    /// `scalar(…)`, by its number.
+    Gather(usize),
+    Stage {
+        stage: usize,
+        input: usize,
+    },
+}
+
+/// A number per step, by its position in [`Plan::scalars`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ScalarId(pub(crate) usize);
+
+/// What the answer is made of.
+#[derive(Debug, Clone)]
+pub(crate) enum ResultPlan {
+    String(Vec<u8>),
+    Scalar(ScalarId),
+    /// Columns, over the grid of the query or of the subquery that is the query.
+    Series {
+        grid: Arc<Grid>,
+        as_vector: bool,
+        distinct: bool,
+    },
+    /// The samples of a range selector.
+    Samples,
+}

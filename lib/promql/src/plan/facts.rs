@@ -1,0 +1,140 @@
+//! What is known of each expression of a query before it is planned.
+
+use super::naming::Names;
+use crate::ast::{Expr, ExprKind, ValueType};
+use crate::functions::function;
+use hashbrown::HashMap;
+
+/// What is known of each expression of a tree, worked out from the leaves up, without recursion: a tree may be as deep to
+/// the left as it has operators.
+#[derive(Debug)]
+pub(super) struct Facts(HashMap<*const Expr, Fact>);
+
+/// What is known of one expression.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fact {
+    pub(super) is_scalar: bool,
+    /// It has the same value at every step.
+    pub(super) same: bool,
+    /// It is evaluated apart then: not worth it for a literal, and range vectors are windows anyway.
+    pub(super) apart: bool,
+    /// What is known of metric names, if they are taken away where functions say so.
+    pub(super) names: Names,
+    /// No two of its series are labelled alike, not even at different steps.
+    pub(super) distinct: bool,
+}
+
+/// Functions whose value depends on the step even if their arguments do not.
+const STEP_DEPENDENT: [&str; 11] = [
+    "days_in_month",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "hour",
+    "minute",
+    "month",
+    "year",
+    "predict_linear",
+    "time",
+    "timestamp",
+];
+
+impl Facts {
+    pub(super) fn of(root: &Expr, delayed_names: bool) -> Self {
+        let mut order = vec![root];
+        let mut next = 0;
+        while let Some(expr) = order.get(next).copied() {
+            order.extend(children(expr));
+            next += 1;
+        }
+        let mut known = Self(HashMap::with_capacity(order.len()));
+        // Children stand behind what they are in.
+        for expr in order.into_iter().rev() {
+            let (same, apart) = known.invariant(expr);
+            let fact = Fact {
+                is_scalar: known.judge_scalar(expr),
+                same,
+                apart,
+                names: known.judge_names(expr),
+                distinct: known.judge_distinct(expr, delayed_names),
+            };
+            known.0.insert(std::ptr::from_ref(expr), fact);
+        }
+        known
+    }
+
+    /// What is known of `expr`, which is part of the tree.
+    pub(super) fn get(&self, expr: &Expr) -> Fact {
+        let unknown = Fact { is_scalar: false, same: false, apart: false, names: Names::Any, distinct: false };
+        self.0.get(&std::ptr::from_ref(expr)).copied().unwrap_or(unknown)
+    }
+
+    fn judge_scalar(&self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Number(_) => true,
+            ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => self.get(inner).is_scalar,
+            ExprKind::Binary(binary) => self.get(&binary.lhs).is_scalar && self.get(&binary.rhs).is_scalar,
+            ExprKind::Call(call) => function(&call.name).is_some_and(|function| function.returns == ValueType::Scalar),
+            _ => false,
+        }
+    }
+
+    /// Whether it has the same value at every step, and whether it is evaluated apart.
+    fn invariant(&self, expr: &Expr) -> (bool, bool) {
+        let both = |same| (same, same);
+        match &expr.kind {
+            ExprKind::Number(_) | ExprKind::String(_) => (true, false),
+            ExprKind::Vector(selector) => both(selector.time.at.is_some()),
+            ExprKind::Matrix(matrix) => (matrix.selector.time.at.is_some(), false),
+            ExprKind::Subquery(subquery) => (subquery.time.at.is_some(), false),
+            ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => {
+                let fact = self.get(inner);
+                (fact.same, fact.apart)
+            }
+            // The parameter does not count, as in Prometheus.
+            ExprKind::Aggregate(aggregate) => {
+                let fact = self.get(&aggregate.expr);
+                (fact.same, fact.apart)
+            }
+            ExprKind::Binary(binary) => both(self.get(&binary.lhs).same && self.get(&binary.rhs).same),
+            ExprKind::Call(call) => {
+                let args_same = call.args.iter().all(|arg| self.get(arg).same);
+                match call.name.as_str() {
+                    // These are numbers of the query: written out before all else.
+                    "start" | "end" | "range" | "step" => (true, false),
+                    "timestamp" => both(args_same && call.args.iter().all(|arg| selector(arg).is_some())),
+                    name => both(args_same && !STEP_DEPENDENT.contains(&name)),
+                }
+            }
+        }
+    }
+}
+
+/// The instant selector that `expr` is, parentheses aside.
+pub(super) fn selector(expr: &Expr) -> Option<&crate::ast::VectorSelector> {
+    match &without_parens(expr).kind {
+        ExprKind::Vector(selector) => Some(selector),
+        _ => None,
+    }
+}
+
+/// What stands in the parentheses, if there are any.
+pub(super) fn without_parens(mut expr: &Expr) -> &Expr {
+    while let ExprKind::Paren(inner) = &expr.kind {
+        expr = inner;
+    }
+    expr
+}
+
+/// The expressions directly within `expr`.
+fn children(expr: &Expr) -> impl Iterator<Item = &Expr> {
+    let (one, other, many): (Option<&Expr>, Option<&Expr>, &[Expr]) = match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => (None, None, &[]),
+        ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => (Some(inner), None, &[]),
+        ExprKind::Subquery(subquery) => (Some(&subquery.expr), None, &[]),
+        ExprKind::Binary(binary) => (Some(&binary.lhs), Some(&binary.rhs), &[]),
+        ExprKind::Aggregate(aggregate) => (Some(&aggregate.expr), aggregate.param.as_ref(), &[]),
+        ExprKind::Call(call) => (None, None, &call.args),
+    };
+    one.into_iter().chain(other).chain(many)
+}

@@ -1,0 +1,101 @@
+//! Whether series can be labelled alike, once metric names are gone or at all.
+
+use super::facts::Facts;
+use crate::ast::{AggregateOp, Binary, BinaryOp, Expr, ExprKind, UnaryOp, VectorSelector};
+use crate::binary::is_comparison;
+use crate::labelset::is_metadata;
+use model::{METRIC_NAME, MatchOp};
+
+/// What is known of the metric names in a vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// There are none.
+    Gone,
+    /// All series have the same, and come straight from a select.
+    Fixed,
+    Any,
+}
+
+impl Facts {
+    /// What is known of the metric names of `expr`, when all is known of what is in it.
+    pub(super) fn judge_names(&self, expr: &Expr) -> Names {
+        match &expr.kind {
+            ExprKind::Vector(selector) => names_of_selector(selector),
+            ExprKind::Matrix(matrix) => names_of_selector(&matrix.selector),
+            ExprKind::Subquery(subquery) => self.get(&subquery.expr).names,
+            ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.get(inner).names,
+            ExprKind::Aggregate(aggregate) => {
+                let without_names = !aggregate.without && !aggregate.grouping.iter().any(|name| is_metadata(name));
+                if without_names && !keeps_series(aggregate.op) { Names::Gone } else { Names::Any }
+            }
+            ExprKind::Binary(binary) if is_filter(binary) => match binary.matching {
+                None => self.get(self.vector_of(binary)).names,
+                Some(_) => Names::Any,
+            },
+            ExprKind::Binary(binary) if is_set(binary.op) => Names::Any,
+            ExprKind::Call(call) => match (call.name.as_str(), call.args.as_slice()) {
+                ("last_over_time" | "first_over_time", [arg]) => self.get(arg).names,
+                ("label_replace" | "label_join" | "info", _) => Names::Any,
+                (name, _) if name.starts_with("sort") => Names::Any,
+                _ => Names::Gone,
+            },
+            ExprKind::Unary(UnaryOp::Minus, _) | ExprKind::Binary(_) => Names::Gone,
+            ExprKind::Number(_) | ExprKind::String(_) => Names::Gone,
+        }
+    }
+
+    /// Whether no two series of `expr` can be labelled alike, when all is known of what is in it.
+    pub(super) fn judge_distinct(&self, expr: &Expr, delayed_names: bool) -> bool {
+        let without_names = |inner: &Expr| {
+            let fact = self.get(inner);
+            fact.distinct && (delayed_names || fact.names != Names::Any)
+        };
+        match &expr.kind {
+            ExprKind::Vector(_) | ExprKind::Matrix(_) | ExprKind::Aggregate(_) => true,
+            ExprKind::Subquery(subquery) => self.get(&subquery.expr).distinct,
+            ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.get(inner).distinct,
+            ExprKind::Unary(UnaryOp::Minus, inner) => without_names(inner),
+            ExprKind::Binary(binary) if binary.matching.is_some() => false,
+            ExprKind::Binary(binary) if is_filter(binary) => self.get(self.vector_of(binary)).distinct,
+            ExprKind::Binary(binary) => without_names(self.vector_of(binary)),
+            ExprKind::Call(call) => match call.name.as_str() {
+                "label_replace" | "label_join" | "histogram_quantile" | "histogram_quantiles" | "info" => false,
+                // A function of windows refuses series that are alike.
+                _ if call.args.iter().any(is_matrix) => true,
+                _ => call.args.iter().find(|arg| !self.get(arg).is_scalar).is_none_or(without_names),
+            },
+            ExprKind::Number(_) | ExprKind::String(_) => true,
+        }
+    }
+
+    /// The operand that is a vector, of an operator with a number on the other side.
+    pub(super) fn vector_of<'a>(&self, binary: &'a Binary) -> &'a Expr {
+        if self.get(&binary.lhs).is_scalar { &binary.rhs } else { &binary.lhs }
+    }
+}
+
+/// Whether what passes is a series of an operand, with its name.
+fn is_filter(binary: &Binary) -> bool {
+    is_comparison(binary.op) && !binary.return_bool
+}
+
+/// Whether the operator takes or leaves whole samples.
+pub(super) fn is_set(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Unless)
+}
+
+/// Whether the aggregation gives series of its operand, labels and all.
+fn keeps_series(op: AggregateOp) -> bool {
+    matches!(op, AggregateOp::TopK | AggregateOp::BottomK | AggregateOp::LimitK | AggregateOp::LimitRatio)
+}
+
+fn is_matrix(expr: &Expr) -> bool {
+    matches!(super::facts::without_parens(expr).kind, ExprKind::Matrix(_) | ExprKind::Subquery(_))
+}
+
+fn names_of_selector(selector: &VectorSelector) -> Names {
+    let fixes = |matcher: &model::Matcher| {
+        matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal && !matcher.value().is_empty()
+    };
+    if selector.matchers.iter().any(fixes) { Names::Fixed } else { Names::Any }
+}

@@ -1,0 +1,86 @@
+//! Selectors that share a call to the stores.
+
+use super::{Plan, Use};
+use crate::Select;
+use model::{Matcher, TimeRange};
+
+/// A selector, and what it asks of the stores.
+#[derive(Debug)]
+pub(super) struct PlannedUse {
+    /// A select on a higher level may need what is computed of those on lower ones.
+    pub(super) level: usize,
+    pub(super) matchers: Vec<Matcher>,
+    pub(super) range: TimeRange,
+    pub(super) step_ms: i64,
+    pub(super) range_ms: i64,
+    pub(super) func: String,
+    pub(super) planned: Use,
+}
+
+/// Selectors with the same matchers whose times are no further apart than this share a select: chunks hold about so much
+/// anyway, and a call costs more than to decode one.
+const NEAR_MS: i64 = 2 * 3_600_000;
+
+/// Makes selects of selectors, lowest level first and else in the order given.
+pub(super) fn share(mut uses: Vec<PlannedUse>, plan: &mut Plan) {
+    uses.sort_by_key(|planned| planned.level);
+    let mut levels: Vec<usize> = Vec::new();
+    for planned in uses {
+        let key = sorted(&planned.matchers);
+        let shared = plan.selects.iter().zip(&levels).position(|(select, level)| {
+            *level == planned.level && are_near(select.range, planned.range) && sorted(&select.matchers) == key
+        });
+        match shared {
+            Some(at) => {
+                plan.selects[at].widen(&planned);
+                plan.uses[at].push(planned.planned);
+            }
+            None => {
+                let after = levels.iter().filter(|level| **level < planned.level).count();
+                levels.push(planned.level);
+                plan.selects.push(Select {
+                    matchers: planned.matchers,
+                    range: planned.range,
+                    step_ms: planned.step_ms,
+                    range_ms: planned.range_ms,
+                    func: planned.func,
+                    after,
+                });
+                plan.uses.push(vec![planned.planned]);
+            }
+        }
+    }
+    for source in &mut plan.sources {
+        source.after = levels.iter().filter(|level| **level < source.level).count();
+    }
+}
+
+impl Select {
+    /// Asks for what another selector needs as well.
+    fn widen(&mut self, other: &PlannedUse) {
+        self.range = union(self.range, other.range);
+        if self.func != other.func {
+            self.func.clear();
+        }
+        if self.range_ms != other.range_ms {
+            self.range_ms = 0;
+        }
+        self.step_ms = self.step_ms.min(other.step_ms);
+    }
+}
+
+fn union(a: TimeRange, b: TimeRange) -> TimeRange {
+    TimeRange::new(a.min_ms().min(b.min_ms()), a.max_ms().max(b.max_ms())).unwrap_or(a)
+}
+
+fn are_near(a: TimeRange, b: TimeRange) -> bool {
+    let length = |range: TimeRange| range.max_ms().saturating_sub(range.min_ms());
+    length(union(a, b)) <= length(a).saturating_add(length(b)).saturating_add(NEAR_MS)
+}
+
+/// The order of matchers means nothing.
+fn sorted(matchers: &[Matcher]) -> Vec<&Matcher> {
+    let mut sorted: Vec<&Matcher> = matchers.iter().collect();
+    sorted.sort_by(|a, b| (a.name(), a.op(), a.value()).cmp(&(b.name(), b.op(), b.value())));
+    sorted
+}

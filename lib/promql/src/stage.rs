@@ -1,0 +1,101 @@
+//! Operators that see more than one series: rows in, rows out.
+
+use crate::aggregate::{CountValues, Fold, FoldKind, QuantileOf, Ranked, RankedPlan};
+use crate::annotations::Annotations;
+use crate::ast::Span;
+use crate::binary::{Join, JoinPlan, SetOp, SetPlan};
+use crate::budget::Reservation;
+use crate::chain::Row;
+use crate::column::FloatColumn;
+use crate::histogram::{Buckets, BucketsPlan};
+use crate::labelset::NameSet;
+use crate::plan::ScalarId;
+use crate::series::{Absent, Merge, Sort, SortPlan};
+use crate::{Grid, QueryError};
+use model::Labels;
+use std::sync::Arc;
+
+/// An operator that sees more than one series.
+#[derive(Debug)]
+pub(crate) enum StagePlan {
+    /// The labels of the rows are those of their groups.
+    Fold {
+        kind: FoldKind,
+        grid: Arc<Grid>,
+    },
+    Quantile {
+        param: ScalarId,
+        grid: Arc<Grid>,
+        node: Span,
+        blamed: Span,
+    },
+    CountValues {
+        label: Vec<u8>,
+        group: NameSet,
+        grid: Arc<Grid>,
+    },
+    Ranked(RankedPlan),
+    Join(JoinPlan),
+    Set(SetPlan),
+    Buckets(BucketsPlan),
+    Absent {
+        labels: Labels,
+        grid: Arc<Grid>,
+    },
+    Sort(SortPlan),
+    /// Makes one row of those that are labelled alike, none of which may have values at the same step.
+    Merge,
+}
+
+/// A running operator.
+pub(crate) trait Stage: Send + std::fmt::Debug {
+    /// Takes a row of input number `input`. What is known of the output by then goes to the context.
+    fn push(&mut self, input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError>;
+
+    /// Input number `input` is over. Called once for each.
+    fn finish(&mut self, input: usize, cx: &mut StageContext<'_>) -> Result<(), QueryError>;
+}
+
+/// What a stage writes to and reads from.
+#[derive(Debug)]
+pub(crate) struct StageContext<'a> {
+    pub(crate) out: &'a mut Vec<Row>,
+    pub(crate) notes: &'a mut Annotations,
+    pub(crate) scalars: &'a [Option<Arc<FloatColumn>>],
+    pub(crate) held: &'a mut Reservation,
+}
+
+impl StagePlan {
+    /// Starts the operator.
+    pub(crate) fn start(&self) -> Box<dyn Stage> {
+        match self {
+            Self::Fold { kind, grid } => Box::new(Fold::new(*kind, grid.steps())),
+            Self::Quantile { param, grid, node, blamed } => {
+                Box::new(QuantileOf::new(*param, grid.steps(), *node, *blamed))
+            }
+            Self::CountValues { label, group, grid } => {
+                Box::new(CountValues::new(label.clone(), group.clone(), grid.steps()))
+            }
+            Self::Ranked(plan) => Box::new(Ranked::new(plan.clone())),
+            Self::Join(plan) => Box::new(Join::new(plan.clone())),
+            Self::Set(plan) => Box::new(SetOp::new(plan.clone())),
+            Self::Buckets(plan) => Box::new(Buckets::new(plan.clone())),
+            Self::Absent { labels, grid } => Box::new(Absent::new(labels.clone(), grid.steps())),
+            Self::Sort(plan) => Box::new(Sort::new(plan.clone())),
+            Self::Merge => Box::new(Merge::default()),
+        }
+    }
+}
+
+impl StageContext<'_> {
+    /// Reserves bytes until the stage is finished.
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), QueryError> {
+        Ok(self.held.grow(bytes)?)
+    }
+
+    /// Gives back some of them.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        let left = self.held.bytes().saturating_sub(bytes);
+        self.held.shrink_to(left);
+    }
+}

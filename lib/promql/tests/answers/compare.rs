@@ -1,0 +1,139 @@
+//! Whether an answer is the recorded one, by the rules of the recordings.
+
+use crate::record::{Record, float, labels};
+use model::Labels;
+use promql::{Output, QueryError, Value};
+use serde_json::Value as Json;
+
+/// Points in time with their values.
+type Points = Vec<(i64, f64)>;
+
+/// # Errors
+/// The first difference, in words.
+pub(crate) fn compare(record: &Record, output: &Result<Output, QueryError>) -> Result<(), String> {
+    let output = match (output, &record.error) {
+        (Err(err), Some(error)) => {
+            return if err.to_string() == *error { Ok(()) } else { Err(format!("error {err}\n    want  {error}")) };
+        }
+        (Err(err), None) => return Err(format!("error {err}")),
+        (Ok(output), Some(error)) => return Err(format!("no error, but {:?}\n    want {error}", output.value)),
+        (Ok(output), None) => output,
+    };
+    compare_value(record, &output.value)?;
+    let (mut warnings, mut infos) = output.annotations.render(&record.query, 0);
+    warnings.sort();
+    infos.sort();
+    if warnings != record.warnings || infos != record.infos {
+        return Err(format!("notes {warnings:?} {infos:?}\n    want {:?} {:?}", record.warnings, record.infos));
+    }
+    Ok(())
+}
+
+fn compare_value(record: &Record, value: &Value) -> Result<(), String> {
+    let result = &record.result;
+    let (kind, got) = match value {
+        Value::Scalar { value, time_ms } => ("scalar", vec![(Labels::empty(), vec![(*time_ms, *value)])]),
+        Value::String { value, .. } => {
+            let want = result["v"].as_str().unwrap_or_default();
+            return if want.as_bytes() == value { Ok(()) } else { Err(format!("{value:?}, want {want}")) };
+        }
+        Value::Vector { series, time_ms } => {
+            let point = |series: &promql::Series| vec![(*time_ms, series.column.get(0).unwrap())];
+            ("vector", series.iter().map(|series| (series.labels.clone(), point(series))).collect())
+        }
+        Value::Matrix { grid, series } => {
+            let points = |series: &promql::Series| -> Points {
+                series.column.iter().map(|(step, value)| (grid.time_ms(step), value)).collect()
+            };
+            ("matrix", series.iter().map(|series| (series.labels.clone(), points(series))).collect())
+        }
+        Value::Samples { series } => {
+            let points = |columns: &model::SampleColumns| -> Points {
+                columns.timestamps_ms.iter().copied().zip(columns.values.iter().copied()).collect()
+            };
+            ("matrix", series.iter().map(|(labels, columns)| (labels.clone(), points(columns))).collect())
+        }
+    };
+    if result["type"].as_str() != Some(kind) {
+        return Err(format!("a {kind}, want {}", result["type"]));
+    }
+    let want = read(result, record.times.0);
+    compare_series(record, got, want)
+}
+
+fn read(result: &Json, time: i64) -> Vec<(Labels, Points)> {
+    if let Some(value) = result["v"].as_str() {
+        return vec![(Labels::empty(), vec![(time, float(value))])];
+    }
+    let series = result["series"].as_array().map(Vec::as_slice).unwrap_or_default();
+    series
+        .iter()
+        .map(|series| {
+            let points = match series["v"].as_str() {
+                Some(value) => vec![(series["t"].as_i64().unwrap_or(time), float(value))],
+                None => {
+                    let points = series["f"].as_array().map(Vec::as_slice).unwrap_or_default();
+                    points.iter().map(|point| (point[0].as_i64().unwrap(), float(point[1].as_str().unwrap()))).collect()
+                }
+            };
+            (labels(&series["m"]), points)
+        })
+        .collect()
+}
+
+fn compare_series(
+    record: &Record,
+    mut got: Vec<(Labels, Points)>,
+    mut want: Vec<(Labels, Points)>,
+) -> Result<(), String> {
+    if record.result["order"].as_str() == Some("any") {
+        got.sort_by(|a, b| a.0.cmp(&b.0));
+        want.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    if record.loose && chooses(&record.query) {
+        return compare_multiset(&got, &want);
+    }
+    let names = |series: &[(Labels, Points)]| series.iter().map(|(labels, _)| labels.clone()).collect::<Vec<_>>();
+    if names(&got) != names(&want) {
+        return Err(format!("{got:?}\n    want {want:?}"));
+    }
+    for ((labels, got), (_, want)) in got.iter().zip(&want) {
+        let same = got.len() == want.len()
+            && got.iter().zip(want).all(|(got, want)| got.0 == want.0 && is_equal(record, got.1, want.1));
+        if !same {
+            return Err(format!("{labels:?} {got:?}\n    want {want:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Which of equal series are chosen is as random as their order: the values alone are compared.
+fn compare_multiset(got: &[(Labels, Points)], want: &[(Labels, Points)]) -> Result<(), String> {
+    let values = |series: &[(Labels, Points)]| {
+        let mut values: Points = series.iter().flat_map(|(_, points)| points.iter().copied()).collect();
+        values.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        values
+    };
+    let (got, want) = (values(got), values(want));
+    let close = |(got, want): (&(i64, f64), &(i64, f64))| got.0 == want.0 && is_close(got.1, want.1, 1e-12);
+    if got.len() == want.len() && got.iter().zip(&want).all(close) {
+        Ok(())
+    } else {
+        Err(format!("{got:?}\n    want {want:?}"))
+    }
+}
+
+fn chooses(query: &str) -> bool {
+    ["topk", "bottomk", "limitk"].iter().any(|name| query.contains(name))
+}
+
+fn is_equal(record: &Record, got: f64, want: f64) -> bool {
+    if got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan()) {
+        return true;
+    }
+    record.loose && is_close(got, want, 1e-12)
+}
+
+fn is_close(got: f64, want: f64, relative: f64) -> bool {
+    got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= relative * got.abs().max(want.abs())
+}

@@ -1,0 +1,85 @@
+//! Series in memory, served as a store would.
+
+use model::{Labels, LabelsRef, Matcher, SampleColumns};
+use promql::{BatchError, Output, Query, QueryError, SeriesBatch};
+
+/// A series and its samples.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredSeries {
+    pub(crate) labels: Labels,
+    pub(crate) columns: SampleColumns,
+    /// Some of its samples are histograms, which the engine has not.
+    pub(crate) has_histograms: bool,
+}
+
+/// Series in label order.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    pub(crate) series: Vec<StoredSeries>,
+}
+
+/// Some of them.
+#[derive(Debug)]
+pub(crate) struct Batch<'a>(Vec<&'a StoredSeries>);
+
+impl Store {
+    pub(crate) fn new(mut series: Vec<StoredSeries>) -> Self {
+        series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Self { series }
+    }
+
+    /// The series that all of `matchers` accept.
+    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<&StoredSeries> {
+        let accepts = |series: &&StoredSeries| {
+            matchers.iter().all(|matcher| matcher.matches(series.labels.get(matcher.name()).unwrap_or_default()))
+        };
+        self.series.iter().filter(accepts).collect()
+    }
+
+    /// The series of each select of `query`, in batches of at most `size`.
+    pub(crate) fn batches(&self, query: &Query, size: usize) -> Vec<Vec<Batch<'_>>> {
+        query
+            .selects()
+            .iter()
+            .map(|select| self.select(&select.matchers).chunks(size).map(|series| Batch(series.to_vec())).collect())
+            .collect()
+    }
+
+    /// Whether `query` wants a series with histograms.
+    pub(crate) fn meets_histograms(&self, query: &Query) -> bool {
+        query.selects().iter().any(|select| self.select(&select.matchers).iter().any(|series| series.has_histograms))
+    }
+
+    /// Runs `query`, one batch after the other.
+    pub(crate) fn run(&self, mut query: Query) -> Result<Output, QueryError> {
+        for (select, batches) in self.batches(&query, 64).into_iter().enumerate() {
+            for batch in batches {
+                query.push(select, &batch)?;
+            }
+            query.finish(select)?;
+        }
+        query.into_output()
+    }
+}
+
+impl SeriesBatch for Batch<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn labels(&self, index: usize) -> LabelsRef<'_> {
+        self.0[index].labels.as_ref()
+    }
+
+    fn samples(&self, index: usize, columns: &mut SampleColumns) -> Result<(), BatchError> {
+        columns.clear();
+        let own = &self.0[index].columns;
+        columns.timestamps_ms.extend_from_slice(&own.timestamps_ms);
+        columns.values.extend_from_slice(&own.values);
+        Ok(())
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.0.iter().map(|series| series.columns.len() * 16).sum()
+    }
+}
