@@ -1,1 +1,19 @@
-//! PromQL over many stores; the Prometheus HTTP API.
+//! PromQL over stores, behind the Prometheus HTTP API.
+//!
+//! A request becomes parameters (`api/params.rs`), the query an expression and then a plan (`promql`). The `driver` opens
+//! each select of the plan on the store and feeds what comes back to the engine: batches are evaluated on the CPU pool,
+//! their results accepted in order. The answer is written as JSON straight from the engine's columns.
+//!
+//! What it does not have (exemplars, metadata, rules) it answers with empty successes; what would change an answer and
+//! is not honoured it refuses (`api/thanos.rs`).
+
+mod api;
+mod app;
+mod config;
+mod driver;
+mod metrics;
+
+pub use api::Status;
+pub use app::App;
+pub use config::{Config, InvalidConfig};
+pub use metrics::Metrics;

@@ -1,0 +1,117 @@
+//! The Prometheus HTTP API.
+//!
+//! A handler reads its parameters, asks the store or the engine, and writes JSON straight from what comes back. The one table
+//! from errors to codes is in `envelope`.
+
+mod envelope;
+mod instant;
+mod json;
+mod labels;
+mod nothing;
+mod number;
+mod output;
+mod params;
+mod range;
+mod selectors;
+mod series;
+mod status;
+mod thanos;
+
+pub use status::Status;
+
+pub(crate) use envelope::ApiError;
+
+use crate::config::Config;
+use crate::driver::Driver;
+use axum::Router;
+use axum::extract::{FromRequest, Request};
+use axum::handler::Handler;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::{Method, StatusCode, header};
+use model::Clock;
+use params::Params;
+use promql::{Budget, QueryLimits};
+use std::sync::Arc;
+use storeapi::Store;
+
+/// The largest body read, in bytes: many times the longest query, and room for thousands of selectors.
+const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct Api {
+    config: Config,
+    store: Arc<dyn Store>,
+    driver: Driver,
+    clock: Arc<dyn Clock>,
+    status: Status,
+    /// Memory all queries share.
+    budget: Budget,
+}
+
+impl Api {
+    pub(crate) fn new(
+        config: Config,
+        store: Arc<dyn Store>,
+        driver: Driver,
+        clock: Arc<dyn Clock>,
+        status: Status,
+    ) -> Self {
+        let budget = Budget::new("process", config.memory_bytes);
+        Self { config, store, driver, clock, status, budget }
+    }
+
+    /// What one query may use.
+    fn query_limits(&self) -> QueryLimits {
+        let memory = self.budget.within("query", self.config.query_memory_bytes);
+        QueryLimits { max_samples: self.config.max_samples, memory }
+    }
+}
+
+/// The API's routes, below `/api/v1`.
+pub(crate) fn routes(api: Arc<Api>) -> Router {
+    let both = MethodFilter::GET.or(MethodFilter::POST);
+    Router::new()
+        .route("/api/v1/query", only(both, instant::query))
+        .route("/api/v1/query_range", only(both, range::query_range))
+        .route("/api/v1/series", only(both, series::series))
+        .route("/api/v1/labels", only(both, labels::names))
+        .route("/api/v1/label/{name}/values", only(MethodFilter::GET, labels::values))
+        .route("/api/v1/query_exemplars", only(both, nothing::exemplars))
+        .route("/api/v1/metadata", only(MethodFilter::GET, nothing::metadata))
+        .route("/api/v1/rules", only(MethodFilter::GET, nothing::rules))
+        .route("/api/v1/alerts", only(MethodFilter::GET, nothing::alerts))
+        .route("/api/v1/status/buildinfo", only(MethodFilter::GET, status::build_info))
+        .route("/api/v1/status/flags", only(MethodFilter::GET, status::flags))
+        .route("/api/v1/status/runtimeinfo", only(MethodFilter::GET, status::runtime_info))
+        .with_state(api)
+}
+
+/// A route for some methods; others, `HEAD` among them, get 405 and are told which.
+fn only<H, T>(methods: MethodFilter, handler: H) -> MethodRouter<Arc<Api>>
+where
+    H: Handler<T, Arc<Api>>,
+    T: 'static,
+{
+    let allowed = match methods == MethodFilter::GET {
+        true => "GET, OPTIONS",
+        false => "GET, OPTIONS, POST",
+    };
+    let refuse = move |method: Method| async move {
+        let text = if method == Method::HEAD { "" } else { "Method Not Allowed\n" };
+        (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allowed)], text)
+    };
+    on(methods, handler).head(refuse).fallback(refuse)
+}
+
+impl<S: Send + Sync> FromRequest<S> for Params {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let too_large = |_| ApiError::BadData(format!("the request's body is over {MAX_BODY_BYTES} bytes, or was cut"));
+        let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(too_large);
+        body.map(|body| Self::read(&parts, &body)).map_err(IntoResponse::into_response)
+    }
+}

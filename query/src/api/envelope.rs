@@ -1,0 +1,120 @@
+//! What surrounds every answer: `{"status": …, "data": …}`, and the table from errors to codes.
+
+use super::json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+/// Warnings, and infos, that a query may add to an answer; what is beyond is counted in one line more.
+pub(super) const MAX_NOTES: usize = 10;
+
+/// A success.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The JSON of `data`.
+    pub(crate) data: Vec<u8>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) infos: Vec<String>,
+}
+
+/// A failure, by what the client can do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The request makes no sense; asking again is useless.
+    #[error("{0}")]
+    BadData(String),
+    /// The query makes sense but not over this data, or is over a limit.
+    #[error("{0}")]
+    Execution(String),
+    #[error("{0}")]
+    Timeout(String),
+    #[error("{0}")]
+    Canceled(String),
+    /// A store did not answer.
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl ApiError {
+    /// The parameter `name` cannot be understood.
+    pub(crate) fn parameter(name: &str, fault: impl std::fmt::Display) -> Self {
+        Self::BadData(format!("invalid parameter {name:?}: {fault}"))
+    }
+
+    fn kind(&self) -> (&'static str, StatusCode) {
+        match self {
+            Self::BadData(_) => ("bad_data", StatusCode::BAD_REQUEST),
+            Self::Execution(_) => ("execution", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Timeout(_) => ("timeout", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Canceled(_) => ("canceled", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Unavailable(_) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Internal(_) => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+impl From<promql::QueryError> for ApiError {
+    fn from(error: promql::QueryError) -> Self {
+        use promql::QueryError;
+        let text = error.to_string();
+        match error {
+            QueryError::Invalid(_) => Self::parameter("query", text),
+            QueryError::Execution(_) | QueryError::TooManySamples | QueryError::OverBudget(_) => Self::Execution(text),
+            QueryError::Cancelled => Self::Canceled(text),
+            QueryError::TimedOut => Self::Timeout(text),
+            QueryError::Storage(_) | QueryError::Internal(_) => Self::Internal(text),
+        }
+    }
+}
+
+impl From<storeapi::StoreError> for ApiError {
+    fn from(error: storeapi::StoreError) -> Self {
+        use storeapi::StoreError;
+        match &error {
+            StoreError::Unavailable { .. } => Self::Unavailable(error.to_string()),
+            StoreError::Invalid(_) => Self::BadData(error.to_string()),
+            StoreError::LimitExceeded(_) => Self::Execution(error.to_string()),
+            StoreError::Internal { .. } => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut body = Vec::with_capacity(self.data.len() + 64);
+        body.extend_from_slice(br#"{"status":"success","data":"#);
+        body.extend_from_slice(&self.data);
+        push_notes("warnings", &self.warnings, &mut body);
+        push_notes("infos", &self.infos, &mut body);
+        body.push(b'}');
+        json_response(StatusCode::OK, body)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (kind, status) = self.kind();
+        let mut body = format!(r#"{{"status":"error","errorType":"{kind}","error":"#).into_bytes();
+        json::push_string(self.to_string().as_bytes(), &mut body);
+        body.push(b'}');
+        json_response(status, body)
+    }
+}
+
+fn push_notes(name: &str, notes: &[String], body: &mut Vec<u8>) {
+    if notes.is_empty() {
+        return;
+    }
+    body.extend_from_slice(format!(r#","{name}":"#).as_bytes());
+    json::push_list(notes, body, |note, body| json::push_string(note.as_bytes(), body));
+}
+
+fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! `query`: a query at one time.
+
+use super::envelope::{Answer, ApiError};
+use super::params::{Params, parse_duration_ms};
+use super::{Api, output, thanos};
+use axum::extract::State;
+use promql::ast::{Expr, ValueType};
+use promql::{ParseOptions, Query, QueryParams};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) async fn query(State(api): State<Arc<Api>>, params: Params) -> Result<Answer, ApiError> {
+    let limit = params.limit()?;
+    let time_ms = params.optional_time_ms("time")?.unwrap_or_else(|| api.clock.now_ms());
+    let timeout = timeout(&api, &params)?;
+    thanos::check_query(&params)?;
+    let lookback_ms = lookback_ms(&api, &params)?;
+    let expr = parse(&params)?;
+    let query_params = QueryParams { lookback_ms, limits: api.query_limits(), ..QueryParams::instant(time_ms) };
+    let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout).await?;
+    Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit))
+}
+
+/// The query's text, parsed; all that is supported.
+pub(super) fn parse(params: &Params) -> Result<Expr, ApiError> {
+    promql::parse(params.get("query").unwrap_or_default(), &ParseOptions::default())
+        .map_err(|error| ApiError::parameter("query", error))
+}
+
+/// As [`parse`], and of a type that a range query may have.
+pub(super) fn parse_for_range(params: &Params) -> Result<Expr, ApiError> {
+    let expr = parse(params)?;
+    match expr.value_type() {
+        ValueType::Scalar | ValueType::Vector => Ok(expr),
+        other @ (ValueType::Matrix | ValueType::String) => Err(ApiError::parameter(
+            "query",
+            format!("invalid expression type \"{other}\" for range query, must be Scalar or instant Vector"),
+        )),
+    }
+}
+
+/// How long the query may take: what the request asks for, but not more than is configured.
+pub(super) fn timeout(api: &Api, params: &Params) -> Result<Duration, ApiError> {
+    if params.get("timeout").is_none() {
+        return Ok(api.config.timeout);
+    }
+    let asked = u64::try_from(params.duration_ms("timeout")?)
+        .map_err(|_| ApiError::parameter("timeout", "a timeout cannot be negative"))?;
+    if asked == 0 {
+        return Err(ApiError::parameter("query", "context deadline exceeded"));
+    }
+    Ok(api.config.timeout.min(Duration::from_millis(asked)))
+}
+
+/// How far back an instant selector looks; 0 in the request means the default.
+pub(super) fn lookback_ms(api: &Api, params: &Params) -> Result<i64, ApiError> {
+    let default = i64::try_from(api.config.lookback.as_millis()).unwrap_or(i64::MAX);
+    let Some(text) = params.get("lookback_delta") else {
+        return Ok(default);
+    };
+    match parse_duration_ms(text) {
+        Ok(0) => Ok(default),
+        Ok(asked) if asked > 0 => Ok(asked),
+        Ok(_) => Err(ApiError::BadData("error parsing lookback delta duration: it is negative".to_owned())),
+        Err(fault) => Err(ApiError::BadData(format!("error parsing lookback delta duration: {fault}"))),
+    }
+}

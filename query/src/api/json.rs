@@ -1,0 +1,64 @@
+//! JSON written straight from labels and columns.
+
+use super::number::{push_time, push_value};
+use model::LabelsRef;
+
+/// Appends a string as Go's `encoding/json` does: `<`, `>`, `&` and the two line separators are escaped, what is not UTF-8
+/// becomes the replacement character.
+pub(crate) fn push_string(string: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for char in String::from_utf8_lossy(string).chars() {
+        match char {
+            '"' => out.extend_from_slice(br#"\""#),
+            '\\' => out.extend_from_slice(br"\\"),
+            '\n' => out.extend_from_slice(br"\n"),
+            '\r' => out.extend_from_slice(br"\r"),
+            '\t' => out.extend_from_slice(br"\t"),
+            '\u{8}' => out.extend_from_slice(br"\b"),
+            '\u{c}' => out.extend_from_slice(br"\f"),
+            '\0'..='\x1f' | '\x7f' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' if char != '\x7f' => {
+                out.extend_from_slice(format!("\\u{:04x}", u32::from(char)).as_bytes());
+            }
+            _ => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out.push(b'"');
+}
+
+/// Appends a label set as an object.
+pub(crate) fn push_labels(labels: LabelsRef<'_>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (at, label) in labels.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        push_string(label.name, out);
+        out.push(b':');
+        push_string(label.value, out);
+    }
+    out.push(b'}');
+}
+
+/// Appends `[time, "value"]`.
+pub(crate) fn push_sample(time_ms: i64, value: f64, out: &mut Vec<u8>) {
+    out.push(b'[');
+    push_time(time_ms, out);
+    out.extend_from_slice(b",\"");
+    push_value(value, out);
+    out.extend_from_slice(b"\"]");
+}
+
+/// Appends a list, each item by `push`.
+pub(crate) fn push_list<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, push: impl Fn(T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        push(item, out);
+    }
+    out.push(b']');
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! What the engine computed, as JSON.
+
+use super::envelope::{Answer, MAX_NOTES};
+use super::json;
+use super::labels::TRUNCATED;
+use super::number::{push_plain, push_time};
+use crate::driver::Answered;
+use model::{Labels, SampleColumns};
+use promql::{FloatColumn, Grid, Output, Series, Value};
+
+/// The answer to the query `text`, at most `limit` series of it.
+pub(super) fn answer(answered: Answered, text: &str, limit: Option<usize>) -> Answer {
+    let Answered { output: Output { value, annotations }, store_warnings } = answered;
+    let mut data = Vec::new();
+    let cut = push_data(&value, limit.unwrap_or(usize::MAX), &mut data);
+    let (noted, infos) = annotations.render(text, MAX_NOTES);
+    let mut warnings = store_warnings;
+    warnings.extend(noted);
+    if cut {
+        warnings.push(TRUNCATED.to_owned());
+    }
+    Answer { data, warnings, infos }
+}
+
+/// Appends type and result, the type first: Grafana's parser streams then. Returns whether series were left out.
+fn push_data(value: &Value, limit: usize, out: &mut Vec<u8>) -> bool {
+    let kind = match value {
+        Value::Scalar { .. } => "scalar",
+        Value::String { .. } => "string",
+        Value::Vector { .. } => "vector",
+        Value::Matrix { .. } | Value::Samples { .. } => "matrix",
+    };
+    out.extend_from_slice(format!(r#"{{"resultType":"{kind}","result":"#).as_bytes());
+    let cut = match value {
+        Value::Scalar { time_ms, value } => {
+            out.push(b'[');
+            push_time(*time_ms, out);
+            out.extend_from_slice(b",\"");
+            push_plain(*value, out);
+            out.extend_from_slice(b"\"]");
+            false
+        }
+        Value::String { time_ms, value } => {
+            out.push(b'[');
+            push_time(*time_ms, out);
+            out.push(b',');
+            json::push_string(value, out);
+            out.push(b']');
+            false
+        }
+        Value::Vector { time_ms, series } => {
+            push_limited(series, limit, out, |one, out| push_vector_element(*time_ms, one, out))
+        }
+        Value::Matrix { grid, series } => push_limited(series, limit, out, |one, out| push_matrix_row(grid, one, out)),
+        Value::Samples { series } => push_limited(series, limit, out, push_samples),
+    };
+    out.push(b'}');
+    cut
+}
+
+fn push_limited<T>(series: &[T], limit: usize, out: &mut Vec<u8>, push: impl Fn(&T, &mut Vec<u8>)) -> bool {
+    json::push_list(series.iter().take(limit), out, push);
+    series.len() > limit
+}
+
+fn push_vector_element(time_ms: i64, one: &Series, out: &mut Vec<u8>) {
+    push_metric(&one.labels, out);
+    out.extend_from_slice(br#","value":"#);
+    json::push_sample(time_ms, one.column.get(0).unwrap_or(f64::NAN), out);
+    out.push(b'}');
+}
+
+fn push_matrix_row(grid: &Grid, one: &Series, out: &mut Vec<u8>) {
+    push_metric(&one.labels, out);
+    out.extend_from_slice(br#","values":"#);
+    push_points(grid, &one.column, out);
+    out.push(b'}');
+}
+
+fn push_points(grid: &Grid, column: &FloatColumn, out: &mut Vec<u8>) {
+    json::push_list(column.iter(), out, |(step, value), out| json::push_sample(grid.time_ms(step), value, out));
+}
+
+fn push_samples((labels, samples): &(Labels, SampleColumns), out: &mut Vec<u8>) {
+    push_metric(labels, out);
+    out.extend_from_slice(br#","values":"#);
+    let samples = samples.timestamps_ms.iter().zip(&samples.values);
+    json::push_list(samples, out, |(time_ms, value), out| json::push_sample(*time_ms, *value, out));
+    out.push(b'}');
+}
+
+fn push_metric(labels: &Labels, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"metric":"#);
+    json::push_labels(labels.as_ref(), out);
+}

@@ -1,0 +1,47 @@
+//! `match[]`: which series are meant.
+
+use super::labels::everything;
+use super::params::Params;
+use model::Matcher;
+use promql::ParseOptions;
+use std::sync::Arc;
+
+/// The selectors of a request; a series is meant if any of them accepts it.
+#[derive(Debug)]
+pub(super) struct Selectors(Vec<Arc<[Matcher]>>);
+
+/// Why a selector cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidSelector {
+    #[error(transparent)]
+    Parse(#[from] promql::ParseError),
+    #[error("match[] must contain at least one non-empty matcher")]
+    MatchesEmpty,
+}
+
+impl Selectors {
+    /// Reads all `match[]`.
+    pub(super) fn parse(params: &Params) -> Result<Self, InvalidSelector> {
+        params.all("match[]").map(parse_one).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The selectors, or one that accepts everything if there is none.
+    pub(super) fn or_all(self) -> Vec<Arc<[Matcher]>> {
+        match self.0.is_empty() {
+            true => vec![everything()],
+            false => self.0,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn parse_one(text: &str) -> Result<Arc<[Matcher]>, InvalidSelector> {
+    let matchers = promql::parse_selector(text, &ParseOptions::default())?;
+    match matchers.iter().all(Matcher::matches_empty) {
+        true => Err(InvalidSelector::MatchesEmpty),
+        false => Ok(matchers.into()),
+    }
+}

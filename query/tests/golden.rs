@@ -1,0 +1,134 @@
+//! The recorded HTTP API of Prometheus 3.14, request by request, over the blocks it was recorded with.
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use axum::Router;
+use axum::body::Body;
+use http_body_util::BodyExt;
+use model::{Labels, SystemClock, TimeRange};
+use query::{App, Config, Status};
+use serde_json::Value;
+use service::CpuPool;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use storeapi::{LocalStore, SourceGroup, SourceProvider};
+use telemetry::Registry;
+use tower::ServiceExt;
+use tsdb::SeriesSource;
+use tsdb::block::Block;
+use tsdb::fs::StdFs;
+
+/// Requests whose answer differs on purpose, each with the reason; docs/components/query.md says so to users.
+const DIFFERENT: [(&str, &str); 13] = [
+    ("http-0081", "infinity is no time"),
+    ("http-0082", "NaN is no time"),
+    ("http-0083", "a time beyond what is kept is not made another one"),
+    ("http-0084", "a time beyond what is kept is not made another one"),
+    ("http-0085", "a time beyond what is kept is not made another one"),
+    ("http-0087", "a time beyond what is kept is not made another one"),
+    ("http-0181", "a missing step is chosen, as Thanos does"),
+    ("http-0190", "infinity is no time"),
+    ("http-0199", "a missing step is chosen, as Thanos does"),
+    ("http-0250", "no label lies in a range that runs backwards"),
+    ("http-0267", "what is no route is answered by who serves the routes"),
+    ("http-0270", "a label without a name is refused where it stands"),
+    ("http-0305", "a query without selectors has no exemplars, rather than no content"),
+];
+
+/// What comes from scraping, rules or stored exemplars: a store with these blocks cannot have it.
+const OTHER_DATA: [&str; 7] = [
+    "127.0.0.1:39399",
+    "127.0.0.1:39397",
+    "alertname",
+    "demo",
+    "seriesLabels",
+    "\"instance\",\"job\",\"zone\"]",
+    "\"l\",\"zone\"]",
+];
+
+/// How an answer says that it is refused because something is not there yet.
+const REFUSALS: [&str; 4] = ["not supported yet", "not enabled", "experimental", "cannot be decoded to floats"];
+
+#[derive(Debug)]
+struct Blocks(Vec<Arc<dyn SeriesSource>>);
+
+impl SourceProvider for Blocks {
+    fn groups(&self, range: TimeRange) -> Vec<SourceGroup> {
+        let holds = |source: &Arc<dyn SeriesSource>| source.time_range().is_some_and(|held| held.overlaps(range));
+        let sources = self.0.iter().filter(|source| holds(source)).cloned().collect();
+        vec![SourceGroup { external: Labels::empty(), sources }]
+    }
+}
+
+fn app(blocks: &Path) -> Router {
+    let open = |entry: std::io::Result<std::fs::DirEntry>| {
+        Arc::new(Block::open(&StdFs, &entry.unwrap().path()).unwrap()) as Arc<dyn SeriesSource>
+    };
+    let blocks = Blocks(std::fs::read_dir(blocks).unwrap().map(open).collect());
+    let registry = Registry::default();
+    let pool = CpuPool::start(2, &registry).unwrap();
+    let store = Arc::new(LocalStore::new("blocks", Arc::new(blocks)));
+    App::build(Config::default(), store, pool, Arc::new(SystemClock), Status::default(), &registry).routes()
+}
+
+fn is_asked(entry: &Value) -> bool {
+    let text = |name: &str| entry[name].as_str().unwrap_or_default();
+    let path = text("path").split('?').next().unwrap_or_default();
+    let ours = ["/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels", "/api/v1/query_exemplars"];
+    let whole = entry.get("server").is_none() && entry["response"].get("body").is_some();
+    let body = entry["response"]["body"].as_str().unwrap_or_default();
+    whole
+        && (ours.contains(&path) || path.starts_with("/api/v1/label/"))
+        && text("method") != "OPTIONS"
+        && entry.get("volatile").is_none()
+        && entry["headers"].get("Accept-Encoding").is_none()
+        && !OTHER_DATA.iter().any(|data| body.contains(data))
+}
+
+async fn ask(app: &Router, entry: &Value) -> (u16, String) {
+    let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+    // What a URL cannot hold as it is, the recording's client escaped on its way.
+    let uri: String = text("path")
+        .bytes()
+        .map(|byte| if byte.is_ascii_graphic() { char::from(byte).to_string() } else { format!("%{byte:02x}") })
+        .collect();
+    let mut request = http::Request::builder().method(text("method").as_str()).uri(uri);
+    for (name, value) in entry["headers"].as_object().into_iter().flatten() {
+        request = request.header(name, value.as_str().unwrap());
+    }
+    let response = app.clone().oneshot(request.body(Body::from(text("body"))).unwrap()).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn requests_are_answered_as_recorded() {
+    let Some(recorded) = testkit::golden("query http", "httpapi/http.jsonl") else {
+        return;
+    };
+    let app = app(&recorded.with_file_name("blocks"));
+    let text = std::fs::read_to_string(recorded).unwrap();
+    let (mut equal, mut refused, mut wrong) = (0, 0, Vec::new());
+    let mut different = BTreeMap::from(DIFFERENT);
+    for line in text.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        let id = entry["id"].as_str().unwrap();
+        if different.remove(id).is_some() || !is_asked(&entry) {
+            continue;
+        }
+        let (status, body) = ask(&app, &entry).await;
+        let expected = (entry["response"]["status"].as_u64().unwrap(), entry["response"]["body"].as_str().unwrap());
+        if (u64::from(status), body.as_str()) == expected {
+            equal += 1;
+        } else if status >= 400 && REFUSALS.iter().any(|refusal| body.contains(refusal)) {
+            refused += 1;
+        } else {
+            wrong.push(format!("{id} {}\n  expected {expected:?}\n  found    {status} {body}", entry["path"]));
+        }
+    }
+    println!("{equal} answers equal, {refused} refused because something is not there yet");
+    assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(different.is_empty(), "no such requests: {different:?}");
+    assert!(equal > 190, "only {equal} answers were compared");
+}
