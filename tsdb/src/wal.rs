@@ -21,6 +21,7 @@ mod page;
 mod reader;
 mod record;
 mod replay;
+mod salvage;
 mod segment;
 mod writer;
 
@@ -31,4 +32,5 @@ pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
 pub use reader::{Damage, ReadReport, read_segment};
 pub use record::{Decoded, LeftOut, LoggedSample, LoggedSeries, RecordKind, Records, Tombstone, decode_record};
 pub use replay::{Aliases, PlacedSample, ReplayProgress, ReplayTarget, Replayed, replay};
+pub use salvage::{Salvaged, salvage};
 pub use writer::Durability;

@@ -100,6 +100,11 @@ impl Assembler {
         self.flaws
     }
 
+    /// Where the last whole record ended.
+    pub(super) fn whole_end(&self) -> u64 {
+        self.whole_end
+    }
+
     /// Whether a record was begun and not ended.
     pub(super) fn is_in_record(&self) -> bool {
         self.open.is_some()

@@ -140,6 +140,9 @@ impl Log {
         for unfinished in &found.unfinished {
             fs.remove_dir_all(unfinished)?;
         }
+        for unplaced in &found.unplaced {
+            fs.remove_file(unplaced)?;
+        }
         let next = found.next_segment();
         let writer = Writer::new(next, options.segment_bytes, options.durability);
         let stats = LogStats { segment: next, ..LogStats::default() };

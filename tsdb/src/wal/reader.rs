@@ -49,6 +49,7 @@ pub(super) struct SegmentReader {
     size_bytes: u64,
     at: u64,
     assembler: Option<Assembler>,
+    whole_end: u64,
     buffer: Vec<u8>,
 }
 
@@ -99,12 +100,17 @@ impl SegmentReader {
         let file = fs.open(path)?;
         let size_bytes = file.size_bytes()?;
         let assembler = Some(Assembler::default());
-        Ok(Self { path: path.to_owned(), file, size_bytes, at: 0, assembler, buffer: Vec::new() })
+        Ok(Self { path: path.to_owned(), file, size_bytes, at: 0, assembler, whole_end: 0, buffer: Vec::new() })
     }
 
     /// How much was read so far.
     pub(super) fn read_bytes(&self) -> u64 {
         self.at
+    }
+
+    /// Where the last whole record ends. Known at the end.
+    pub(super) fn whole_end(&self) -> u64 {
+        self.whole_end
     }
 
     /// Replaces `out` by the next records; `false` when there are no more. At the end, faults go to `report`.
@@ -127,6 +133,7 @@ impl SegmentReader {
         if self.at >= self.size_bytes
             && let Some(assembler) = self.assembler.take()
         {
+            self.whole_end = assembler.whole_end();
             for flaw in assembler.finish(out) {
                 let (offset, fault, tail, kept) = (flaw.offset, flaw.fault, flaw.tail, flaw.kept);
                 report.damage(Damage { file: self.path.clone(), offset, fault, tail, kept });
@@ -148,30 +155,41 @@ pub(super) fn decode_stored(
     report: &mut ReadReport,
 ) {
     for (stored, coding, offset) in stored.iter() {
-        let (fault, kept) = match decode_as(stored, coding, unpacker, into) {
+        let fault = match decode_as(stored, coding, unpacker, into) {
             Ok(true) => {
                 report.records += 1;
                 continue;
             }
-            Ok(false) => (None, other_coding(stored, coding, unpacker, into)),
-            Err(fault) => (Some(fault), other_coding(stored, coding, unpacker, into)),
+            Ok(false) => None,
+            Err(fault) => Some(fault),
         };
-        report.records += u64::from(kept.is_some());
+        let kept = other_coding(stored, coding, unpacker, into).is_some();
+        report.records += u64::from(kept);
         match fault {
             // Not damaged, only newer than this reader.
-            None if kept.is_none() => into.left_out.unknown_records += 1,
+            None if !kept => into.left_out.unknown_records += 1,
             fault => {
                 let fault = fault.unwrap_or(Fault::Malformed("first byte of a fragment is damaged"));
-                report.damage(Damage { file: file.to_owned(), offset, fault, tail: false, kept: kept.is_some() });
+                report.damage(Damage { file: file.to_owned(), offset, fault, tail: false, kept });
             }
         }
     }
 }
 
+/// The coding under which a record makes sense; that which it says it has if its type is not known. `None`: it makes none.
+pub(super) fn coding_of(stored: &[u8], said: Coding, unpacker: &mut Unpacker) -> Option<Coding> {
+    let mut scratch = Decoded::default();
+    match decode_as(stored, said, unpacker, &mut scratch) {
+        Ok(true) => Some(said),
+        Ok(false) => Some(other_coding(stored, said, unpacker, &mut scratch).unwrap_or(said)),
+        Err(_) => other_coding(stored, said, unpacker, &mut scratch),
+    }
+}
+
 /// Decodes a record that makes no sense under `said`; returns the coding under which it does.
 fn other_coding(stored: &[u8], said: Coding, unpacker: &mut Unpacker, into: &mut Decoded) -> Option<Coding> {
-    let others = Coding::ALL.into_iter().filter(|&other| other != said);
-    others.into_iter().find(|&other| decode_as(stored, other, unpacker, into) == Ok(true))
+    let mut others = Coding::ALL.into_iter().filter(|&other| other != said);
+    others.find(|&other| decode_as(stored, other, unpacker, into) == Ok(true))
 }
 
 /// Whether the record is of a known type.
@@ -192,12 +210,9 @@ pub fn read_segment(fs: &dyn Fs, path: &Path, mut take: impl FnMut(u64, &[u8])) 
     while reader.next(&mut stored, &mut report).map_err(FileError::at(path))? {
         decoded.clear();
         decode_stored(path, &stored, &mut unpacker, &mut decoded, &mut report);
-        for (stored, coding, offset) in stored.iter() {
-            let coding = match decode_as(stored, coding, &mut unpacker, &mut decoded) {
-                Ok(true) => coding,
-                _ => other_coding(stored, coding, &mut unpacker, &mut decoded).unwrap_or(coding),
-            };
-            if let Ok(record) = unpacker.unpack(stored, coding) {
+        for (stored, said, offset) in stored.iter() {
+            let coding = coding_of(stored, said, &mut unpacker);
+            if let Some(Ok(record)) = coding.map(|coding| unpacker.unpack(stored, coding)) {
                 take(offset, record);
             }
         }

@@ -24,6 +24,8 @@ pub(super) struct SegmentDir {
     pub(super) checkpoints: Vec<Numbered>,
     /// Checkpoints that were never finished.
     pub(super) unfinished: Vec<PathBuf>,
+    /// Rewritten segments that never took the place of the old ones.
+    pub(super) unplaced: Vec<PathBuf>,
 }
 
 const CHECKPOINT_PREFIX: &str = "checkpoint.";
@@ -87,11 +89,16 @@ impl SegmentFile {
 impl SegmentDir {
     /// Lists `dir`. Names that are none of a log's are left alone.
     pub(super) fn read(fs: &dyn Fs, dir: &Path) -> io::Result<Self> {
-        let (mut segments, mut checkpoints, mut unfinished) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut segments, mut checkpoints) = (Vec::new(), Vec::new());
+        let (mut unfinished, mut unplaced) = (Vec::new(), Vec::new());
         for entry in fs.read_dir(dir)? {
             let (path, size_bytes) = (entry.path, entry.size_bytes);
             if !entry.is_dir {
-                segments.extend(number(&entry.name).map(|number| Numbered { number, path, size_bytes }));
+                match (number(&entry.name), entry.name.strip_suffix(UNFINISHED_SUFFIX).and_then(number)) {
+                    (Some(number), _) => segments.push(Numbered { number, path, size_bytes }),
+                    (None, Some(_)) => unplaced.push(path),
+                    (None, None) => {}
+                }
             } else if let Some(name) = entry.name.strip_prefix(CHECKPOINT_PREFIX) {
                 match number(name) {
                     Some(number) => checkpoints.push(Numbered { number, path, size_bytes }),
@@ -102,7 +109,7 @@ impl SegmentDir {
         }
         segments.sort_unstable_by_key(|segment| segment.number);
         checkpoints.sort_unstable_by_key(|checkpoint| checkpoint.number);
-        Ok(Self { dir: dir.to_owned(), segments, checkpoints, unfinished })
+        Ok(Self { dir: dir.to_owned(), segments, checkpoints, unfinished, unplaced })
     }
 
     /// The first number that neither a segment nor a checkpoint stands for.

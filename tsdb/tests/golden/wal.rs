@@ -10,6 +10,7 @@ use testkit::{ModelHead, golden};
 use tsdb::fs::{Fs, StdFs};
 use tsdb::wal::{
     Decoded, PlacedSample, RecordKind, ReplayProgress, ReplayTarget, Replayed, decode_record, read_segment, replay,
+    salvage,
 };
 
 const HEADS: [&str; 8] = [
@@ -247,7 +248,9 @@ const HARMLESS: [&str; 4] = ["intact", "last-segment-empty", "two-empty-segments
 
 fn check_variant(name: &str, variant: &Value, whole: &BTreeMap<Labels, Samples>, root: &Path) {
     let dir = damaged(&root.join(variant["base"].as_str().unwrap()), &variant["ops"]);
-    let (series, replayed) = replayed(&dir.path().join("wal"), 2);
+    let log = dir.path().join("wal");
+    let (series, report) = replayed(&log, 2);
+    check_salvage(name, &log, &series, &report);
     let ours = told(series);
     for (labels, samples) in &ours {
         let written = |(at, bits): (&i64, &u64)| whole.get(labels).and_then(|all| all.get(at)) == Some(bits);
@@ -267,10 +270,21 @@ fn check_variant(name: &str, variant: &Value, whole: &BTreeMap<Labels, Samples>,
     if let Some(cost) = may_cost(name) {
         assert!(count(whole) <= count(&ours) + cost, "{name}: {} of {}", count(&ours), count(whole));
     }
-    let report = &replayed.report;
+    let report = &report.report;
     let seen = report.damages_total > 0 || !report.missing_segments.is_empty() || !report.empty_segments.is_empty();
     let expected = !UNSEEN.contains(&name) && !HARMLESS.contains(&name) || name == "two-empty-segments";
     assert_eq!(seen, expected, "{name}: {report:?}");
+}
+
+/// Once what is damaged was set aside, the log reads as before, without a fault.
+fn check_salvage(name: &str, log: &Path, series: &[(Labels, Samples)], before: &Replayed) {
+    let quarantine = log.with_file_name("quarantine");
+    let salvaged = salvage(&StdFs, &quarantine, &before.report).unwrap();
+    assert!(salvaged.iter().all(|salvaged| salvaged.set_aside.exists()), "{name}");
+    assert_eq!(salvaged.is_empty(), before.report.damages.is_empty(), "{name}");
+    let (again, after) = replayed(log, 2);
+    assert!(again == series, "{name}");
+    assert_eq!((after.report.damages_total, after.samples), (0, before.samples), "{name}");
 }
 
 #[test]
