@@ -31,6 +31,6 @@ pub use committers::Committers;
 pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
 pub use reader::{Damage, ReadReport, read_segment};
 pub use record::{Decoded, LeftOut, LoggedSample, LoggedSeries, RecordKind, Records, Tombstone, decode_record};
-pub use replay::{Aliases, PlacedSample, ReplayProgress, ReplayTarget, Replayed, replay};
+pub use replay::{ReplayProgress, ReplayTarget, Replayed, replay};
 pub use salvage::{Salvaged, salvage};
 pub use writer::Durability;

@@ -3,7 +3,8 @@
 use model::{Labels, LabelsRef, SeriesRef, TimeRange};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use tsdb::wal::{PlacedSample, ReplayTarget};
+use tsdb::head::Part;
+use tsdb::wal::{LoggedSample, ReplayTarget};
 
 /// Series with their samples in memory. Takes a sample that is newer than the last of its series, as a head does.
 #[derive(Debug, Default)]
@@ -14,12 +15,15 @@ pub struct ModelHead {
 #[derive(Debug, Default)]
 struct State {
     series: Vec<ModelSeries>,
-    places: BTreeMap<Labels, usize>,
+    by_labels: BTreeMap<Labels, usize>,
+    by_ref: BTreeMap<SeriesRef, usize>,
+    orphans: u64,
 }
 
 /// A series of a [`ModelHead`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelSeries {
+    /// The first reference it came under.
     pub reference: SeriesRef,
     pub labels: Labels,
     /// Values by time in milliseconds, as bits.
@@ -33,38 +37,45 @@ impl ModelHead {
         series.sort_by(|left, right| left.labels.cmp(&right.labels));
         series
     }
+
+    /// Samples that named a reference of no series.
+    pub fn orphans(&self) -> u64 {
+        self.state.lock().orphans
+    }
 }
 
 impl ReplayTarget for ModelHead {
-    type Place = usize;
+    type Scratch = ();
 
-    fn series(&self, series: SeriesRef, labels: LabelsRef<'_>) -> (usize, SeriesRef) {
-        let State { series: all, places } = &mut *self.state.lock();
-        let place = *places.entry(labels.to_owned()).or_insert_with(|| {
+    fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, (): &mut ()) {
+        let State { series: all, by_labels, by_ref, .. } = &mut *self.state.lock();
+        let place = *by_labels.entry(labels.to_owned()).or_insert_with(|| {
             all.push(ModelSeries { reference: series, labels: labels.to_owned(), samples: BTreeMap::new() });
             all.len() - 1
         });
-        (place, all[place].reference)
+        by_ref.entry(series).or_insert(place);
     }
 
-    fn lane(&self, place: usize, lanes: usize) -> usize {
-        place % lanes
-    }
-
-    fn samples(&self, samples: &[PlacedSample<usize>]) -> u64 {
-        let mut state = self.state.lock();
-        let mut new = 0;
+    fn samples(&self, samples: &[LoggedSample], part: Part, (): &mut ()) {
+        let State { series, by_ref, orphans, .. } = &mut *self.state.lock();
         for sample in samples {
-            let held = &mut state.series[sample.place].samples;
-            if held.last_key_value().is_none_or(|(&last_ms, _)| last_ms < sample.timestamp_ms) {
+            let Some(&place) = by_ref.get(&sample.series) else {
+                *orphans += u64::from(part.index == 0);
+                continue;
+            };
+            let held = &mut series[place].samples;
+            let is_newer = held.last_key_value().is_none_or(|(&last_ms, _)| last_ms < sample.timestamp_ms);
+            if place % part.of == part.index && is_newer {
                 held.insert(sample.timestamp_ms, sample.value.to_bits());
-                new += 1;
             }
         }
-        new
     }
 
-    fn delete(&self, place: usize, range: TimeRange) {
-        self.state.lock().series[place].samples.retain(|&timestamp_ms, _| !range.contains(timestamp_ms));
+    fn delete(&self, series: SeriesRef, range: TimeRange) -> bool {
+        let State { series: all, by_ref, .. } = &mut *self.state.lock();
+        if let Some(&place) = by_ref.get(&series) {
+            all[place].samples.retain(|&timestamp_ms, _| !range.contains(timestamp_ms));
+        }
+        true
     }
 }

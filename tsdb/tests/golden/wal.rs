@@ -8,8 +8,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use testkit::{ModelHead, golden};
 use tsdb::fs::{Fs, StdFs};
+use tsdb::head::Part;
 use tsdb::wal::{
-    Decoded, PlacedSample, RecordKind, ReplayProgress, ReplayTarget, Replayed, decode_record, read_segment, replay,
+    Decoded, LoggedSample, RecordKind, ReplayProgress, ReplayTarget, Replayed, decode_record, read_segment, replay,
     salvage,
 };
 
@@ -101,37 +102,41 @@ fn every_record_is_read_as_recorded() {
 type Samples = BTreeMap<i64, u64>;
 
 fn replayed(dir: &Path, threads: usize) -> (Vec<(Labels, Samples)>, Replayed) {
+    let (head, replayed) = replayed_head(dir, threads);
+    (series(head), replayed)
+}
+
+fn replayed_head(dir: &Path, threads: usize) -> (ModelHead, Replayed) {
     let head = ModelHead::default();
     let threads = NonZeroUsize::new(threads).unwrap();
     let replayed = replay(&StdFs, dir, &head, threads, &ReplayProgress::default()).unwrap();
-    (head.into_series().into_iter().map(|series| (series.labels, series.samples)).collect(), replayed)
+    (head, replayed)
+}
+
+fn series(head: ModelHead) -> Vec<(Labels, Samples)> {
+    head.into_series().into_iter().map(|series| (series.labels, series.samples)).collect()
 }
 
 /// What the recorded items come to.
-fn from_items(lines: &[Value]) -> (ModelHead, u64) {
-    let (head, mut places, mut unknown) = (ModelHead::default(), BTreeMap::new(), 0);
+fn from_items(lines: &[Value]) -> ModelHead {
+    let head = ModelHead::default();
     for line in lines.iter().filter(|line| line["src"] != "wbl") {
         for item in line["items"].as_array().unwrap() {
-            let reference = item[0].as_u64().unwrap();
-            let known = places.get(&reference).copied();
-            match (line["type"].as_u64().unwrap(), known) {
-                (1, _) => {
-                    let labels = json::labels(&item[1]);
-                    places.insert(reference, head.series(SeriesRef(reference), labels.as_ref()).0);
-                }
-                (2 | 11, Some(place)) => {
+            let series = SeriesRef(item[0].as_u64().unwrap());
+            let number = |at: usize| item[at].as_i64().unwrap();
+            match line["type"].as_u64().unwrap() {
+                1 => head.series(series, json::labels(&item[1]).as_ref(), &mut ()),
+                2 | 11 => {
                     let value = f64::from_bits(u64::from_str_radix(item[2].as_str().unwrap(), 16).unwrap());
-                    head.samples(&[PlacedSample { place, timestamp_ms: item[1].as_i64().unwrap(), value }]);
+                    let sample = LoggedSample { series, timestamp_ms: number(1), value };
+                    head.samples(&[sample], Part::WHOLE, &mut ());
                 }
-                (3, Some(place)) => {
-                    head.delete(place, TimeRange::new(item[1].as_i64().unwrap(), item[2].as_i64().unwrap()).unwrap());
-                }
-                (2 | 11 | 3, None) => unknown += 1,
+                3 => drop(head.delete(series, TimeRange::new(number(1), number(2)).unwrap())),
                 _ => {}
             }
         }
     }
-    (head, unknown)
+    head
 }
 
 #[test]
@@ -140,13 +145,13 @@ fn a_log_of_prometheus_is_replayed_to_its_samples() {
         let Some(dir) = golden("a_log_of_prometheus_is_replayed_to_its_samples", &format!("tsdb/head/{head}")) else {
             continue;
         };
-        let (want, unknown) = from_items(&json::lines(&dir.join("records.jsonl")));
-        let want: Vec<_> = want.into_series().into_iter().map(|series| (series.labels, series.samples)).collect();
+        let want = from_items(&json::lines(&dir.join("records.jsonl")));
+        let (orphans, want) = (want.orphans(), series(want));
         assert!(want.iter().map(|(_, samples)| samples.len()).sum::<usize>() > 900);
         for other in equal.iter().filter(|other| !other.starts_with("snapshot")) {
-            let (series, report) = replayed(&dir.join("..").join(other).join("data/wal"), 2);
-            assert!(series == want, "{other}");
-            assert_eq!((report.checkpoint, report.unknown_refs), (Some(2), unknown), "{other}");
+            let (head, report) = replayed_head(&dir.join("..").join(other).join("data/wal"), 2);
+            assert_eq!((report.checkpoint, head.orphans()), (Some(2), orphans), "{other}");
+            assert!(series(head) == want, "{other}");
             assert!(!report.report.may_have_lost() && report.left_out.histograms > 100, "{other}: {report:?}");
         }
     }
@@ -311,10 +316,11 @@ fn a_damaged_checkpoint_of_prometheus_costs_no_segment() {
             continue;
         }
         let dir = damaged(&base, &variant["ops"]);
-        let ((_, intact), (_, now)) = (replayed(&base.join("wal"), 2), replayed(&dir.path().join("wal"), 2));
+        let (intact_head, intact) = replayed_head(&base.join("wal"), 2);
+        let (head, now) = replayed_head(&dir.path().join("wal"), 2);
         assert_eq!(now.samples, intact.samples, "{name}");
         assert!(now.report.may_have_lost() || now.report.damages_total == 1, "{name}: {:?}", now.report);
-        assert!(now.unknown_refs > intact.unknown_refs, "{name}");
+        assert!(head.orphans() > intact_head.orphans(), "{name}");
         seen += 1;
     }
     assert_eq!(seen, 3);

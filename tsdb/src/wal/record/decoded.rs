@@ -30,8 +30,6 @@ pub struct LoggedSample {
 pub struct LoggedSeries<'a> {
     pub series: SeriesRef,
     pub labels: LabelsRef<'a>,
-    /// How many of [`Decoded::samples`] were logged before it.
-    pub samples_before: usize,
 }
 
 /// A logged deletion.
@@ -48,6 +46,8 @@ pub struct LeftOut {
     pub exemplars: u64,
     pub metadata: u64,
     pub mmap_markers: u64,
+    /// Deletions that the head did not carry out.
+    pub deletions: u64,
     /// Samples that were kept, but without their start timestamp.
     pub start_timestamps: u64,
     /// Records of a type that is not known.
@@ -58,7 +58,6 @@ pub struct LeftOut {
 struct SeriesEntry {
     series: SeriesRef,
     labels_end: usize,
-    samples_before: usize,
 }
 
 /// A place to go back to.
@@ -78,8 +77,7 @@ impl Decoded {
         self.series.iter().map_while(move |entry| {
             let packed = self.labels.get(start..entry.labels_end)?;
             start = entry.labels_end;
-            let (series, samples_before) = (entry.series, entry.samples_before);
-            Some(LoggedSeries { series, labels: LabelsRef::from_packed_unchecked(packed), samples_before })
+            Some(LoggedSeries { series: entry.series, labels: LabelsRef::from_packed_unchecked(packed) })
         })
     }
 
@@ -128,8 +126,7 @@ impl Decoded {
         }
         let labels = self.builder.finish().map_err(|_| invalid(cursor))?;
         self.labels.extend_from_slice(labels.as_packed());
-        let (labels_end, samples_before) = (self.labels.len(), self.samples.len());
-        self.series.push(SeriesEntry { series, labels_end, samples_before });
+        self.series.push(SeriesEntry { series, labels_end: self.labels.len() });
         Ok(())
     }
 }
@@ -141,6 +138,7 @@ impl LeftOut {
         self.exemplars += other.exemplars;
         self.metadata += other.metadata;
         self.mmap_markers += other.mmap_markers;
+        self.deletions += other.deletions;
         self.start_timestamps += other.start_timestamps;
         self.unknown_records += other.unknown_records;
     }
