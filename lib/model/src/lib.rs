@@ -22,6 +22,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use columns::SampleColumns;
 pub use durable::Durable;
 pub use fingerprint::{Fingerprint, Fingerprinter};
+pub use hash::ring_hash;
 pub use labels::{InvalidLabels, Label, LabelIter, Labels, LabelsBuilder, LabelsRef, METRIC_NAME, PackedBuilder};
 pub use matcher::{InvalidMatcher, MatchOp, Matcher};
 pub use quote::Quoted;

@@ -54,6 +54,7 @@ impl PackedBuilder {
             return Ok(());
         }
         let start = self.arrived.len();
+        self.arrived.reserve(name.len() + value.len() + 8);
         push_packed(&mut self.arrived, name)?;
         let name_end = self.arrived.len();
         push_packed(&mut self.arrived, value)?;

@@ -1,14 +1,14 @@
 //! The fastest way to tell whether a value passes.
 
-use super::glob::Glob;
+use super::glob::{Glob, strip_prefix, strip_suffix};
 use super::set::ValueSet;
 use crate::regex::shape::{self, Gap, Sequence};
 use crate::regex::{self, Engine, InvalidRegex};
 use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
-/// How many [`Glob`]s to try one after the other before an automaton is better.
-const MAX_GLOBS: usize = 16;
+/// How much it may cost to try [`Glob`]s one after the other before an automaton is better.
+const MAX_GLOB_COST: usize = 16;
 
 /// The characters whose presence means that an expression is more than a literal.
 const SPECIAL: &[u8] = br"\.+*?()|[]{}^$";
@@ -42,7 +42,7 @@ impl Filter {
             return Ok(test);
         }
         let (prefix, suffix) = edges(&hir);
-        Ok(Self::Engine { prefix, suffix, engine: Engine::new(&hir, pattern)? })
+        Ok(Self::Engine { prefix, suffix, engine: Engine::new(hir, pattern)? })
     }
 
     fn of_sequences(sequences: &[Sequence]) -> Option<Self> {
@@ -58,7 +58,7 @@ impl Filter {
         if globs.is_empty() {
             return Some(Self::Set(ValueSet::new(values)));
         }
-        if globs.len() > MAX_GLOBS {
+        if globs.iter().map(Glob::cost).sum::<usize>() > MAX_GLOB_COST {
             return None;
         }
         let firsts = values.iter().map(|value| &**value).chain(globs.iter().map(|glob| glob.first()));
@@ -73,7 +73,8 @@ impl Filter {
             Self::Set(set) => set.contains(value),
             Self::Globs { set, globs, .. } => globs.iter().any(|glob| glob.matches(value)) || set.contains(value),
             Self::Engine { prefix, suffix, engine } => {
-                value.starts_with(prefix) && value.ends_with(suffix) && engine.is_match(value)
+                let has_edges = strip_prefix(value, prefix).is_some() && strip_suffix(value, suffix).is_some();
+                has_edges && engine.is_match(value)
             }
         }
     }

@@ -30,14 +30,23 @@ impl Glob {
         &self.first
     }
 
+    /// What trying it costs: 1 if most values fail at their first bytes, 2 at their last, 4 if they have to be searched.
+    pub(super) fn cost(&self) -> usize {
+        match (self.first.is_empty(), self.last.is_empty()) {
+            (false, _) => 1,
+            (true, false) => 2,
+            (true, true) => 4,
+        }
+    }
+
     /// Whether it is nothing but `gap`.
     pub(super) fn matches_all(&self, gap: Gap) -> bool {
         self.first.is_empty() && self.middles.is_empty() && self.last.is_empty() && self.last_gap == gap
     }
 
     pub(super) fn matches(&self, value: &[u8]) -> bool {
-        let Some(inner) = value.strip_prefix(&*self.first) else { return false };
-        let Some(mut inner) = inner.strip_suffix(&*self.last) else { return false };
+        let Some(inner) = strip_prefix(value, &self.first) else { return false };
+        let Some(mut inner) = strip_suffix(inner, &self.last) else { return false };
         for (gap, finder) in &self.middles {
             // The first place is the best: it leaves most to the others.
             let Some(searched) = inner.get(gap.min_bytes()..) else { return false };
@@ -46,6 +55,19 @@ impl Glob {
         }
         inner.len() >= self.last_gap.min_bytes()
     }
+}
+
+/// `value` behind `prefix`.
+///
+/// An empty slice must not get as far as `memcmp`: where it points is no memory, and on some processors the vector load
+/// that is told to read nothing from there takes 50 ns and more (measured: AMD EPYC, AVX-512).
+pub(super) fn strip_prefix<'a>(value: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    if prefix.is_empty() { Some(value) } else { value.strip_prefix(prefix) }
+}
+
+/// `value` in front of `suffix`; see [`strip_prefix`].
+pub(super) fn strip_suffix<'a>(value: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
+    if suffix.is_empty() { Some(value) } else { value.strip_suffix(suffix) }
 }
 
 impl Gap {

@@ -1,10 +1,11 @@
 //! Sets of values.
 
+use super::glob::strip_prefix;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Up to so many values are found by comparing; more are hashed.
-const MAX_COMPARED: usize = 8;
+const MAX_COMPARED: usize = 2;
 
 /// Values, each once.
 #[derive(Debug)]
@@ -37,11 +38,14 @@ impl ValueSet {
     }
 
     pub(super) fn contains(&self, value: &[u8]) -> bool {
+        if value.is_empty() {
+            return self.sorted.first().is_some_and(|first| first.is_empty());
+        }
         if self.table.is_empty() {
             return self.sorted.iter().any(|have| **have == *value);
         }
         let is_it = |&position: &u32| self.sorted.get(position as usize).is_some_and(|have| **have == *value);
-        value.starts_with(&self.prefix) && self.table.find(xxh3_64(value), is_it).is_some()
+        strip_prefix(value, &self.prefix).is_some() && self.table.find(xxh3_64(value), is_it).is_some()
     }
 
     pub(super) fn sorted(&self) -> &[Box<[u8]>] {

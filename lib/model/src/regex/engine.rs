@@ -10,8 +10,8 @@ use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::hybrid;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::{pool::Pool, primitives::StateID, start};
-use regex_automata::{Anchored, MatchKind};
-use regex_syntax::hir::Hir;
+use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::{Hir, Look};
 
 /// The most a table made at once may take, in bytes, and what it may take to make it: some 100 µs.
 const MAX_TABLE_BYTES: usize = 32 << 10;
@@ -42,12 +42,14 @@ type MakeCache = Box<dyn Fn() -> hybrid::dfa::Cache + Send + Sync + std::panic::
 
 impl Engine {
     /// Compiles `hir`, to match from the first byte to the last. `pattern` is for the error.
-    pub(crate) fn new(hir: &Hir, pattern: &[u8]) -> Result<Self, InvalidRegex> {
+    pub(crate) fn new(hir: Hir, pattern: &[u8]) -> Result<Self, InvalidRegex> {
         let too_large =
             || InvalidRegex { fault: RegexFault::TooLarge, fragment: String::from_utf8_lossy(pattern).into_owned() };
+        // A match is one at the end only: states on the way there are no matches, and the search need not look at them.
+        let whole = Hir::concat(vec![hir, Hir::look(Look::End)]);
         let config =
             thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(MAX_COMPILED_BYTES));
-        let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|_| too_large())?;
+        let nfa = thompson::Compiler::new().configure(config).build_from_hir(&whole).map_err(|_| too_large())?;
         match Table::new(&nfa) {
             Some(table) => Ok(Self::Table(Box::new(table))),
             None => Lazy::new(nfa).map(|lazy| Self::Lazy(Box::new(lazy))).ok_or_else(too_large),
@@ -110,15 +112,8 @@ impl Lazy {
     }
 
     fn run(&self, value: &[u8]) -> Option<bool> {
-        let cache = &mut *self.caches.get();
-        let mut state = self.dfa.start_state(cache, &start::Config::new().anchored(Anchored::Yes)).ok()?;
-        for &byte in value {
-            state = self.dfa.next_state(cache, state, byte).ok()?;
-            if state.is_dead() {
-                return Some(false);
-            }
-        }
-        Some(self.dfa.next_eoi_state(cache, state).ok()?.is_match())
+        let input = Input::new(value).anchored(Anchored::Yes);
+        Some(self.dfa.try_search_fwd(&mut self.caches.get(), &input).ok()?.is_some())
     }
 }
 
