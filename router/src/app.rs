@@ -14,6 +14,7 @@ use axum::extract::Request;
 use axum::routing::{MethodRouter, post};
 use model::{Clock, Fingerprinter};
 use proto::WriteTarget;
+use service::HttpMetrics;
 use std::sync::Arc;
 use telemetry::Registry;
 
@@ -26,12 +27,15 @@ pub struct Parts {
     /// The key of the process; the target must name series by the same one.
     pub fingerprinter: Arc<Fingerprinter>,
     pub registry: Registry,
+    /// Where requests are counted, under the handler `receive`.
+    pub http: HttpMetrics,
 }
 
 /// The router: all its parts, ready to be served.
 #[derive(Debug, Clone)]
 pub struct App {
     receiver: Arc<Receiver>,
+    http: HttpMetrics,
 }
 
 impl App {
@@ -66,7 +70,7 @@ impl App {
             failures_log: LogLimit::new(),
             config,
         };
-        Ok(Self { receiver: Arc::new(receiver) })
+        Ok(Self { receiver: Arc::new(receiver), http: parts.http })
     }
 
     /// `POST /api/v1/receive` and `POST /api/v1/write`, the former also with a slash behind it, as in Thanos.
@@ -75,6 +79,7 @@ impl App {
             .route("/api/v1/receive", self.endpoint(Endpoint::Receive))
             .route("/api/v1/receive/", self.endpoint(Endpoint::Receive))
             .route("/api/v1/write", self.endpoint(Endpoint::Write))
+            .layer(self.http.handler("receive"))
     }
 
     fn endpoint(&self, endpoint: Endpoint) -> MethodRouter {

@@ -15,9 +15,10 @@ use proto::{Tally, WriteError};
 use std::collections::HashSet;
 use telemetry::Registry;
 
-/// So many tenants get series of their own; those after them share the series without a tenant. Names come from outside,
-/// and series are for ever.
-const MAX_TENANTS: usize = 4096;
+/// So many tenants get series of their own; those after them share one, as in the metrics of HTTP. Names come from
+/// outside, and series are for ever.
+const MAX_TENANTS: usize = 1000;
+const OTHERS: &str = "__others__";
 
 /// What the router counts; made once and handed down.
 #[derive(Debug)]
@@ -193,7 +194,7 @@ impl Metrics {
         let mut tenants = self.tenants.lock();
         if !tenants.contains(tenant) {
             if tenants.len() >= MAX_TENANTS {
-                return String::new();
+                return OTHERS.to_owned();
             }
             tenants.insert(tenant.clone());
         }

@@ -16,8 +16,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, StatusCode};
 use model::{Clock, Fingerprinter, METRIC_NAME, TenantId};
-use proto::{Excerpt, LabelFields, Rejection, Rejections, SeriesSlice, Tally, WriteBatch, WriteTarget, count_rows};
-use std::fmt::Write;
+use proto::{Rejection, Rejections, SeriesSlice, Tally, WriteBatch, WriteTarget, count_rows};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -205,7 +204,7 @@ fn claimed_bytes(compressed: &[u8], limit_bytes: u32) -> Result<usize, Refusal> 
 fn not_storable(batch: &WriteBatch, tally: &Tally) -> Rejections {
     let mut rejections = Rejections::default();
     rejections.add(None, Rejection::Histogram, tally.histograms, || match &tally.first_histogram {
-        Some(message) => format!("series {}", shown(batch.labels_in(message))),
+        Some(message) => format!("series {}", batch.labels_in(message)),
         None => String::new(),
     });
     rejections.add(None, Rejection::InvalidLabels, tally.unlabelled, || "a series has no label".to_owned());
@@ -217,7 +216,7 @@ fn take_out_nameless(batch: &mut WriteBatch, rejections: &mut Rejections) {
     let nameless: Vec<usize> = (0..batch.series.len()).filter(|row| !has_name(batch, *row)).collect();
     for row in nameless {
         let number = u32::try_from(row).ok();
-        rejections.add(number, Rejection::MissingName, 1, || format!("series {}", shown(batch.labels(row))));
+        rejections.add(number, Rejection::MissingName, 1, || format!("series {}", batch.labels(row)));
         if let Some(series) = batch.series.get_mut(row) {
             series.samples = 0..0;
         }
@@ -228,23 +227,6 @@ fn take_out_nameless(batch: &mut WriteBatch, rejections: &mut Rejections) {
 /// all.
 fn has_name(batch: &WriteBatch, row: usize) -> bool {
     batch.labels(row).any(|label| label.map_or(true, |label| label.name == METRIC_NAME))
-}
-
-/// The labels of a series as a message shows them: short, escaped.
-fn shown(labels: LabelFields<'_>) -> String {
-    const MAX_LABELS: usize = 5;
-    let mut text = String::from("{");
-    for (position, label) in labels.map_while(Result::ok).enumerate() {
-        let comma = if position == 0 { "" } else { ", " };
-        if position == MAX_LABELS {
-            text.push_str(", …");
-            break;
-        }
-        // Writing to a string does not fail.
-        let _ = write!(text, "{comma}{}={}", Excerpt::of(label.name), Excerpt::of(label.value));
-    }
-    text.push('}');
-    text
 }
 
 /// The answer on the wire: plain text as Go's `http.Error` writes it.

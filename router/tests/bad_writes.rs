@@ -473,9 +473,23 @@ async fn counts_have_the_names_of_thanos() {
         (r#"gauntlet_receive_requests_refused_total{reason="snappy"}"#, 1.0),
         ("thanos_receive_pending_write_requests", 0.0),
         ("thanos_receive_replication_factor", 1.0),
+        (r#"http_requests_total{code="409",handler="receive",method="post",tenant="default-tenant"}"#, 1.0),
         (r#"thanos_receive_write_limits{limit="series"}"#, 50_000.0),
         ("gauntlet_receive_decoded_bytes", 0.0),
     ] {
         assert_eq!(rig.metric(series), value, "{series}");
     }
+}
+
+#[tokio::test]
+async fn tenants_beyond_the_first_thousand_share_their_series() {
+    let rig = Rig::new();
+    let body = snappy(&good());
+    for tenant in 0..1003 {
+        let request = post("/api/v1/write").header("thanos-tenant", format!("t{tenant}"));
+        rig.send(request.body(Body::from(body.clone())).unwrap()).await;
+    }
+    let count =
+        |tenant: &str| rig.metric(&format!(r#"thanos_receive_write_samples_count{{code="204",tenant="{tenant}"}}"#));
+    assert_eq!([count("t999"), count("t1000"), count("__others__")], [1.0, 0.0, 3.0]);
 }

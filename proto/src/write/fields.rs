@@ -1,8 +1,9 @@
 //! The labels and the samples of one series, read in place.
 
-use super::Malformed;
 use super::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
+use super::{Excerpt, Malformed};
 use model::Label;
+use std::fmt;
 
 pub(super) const LABELS: u32 = 1;
 pub(super) const SAMPLES: u32 = 2;
@@ -41,6 +42,25 @@ impl<'a> LabelFields<'a> {
     /// Over the fields from `at` to the end of `body`; `series` is for errors only.
     pub(super) fn new(body: &'a [u8], at: usize, series: u32) -> Self {
         Self { rest: FieldsOf { body, at, number: LABELS, key: LABELS_KEY }, series }
+    }
+}
+
+/// The first labels that are left, for people: `{"name"="value", …}`, each side an [`Excerpt`].
+impl fmt::Display for LabelFields<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MAX_LABELS: usize = 3;
+        out.write_str("{")?;
+        for (position, label) in self.clone().map_while(Result::ok).enumerate() {
+            if position > 0 {
+                out.write_str(", ")?;
+            }
+            if position == MAX_LABELS {
+                out.write_str("…")?;
+                break;
+            }
+            write!(out, "{}={}", Excerpt::of(label.name), Excerpt::of(label.value))?;
+        }
+        out.write_str("}")
     }
 }
 

@@ -6,6 +6,7 @@ use model::{Clock, Durable, Fingerprinter, LabelsRef, ManualClock, TenantId};
 use parking_lot::Mutex;
 use proto::{LabelLimits, Rejection, Rejections, WriteBatch, WriteError, WriteOutcome, WriteTarget, pack_labels};
 use router::{App, Config, Parts};
+use service::{HttpMetrics, TenantLabel};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -128,8 +129,10 @@ impl Rig {
     pub(crate) fn with(config: Config, target: FakeTarget) -> Self {
         let (registry, target) = (Registry::default(), Arc::new(target));
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW_MS));
+        let headers = vec![config.tenant_header.clone()];
+        let http = HttpMetrics::new(&registry, TenantLabel::Header { headers, default: "default-tenant" });
         let fingerprinter = Arc::new(Fingerprinter::new([3; 192]));
-        let parts = Parts { target: Arc::clone(&target) as _, clock, fingerprinter, registry: registry.clone() };
+        let parts = Parts { target: Arc::clone(&target) as _, clock, fingerprinter, registry: registry.clone(), http };
         Self { app: App::build(config, parts).unwrap(), registry, target }
     }
 

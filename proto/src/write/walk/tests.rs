@@ -343,3 +343,15 @@ fn the_encoder_writes_what_a_generated_one_writes() {
     assert_eq!(request.take(), generated.encode_to_vec());
     assert!(request.body().is_empty());
 }
+
+#[test]
+fn labels_show_themselves_shortly() {
+    let mut request = RequestEncoder::default();
+    let long = [b'v'; 1000];
+    request.series([(&b"a"[..], &b"1\n"[..]), (b"b", &long), (b"c", b"3"), (b"d", b"4")], [(1, 1.0)]);
+    request.series([(&b"a"[..], &b"1"[..])], [(1, 1.0)]);
+    let (batch, _) = walk(request.body()).unwrap();
+    let long = batch.labels(0).to_string();
+    assert!(long.starts_with(r#"{"a"="1\n", "b"="vvv"#) && long.ends_with(r#"…", "c"="3", …}"#), "{long}");
+    assert_eq!(batch.labels(1).to_string(), r#"{"a"="1"}"#);
+}
