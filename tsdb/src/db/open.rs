@@ -58,9 +58,6 @@ impl Db {
         }
         let target = head.replay(found);
         opened.log = replay(&*fs, &log_dir, &target, options.cores, progress)?;
-        if let Some(last) = opened.log.last_ref {
-            target.pass_reference(last);
-        }
         opened.head = target.finish()?;
         Ok(Self {
             dir: dir.to_owned(),

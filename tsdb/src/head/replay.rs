@@ -6,7 +6,6 @@
 //! handed in by several threads at once, samples by one thread for each [`Part`].
 
 mod ref_table;
-mod target;
 
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
@@ -77,8 +76,6 @@ pub struct ReplayStats {
     pub chunks: u64,
     /// Chunks not taken over: out of order, of another encoding, or of no series. Their samples are in the log, if anywhere.
     pub chunks_left_out: u64,
-    /// Deletions that the log asks for and the head does not do.
-    pub deletions: u64,
 }
 
 #[derive(Debug, Default)]
@@ -90,7 +87,6 @@ struct Counts {
     orphans: AtomicU64,
     chunks: AtomicU64,
     chunks_left_out: AtomicU64,
-    deletions: AtomicU64,
 }
 
 impl Part {
@@ -115,13 +111,9 @@ impl Head {
 impl Replay<'_> {
     /// Takes a series, and the chunks that wait for it. A reference that came before is passed over.
     pub fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, scratch: &mut ReplayScratch) {
-        if self.series.read().get(series).is_none() {
-            self.intern(series, labels, scratch);
+        if self.series.read().get(series).is_some() {
+            return;
         }
-    }
-
-    /// Finds or creates a series. Returns where it is, and the reference the head knows it by.
-    fn intern(&self, series: SeriesRef, labels: LabelsRef<'_>, scratch: &mut ReplayScratch) -> (Located, SeriesRef) {
         self.highest.fetch_max(series.0, Ordering::Relaxed);
         let fingerprint = self.head.fingerprinter.of_labels(labels, &mut scratch.region);
         let shard_number = self.head.shard_of(fingerprint);
@@ -135,15 +127,16 @@ impl Replay<'_> {
             shard.create(fingerprint, series, &scratch.pairs)
         });
         let place = Located { shard: shard_number as u32, number };
-        let reference = shard.lines[number].reference();
-        let aliased = (found.is_some() && reference != series).then_some(Alias { alias: series, of: reference, place });
+        let mut aliased = None;
+        if found.is_some() {
+            aliased = Some(Alias { alias: series, of: shard.lines[number].reference(), place });
+        }
         let count = if found.is_some() { &self.counts.aliases } else { &self.counts.series };
         count.fetch_add(1, Ordering::Relaxed);
         self.attach_chunks(&mut shard, number, series);
         drop(shard);
         self.head.aliases.lock().extend(aliased);
         self.series.write().insert(series, place);
-        (place, reference)
     }
 
     /// Applies logged samples to the shards of `part`. Samples of one series must come in the order they were logged, so each
@@ -178,12 +171,6 @@ impl Replay<'_> {
         }
         self.counts.passed_over.fetch_add(passed_over, Ordering::Relaxed);
         self.counts.orphans.fetch_add(orphans, Ordering::Relaxed);
-    }
-
-    /// Takes note of a reference that occurs in the log, though perhaps without a series: nobody else may get it, or samples
-    /// logged under it would become his with the next replay.
-    pub fn pass_reference(&self, series: SeriesRef) {
-        self.highest.fetch_max(series.0, Ordering::Relaxed);
     }
 
     /// Ends the replay: what comes from now on gets references above all that were seen.
@@ -283,7 +270,6 @@ impl Counts {
             orphans: get(&self.orphans),
             chunks: get(&self.chunks),
             chunks_left_out: get(&self.chunks_left_out),
-            deletions: get(&self.deletions),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct View {
 
 /// Where a series is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Located {
+pub(super) struct Located {
     pub(super) shard: u32,
     pub(super) number: u32,
 }
