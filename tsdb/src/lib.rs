@@ -11,7 +11,6 @@ mod bitstream;
 pub mod block;
 pub mod chunk;
 pub mod cursor;
-pub mod db;
 mod file_error;
 pub mod fs;
 pub mod head;

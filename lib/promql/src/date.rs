@@ -5,6 +5,9 @@ mod tests;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
+/// Days from the first of Go's calendar, 1 January of the year −292277022399, to 1970-01-01.
+const UNIX_DAYS: i64 = 292_277_022_400 / 400 * 146_097 + 719_162;
+
 /// A moment, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Date {
@@ -21,9 +24,11 @@ pub(crate) struct Date {
 }
 
 impl Date {
-    /// The moment `seconds` after 1970-01-01T00:00:00Z.
+    /// The moment `seconds` after 1970-01-01T00:00:00Z. Moments before Go's calendar begins are taken for some at its end.
     pub(crate) fn from_unix(seconds: i64) -> Self {
-        let (days, of_day) = (seconds.div_euclid(SECONDS_A_DAY), seconds.rem_euclid(SECONDS_A_DAY));
+        let since_zero = seconds.wrapping_add(UNIX_DAYS * SECONDS_A_DAY).cast_unsigned();
+        let (days, of_day) = (since_zero / SECONDS_A_DAY.unsigned_abs(), since_zero % SECONDS_A_DAY.unsigned_abs());
+        let (days, of_day) = (days.cast_signed() - UNIX_DAYS, of_day.cast_signed());
         let (year, month, day) = civil_from_days(days);
         Self { year, month, day, hour: of_day / 3600, minute: of_day / 60 % 60, second: of_day % 60, days }
     }

@@ -105,10 +105,13 @@ impl Inner {
         partial.uses.resize_with(uses.len(), Contribution::default);
         let mut groups = LabelTable::default();
         let mut used_bytes = 0;
+        let columns_bytes = uses.iter().map(Use::working_bytes).fold(0, usize::max);
+        let mut working = self.limits.memory.reserve(columns_bytes)?;
         for series in 0..batch.len() {
             self.cancel.check()?;
             batch.samples(series, &mut scratch.columns)?;
             scratch.sift();
+            working.grow((columns_bytes + scratch.size_bytes()).saturating_sub(working.bytes()))?;
             for (at, one) in uses.iter().enumerate() {
                 let bytes = self.one(one, batch.labels(series), scratch, (&mut partial, at), &mut groups)?;
                 used_bytes += bytes;
@@ -160,7 +163,7 @@ impl Inner {
             notes: &mut partial.notes,
             scratch: &mut scratch.ops,
         };
-        if !passing.apply(&one.chain.ops, &mut cx)? {
+        if !passing.apply(&one.chain.ops, &mut cx)? && passing.checks.is_empty() {
             return Ok(0);
         }
         self.samples.add(passing.column.points())?;
@@ -206,6 +209,11 @@ impl Scratch {
                 }
             }
         }
+    }
+
+    /// Bytes of the decoded samples.
+    fn size_bytes(&self) -> usize {
+        (self.columns.values.capacity() + self.fresh.values.capacity()) * (size_of::<i64>() + size_of::<f64>())
     }
 
     /// Forgets what one very long series left behind.

@@ -130,16 +130,16 @@ impl Stage for Buckets {
         columns.resize_with(self.groups.len(), || ColumnBuilder::new(steps));
         let mut all: Vec<(String, Repair)> = Vec::new();
         for step in 0..steps {
-            // Prometheus counts what it has said before once more at each step that follows.
-            for (_, repair) in &mut all {
-                let counted = *repair;
-                repair.more_samples = counted.more_samples.wrapping_mul(2).wrapping_add(1);
-            }
+            let said_before = all.len();
             for (text, repair) in self.step(step, quantile.value(step), &mut columns, cx) {
                 match all.iter_mut().find(|(said, _)| *said == text) {
                     Some((_, said)) => said.merge(&repair),
                     None => all.push((text, repair)),
                 }
+            }
+            // Prometheus counts what it has said before once more at each step that follows.
+            for (_, repair) in &mut all[..said_before] {
+                repair.more_samples = repair.more_samples.wrapping_mul(2).wrapping_add(1);
             }
         }
         for (text, repair) in all {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 /// Go's `%.2g`: two digits.
 pub(crate) fn two_digits(value: f64) -> String {
     special(value).unwrap_or_else(|| place(&format!("{value:.1e}")))
@@ -15,9 +17,9 @@ pub(crate) fn fixed(value: f64) -> String {
 
 /// Reads a number as `strconv.ParseFloat` does; one that is too large for a float is none.
 pub(crate) fn parse(text: &[u8]) -> Option<f64> {
-    let text = str::from_utf8(text).ok()?;
-    let unsigned = text.trim_start_matches(['+', '-']);
-    if unsigned.len() + 1 < text.len() {
+    let text = without_underscores(str::from_utf8(text).ok()?)?;
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(&text);
+    if unsigned.starts_with(['+', '-']) || unsigned.len() < text.len() && unsigned.eq_ignore_ascii_case("nan") {
         return None;
     }
     if let Some(hex) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
@@ -27,6 +29,20 @@ pub(crate) fn parse(text: &[u8]) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
     // Rust rounds what is too large to infinity, Go calls it an error.
     (value.is_finite() || !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.')).then_some(value)
+}
+
+/// Underscores may stand between digits, one at a time.
+fn without_underscores(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('_') {
+        return Some(Cow::Borrowed(text));
+    }
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at)).is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b'x')
+    };
+    let mut underscores = text.match_indices('_');
+    let all_between = underscores.all(|(at, _)| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)));
+    all_between.then(|| Cow::Owned(text.replace('_', "")))
 }
 
 /// `hex digits . hex digits p exponent`, of at most 53 significant bits.

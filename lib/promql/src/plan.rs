@@ -64,6 +64,24 @@ pub(crate) struct Use {
     pub(crate) chain: Chain,
 }
 
+impl Use {
+    /// Bytes that columns take on their way through the chain: at most two at a time, the widest ones.
+    pub(crate) fn working_bytes(&self) -> usize {
+        let leaf = match &self.leaf {
+            Leaf::Instant { grid, .. } => grid.steps(),
+            Leaf::Range(call) => call.grid.steps(),
+            Leaf::Samples { .. } => 0,
+        };
+        let wider = self.chain.ops.iter().map(|op| match op {
+            Op::Window { inner, call } => inner.steps().max(call.grid.steps()),
+            Op::Repeat(steps) => *steps,
+            _ => 0,
+        });
+        // A value and a bit per step.
+        wider.fold(leaf, usize::max).saturating_mul(2 * size_of::<f64>() + 1)
+    }
+}
+
 /// How a selector turns samples into a column.
 #[derive(Debug)]
 pub(crate) enum Leaf {

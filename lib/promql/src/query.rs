@@ -274,6 +274,7 @@ impl Query {
             for (id, scalar) in plan.scalars.iter().enumerate() {
                 if self.scalars[id].is_none() {
                     self.scalars[id] = scalar.compute(&self.scalars, &self.gathered)?;
+                    self.held.grow(self.scalars[id].as_ref().map_or(0, |column| column.size_bytes()))?;
                 }
             }
             let done = self.finished.iter().take_while(|finished| **finished).count();
@@ -306,9 +307,12 @@ impl Query {
                         open.push(Flow::Arriving(chain.to, row));
                     }
                 }
-                Flow::Arriving(to, row) => {
-                    for noticed in &row.checks {
-                        self.checks[noticed.check].notice(noticed, &mut self.held)?;
+                Flow::Arriving(to, mut row) => {
+                    for noticed in std::mem::take(&mut row.checks) {
+                        self.checks[noticed.check].notice(&noticed, &mut self.held)?;
+                    }
+                    if row.column.is_empty() {
+                        continue;
                     }
                     match to {
                         Destination::Result => self.answer.add(row, &mut self.held)?,
@@ -328,7 +332,7 @@ impl Query {
         Ok(())
     }
 
-    /// Applies the operators of a chain; what is left of the row.
+    /// Applies the operators of a chain; what is left of the row, if only label sets to be checked.
     fn pass(&mut self, chain: &Chain, row: Row) -> Result<Option<Row>, QueryError> {
         let before = row.column.points();
         if chain.ops.is_empty() {
@@ -349,7 +353,7 @@ impl Query {
         self.samples.add(after.saturating_sub(before))?;
         let changed = self.scratch.labels.labels();
         let labels = if changed == labels.as_ref() { labels } else { changed.to_owned() };
-        Ok(left.then(|| passing.into_row(labels)))
+        Ok((left || !passing.checks.is_empty()).then(|| passing.into_row(labels)))
     }
 
     /// Nothing more comes to `to`: what it kept flows on, and so forth.

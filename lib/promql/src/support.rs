@@ -1,10 +1,7 @@
 //! What of the language the engine has. The parser knows all of it; an expression that needs more than the engine has
 //! is refused here, by name, rather than answered with a wrong number.
 
-use crate::ast::{
-    AggregateOp, Binary, BinaryOp, Boundary, Cardinality, Duration, Expr, ExprKind, Matching, MatrixSelector,
-    VectorSelector,
-};
+use crate::ast::{AggregateOp, Binary, BinaryOp, Boundary, Expr, ExprKind, MatrixSelector, VectorSelector};
 use crate::error::{Fault, ParseError, ParseErrorKind};
 use crate::functions::function;
 
@@ -45,56 +42,31 @@ fn missing(expr: &Expr) -> Option<String> {
         ExprKind::Aggregate(aggregate) => {
             (!aggregate.op.is_supported()).then(|| format!("aggregation \"{}\"", aggregate.op))
         }
-        ExprKind::Vector(selector) => missing_of_selector(selector),
-        ExprKind::Matrix(MatrixSelector { selector, range, .. }) => {
-            missing_of_duration(range).or_else(|| missing_of_selector(selector))
-        }
-        ExprKind::Subquery(_) => Some("subquery".to_owned()),
+        ExprKind::Vector(selector) | ExprKind::Matrix(MatrixSelector { selector, .. }) => missing_of_selector(selector),
+        ExprKind::Subquery(_) => None,
     }
 }
 
 fn missing_of_binary(binary: &Binary) -> Option<String> {
-    if !binary.op.is_supported() {
-        return Some(format!("operator \"{}\"", binary.op));
-    }
-    let Matching { card, fill_left, fill_right, .. } = binary.matching.as_ref()?;
-    match (card, fill_left, fill_right) {
-        (Cardinality::ManyToOne, ..) => Some("group_left".to_owned()),
-        (Cardinality::OneToMany, ..) => Some("group_right".to_owned()),
-        (_, Some(_), _) | (_, _, Some(_)) => Some("fill".to_owned()),
-        _ => None,
-    }
+    (!binary.op.is_supported()).then(|| format!("operator \"{}\"", binary.op))
 }
 
 fn missing_of_selector(selector: &VectorSelector) -> Option<String> {
     match selector.boundary {
-        Some(Boundary::Anchored) => return Some("anchored".to_owned()),
-        Some(Boundary::Smoothed) => return Some("smoothed".to_owned()),
-        None => {}
-    }
-    selector.time.offset.as_ref().and_then(missing_of_duration)
-}
-
-fn missing_of_duration(duration: &Duration) -> Option<String> {
-    match duration {
-        Duration::Millis(_) => None,
-        Duration::Expr(_) => Some("duration expression".to_owned()),
+        Some(Boundary::Anchored) => Some("anchored".to_owned()),
+        Some(Boundary::Smoothed) => Some("smoothed".to_owned()),
+        None => None,
     }
 }
 
 impl AggregateOp {
-    /// Whether the engine has it.
+    /// Whether the engine has it: it has all.
     pub fn is_supported(self) -> bool {
         match self {
-            Self::Sum | Self::Avg | Self::Count | Self::Min | Self::Max | Self::TopK => true,
-            Self::Group
-            | Self::Stddev
-            | Self::Stdvar
-            | Self::BottomK
-            | Self::CountValues
-            | Self::Quantile
-            | Self::LimitK
-            | Self::LimitRatio => false,
+            Self::Sum | Self::Avg | Self::Count | Self::Min | Self::Max | Self::Group | Self::Stddev | Self::Stdvar => {
+                true
+            }
+            Self::TopK | Self::BottomK | Self::LimitK | Self::LimitRatio | Self::CountValues | Self::Quantile => true,
         }
     }
 }
@@ -104,8 +76,10 @@ impl BinaryOp {
     pub fn is_supported(self) -> bool {
         match self {
             Self::Eql | Self::Neq | Self::Lte | Self::Lss | Self::Gte | Self::Gtr => true,
-            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod | Self::Pow => true,
-            Self::Or | Self::And | Self::Unless | Self::TrimUpper | Self::TrimLower | Self::Atan2 => false,
+            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod | Self::Pow | Self::Atan2 => true,
+            Self::Or | Self::And | Self::Unless => true,
+            // Of histograms.
+            Self::TrimUpper | Self::TrimLower => false,
         }
     }
 }

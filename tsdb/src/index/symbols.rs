@@ -70,6 +70,3 @@ impl Symbols {
         self.count == 0
     }
 }
-
-#[cfg(test)]
-mod tests;

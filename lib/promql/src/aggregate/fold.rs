@@ -82,9 +82,8 @@ impl Stage for Fold {
     fn push(&mut self, _input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let (id, is_new) = self.names.insert(row.labels.as_ref());
         if is_new {
-            let group = self.start_group();
-            cx.hold(group.size_bytes() + row.labels.as_ref().as_packed().len())?;
-            self.groups.push(group);
+            cx.hold(self.kind.group_bytes(self.steps) + row.labels.as_ref().as_packed().len())?;
+            self.groups.push(self.start_group());
         }
         let group = &mut self.groups[id];
         group.drop_name |= row.drop_name;
@@ -103,16 +102,17 @@ impl Stage for Fold {
     }
 }
 
-impl Group {
-    fn size_bytes(&self) -> usize {
-        let state = match &self.state {
-            State::Sum { sum, lost } => size_of_val(&**sum) + size_of_val(&**lost),
-            State::Mean(means) => size_of_val(&**means),
-            State::Extreme(values) | State::Count(values) => size_of_val(&**values),
-            State::Group => 0,
-            State::Spread(spreads) => size_of_val(&**spreads),
+impl FoldKind {
+    /// Bytes that a group takes.
+    fn group_bytes(self, steps: usize) -> usize {
+        let a_step = match self {
+            Self::Sum => 2 * size_of::<f64>(),
+            Self::Avg => size_of::<Mean>(),
+            Self::Min | Self::Max | Self::Count => size_of::<f64>(),
+            Self::Group => 0,
+            Self::Stddev | Self::Stdvar => size_of::<Spread>(),
         };
-        size_of::<Self>() + self.present.heap_bytes() + state
+        size_of::<Group>() + steps.saturating_mul(a_step) + steps / 8
     }
 }
 

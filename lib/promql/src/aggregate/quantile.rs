@@ -33,10 +33,13 @@ impl QuantileOf {
     }
 
     fn warn(&self, param: &FloatColumn, cx: &mut StageContext<'_>) {
-        let mut all = (0..self.steps).map(|step| param.value(step));
-        let Some(first) = all.next() else { return };
-        let (least, greatest) = all.fold((first, first), |(min, max), q| (go_min(min, q), go_max(max, q)));
-        for q in [least, greatest] {
+        let all = (0..self.steps).map(|step| param.value(step));
+        let Some((least, greatest)) = all.map(|q| (q, q)).reduce(|a, b| (go_min(a.0, b.0), go_max(a.1, b.1))) else {
+            return;
+        };
+        // A NaN is the least and the greatest.
+        let wrong = [(greatest, greatest > 1.0 || greatest.is_nan()), (least, least < 0.0)];
+        for (q, _) in wrong.into_iter().filter(|(_, is_wrong)| *is_wrong) {
             if let Some(text) = invalid_quantile(q) {
                 cx.notes.add(Level::Warning, text, self.node, self.blamed);
             }

@@ -28,9 +28,9 @@ pub(crate) struct JoinPlan {
     /// the end of the query.
     pub(crate) check_labels: bool,
     pub(crate) steps: usize,
-    /// Numbers for a partner that is missing on the left and on the right.
-    pub(crate) fill_left: Option<f64>,
-    pub(crate) fill_right: Option<f64>,
+    /// Numbers for a partner that is missing on the "many" side and on the "one" side, whichever is the left one.
+    pub(crate) fill_many_side: Option<f64>,
+    pub(crate) fill_one_side: Option<f64>,
 }
 
 /// A running join. The "one" side is kept; series of the other side, the "many", pass by and meet their partners. What of
@@ -104,14 +104,6 @@ impl Join {
         if self.plan.card == Cardinality::OneToMany { super::set::LEFT } else { super::set::RIGHT }
     }
 
-    fn fill_of_one(&self) -> Option<f64> {
-        if self.one_side() == super::set::LEFT { self.plan.fill_left } else { self.plan.fill_right }
-    }
-
-    fn fill_of_many(&self) -> Option<f64> {
-        if self.one_side() == super::set::LEFT { self.plan.fill_right } else { self.plan.fill_left }
-    }
-
     fn key_of(&mut self, labels: LabelsRef<'_>) -> usize {
         self.packed.clear();
         self.plan.matching.write(labels, &mut self.packed);
@@ -149,7 +141,7 @@ impl Join {
             }
         }
         self.ones = ones;
-        if let Some(fill) = self.fill_of_one().filter(|_| !alone.is_empty()) {
+        if let Some(fill) = self.plan.fill_one_side.filter(|_| !alone.is_empty()) {
             let labels = self.keys.get(key).clone();
             self.pair(key, &many, (&labels, &FloatColumn::constant(fill, self.plan.steps)), alone, cx)?;
         }
@@ -255,7 +247,7 @@ impl Join {
     }
 
     /// Series of the "one" side that have no partner, with the number that stands for it.
-    fn fill_many(&mut self, fill: f64, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
+    fn fill_in(&mut self, fill: f64, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let ones = std::mem::take(&mut self.ones);
         for One { row, key } in &ones {
             let present = row.column.present();
@@ -272,7 +264,7 @@ impl Join {
 
     /// The first step at which two series of the "one" side share a key, and the two.
     fn duplicate(&self) -> Option<(usize, usize, usize)> {
-        let fills = self.plan.fill_left.is_some() || self.plan.fill_right.is_some();
+        let fills = self.plan.fill_many_side.is_some() || self.plan.fill_one_side.is_some();
         let looked_at = if fills { &Presence::all(self.plan.steps) } else { &self.many_present };
         let mut first: Option<(usize, usize)> = None;
         for partners in self.partners.iter().filter(|partners| partners.ones.len() > 1) {
@@ -341,8 +333,8 @@ impl Stage for Join {
         if !(self.built && self.passed) {
             return Ok(());
         }
-        if let Some(fill) = self.fill_of_many() {
-            self.fill_many(fill, cx)?;
+        if let Some(fill) = self.plan.fill_many_side {
+            self.fill_in(fill, cx)?;
         }
         self.check()
     }

@@ -18,6 +18,12 @@ fn dates() {
 }
 
 #[test]
+fn what_is_before_the_calendar_is_at_its_end() {
+    let date = Date::from_unix(i64::MIN);
+    assert_eq!((date.year, date.month, date.hour, date.minute), (292_277_026_596, 12, 15, 30));
+}
+
+#[test]
 fn every_day_follows_the_one_before() {
     let mut before = Date::from_unix(-40_000 * 86_400);
     for day in -39_999..40_000 {

@@ -97,7 +97,7 @@ impl<'a> Builder<'a> {
         let QueryTimes { start_ms, end_ms, step_ms } = self.times;
         let is_instant = step_ms == 0;
         let grid = if is_instant { Grid::instant(start_ms) } else { Grid::range(start_ms, end_ms, step_ms) };
-        let place = Place { grid: Arc::new(grid), apart: false, level: 0, func: String::new(), step_ms };
+        let place = Place { grid: self.bounded(grid)?, apart: false, level: 0, func: String::new(), step_ms };
         if self.facts.get(expr).is_scalar {
             return Ok(ResultPlan::Scalar(self.scalar(expr, &place)?.0));
         }
@@ -227,8 +227,9 @@ impl<'a> Builder<'a> {
             delayed_names: self.plan.delayed_names,
             check_labels: !(unique || self.plan.delayed_names && place.grid.is_instant()),
             steps: place.grid.steps(),
-            fill_left: matching.fill_left,
-            fill_right: matching.fill_right,
+            // As in Prometheus, which swaps the sides but not their numbers.
+            fill_many_side: matching.fill_left,
+            fill_one_side: matching.fill_right,
         };
         (StagePlan::Join(plan), matching.card == Cardinality::OneToMany)
     }
@@ -385,6 +386,14 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Refuses a grid of which not even one column could be held.
+    fn bounded(&self, grid: Grid) -> Result<Arc<Grid>, QueryError> {
+        if grid.steps() > self.params.limits.max_samples {
+            return Err(QueryError::TooManySamples);
+        }
+        Ok(Arc::new(grid))
+    }
+
     /// Where the expression in a subquery is planned, and the window that looks at it.
     pub(super) fn inside(&self, subquery: &Subquery, place: &Place) -> Result<(Place, Shift, i64), QueryError> {
         let shift = self.times.shift(&subquery.time)?;
@@ -396,7 +405,7 @@ impl<'a> Builder<'a> {
         if step_ms <= 0 {
             return Err(QueryError::Invalid("a subquery needs a step of at least a millisecond".to_owned()));
         }
-        let grid = Arc::new(subquery_grid(&place.grid, shift, range_ms, step_ms));
+        let grid = self.bounded(subquery_grid(&place.grid, shift, range_ms, step_ms))?;
         Ok((Place { grid, apart: false, step_ms, ..place.clone() }, shift, range_ms))
     }
 }

@@ -5,7 +5,7 @@ use super::facts::without_parens;
 use super::{Leaf, ScalarId, Source};
 use crate::QueryError;
 use crate::aggregate::{FoldKind, RankedKind, RankedPlan};
-use crate::ast::{Aggregate, AggregateOp, Call, Expr, ExprKind, MatrixSelector, VectorSelector};
+use crate::ast::{Aggregate, AggregateOp, Call, Expr, ExprKind, MatrixSelector, Span, VectorSelector};
 use crate::chain::{LabelJoin, LabelReplace, Op};
 use crate::date::Date;
 use crate::histogram::BucketsPlan;
@@ -15,7 +15,7 @@ use crate::maths;
 use crate::number_column::Scalar;
 use crate::series::SortPlan;
 use crate::stage::StagePlan;
-use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp};
+use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -118,7 +118,7 @@ impl<'a> Builder<'a> {
                 tail.before(Op::StepTime(Arc::clone(&place.grid)));
                 Ok(Some((arg, place, tail)))
             }
-            "round" | "clamp" | "clamp_min" | "clamp_max" => self.bounded(call, place, tail).map(Some),
+            "round" | "clamp" | "clamp_min" | "clamp_max" => self.clamp(call, place, tail).map(Some),
             "label_replace" | "label_join" => self.relabel(call, place, tail).map(Some),
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => {
                 self.sort(expr, call, place, tail).map(Some)
@@ -158,7 +158,11 @@ impl<'a> Builder<'a> {
         } else if !matches!(kernel, Kernel::First | Kernel::Last) {
             self.drop_names(&mut tail, window, false);
         }
-        let blamed = args.first().map_or(expr.span, |arg| arg.span);
+        // Of a subquery Prometheus has forgotten the place by then.
+        let blamed = args.first().map_or(expr.span, |arg| match arg.kind {
+            ExprKind::Subquery(_) => Span::default(),
+            _ => arg.span,
+        });
         let call = |range_ms, shift| {
             let grid = Arc::clone(&place.grid);
             RangeCall { kernel, grid, range_ms, shift, params: params.clone(), node: expr.span, blamed }
@@ -221,7 +225,7 @@ impl<'a> Builder<'a> {
     }
 
     /// `round` and `clamp`, with numbers besides the vector.
-    fn bounded(&mut self, call: &'a Call, mut place: Place, mut tail: Tail) -> Result<Rest<'a>, QueryError> {
+    fn clamp(&mut self, call: &'a Call, mut place: Place, mut tail: Tail) -> Result<Rest<'a>, QueryError> {
         let vector = first_arg(call)?;
         let mut numbers = Vec::new();
         let mut level = place.level;
@@ -354,15 +358,16 @@ fn string(arg: &Expr) -> Result<&[u8], QueryError> {
     }
 }
 
-/// The labels of a series that is absent: those that its selector fixes once and for all.
+/// The labels of a series that is absent: those that its selector fixes. Of several matchers for one label the last one
+/// decides whether it is there, and Prometheus' storage has moved those to the end that take series away.
 fn absent_labels(selector: Option<&VectorSelector>) -> Labels {
     let mut labels = LabelsBuilder::default();
+    let matchers = selector.map_or(&[][..], |selector| &selector.matchers);
+    let takes_away = |matcher: &&Matcher| matcher.op().is_negative() && matcher.matches_empty();
     let mut seen: Vec<&[u8]> = Vec::new();
-    for matcher in selector.map_or(&[][..], |selector| &selector.matchers) {
+    let in_order = matchers.iter().filter(|matcher| !takes_away(matcher)).chain(matchers.iter().filter(takes_away));
+    for matcher in in_order.filter(|matcher| matcher.name() != METRIC_NAME) {
         let name = matcher.name();
-        if name == METRIC_NAME {
-            continue;
-        }
         if matcher.op() == MatchOp::Equal && !seen.contains(&name) {
             labels.set(name, matcher.value());
             seen.push(name);

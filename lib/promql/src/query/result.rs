@@ -85,6 +85,16 @@ impl Answer {
 
     fn into_series(self, delayed_names: bool, distinct: bool) -> Result<Vec<Series>, QueryError> {
         let mut rows = self.rows;
+        if delayed_names {
+            // Before names go: series of both sides of `or` may be alike, and whether the name of one goes is decided by which
+            // came first in time.
+            rows.sort_by_key(|row| row.column.present().iter().next());
+            let mut merge = Merge::default();
+            for row in rows {
+                merge.add(row)?;
+            }
+            rows = merge.take();
+        }
         let mut scratch = LabelScratch::default();
         for row in rows.iter_mut().filter(|row| delayed_names && row.drop_name) {
             scratch.start(row.labels.as_ref());

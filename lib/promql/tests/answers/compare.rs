@@ -93,6 +93,9 @@ fn compare_series(
     if record.loose && chooses(&record.query) {
         return compare_multiset(&got, &want);
     }
+    if got.len() > SORTED_BY_INSERTION && is_same_but_for_ties(record, &got, &want) {
+        return Ok(());
+    }
     let names = |series: &[(Labels, Points)]| series.iter().map(|(labels, _)| labels.clone()).collect::<Vec<_>>();
     if names(&got) != names(&want) {
         return Err(format!("{got:?}\n    want {want:?}"));
@@ -105,6 +108,27 @@ fn compare_series(
         }
     }
     Ok(())
+}
+
+/// Go sorts so few items by insertion; of more, equal ones come out in an order of its own.
+const SORTED_BY_INSERTION: usize = 12;
+
+/// Whether the same series stand there, and nothing but the order of equal values differs. What `sort_by_label` sorts by is no
+/// order where a label is missing.
+fn is_same_but_for_ties(record: &Record, got: &[(Labels, Points)], want: &[(Labels, Points)]) -> bool {
+    if !["sort", "topk", "bottomk"].iter().any(|name| record.query.contains(name)) {
+        return false;
+    }
+    let same = |got: &(Labels, Points), want: &(Labels, Points)| {
+        got.0 == want.0
+            && got.1.len() == want.1.len()
+            && got.1.iter().zip(&want.1).all(|(got, want)| got.0 == want.0 && is_equal(record, got.1, want.1))
+    };
+    let has_all = want.iter().all(|want| got.iter().any(|got| same(got, want)));
+    let in_order = got.iter().zip(want).all(|(got, want)| {
+        got.1.iter().zip(&want.1).all(|(got, want)| got.1 == want.1 || (got.1.is_nan() && want.1.is_nan()))
+    });
+    got.len() == want.len() && has_all && (in_order || record.query.contains("sort_by_label"))
 }
 
 /// Which of equal series are chosen is as random as their order: the values alone are compared.
