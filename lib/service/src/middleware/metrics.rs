@@ -1,7 +1,7 @@
 //! Requests counted, timed and measured under Thanos' names.
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, HeaderName, Method};
 use axum::response::Response;
@@ -100,7 +100,30 @@ impl HttpMetrics {
 
     /// A layer that counts the requests of one route under the label `handler`.
     pub fn handler(&self, name: &'static str) -> HandlerMetrics {
-        HandlerMetrics { families: self.0.clone(), handler: name }
+        HandlerMetrics { families: self.0.clone(), handler: Handler::Named(name) }
+    }
+
+    /// A layer for a router's routes (`Router::route_layer`) that counts each by its path as it was declared, under the
+    /// handler that stands beside it in `names`; other paths count as `other`.
+    pub fn handlers(&self, names: &'static [(&'static str, &'static str)]) -> HandlerMetrics {
+        HandlerMetrics { families: self.0.clone(), handler: Handler::ByPath(names) }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Handler {
+    Named(&'static str),
+    ByPath(&'static [(&'static str, &'static str)]),
+}
+
+impl Handler {
+    fn name(self, request: &Request) -> &'static str {
+        let names = match self {
+            Self::Named(name) => return name,
+            Self::ByPath(names) => names,
+        };
+        let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        names.iter().find(|(known, _)| *known == path).map_or("other", |(_, name)| name)
     }
 }
 
@@ -131,11 +154,11 @@ impl Families {
     }
 }
 
-/// Counts the requests of one route. See [`HttpMetrics::handler`].
+/// Counts the requests of one route, or of several. See [`HttpMetrics::handler`] and [`HttpMetrics::handlers`].
 #[derive(Debug, Clone)]
 pub struct HandlerMetrics {
     families: Arc<Families>,
-    handler: &'static str,
+    handler: Handler,
 }
 
 impl<S> Layer<S> for HandlerMetrics {
@@ -194,7 +217,7 @@ impl Observed {
     fn begin(metrics: &HandlerMetrics, request: &Request) -> Self {
         let families = metrics.families.clone();
         let tenant = families.tenant_of(request.headers());
-        let labels = Begun { handler: metrics.handler, method: lowercase(request.method()), tenant };
+        let labels = Begun { handler: metrics.handler.name(request), method: lowercase(request.method()), tenant };
         families.inflight.get_or_create(&labels).inc();
         let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         Self {

@@ -143,6 +143,26 @@ async fn requests_are_counted_and_measured() {
 }
 
 #[tokio::test]
+async fn a_router_is_counted_by_its_paths() {
+    let registry = Registry::default();
+    let metrics = HttpMetrics::new(&registry, TenantLabel::None);
+    let routes = Router::new()
+        .route("/label/{name}/values", get(async || "values"))
+        .route("/more", get(async || "more"))
+        .route_layer(metrics.handlers(&[("/label/{name}/values", "label_values")]));
+    for path in ["/label/a/values", "/label/b/values", "/more", "/nowhere"] {
+        bytes(ask(&routes, "GET", path, &[], "").await).await;
+    }
+    assert_eq!(
+        lines(&registry, "http_requests_total{"),
+        [
+            "http_requests_total{code=\"200\",handler=\"label_values\",method=\"get\"} 2",
+            "http_requests_total{code=\"200\",handler=\"other\",method=\"get\"} 1",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_is_counted() {
     let registry = Registry::default();
     let app = app(&registry, TenantLabel::None, true);
