@@ -71,6 +71,8 @@ pub struct Head {
     /// Found by a replay; for checkpoints. Locked before any shard.
     aliases: Mutex<Vec<Alias>>,
     times: Times,
+    /// Held, shared, by each append from where it learns its bounds to its end; taken alone by who moves a bound.
+    appending: RwLock<()>,
     series: AtomicU64,
     fingerprinter: Fingerprinter,
     log: Log,
@@ -85,6 +87,8 @@ struct Times {
     newest_ms: AtomicI64,
     /// Samples before it belong to blocks.
     floor_ms: AtomicI64,
+    /// Samples before it are not appended; not below the floor once a block was cut.
+    closed_ms: AtomicI64,
 }
 
 /// How many shards a head has at most.
@@ -113,6 +117,7 @@ impl Head {
             pending: Mutex::default(),
             aliases: Mutex::default(),
             times: Times::default(),
+            appending: RwLock::default(),
             series: AtomicU64::new(0),
             fingerprinter,
             log,
@@ -133,6 +138,13 @@ impl Head {
     /// Samples before this belong to blocks; `i64::MIN` before the first truncation.
     pub fn floor_ms(&self) -> i64 {
         self.times.floor_ms()
+    }
+
+    /// Nothing before `min_ms` is appended from now on: what a block is to take over does not change any more. Waits for
+    /// batches that began with other bounds.
+    pub fn close_before(&self, min_ms: i64) {
+        self.times.closed_ms.fetch_max(min_ms, Ordering::AcqRel);
+        drop(self.appending.write());
     }
 
     /// Bytes held in memory, about: room that was reserved and not touched is counted.
@@ -156,6 +168,7 @@ impl Default for Times {
             oldest_ms: AtomicI64::new(i64::MAX),
             newest_ms: AtomicI64::new(i64::MIN),
             floor_ms: AtomicI64::new(i64::MIN),
+            closed_ms: AtomicI64::new(i64::MIN),
         }
     }
 }
@@ -175,6 +188,11 @@ impl Times {
 
     fn floor_ms(&self) -> i64 {
         self.floor_ms.load(Ordering::Acquire)
+    }
+
+    /// Before this nothing is appended.
+    fn closed_ms(&self) -> i64 {
+        self.closed_ms.load(Ordering::Acquire).max(self.floor_ms())
     }
 
     fn range(&self) -> Option<TimeRange> {

@@ -11,6 +11,7 @@ mod bitstream;
 pub mod block;
 pub mod chunk;
 pub mod cursor;
+pub mod db;
 mod file_error;
 pub mod fs;
 pub mod head;

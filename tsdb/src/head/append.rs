@@ -64,6 +64,7 @@ impl Head {
         scratch: &mut AppendScratch,
     ) -> Result<(Appended, Option<Position>), LogError> {
         self.log.accepts()?;
+        let _appending = self.appending.read();
         let mut batch = Batch {
             head: self,
             source,
@@ -107,7 +108,7 @@ impl Head {
         };
         let chunk_range_ms = self.options.chunk_range_ms;
         Rules {
-            floor_ms: self.times.floor_ms().max(newest_ms.saturating_sub(chunk_range_ms / 2)),
+            floor_ms: self.times.closed_ms().max(newest_ms.saturating_sub(chunk_range_ms / 2)),
             max_ms: limits.max_ms,
             chunk_range_ms,
         }

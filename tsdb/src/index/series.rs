@@ -117,3 +117,6 @@ fn symbol(cursor: &mut Cursor<'_>) -> Result<u32, Corruption> {
     let at = cursor.clone();
     u32::try_from(cursor.uvarint()?).map_err(|_| at.fault(Fault::Malformed("a symbol number has more than 32 bits")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,3 +70,6 @@ impl Symbols {
         self.count == 0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! A data directory: head, log and blocks as one database.
+//!
+//! The layout is Prometheus': blocks named by ULID, `wal/`, `chunks_head/`, `lock`; what was damaged is set aside in
+//! `quarantine/`. Opening it ([`open`]) removes what unfinished work left, opens blocks and head chunks, and replays the
+//! log. There is no thread here: whoever owns the database calls [`Db::maintain`] now and then, which cuts blocks off the head
+//! ([`cut`]), lets go of the log behind them and of blocks past their retention ([`retention`]).
+
+mod cut;
+mod open;
+mod retention;
+mod stats;
+
+use crate::append::{AppendLimits, AppendSource, Appended};
+use crate::block::{Block, BlockWriteError};
+use crate::file_error::FileError;
+use crate::fs::{Fs, LockGuard};
+use crate::head::{AppendScratch, Head};
+use crate::head_chunks::HeadChunks;
+use crate::series::{SeriesSource, SourceError};
+use crate::wal::{Commit, Committers, Log, LogError, LogOptions};
+use model::{Clock, Fingerprinter, TimeRange};
+use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use cut::CutBlock;
+pub use open::{Opened, SetAside};
+pub use stats::DbStats;
+
+/// How a database is kept.
+#[derive(Debug, Clone)]
+pub struct DbOptions {
+    /// The width of the blocks that are cut, in milliseconds; blocks end at its multiples.
+    pub block_range_ms: i64,
+    /// Blocks that end so much before the newest sample are removed; `None` keeps them.
+    pub retention_ms: Option<i64>,
+    /// The labels all series share outside, for the `thanos` section of the blocks.
+    pub external_labels: BTreeMap<String, String>,
+    pub log: LogOptions,
+    /// How many threads may work at once.
+    pub cores: NonZeroUsize,
+}
+
+/// An open data directory. Dropping it without [`Db::close`] is what a crash does.
+#[derive(Debug)]
+pub struct Db {
+    dir: PathBuf,
+    options: DbOptions,
+    fs: Arc<dyn Fs>,
+    clock: Arc<dyn Clock>,
+    head: Arc<Head>,
+    head_chunks: Arc<HeadChunks>,
+    log: Log,
+    /// By their first millisecond.
+    blocks: RwLock<Vec<Block>>,
+    /// Held while blocks are cut or removed: one at a time.
+    upkeep: Mutex<cut::Marks>,
+    opened: Opened,
+    /// Their threads end with the last database.
+    _committers: Arc<Committers>,
+    _lock: Box<dyn LockGuard>,
+}
+
+/// Why a database could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("{}: another process has this data directory open", .0.display())]
+    Locked(PathBuf),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Block(#[from] BlockWriteError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    HeadChunks(#[from] crate::head_chunks::HeadChunkError),
+}
+
+impl Db {
+    /// Appends a batch to head and log. What was accepted is durable once the [`Commit`] says so.
+    ///
+    /// # Errors
+    /// The log takes nothing now; see [`Head::append`].
+    pub fn append<S: AppendSource>(
+        &self,
+        source: &S,
+        limits: AppendLimits,
+        scratch: &mut AppendScratch,
+    ) -> Result<(Appended, Commit), LogError> {
+        let (appended, position) = self.head.append(source, limits, scratch)?;
+        // Nothing logged is nothing to wait for: the position before the first is durable from the start.
+        Ok((appended, self.log.commit(position.unwrap_or_default())))
+    }
+
+    /// What may hold samples in `range`: the head, and blocks by time. A sample that moves into a block meanwhile is in one
+    /// of the two, or in both.
+    pub fn sources(&self, range: TimeRange) -> Vec<Arc<dyn SeriesSource>> {
+        // The head first: see `HeadReader`.
+        let head = self.head.time_range().filter(|held| held.overlaps(range));
+        let head = head.map(|_| Arc::new(self.head.reader(range)) as Arc<dyn SeriesSource>);
+        let blocks = self.blocks.read();
+        let in_range = blocks.iter().filter(|block| block.time_range().is_some_and(|held| held.overlaps(range)));
+        let blocks = in_range.map(|block| Arc::new(block.clone()) as Arc<dyn SeriesSource>);
+        blocks.chain(head).collect()
+    }
+
+    /// The times of all it holds, both ends inside; `None` if that is nothing.
+    pub fn time_range(&self) -> Option<TimeRange> {
+        let blocks = self.blocks.read();
+        let ranges = blocks.iter().filter_map(SeriesSource::time_range).chain(self.head.time_range());
+        ranges.reduce(TimeRange::hull)
+    }
+
+    /// Cuts the blocks that are due, removes those past their retention, and gives memory and log behind them free.
+    /// Blocks for as long as that takes; appends and reads go on.
+    ///
+    /// # Errors
+    /// The first thing that failed; nothing is lost, and the next call tries again.
+    pub fn maintain(&self) -> Result<Vec<CutBlock>, DbError> {
+        let mut marks = self.upkeep.lock();
+        let cut = self.cut_due(&mut marks)?;
+        self.remove_expired()?;
+        self.head.reclaim()?;
+        Ok(cut)
+    }
+
+    /// Writes and syncs what is in memory only, and takes nothing more.
+    ///
+    /// # Errors
+    /// As the log's and the chunk files'. What was acknowledged is in the log already.
+    pub fn close(&self) -> Result<(), DbError> {
+        let _upkeep = self.upkeep.lock();
+        self.log.close()?;
+        Ok(self.head_chunks.sync()?)
+    }
+
+    /// What opening it found.
+    pub fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// The head.
+    pub fn head(&self) -> &Arc<Head> {
+        &self.head
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+/// What opening needs besides the directory.
+#[derive(Debug, Clone)]
+pub struct DbParts {
+    pub fs: Arc<dyn Fs>,
+    pub clock: Arc<dyn Clock>,
+    /// The one whose fingerprints batches come with.
+    pub fingerprinter: Fingerprinter,
+    pub committers: Arc<Committers>,
+}

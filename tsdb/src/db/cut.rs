@@ -1,0 +1,195 @@
+//! Cutting blocks off the head, and the log behind them.
+//!
+//! A block is due when the head spans one and a half times its range. Then nothing older than half a range before the newest
+//! sample is appended any more, so the oldest range can no longer change; [`Head::close_before`] makes sure of batches
+//! that are under way.
+//!
+//! **The log.** Once a block is durable, samples before its end need not be replayed. Segments are let go as a whole: a *mark*
+//! is a segment number with the newest timestamp that segments below it can hold. When a block ends at or after that, the
+//! segments below the mark hold nothing that is needed but the labels of series, and a checkpoint with these takes their
+//! place.
+
+use super::{Db, DbError};
+use crate::block::{Block, BlockSpec, BlockWriter, Meta, Thanos};
+use crate::file_error::FileError;
+use crate::series::{ChunkSeriesBatch, SeriesSource};
+use crate::wal::CheckpointWriter;
+use model::TimeRange;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use ulid::Ulid;
+
+/// A block that was cut.
+#[derive(Debug, Clone)]
+pub struct CutBlock {
+    /// The range that left the head, its end outside.
+    pub min_ms: i64,
+    pub max_ms: i64,
+    /// What was written; `None` if the range held no sample.
+    pub meta: Option<Meta>,
+}
+
+/// Where the log can be cut, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Marks(VecDeque<Mark>);
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// Segments below it hold no sample after `newest_ms`.
+    segment: u32,
+    newest_ms: i64,
+}
+
+impl Db {
+    /// Cuts every block that is due.
+    pub(super) fn cut_due(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
+        let mut cut = Vec::new();
+        while let Some((min_ms, max_ms)) = self.due() {
+            let block = self.cut_one(min_ms, max_ms)?;
+            if block.meta.is_none() {
+                self.skip_gap(max_ms)?;
+            }
+            cut.push(block);
+            self.let_go_of_log(max_ms, marks)?;
+        }
+        self.mark(marks)?;
+        Ok(cut)
+    }
+
+    /// The range of the block that is due, its end outside.
+    fn due(&self) -> Option<(i64, i64)> {
+        let held = self.head.time_range()?;
+        let range_ms = self.options.block_range_ms;
+        let span_ms = held.max_ms().saturating_sub(held.min_ms());
+        let end_ms = held.min_ms().div_euclid(range_ms).saturating_add(1).saturating_mul(range_ms);
+        (span_ms > range_ms.saturating_add(range_ms / 2)).then_some((held.min_ms(), end_ms))
+    }
+
+    fn cut_one(&self, min_ms: i64, max_ms: i64) -> Result<CutBlock, DbError> {
+        self.head.close_before(max_ms);
+        let mut meta = None;
+        if let Some(range) = TimeRange::new(min_ms, max_ms.saturating_sub(1)) {
+            meta = self.write_block(range)?;
+        }
+        if let Some(meta) = &meta {
+            let block = Block::open(&*self.fs, &self.dir.join(meta.ulid.to_string()))?;
+            let mut blocks = self.blocks.write();
+            blocks.push(block);
+            blocks.sort_by_key(|block| block.meta().min_ms);
+        }
+        self.head.truncate(max_ms)?;
+        Ok(CutBlock { min_ms, max_ms, meta })
+    }
+
+    /// Moves the head's floor over ranges without samples, from `from_ms` on: a first sample of 1970 must not cost a cut for
+    /// every range since.
+    fn skip_gap(&self, from_ms: i64) -> Result<(), DbError> {
+        let Some(rest) = TimeRange::new(from_ms, i64::MAX) else {
+            return Ok(());
+        };
+        let mut oldest_ms = self.head.time_range().map_or(from_ms, TimeRange::max_ms);
+        let mut cursor = self.head.reader(rest).select(&[], rest)?;
+        let mut batch = ChunkSeriesBatch::default();
+        loop {
+            cursor.next_batch(256, false, &mut batch)?;
+            if batch.is_empty() {
+                break;
+            }
+            let first = batch.iter().filter_map(|(_, chunks)| chunks.first()).map(|chunk| chunk.min_ms);
+            oldest_ms = first.fold(oldest_ms, i64::min);
+        }
+        let range_ms = self.options.block_range_ms;
+        let floor_ms = oldest_ms.div_euclid(range_ms).saturating_mul(range_ms);
+        if floor_ms > from_ms {
+            // Between the two lies nothing, and nothing can come there any more: it is far behind the newest sample.
+            self.head.truncate(floor_ms.min(self.closed_ms()))?;
+        }
+        Ok(())
+    }
+
+    /// Before this nothing is appended any more: half a range behind the newest sample.
+    fn closed_ms(&self) -> i64 {
+        let newest_ms = self.head.time_range().map_or(i64::MIN, TimeRange::max_ms);
+        newest_ms.saturating_sub(self.options.block_range_ms / 2)
+    }
+
+    /// Writes and publishes what the head has in `range`.
+    fn write_block(&self, range: TimeRange) -> Result<Option<Meta>, DbError> {
+        let mut spec = BlockSpec::new(self.new_ulid(), range.min_ms(), range.max_ms().saturating_add(1));
+        spec.thanos = Some(Thanos {
+            version: 1,
+            labels: self.options.external_labels.clone(),
+            source: "receive".to_owned(),
+            ..Thanos::default()
+        });
+        let mut writer = BlockWriter::create(&*self.fs, &self.dir, spec)?;
+        writer.add_all(&mut *self.head.reader(range).select(&[], range)?)?;
+        Ok(writer.finish()?)
+    }
+
+    fn new_ulid(&self) -> Ulid {
+        let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        Ulid::from_parts(now_ms, Ulid::generate().random())
+    }
+
+    /// Removes the segments that hold nothing after blocks up to `max_ms`, outside, once a checkpoint has their series.
+    fn let_go_of_log(&self, max_ms: i64, marks: &mut Marks) -> Result<(), DbError> {
+        let Some(segment) = marks.last_before(max_ms) else {
+            return Ok(());
+        };
+        if let Some(number) = segment.checked_sub(1) {
+            match self.write_checkpoint(number) {
+                // Nothing was logged since the last one.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                done => done.map_err(FileError::at(self.log.dir()))?,
+            }
+        }
+        self.log.truncate(segment).map_err(FileError::at(self.log.dir()))?;
+        marks.forget_through(segment);
+        Ok(())
+    }
+
+    /// Writes all series under `number`. Those created meanwhile are logged behind it.
+    fn write_checkpoint(&self, number: u32) -> io::Result<()> {
+        let log = &self.options.log;
+        let mut writer =
+            CheckpointWriter::create(&*self.fs, self.log.dir(), number, log.compression, log.segment_bytes)?;
+        let mut written = Ok(());
+        self.head.for_each_series(|series, labels| {
+            if written.is_ok() {
+                written = writer.series(series, labels);
+            }
+        });
+        written?;
+        writer.publish()
+    }
+
+    /// Begins a segment when half a range has passed since the last one was begun here.
+    fn mark(&self, marks: &mut Marks) -> Result<(), DbError> {
+        let Some(held) = self.head.time_range() else {
+            return Ok(());
+        };
+        let due = match marks.0.back() {
+            Some(last) => held.max_ms().saturating_sub(last.newest_ms) >= self.options.block_range_ms / 2,
+            None => true,
+        };
+        if due {
+            let segment = self.log.cut()?;
+            // What the segments below hold was in the head before it was logged, so the newest is known by now.
+            let newest_ms = self.head.time_range().map_or(i64::MAX, TimeRange::max_ms);
+            marks.0.push_back(Mark { segment, newest_ms });
+        }
+        Ok(())
+    }
+}
+
+impl Marks {
+    /// The last mark below which no sample is at or after `max_ms`.
+    fn last_before(&self, max_ms: i64) -> Option<u32> {
+        self.0.iter().take_while(|mark| mark.newest_ms < max_ms).last().map(|mark| mark.segment)
+    }
+
+    fn forget_through(&mut self, segment: u32) {
+        self.0.retain(|mark| mark.segment > segment);
+    }
+}

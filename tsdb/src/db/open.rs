@@ -1,0 +1,155 @@
+//! Opening: what a crash, a clean end or another program left becomes a database.
+
+use super::{Db, DbError, DbOptions, DbParts, cut};
+use crate::block::{Block, CREATION_SUFFIX, DELETION_SUFFIX, parse_name};
+use crate::file_error::FileError;
+use crate::fs::{Fs, LockGuard};
+use crate::head::{Head, HeadOptions, ReplayStats};
+use crate::head_chunks::{HeadChunk, HeadChunks, MAX_FILE_BYTES};
+use crate::series::SourceError;
+use crate::wal::{Log, ReplayProgress, Replayed, replay};
+use parking_lot::{Mutex, RwLock};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What opening a data directory found.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// What was damaged and is no longer read. Nothing was deleted.
+    pub set_aside: Vec<SetAside>,
+    pub log: Replayed,
+    pub head: ReplayStats,
+}
+
+/// A file or directory that was moved out of the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    pub from: PathBuf,
+    pub to: PathBuf,
+    pub fault: String,
+}
+
+const LOCK: &str = "lock";
+const QUARANTINE: &str = "quarantine";
+
+impl Db {
+    /// Opens the data directory `dir`, creating it if it is not there. `progress` can be looked at from other threads while
+    /// the log is replayed.
+    ///
+    /// # Errors
+    /// [`DbError::Locked`]; a file that cannot be read or written. Damage is no error: see [`Db::opened`].
+    pub fn open(dir: &Path, options: DbOptions, parts: DbParts, progress: &ReplayProgress) -> Result<Self, DbError> {
+        let DbParts { fs, clock, fingerprinter, committers } = parts;
+        fs.create_dir_all(dir).map_err(FileError::at(dir))?;
+        let lock = take_lock(&*fs, dir)?;
+        let mut opened = Opened::default();
+        remove_unfinished(&*fs, dir)?;
+        let blocks = open_blocks(&*fs, dir, &mut opened)?;
+        let mut found = Vec::new();
+        let (head_chunks, damages) = open_head_chunks(&fs, dir, &mut |chunk| found.push(chunk))?;
+        opened.set_aside.extend(damages);
+        let log_dir = dir.join("wal");
+        let log = Log::open(Arc::clone(&fs), &log_dir, options.log, &committers).map_err(FileError::at(&log_dir))?;
+        let head_options = HeadOptions::new(options.cores.get(), options.block_range_ms);
+        let head = Arc::new(Head::new(head_options, fingerprinter, log.clone(), Arc::clone(&head_chunks)));
+        if let Some(end_ms) = blocks.iter().map(|block| block.meta().max_ms).max() {
+            head.truncate(end_ms)?;
+        }
+        let target = head.replay(found);
+        opened.log = replay(&*fs, &log_dir, &target, options.cores, progress)?;
+        opened.head = target.finish()?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            options,
+            fs,
+            clock,
+            head,
+            head_chunks,
+            log,
+            blocks: RwLock::new(blocks),
+            upkeep: Mutex::new(cut::Marks::default()),
+            opened,
+            _committers: committers,
+            _lock: lock,
+        })
+    }
+}
+
+fn take_lock(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn LockGuard>, DbError> {
+    let path = dir.join(LOCK);
+    fs.lock(&path).map_err(|source| match source.kind() {
+        ErrorKind::WouldBlock => DbError::Locked(path),
+        _ => DbError::File(FileError { path, source }),
+    })
+}
+
+/// Removes blocks that were not complete, or half removed, when the last process ended.
+fn remove_unfinished(fs: &dyn Fs, dir: &Path) -> Result<(), FileError> {
+    for entry in fs.read_dir(dir).map_err(FileError::at(dir))? {
+        let unfinished = [CREATION_SUFFIX, DELETION_SUFFIX]
+            .iter()
+            .any(|suffix| entry.name.strip_suffix(suffix).is_some_and(|name| parse_name(name).is_some()));
+        if entry.is_dir && unfinished {
+            fs.remove_dir_all(&entry.path).map_err(FileError::at(&entry.path))?;
+        }
+    }
+    Ok(())
+}
+
+fn open_blocks(fs: &dyn Fs, dir: &Path, opened: &mut Opened) -> Result<Vec<Block>, DbError> {
+    let mut blocks = Vec::new();
+    for entry in fs.read_dir(dir).map_err(FileError::at(dir))? {
+        if !entry.is_dir || parse_name(&entry.name).is_none() {
+            continue;
+        }
+        match Block::open(fs, &entry.path) {
+            Ok(block) => blocks.push(block),
+            Err(fault) if is_damage(&fault) => {
+                opened.set_aside.push(set_aside(fs, dir, &entry.path, &entry.name, &fault)?);
+            }
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    blocks.sort_by_key(|block| block.meta().min_ms);
+    Ok(blocks)
+}
+
+/// Whether a file is at fault, and not the system that reads it: what is too short or missing was not written by a writer
+/// of whole blocks.
+fn is_damage(fault: &SourceError) -> bool {
+    match fault {
+        SourceError::Corrupt { .. } => true,
+        SourceError::Io { source, .. } => {
+            matches!(source.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::InvalidData)
+        }
+    }
+}
+
+/// Moves a damaged block to the quarantine.
+fn set_aside(fs: &dyn Fs, dir: &Path, from: &Path, name: &str, fault: &SourceError) -> Result<SetAside, FileError> {
+    let quarantine = dir.join(QUARANTINE);
+    let to = quarantine.join(name);
+    let moved = fs
+        .create_dir_all(&quarantine)
+        .and_then(|()| fs.rename(from, &to))
+        .and_then(|()| fs.sync_dir(&quarantine))
+        .and_then(|()| fs.sync_dir(dir));
+    moved.map_err(FileError::at(from))?;
+    Ok(SetAside { from: from.to_owned(), to, fault: fault.to_string() })
+}
+
+fn open_head_chunks(
+    fs: &Arc<dyn Fs>,
+    dir: &Path,
+    found: &mut dyn FnMut(HeadChunk),
+) -> Result<(Arc<HeadChunks>, Vec<SetAside>), FileError> {
+    let (files, quarantine) = (dir.join("chunks_head"), dir.join(QUARANTINE));
+    let (chunks, damages) = HeadChunks::open(Arc::clone(fs), &files, &quarantine, MAX_FILE_BYTES, found)?;
+    let set_aside = damages.into_iter().map(|damage| SetAside {
+        fault: format!("byte {}: {}", damage.fault.offset, damage.fault.fault),
+        from: damage.path,
+        to: damage.set_aside,
+    });
+    Ok((Arc::new(chunks), set_aside.collect()))
+}

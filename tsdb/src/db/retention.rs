@@ -1,0 +1,37 @@
+//! Removing blocks past their time.
+
+use super::{Db, DbError};
+use crate::block::{Block, DELETION_SUFFIX};
+use crate::file_error::FileError;
+
+impl Db {
+    /// Removes the blocks that end so long before the end of the newest that their retention is over.
+    pub(super) fn remove_expired(&self) -> Result<(), DbError> {
+        let Some(retention_ms) = self.options.retention_ms else {
+            return Ok(());
+        };
+        let expired: Vec<Block> = {
+            let mut blocks = self.blocks.write();
+            let newest_ms = blocks.iter().map(|block| block.meta().max_ms).max().unwrap_or(i64::MIN);
+            let is_expired = |block: &Block| newest_ms.saturating_sub(block.meta().max_ms) > retention_ms;
+            let (expired, kept) = blocks.drain(..).partition(is_expired);
+            *blocks = kept;
+            expired
+        };
+        for block in expired {
+            self.remove_block(&block)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the name away first, so that a crash on the way leaves no half block behind. Readers keep the files open.
+    fn remove_block(&self, block: &Block) -> Result<(), FileError> {
+        let from = block.dir();
+        let to = self.dir.join(format!("{}{DELETION_SUFFIX}", block.meta().ulid));
+        self.fs
+            .rename(from, &to)
+            .and_then(|()| self.fs.sync_dir(&self.dir))
+            .and_then(|()| self.fs.remove_dir_all(&to))
+            .map_err(FileError::at(from))
+    }
+}

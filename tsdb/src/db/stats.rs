@@ -1,0 +1,35 @@
+//! Numbers about a database, for metrics.
+
+use super::Db;
+use crate::wal::LogStats;
+
+/// What a database holds and did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DbStats {
+    pub head_series: u64,
+    /// The times of the head's samples, both inside; 0 if there are none.
+    pub head_min_ms: i64,
+    pub head_max_ms: i64,
+    /// Bytes of the head's chunk files.
+    pub head_chunk_bytes: u64,
+    pub blocks: u64,
+    pub block_bytes: u64,
+    pub log: LogStats,
+}
+
+impl Db {
+    /// The numbers now.
+    pub fn stats(&self) -> DbStats {
+        let held = self.head.time_range();
+        let blocks = self.blocks.read();
+        DbStats {
+            head_series: self.head.series(),
+            head_min_ms: held.map_or(0, model::TimeRange::min_ms),
+            head_max_ms: held.map_or(0, model::TimeRange::max_ms),
+            head_chunk_bytes: self.head_chunks.size_bytes(),
+            blocks: blocks.len() as u64,
+            block_bytes: blocks.iter().map(crate::block::Block::size_bytes).sum(),
+            log: self.log.stats(),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! A data directory from its first sample to its last block, on a real file system.
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use model::{Fingerprint, Fingerprinter, Labels, LabelsRef, ManualClock, SampleColumns, TimeRange};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tsdb::db::{Db, DbError, DbOptions, DbParts};
+use tsdb::fs::StdFs;
+use tsdb::head::AppendScratch;
+use tsdb::wal::{Committers, LogOptions, ReplayProgress};
+use tsdb::{AppendLimits, AppendSource, ChunkSeriesBatch};
+
+const RANGE_MS: i64 = 100_000;
+const STEP_MS: i64 = 1_000;
+const NO_LIMITS: AppendLimits = AppendLimits { max_ms: i64::MAX, max_series: u64::MAX };
+
+/// Every sample of every series, values by their bits.
+type Contents = BTreeMap<(Labels, i64), u64>;
+
+struct Batch {
+    names: Fingerprinter,
+    series: Vec<(Labels, Vec<(i64, f64)>)>,
+}
+
+impl AppendSource for Batch {
+    fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    fn fingerprint(&self, index: usize) -> Fingerprint {
+        self.names.of_labels(self.series[index].0.as_ref(), &mut Vec::new())
+    }
+
+    fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)> {
+        self.series[index].1.iter().copied()
+    }
+
+    fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
+        Some(self.series[index].0.as_ref())
+    }
+}
+
+fn names() -> Fingerprinter {
+    Fingerprinter::new([7; 192])
+}
+
+fn series(number: i64) -> Labels {
+    Labels::from_pairs([("__name__", "m".to_owned()), ("n", number.to_string())]).unwrap()
+}
+
+fn try_open(dir: &Path, retention_ms: Option<i64>) -> Result<Db, DbError> {
+    let options = DbOptions {
+        block_range_ms: RANGE_MS,
+        retention_ms,
+        external_labels: BTreeMap::from([("replica".to_owned(), "r".to_owned())]),
+        log: LogOptions::default(),
+        cores: NonZeroUsize::new(2).unwrap(),
+    };
+    let parts = DbParts {
+        fs: Arc::new(StdFs),
+        clock: Arc::new(ManualClock::at(1_700_000_000_000)),
+        fingerprinter: names(),
+        committers: Arc::new(Committers::start(NonZeroUsize::MIN).unwrap()),
+    };
+    Db::open(dir, options, parts, &ReplayProgress::default())
+}
+
+fn open(dir: &Path) -> Db {
+    try_open(dir, None).unwrap()
+}
+
+/// Appends one sample to each of `count` series and waits until it is durable.
+fn append(db: &Db, count: i64, at_ms: i64, expected: &mut Contents) {
+    let value = |number: i64| (at_ms * 31 + number) as f64 / 8.0;
+    let series = (0..count).map(|number| (series(number), vec![(at_ms, value(number))])).collect();
+    let batch = Batch { names: names(), series };
+    let (appended, commit) = db.append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
+    let _durable = commit.wait().unwrap();
+    assert_eq!((appended.accepted, appended.refused_total), (count as u64, 0));
+    expected.extend(batch.series.into_iter().map(|(labels, samples)| ((labels, samples[0].0), samples[0].1.to_bits())));
+}
+
+fn append_range(db: &Db, from_ms: i64, to_ms: i64, expected: &mut Contents) {
+    for at_ms in (from_ms..to_ms).step_by(STEP_MS as usize) {
+        append(db, 5, at_ms, expected);
+    }
+}
+
+fn contents(db: &Db, range: TimeRange) -> Contents {
+    let mut found = Contents::new();
+    let (mut batch, mut columns) = (ChunkSeriesBatch::default(), SampleColumns::default());
+    for source in db.sources(range) {
+        let mut cursor = source.select(&[], range).unwrap();
+        loop {
+            cursor.next_batch(3, false, &mut batch).unwrap();
+            if batch.is_empty() {
+                break;
+            }
+            for (labels, chunks) in batch.iter() {
+                columns.clear();
+                for chunk in chunks {
+                    tsdb::chunk::decode(chunk.encoding, &chunk.data, &mut columns).unwrap();
+                }
+                let samples = columns.timestamps_ms.iter().zip(&columns.values);
+                let inside = samples.filter(|(at_ms, _)| range.contains(**at_ms));
+                found.extend(inside.map(|(at_ms, value)| ((labels.to_owned(), *at_ms), value.to_bits())));
+            }
+        }
+    }
+    found
+}
+
+fn check(db: &Db, expected: &Contents) {
+    let found = contents(db, TimeRange::ALL);
+    assert_eq!(found.len(), expected.len());
+    assert!(found == *expected, "samples differ");
+}
+
+fn blocks(db: &Db) -> u64 {
+    db.stats().blocks
+}
+
+#[test]
+fn what_was_durable_is_there_after_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    for life in 0..4 {
+        let db = open(dir.path());
+        check(&db, &expected);
+        append_range(&db, life * 30_000, (life + 1) * 30_000, &mut expected);
+        check(&db, &expected);
+        if life == 2 {
+            db.close().unwrap();
+        }
+    }
+    check(&open(dir.path()), &expected);
+}
+
+#[test]
+fn answers_are_the_same_before_and_after_blocks_are_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    append_range(&db, 0, 3 * RANGE_MS, &mut expected);
+    let border = TimeRange::new(RANGE_MS - 3_500, RANGE_MS + 3_500).unwrap();
+    let across = contents(&db, border);
+    assert_eq!(across.len(), 5 * 7);
+    let cut = db.maintain().unwrap();
+    assert_eq!(
+        cut.iter().map(|block| (block.min_ms, block.max_ms)).collect::<Vec<_>>(),
+        [(0, RANGE_MS), (RANGE_MS, 2 * RANGE_MS)]
+    );
+    assert_eq!(blocks(&db), 2);
+    check(&db, &expected);
+    assert_eq!(contents(&db, border), across);
+    append_range(&db, 3 * RANGE_MS, 4 * RANGE_MS, &mut expected);
+    db.maintain().unwrap();
+    check(&db, &expected);
+    drop(db);
+    let db = open(dir.path());
+    check(&db, &expected);
+    assert_eq!(contents(&db, border), across);
+    let meta = std::fs::read_to_string(first_block(dir.path()).join("meta.json")).unwrap();
+    assert!(meta.contains(r#""replica": "r""#) && meta.contains(r#""source": "receive""#), "{meta}");
+}
+
+fn first_block(dir: &Path) -> std::path::PathBuf {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.join("meta.json").exists()).min().unwrap()
+}
+
+#[test]
+fn the_log_behind_blocks_is_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    for range in 0..8 {
+        append_range(&db, range * RANGE_MS, (range + 1) * RANGE_MS, &mut expected);
+        db.maintain().unwrap();
+    }
+    let names: Vec<String> = std::fs::read_dir(dir.path().join("wal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(names.iter().any(|name| name.starts_with("checkpoint.")), "{names:?}");
+    assert!(!names.contains(&"00000000".to_owned()) && names.len() < 8, "{names:?}");
+    drop(db);
+    let db = open(dir.path());
+    check(&db, &expected);
+    append_range(&db, 8 * RANGE_MS, 9 * RANGE_MS, &mut expected);
+    check(&db, &expected);
+}
+
+#[test]
+fn a_second_opening_names_the_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = open(dir.path());
+    let error = try_open(dir.path(), None).unwrap_err();
+    assert!(matches!(&error, DbError::Locked(path) if path.ends_with("lock")), "{error}");
+    assert!(error.to_string().contains("another process"), "{error}");
+}
+
+#[test]
+fn blocks_past_their_retention_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = try_open(dir.path(), Some(2 * RANGE_MS)).unwrap();
+    append_range(&db, 0, 6 * RANGE_MS, &mut expected);
+    db.maintain().unwrap();
+    expected.retain(|(_, at_ms), _| *at_ms >= 2 * RANGE_MS);
+    check(&db, &expected);
+    assert_eq!(blocks(&db), 3);
+}
+
+#[test]
+fn a_damaged_block_is_set_aside_and_the_rest_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    append_range(&db, 0, 3 * RANGE_MS, &mut expected);
+    db.maintain().unwrap();
+    drop(db);
+    let block = first_block(dir.path());
+    let index = block.join("index");
+    let mut bytes = std::fs::read(&index).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::remove_file(&index).unwrap();
+    std::fs::write(&index, bytes).unwrap();
+    let db = open(dir.path());
+    let [set_aside] = &db.opened().set_aside[..] else { panic!("{:?}", db.opened().set_aside) };
+    assert!(set_aside.fault.contains("index") && set_aside.to.join("meta.json").exists(), "{set_aside:?}");
+    assert_eq!(blocks(&db), 1);
+    let lost = if block.ends_with(set_aside.from.file_name().unwrap()) { 1 } else { 0 };
+    assert_eq!(lost, 1);
+    assert!(contents(&db, TimeRange::ALL).len() >= expected.len() - 5 * 100);
+}
+
+#[test]
+fn leftovers_of_unfinished_work_are_removed_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let leftover = dir.path().join("01ARZ3NDEKTSV4RRFFQ69G5FAV.tmp-for-creation");
+    let foreign = dir.path().join("mine.tmp-for-creation");
+    for path in [&leftover, &foreign] {
+        std::fs::create_dir_all(path.join("chunks")).unwrap();
+    }
+    let _db = open(dir.path());
+    assert!(!leftover.exists() && foreign.exists());
+}
+
+#[test]
+fn a_gap_of_decades_is_skipped() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    append(&db, 2, 1, &mut expected);
+    let now_ms = 1_700_000_000_000;
+    append_range(&db, now_ms, now_ms + 2 * RANGE_MS, &mut expected);
+    let cut = db.maintain().unwrap();
+    assert!(cut.len() < 6, "{} ranges were looked at", cut.len());
+    check(&db, &expected);
+}
+
+#[test]
+fn writers_go_on_while_blocks_are_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let done = AtomicBool::new(false);
+    let mut expected = Contents::new();
+    std::thread::scope(|scope| {
+        let upkeep = scope.spawn(|| {
+            let mut cut = 0;
+            while !done.load(Ordering::Relaxed) {
+                cut += db.maintain().unwrap().len();
+            }
+            cut + db.maintain().unwrap().len()
+        });
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                scope.spawn({
+                    let db = &db;
+                    move || write_all(db, writer)
+                })
+            })
+            .collect();
+        for writer in writers {
+            expected.extend(writer.join().unwrap());
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(upkeep.join().unwrap() > 2, "no block was cut meanwhile");
+    });
+    check(&db, &expected);
+    drop(db);
+    check(&open(dir.path()), &expected);
+}
+
+/// Writes a series of its own; what was accepted is expected.
+fn write_all(db: &Db, writer: i64) -> Contents {
+    let mut expected = Contents::new();
+    let mut scratch = AppendScratch::default();
+    for at_ms in (0..6 * RANGE_MS).step_by(997) {
+        let batch = Batch { names: names(), series: vec![(series(writer), vec![(at_ms, at_ms as f64)])] };
+        let (appended, commit) = db.append(&batch, NO_LIMITS, &mut scratch).unwrap();
+        let _durable = commit.wait().unwrap();
+        if appended.accepted == 1 {
+            expected.insert((series(writer), at_ms), (at_ms as f64).to_bits());
+        }
+    }
+    expected
+}
