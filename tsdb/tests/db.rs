@@ -163,6 +163,7 @@ fn answers_are_the_same_before_and_after_blocks_are_cut() {
     let db = open(dir.path());
     check(&db, &expected);
     assert_eq!(contents(&db, border), across);
+    assert!(db.stats().head_min_ms >= 2 * RANGE_MS, "the head took samples that blocks have");
     let meta = std::fs::read_to_string(first_block(dir.path()).join("meta.json")).unwrap();
     assert!(meta.contains(r#""replica": "r""#) && meta.contains(r#""source": "receive""#), "{meta}");
 }
@@ -295,6 +296,64 @@ fn writers_go_on_while_blocks_are_cut() {
     check(&db, &expected);
     drop(db);
     check(&open(dir.path()), &expected);
+}
+
+/// A batch that stops in the middle until it may go on.
+struct Paused<'a> {
+    batch: Batch,
+    reached: &'a AtomicBool,
+    may_go_on: &'a AtomicBool,
+}
+
+impl AppendSource for Paused<'_> {
+    fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    fn fingerprint(&self, index: usize) -> Fingerprint {
+        self.batch.fingerprint(index)
+    }
+
+    fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)> {
+        self.reached.store(true, Ordering::Relaxed);
+        while !self.may_go_on.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        self.batch.samples(index)
+    }
+
+    fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
+        self.batch.labels(index)
+    }
+}
+
+#[test]
+fn what_is_closed_waits_for_batches_under_way_and_takes_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    append(&db, 1, RANGE_MS, &mut Contents::new());
+    let (reached, may_go_on, closed) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
+    let one = |number, at_ms| Batch { names: names(), series: vec![(series(number), vec![(at_ms, 1.0)])] };
+    std::thread::scope(|scope| {
+        let paused = Paused { batch: one(1, RANGE_MS), reached: &reached, may_go_on: &may_go_on };
+        let slow = scope.spawn(|| db.append(&{ paused }, NO_LIMITS, &mut AppendScratch::default()).unwrap().0.accepted);
+        while !reached.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        let closing = scope.spawn(|| {
+            db.head().close_before(RANGE_MS + 1);
+            closed.store(true, Ordering::Relaxed);
+        });
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!closed.load(Ordering::Relaxed), "closed under a batch with the old bounds");
+        may_go_on.store(true, Ordering::Relaxed);
+        assert_eq!(slow.join().unwrap(), 1);
+        closing.join().unwrap();
+    });
+    for (at_ms, accepted) in [(RANGE_MS, 0), (RANGE_MS + 1, 1)] {
+        let (appended, _) = db.append(&one(2, at_ms), NO_LIMITS, &mut AppendScratch::default()).unwrap();
+        assert_eq!(appended.accepted, accepted, "at {at_ms}");
+    }
 }
 
 /// Writes a series of its own; what was accepted is expected.
