@@ -115,16 +115,22 @@ impl Db {
         ranges.reduce(TimeRange::hull)
     }
 
-    /// Cuts the blocks that are due, removes those past their retention, and gives memory and log behind them free.
-    /// Blocks for as long as that takes; appends and reads go on.
+    /// Cuts the blocks that are due, removes those past their retention, gives memory and log behind them free, and writes
+    /// out full chunks that wait in memory. Blocks for as long as that takes; appends and reads go on.
     ///
     /// # Errors
     /// The first thing that failed; nothing is lost, and the next call tries again.
     pub fn maintain(&self) -> Result<Vec<CutBlock>, DbError> {
         let mut marks = self.upkeep.lock();
-        let cut = self.cut_due(&mut marks)?;
-        self.remove_expired()?;
-        self.head.reclaim()?;
+        // One that fails does not keep the others from making room.
+        let cut = self.cut_due(&mut marks);
+        let removed = self.remove_expired();
+        let reclaimed = self.head.reclaim();
+        let flushed = self.head_chunks.flush();
+        let cut = cut?;
+        removed?;
+        reclaimed?;
+        flushed?;
         Ok(cut)
     }
 

@@ -1,123 +1,21 @@
-//! A data directory from its first sample to its last block, on a real file system.
+//! A data directory from its first sample to its last block.
+
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use model::{Fingerprint, Fingerprinter, Labels, LabelsRef, ManualClock, SampleColumns, TimeRange};
-use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+#[path = "db/crash.rs"]
+mod crash;
+#[path = "db/prometheus.rs"]
+mod prometheus;
+#[path = "db/rig.rs"]
+mod rig;
+
+use model::{Fingerprint, LabelsRef, TimeRange};
+use rig::{Batch, Contents, NO_LIMITS, RANGE_MS, append, append_range, check, contents, names, open, series, try_open};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tsdb::db::{Db, DbError, DbOptions, DbParts};
-use tsdb::fs::StdFs;
+use tsdb::AppendSource;
+use tsdb::db::{Db, DbError};
 use tsdb::head::AppendScratch;
-use tsdb::wal::{Committers, LogOptions, ReplayProgress};
-use tsdb::{AppendLimits, AppendSource, ChunkSeriesBatch};
-
-const RANGE_MS: i64 = 100_000;
-const STEP_MS: i64 = 1_000;
-const NO_LIMITS: AppendLimits = AppendLimits { max_ms: i64::MAX, max_series: u64::MAX };
-
-/// Every sample of every series, values by their bits.
-type Contents = BTreeMap<(Labels, i64), u64>;
-
-struct Batch {
-    names: Fingerprinter,
-    series: Vec<(Labels, Vec<(i64, f64)>)>,
-}
-
-impl AppendSource for Batch {
-    fn len(&self) -> usize {
-        self.series.len()
-    }
-
-    fn fingerprint(&self, index: usize) -> Fingerprint {
-        self.names.of_labels(self.series[index].0.as_ref(), &mut Vec::new())
-    }
-
-    fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)> {
-        self.series[index].1.iter().copied()
-    }
-
-    fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
-        Some(self.series[index].0.as_ref())
-    }
-}
-
-fn names() -> Fingerprinter {
-    Fingerprinter::new([7; 192])
-}
-
-fn series(number: i64) -> Labels {
-    Labels::from_pairs([("__name__", "m".to_owned()), ("n", number.to_string())]).unwrap()
-}
-
-fn try_open(dir: &Path, retention_ms: Option<i64>) -> Result<Db, DbError> {
-    let options = DbOptions {
-        block_range_ms: RANGE_MS,
-        retention_ms,
-        external_labels: BTreeMap::from([("replica".to_owned(), "r".to_owned())]),
-        log: LogOptions::default(),
-        cores: NonZeroUsize::new(2).unwrap(),
-    };
-    let parts = DbParts {
-        fs: Arc::new(StdFs),
-        clock: Arc::new(ManualClock::at(1_700_000_000_000)),
-        fingerprinter: names(),
-        committers: Arc::new(Committers::start(NonZeroUsize::MIN).unwrap()),
-    };
-    Db::open(dir, options, parts, &ReplayProgress::default())
-}
-
-fn open(dir: &Path) -> Db {
-    try_open(dir, None).unwrap()
-}
-
-/// Appends one sample to each of `count` series and waits until it is durable.
-fn append(db: &Db, count: i64, at_ms: i64, expected: &mut Contents) {
-    let value = |number: i64| (at_ms * 31 + number) as f64 / 8.0;
-    let series = (0..count).map(|number| (series(number), vec![(at_ms, value(number))])).collect();
-    let batch = Batch { names: names(), series };
-    let (appended, commit) = db.append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
-    let _durable = commit.wait().unwrap();
-    assert_eq!((appended.accepted, appended.refused_total), (count as u64, 0));
-    expected.extend(batch.series.into_iter().map(|(labels, samples)| ((labels, samples[0].0), samples[0].1.to_bits())));
-}
-
-fn append_range(db: &Db, from_ms: i64, to_ms: i64, expected: &mut Contents) {
-    for at_ms in (from_ms..to_ms).step_by(STEP_MS as usize) {
-        append(db, 5, at_ms, expected);
-    }
-}
-
-fn contents(db: &Db, range: TimeRange) -> Contents {
-    let mut found = Contents::new();
-    let (mut batch, mut columns) = (ChunkSeriesBatch::default(), SampleColumns::default());
-    for source in db.sources(range) {
-        let mut cursor = source.select(&[], range).unwrap();
-        loop {
-            cursor.next_batch(3, false, &mut batch).unwrap();
-            if batch.is_empty() {
-                break;
-            }
-            for (labels, chunks) in batch.iter() {
-                columns.clear();
-                for chunk in chunks {
-                    tsdb::chunk::decode(chunk.encoding, &chunk.data, &mut columns).unwrap();
-                }
-                let samples = columns.timestamps_ms.iter().zip(&columns.values);
-                let inside = samples.filter(|(at_ms, _)| range.contains(**at_ms));
-                found.extend(inside.map(|(at_ms, value)| ((labels.to_owned(), *at_ms), value.to_bits())));
-            }
-        }
-    }
-    found
-}
-
-fn check(db: &Db, expected: &Contents) {
-    let found = contents(db, TimeRange::ALL);
-    assert_eq!(found.len(), expected.len());
-    assert!(found == *expected, "samples differ");
-}
 
 fn blocks(db: &Db) -> u64 {
     db.stats().blocks

@@ -6,6 +6,8 @@
 mod blocks;
 #[path = "golden/chunks.rs"]
 mod chunks;
+#[path = "golden/heads.rs"]
+mod heads;
 #[path = "golden/json.rs"]
 mod json;
 #[path = "golden/rewrite.rs"]

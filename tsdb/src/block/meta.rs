@@ -129,6 +129,14 @@ pub struct BlockFile {
     pub other: Map<String, Value>,
 }
 
+impl Compaction {
+    /// Whether the block holds only some of its range's samples, as its hints say: late ones, or those of certain series. The
+    /// others are, or were, still in the head.
+    pub fn is_partial(&self) -> bool {
+        !self.hints.is_empty()
+    }
+}
+
 impl Meta {
     /// Reads the file at `path`, whose directory gives the block's name.
     ///

@@ -9,7 +9,7 @@ use crate::head_chunks::{HeadChunk, HeadChunks, MAX_FILE_BYTES};
 use crate::series::SourceError;
 use crate::wal::{Log, ReplayProgress, Replayed, replay};
 use parking_lot::{Mutex, RwLock};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Db {
     /// [`DbError::Locked`]; a file that cannot be read or written. Damage is no error: see [`Db::opened`].
     pub fn open(dir: &Path, options: DbOptions, parts: DbParts, progress: &ReplayProgress) -> Result<Self, DbError> {
         let DbParts { fs, clock, fingerprinter, committers } = parts;
-        fs.create_dir_all(dir).map_err(FileError::at(dir))?;
+        create_dir(&*fs, dir).map_err(FileError::at(dir))?;
         let lock = take_lock(&*fs, dir)?;
         let mut opened = Opened::default();
         remove_unfinished(&*fs, dir)?;
@@ -51,9 +51,12 @@ impl Db {
         opened.set_aside.extend(damages);
         let log_dir = dir.join("wal");
         let log = Log::open(Arc::clone(&fs), &log_dir, options.log, &committers).map_err(FileError::at(&log_dir))?;
+        // An earlier process may have made the directories in here and ended before it synced their names.
+        fs.sync_dir(dir).map_err(FileError::at(dir))?;
         let head_options = HeadOptions::new(options.cores.get(), options.block_range_ms);
         let head = Arc::new(Head::new(head_options, fingerprinter, log.clone(), Arc::clone(&head_chunks)));
-        if let Some(end_ms) = blocks.iter().map(|block| block.meta().max_ms).max() {
+        let whole = blocks.iter().map(Block::meta).filter(|meta| !meta.compaction.is_partial());
+        if let Some(end_ms) = whole.map(|meta| meta.max_ms).max() {
             head.truncate(end_ms)?;
         }
         let target = head.replay(found);
@@ -74,6 +77,23 @@ impl Db {
             _lock: lock,
         })
     }
+}
+
+/// Makes sure that there is a directory `dir`, durably: it and those above it that had to be made.
+fn create_dir(fs: &dyn Fs, dir: &Path) -> io::Result<()> {
+    let is_missing = |dir: &Path| fs.read_dir(dir).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let named: Vec<&Path> = dir.ancestors().filter(|dir| !dir.as_os_str().is_empty()).collect();
+    let made = named.iter().take_while(|dir| is_missing(dir)).count();
+    fs.create_dir_all(dir)?;
+    // Its own name in any case: see the caller.
+    for made in named.iter().take(made.max(1)).rev() {
+        match made.parent() {
+            None => {}
+            Some(parent) if parent.as_os_str().is_empty() => fs.sync_dir(Path::new("."))?,
+            Some(parent) => fs.sync_dir(parent)?,
+        }
+    }
+    Ok(())
 }
 
 fn take_lock(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn LockGuard>, DbError> {

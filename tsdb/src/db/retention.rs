@@ -11,12 +11,10 @@ impl Db {
             return Ok(());
         };
         let expired: Vec<Block> = {
-            let mut blocks = self.blocks.write();
+            let blocks = self.blocks.read();
             let newest_ms = blocks.iter().map(|block| block.meta().max_ms).max().unwrap_or(i64::MIN);
-            let is_expired = |block: &Block| newest_ms.saturating_sub(block.meta().max_ms) > retention_ms;
-            let (expired, kept) = blocks.drain(..).partition(is_expired);
-            *blocks = kept;
-            expired
+            let is_expired = |block: &&Block| newest_ms.saturating_sub(block.meta().max_ms) > retention_ms;
+            blocks.iter().filter(is_expired).cloned().collect()
         };
         for block in expired {
             self.remove_block(&block)?;
@@ -26,12 +24,11 @@ impl Db {
 
     /// Takes the name away first, so that a crash on the way leaves no half block behind. Readers keep the files open.
     fn remove_block(&self, block: &Block) -> Result<(), FileError> {
-        let from = block.dir();
-        let to = self.dir.join(format!("{}{DELETION_SUFFIX}", block.meta().ulid));
-        self.fs
-            .rename(from, &to)
-            .and_then(|()| self.fs.sync_dir(&self.dir))
-            .and_then(|()| self.fs.remove_dir_all(&to))
-            .map_err(FileError::at(from))
+        let (from, ulid) = (block.dir(), block.meta().ulid);
+        let to = self.dir.join(format!("{ulid}{DELETION_SUFFIX}"));
+        self.fs.rename(from, &to).map_err(FileError::at(from))?;
+        self.blocks.write().retain(|block| block.meta().ulid != ulid);
+        // What stays is removed when the directory is opened again.
+        self.fs.sync_dir(&self.dir).and_then(|()| self.fs.remove_dir_all(&to)).map_err(FileError::at(from))
     }
 }

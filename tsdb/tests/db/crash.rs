@@ -1,0 +1,142 @@
+//! The life of a database, cut off after each of its file-system steps.
+
+use crate::rig::{Contents, NO_LIMITS, RANGE_MS, append, batch, check, contents, open_on, options};
+use model::TimeRange;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use testkit::{Fault, Loss, SimFs, Step};
+use tsdb::db::{Db, DbError, DbOptions};
+use tsdb::head::AppendScratch;
+use tsdb::wal::LogOptions;
+
+const DIR: &str = "/data";
+/// A sample of each series every so often: chunks are cut and blocks span several.
+const STEP_MS: i64 = 4_000;
+const SERIES: i64 = 3;
+
+/// What was sent, and what of it was acknowledged.
+#[derive(Default)]
+struct Oracle {
+    sent: Contents,
+    acked: Contents,
+}
+
+fn open(fs: &SimFs) -> Result<Db, DbError> {
+    let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
+    open_on(Arc::new(fs.clone()), Path::new(DIR), DbOptions { log, retention_ms: Some(10 * RANGE_MS), ..options() })
+}
+
+/// Opens, appends over four ranges with upkeep, closes; goes on as long as nothing fails.
+fn live(fs: &SimFs, oracle: &mut Oracle) -> Result<(), DbError> {
+    let db = open(fs)?;
+    for at_ms in (0..4 * RANGE_MS).step_by(STEP_MS as usize) {
+        let sent = batch(SERIES, at_ms);
+        batch(SERIES, at_ms).add_to(&mut oracle.sent);
+        let (_, commit) = db.append(&sent, NO_LIMITS, &mut AppendScratch::default())?;
+        let _durable = commit.wait()?;
+        sent.add_to(&mut oracle.acked);
+        if at_ms % (RANGE_MS / 4) == 0 {
+            db.maintain()?;
+        }
+    }
+    db.close()
+}
+
+/// Opens what a crash left and checks it, goes on with it, and checks it once more after another.
+fn check_after(disk: &SimFs, oracle: &Oracle, when: &str) {
+    let db = open(disk).unwrap_or_else(|error| panic!("{when}: {error}"));
+    let found = contents(&db, TimeRange::ALL);
+    let lost: Vec<_> = oracle.acked.iter().filter(|(key, bits)| found.get(*key) != Some(*bits)).collect();
+    assert!(
+        lost.is_empty(),
+        "{when}: {} of {} acknowledged samples are lost: {:?}",
+        lost.len(),
+        oracle.acked.len(),
+        lost[0]
+    );
+    let phantom = found.iter().find(|(key, bits)| oracle.sent.get(*key) != Some(*bits));
+    assert!(phantom.is_none(), "{when}: nobody sent {phantom:?}");
+
+    let mut expected = found;
+    append(&db, SERIES + 1, 4 * RANGE_MS, &mut expected);
+    db.maintain().unwrap();
+    check(&db, &expected);
+    drop(db);
+    check(&open(&disk.crash(Loss::All)).unwrap(), &expected);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
+    let whole = SimFs::new();
+    live(&whole, &mut Oracle::default()).unwrap();
+    let steps = whole.steps();
+    assert!(steps > 200, "{steps} steps");
+    // All kinds of upkeep are among them.
+    let journal = whole.take_journal();
+    for (step, path_part) in
+        [("Rename", "checkpoint."), ("Remove", "/wal/0"), ("Rename", ".tmp-for-creation"), ("Append", "/chunks_head/0")]
+    {
+        assert!(
+            journal.iter().any(|line| line.starts_with(step) && line.contains(path_part)),
+            "no {step} of {path_part}"
+        );
+    }
+    for step in 0..steps {
+        let loss = [Loss::All, Loss::Torn(step), Loss::Reordered(step)][step as usize % 3];
+        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
+        fs.stop_after(step);
+        let _cut_off = live(&fs, &mut oracle);
+        check_after(&fs.crash(loss), &oracle, &format!("after step {step} of {steps}, {loss:?}"));
+    }
+}
+
+/// The check above would notice.
+#[test]
+fn a_disk_that_does_not_sync_loses_acknowledged_samples() {
+    for lie in [SimFs::ignore_sync_data, SimFs::ignore_sync_dir] {
+        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
+        lie(&fs);
+        live(&fs, &mut oracle).unwrap();
+        assert!(!oracle.acked.is_empty());
+        let found = open(&fs.crash(Loss::All)).map(|db| contents(&db, TimeRange::ALL)).unwrap_or_default();
+        assert!(oracle.acked.iter().any(|(key, _)| !found.contains_key(key)));
+    }
+}
+
+/// Every step fails once, or for a while; later calls make good for it.
+#[test]
+fn upkeep_that_fails_is_made_good_by_the_next() {
+    let steps = [
+        Step::Create,
+        Step::Append,
+        Step::SyncData,
+        Step::SyncFile,
+        Step::SyncDir,
+        Step::Rename,
+        Step::Remove,
+        Step::CreateDir,
+    ];
+    for (step, skip) in steps.iter().flat_map(|&step| (0..8).map(move |skip| (step, skip))) {
+        let fs = SimFs::new();
+        let db = open(&fs).unwrap();
+        let mut expected = Contents::new();
+        for at_ms in (0..3 * RANGE_MS).step_by(STEP_MS as usize) {
+            append(&db, SERIES, at_ms, &mut expected);
+        }
+        fs.fail(Fault { step, path_part: "/".into(), skip, times: 2, error: ErrorKind::Other, written_bytes: 3 });
+        let mut failures = 0;
+        while let Err(error) = db.maintain() {
+            failures += 1;
+            assert!(failures < 5, "{step:?} {skip}: {error}");
+            check(&db, &expected);
+        }
+        fs.heal();
+        check(&db, &expected);
+        db.maintain().unwrap();
+        assert_eq!(db.stats().blocks, 2, "{step:?} {skip}");
+        append(&db, SERIES, 3 * RANGE_MS, &mut expected);
+        drop(db);
+        check(&open(&fs.crash(Loss::All)).unwrap(), &expected);
+    }
+}

@@ -1,0 +1,141 @@
+//! `head/`: data directories as Prometheus left them, opened by us.
+//!
+//! They hold more than we read yet, so the answers are compared with these exceptions, each of them counted: samples in the
+//! log of late samples (`wbl/`) are missing, deletions that are only in the log are not applied, histograms are left out.
+
+#[path = "../db/rig.rs"]
+mod rig;
+
+use super::json;
+use model::{Labels, TimeRange};
+use rig::{Batch, Contents, NO_LIMITS, contents, names};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use tsdb::db::{Db, DbOptions};
+use tsdb::fs::StdFs;
+use tsdb::head::AppendScratch;
+use tsdb::wal::{Decoded, decode_record, read_segment};
+
+const HOUR_MS: i64 = 3_600_000;
+/// The deletion that is in the log, of series whose label `i` is 0 to 3.
+const DELETED: std::ops::RangeInclusive<i64> = 1_700_011_950_000..=1_700_012_190_000;
+
+fn open(dir: &Path) -> Db {
+    let options = DbOptions { block_range_ms: HOUR_MS, ..rig::options() };
+    rig::open_on(Arc::new(StdFs), dir, options).unwrap()
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to);
+        } else {
+            // Not `fs::copy`: recordings may be read-only.
+            std::fs::write(to, std::fs::read(entry.path()).unwrap()).unwrap();
+        }
+    }
+}
+
+/// What is recorded under `name`, or the recording it equals.
+fn recorded(dir: &Path, name: &str) -> Vec<Value> {
+    let same_as = dir.join(format!("{name}.same-as"));
+    let path = std::fs::read_to_string(same_as).map_or(dir.join(name), |other| dir.join(other.trim()));
+    json::lines(&path)
+}
+
+/// Float samples that are recorded, and the series that have others as well.
+fn expected(dir: &Path) -> (Contents, BTreeSet<Labels>) {
+    let (mut samples, mut others) = (Contents::new(), BTreeSet::new());
+    for line in recorded(dir, "expected.jsonl") {
+        let labels = json::labels(&line["l"]);
+        for sample in line["samples"].as_array().unwrap() {
+            match json::float_sample(sample) {
+                Some((timestamp_ms, bits)) => {
+                    samples.insert((labels.clone(), timestamp_ms), bits);
+                }
+                None => {
+                    others.insert(labels.clone());
+                }
+            }
+        }
+    }
+    (samples, others)
+}
+
+/// The times of the float samples in the log of late samples.
+fn late(dir: &Path) -> BTreeSet<i64> {
+    let mut late = BTreeSet::new();
+    for segment in std::fs::read_dir(dir.join("data/wbl")).unwrap().map(Result::unwrap) {
+        let mut decoded = Decoded::default();
+        let report = read_segment(&StdFs, &segment.path(), |_, record| {
+            decode_record(record, &mut decoded).unwrap();
+        });
+        assert_eq!(report.unwrap().damages_total, 0);
+        late.extend(decoded.samples.iter().map(|sample| sample.timestamp_ms));
+    }
+    late
+}
+
+fn check(root: &Path, name: &str) {
+    let dir = root.join(name);
+    let (want, others) = expected(&dir);
+    let late = late(&dir);
+    let copy = tempfile::tempdir().unwrap();
+    copy_tree(&dir.join("data"), copy.path());
+    for life in 0..2 {
+        let db = open(copy.path());
+        assert!(db.opened().set_aside.is_empty(), "{name}: {:?}", db.opened().set_aside);
+        let got = contents(&db, TimeRange::ALL);
+        let missing: Vec<_> = want.keys().filter(|key| !got.contains_key(key)).collect();
+        assert!(missing.iter().all(|(_, t)| late.contains(t)), "{name}, life {life}: {missing:?}");
+        assert!(missing.len() <= late.len() && got.len() > 1900, "{name}: {} of {}", missing.len(), got.len());
+        for (key, bits) in &got {
+            let deleted = DELETED.contains(&key.1) && key.0.get(b"i").is_some_and(|i| i <= b"3".as_slice());
+            match want.get(key) {
+                Some(want) => assert_eq!(bits, want, "{name}: {key:?}"),
+                None => assert!(deleted && !others.contains(&key.0), "{name}, life {life}: {key:?} was never there"),
+            }
+        }
+        let left_out = &db.opened().log.left_out;
+        assert!(left_out.deletions > 0, "{name}: {left_out:?}");
+        if life == 0 {
+            db.close().unwrap();
+        }
+    }
+}
+
+#[test]
+fn data_directories_of_prometheus_open_and_open_again() {
+    let Some(root) = testkit::golden("data_directories_of_prometheus_open_and_open_again", "tsdb/head") else { return };
+    // Of those with start timestamps, records and chunks are of kinds that are not read yet.
+    for name in ["none-killed", "none-closed", "snappy-killed", "zstd-killed", "snapshot-closed", "snapshot-stale"] {
+        check(&root, name);
+    }
+}
+
+#[test]
+fn a_data_directory_of_prometheus_goes_on_with_us() {
+    let Some(root) = testkit::golden("a_data_directory_of_prometheus_goes_on_with_us", "tsdb/head") else { return };
+    let copy = tempfile::tempdir().unwrap();
+    copy_tree(&root.join("snappy-killed/data"), copy.path());
+    let db = open(copy.path());
+    let mut expected = contents(&db, TimeRange::ALL);
+    let labels: BTreeSet<Labels> = expected.keys().map(|(labels, _)| labels.clone()).collect();
+    for at_ms in (1_700_013_900_000..1_700_013_900_000 + 2 * HOUR_MS).step_by(30_000) {
+        let series = labels.iter().map(|labels| (labels.clone(), vec![(at_ms, at_ms as f64)])).collect();
+        let batch = Batch { names: names(), series };
+        let (appended, commit) = db.append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
+        assert_eq!(appended.refused_total, 0);
+        let _durable = commit.wait().unwrap();
+        batch.add_to(&mut expected);
+    }
+    rig::check(&db, &expected);
+    assert_eq!(db.maintain().unwrap().len(), 2);
+    rig::check(&db, &expected);
+    drop(db);
+    rig::check(&open(copy.path()), &expected);
+}
