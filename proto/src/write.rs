@@ -48,8 +48,8 @@ pub struct WriteBatch {
 /// What became of a batch that was taken.
 #[derive(Debug)]
 pub struct WriteOutcome {
-    /// Proof that everything accepted is safe.
-    pub durable: Durable,
+    /// Proof that everything accepted is safe; `None` if nothing was.
+    pub durable: Option<Durable>,
     /// Samples stored, equal repeats among them.
     pub samples_accepted: u64,
     /// What was refused, and why; indices are into [`WriteBatch::series`].

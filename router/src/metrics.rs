@@ -31,8 +31,7 @@ pub(crate) struct Metrics {
     refused: Family<ReasonLabel, Counter>,
     rejected: Family<TenantReasonLabels, Counter>,
     empty: Counter,
-    exemplars_dropped: Counter,
-    metadata_dropped: Counter,
+    dropped: Family<KindLabel, Counter>,
     tenants: Mutex<HashSet<TenantId>>,
 }
 
@@ -45,6 +44,11 @@ struct CodeLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TenantLabel {
     tenant: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -81,8 +85,7 @@ impl Metrics {
             refused: Family::default(),
             rejected: Family::default(),
             empty: Counter::default(),
-            exemplars_dropped: Counter::default(),
-            metadata_dropped: Counter::default(),
+            dropped: Family::default(),
             tenants: Mutex::default(),
         };
         metrics.register(registry);
@@ -143,21 +146,19 @@ impl Metrics {
             self.empty.clone(),
         );
         registry.register(
-            "gauntlet_receive_exemplars_dropped_total",
-            "Exemplars that were accepted and not stored.",
-            self.exemplars_dropped.clone(),
-        );
-        registry.register(
-            "gauntlet_receive_metadata_dropped_total",
-            "Metadata entries that were accepted and not stored.",
-            self.metadata_dropped.clone(),
+            "gauntlet_receive_dropped_total",
+            "Exemplars and metadata entries that were accepted and not stored.",
+            self.dropped.clone(),
         );
     }
 
     /// Counts a request that was walked, whatever became of it.
     pub(crate) fn walked(&self, tally: &Tally) {
-        self.exemplars_dropped.inc_by(tally.exemplars);
-        self.metadata_dropped.inc_by(tally.metadata);
+        for (kind, count) in [("exemplar", tally.exemplars), ("metadata", tally.metadata)] {
+            if count > 0 {
+                self.dropped.get_or_create(&KindLabel { kind }).inc_by(count);
+            }
+        }
     }
 
     /// Counts what became of a request. `carried` is its tenant and content, where it came so far.

@@ -114,7 +114,11 @@ impl Receiver {
         match self.target.write(tenant, batch).await {
             Ok(outcome) => {
                 rejections.merge(outcome.rejections);
-                if rejections.is_empty() { Answer::Stored(outcome.durable) } else { Answer::Rejected(rejections) }
+                match outcome.durable {
+                    _ if !rejections.is_empty() => Answer::Rejected(rejections),
+                    Some(durable) => Answer::Stored(durable),
+                    None => Answer::Nothing,
+                }
             }
             Err(error) => Answer::Refused(Refusal::Write(error)),
         }

@@ -141,7 +141,7 @@ impl Refusal {
             | Self::TooManySeries { .. }
             | Self::TooManySamples { .. } => Status::plain(StatusCode::PAYLOAD_TOO_LARGE),
             Self::Busy => Status::retry(StatusCode::SERVICE_UNAVAILABLE, 1),
-            Self::Stopping => Status::plain(StatusCode::SERVICE_UNAVAILABLE),
+            Self::Stopping => Status::retry(StatusCode::SERVICE_UNAVAILABLE, 5),
             Self::Write(error) => write_error(error),
         }
     }
@@ -175,9 +175,8 @@ impl Refusal {
 fn write_error(error: &WriteError) -> Status {
     match error {
         WriteError::Malformed(_) => Status::plain(StatusCode::BAD_REQUEST),
-        WriteError::LogFailed(_) => Status::retry(StatusCode::SERVICE_UNAVAILABLE, 5),
+        WriteError::LogFailed(_) | WriteError::NotReady(_) => Status::retry(StatusCode::SERVICE_UNAVAILABLE, 5),
         WriteError::DiskFull { .. } => Status::retry(StatusCode::SERVICE_UNAVAILABLE, 30),
-        WriteError::NotReady(_) => Status::plain(StatusCode::SERVICE_UNAVAILABLE),
         WriteError::SeriesLimit { .. } | WriteError::TenantLimit { .. } => {
             Status::retry(StatusCode::TOO_MANY_REQUESTS, 60)
         }

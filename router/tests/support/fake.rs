@@ -78,7 +78,7 @@ impl FakeTarget {
             }
         }
         stored.retain(|_, samples| !samples.is_empty());
-        Ok(WriteOutcome { durable: Durable::witnessed(), samples_accepted, rejections })
+        Ok(WriteOutcome { durable: (samples_accepted > 0).then(Durable::witnessed), samples_accepted, rejections })
     }
 }
 

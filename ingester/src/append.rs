@@ -1,0 +1,247 @@
+//! A batch into a head: at first by the regions as they came, then, for what the head does not know, by labels.
+//!
+//! Nearly every series of nearly every request is known and its region is canonical, so the first pass is the only one and
+//! reads no label. What it misses is either in another form (the wire cache knows it, and a second pass goes by the
+//! canonical fingerprint) or new (labels are parsed, checked and sorted, and a pass brings them along). A series that the
+//! wire cache knows but the head has dropped meanwhile needs one pass more.
+
+use crate::wire_cache::WireCache;
+use model::{Fingerprint, Fingerprinter, LabelsRef};
+use parking_lot::Mutex;
+use proto::{InvalidLabelSet, LabelLimits, Malformed, Rejection, Rejections, WriteBatch, pack_labels};
+use std::ops::Range;
+use tsdb::{AppendSource, Appended, Refused, RefusedBecause};
+
+/// Appends whatever it is given to one head.
+pub(crate) trait AppendTo {
+    /// Why it could not.
+    type Error;
+
+    /// Appends `source`.
+    fn append(&mut self, source: &Source<'_>) -> Result<Appended, Self::Error>;
+
+    /// How many series the head has.
+    fn series(&self) -> u64;
+}
+
+/// A batch, or some rows of it by another name.
+#[derive(Debug)]
+pub(crate) enum Source<'a> {
+    /// All rows, by the fingerprints of their regions.
+    Whole(&'a WriteBatch),
+    /// Rows by canonical fingerprint; those that may be new with labels.
+    Part { batch: &'a WriteBatch, rows: &'a [NamedRow], packed: &'a [u8] },
+}
+
+/// A row of a batch with the name its series has in the head.
+#[derive(Debug)]
+pub(crate) struct NamedRow {
+    row: u32,
+    fingerprint: Fingerprint,
+    /// Where its packed labels lie; `None` if it goes without.
+    labels: Option<Range<usize>>,
+}
+
+/// How series come to their names in the head.
+#[derive(Debug)]
+pub(crate) struct Naming<'a> {
+    pub(crate) fingerprinter: &'a Fingerprinter,
+    pub(crate) limits: LabelLimits,
+    pub(crate) cache: &'a Mutex<WireCache>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) accepted: u64,
+    pub(crate) created: u64,
+    pub(crate) rejections: Rejections,
+    /// Some series were not created, because there are as many as there may be.
+    pub(crate) series_limited: bool,
+}
+
+/// Why a batch was not taken, though parts of it may have been.
+#[derive(Debug)]
+pub(crate) enum NotTaken<E> {
+    Malformed(Malformed),
+    Head(E),
+}
+
+/// Passes after the first: by the wire cache, with labels.
+const MAX_NAMED_PASSES: usize = 2;
+
+impl AppendSource for Source<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Source::Whole(batch) => batch.series.len(),
+            Source::Part { rows, .. } => rows.len(),
+        }
+    }
+
+    fn fingerprint(&self, index: usize) -> Fingerprint {
+        match self {
+            Source::Whole(batch) => batch.series[index].fingerprint,
+            Source::Part { rows, .. } => rows[index].fingerprint,
+        }
+    }
+
+    fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)> {
+        match self {
+            Source::Whole(batch) => batch.samples(index),
+            Source::Part { batch, rows, .. } => batch.samples(rows[index].row as usize),
+        }
+    }
+
+    fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
+        match self {
+            Source::Whole(_) => None,
+            Source::Part { rows, packed, .. } => {
+                let labels = rows[index].labels.clone()?;
+                Some(LabelsRef::from_packed_unchecked(packed.get(labels)?))
+            }
+        }
+    }
+}
+
+impl Source<'_> {
+    /// The row of the batch that `index` is.
+    fn row(&self, index: u32) -> u32 {
+        match self {
+            Source::Whole(_) => index,
+            Source::Part { rows, .. } => rows.get(index as usize).map_or(index, |named| named.row),
+        }
+    }
+}
+
+/// Appends `batch` to `head`.
+///
+/// # Errors
+/// Malformed labels, or the head takes nothing. In both cases earlier rows may be in the head; an equal repeat of the batch
+/// is harmless.
+pub(crate) fn append<H: AppendTo>(
+    batch: &WriteBatch,
+    naming: &Naming<'_>,
+    head: &mut H,
+) -> Result<Taken, NotTaken<H::Error>> {
+    let mut taken = Taken::default();
+    let whole = Source::Whole(batch);
+    let appended = head.append(&whole).map_err(NotTaken::Head)?;
+    taken.add(batch, &whole, &appended);
+    if appended.missed.is_empty() {
+        return Ok(taken);
+    }
+    let mut names = Names { batch, naming, packed: Vec::new(), rows: Vec::new() };
+    let unknown = names.recall(&appended.missed);
+    names.make(&unknown, &mut taken).map_err(NotTaken::Malformed)?;
+    for _ in 0..MAX_NAMED_PASSES {
+        // Two spellings of a series were missed by different shards; its samples must go in as they came.
+        names.rows.sort_by_key(|named| named.row);
+        let part = Source::Part { batch, rows: &names.rows, packed: &names.packed };
+        let appended = head.append(&part).map_err(NotTaken::Head)?;
+        taken.add(batch, &part, &appended);
+        let missed: Vec<u32> = appended.missed.iter().map(|index| part.row(*index)).collect();
+        names.remember(WireCache::capacity(head.series()));
+        if missed.is_empty() {
+            break;
+        }
+        names.rows.clear();
+        names.packed.clear();
+        names.make(&missed, &mut taken).map_err(NotTaken::Malformed)?;
+    }
+    Ok(taken)
+}
+
+/// The names of rows that the head did not know by their regions.
+struct Names<'a> {
+    batch: &'a WriteBatch,
+    naming: &'a Naming<'a>,
+    packed: Vec<u8>,
+    rows: Vec<NamedRow>,
+}
+
+impl Names<'_> {
+    /// Names those of `rows` that the wire cache knows; returns the others.
+    fn recall(&mut self, rows: &[u32]) -> Vec<u32> {
+        let mut unknown = Vec::with_capacity(rows.len());
+        let mut cache = self.naming.cache.lock();
+        for &row in rows {
+            let series = self.batch.series.get(row as usize);
+            match series.and_then(|series| cache.get(series.fingerprint)) {
+                Some(fingerprint) => self.rows.push(NamedRow { row, fingerprint, labels: None }),
+                None => unknown.push(row),
+            }
+        }
+        unknown
+    }
+
+    /// Names `rows` by their labels. Rows without samples and rows whose labels are no label set are left out, the latter
+    /// counted.
+    fn make(&mut self, rows: &[u32], taken: &mut Taken) -> Result<(), Malformed> {
+        let (mut order, mut region) = (Vec::new(), Vec::new());
+        for &row in rows {
+            if self.batch.series.get(row as usize).is_none_or(|series| series.samples.is_empty()) {
+                continue;
+            }
+            let labels = self.batch.labels(row as usize);
+            match pack_labels(labels, &self.naming.limits, &mut order, &mut self.packed) {
+                Ok(labels) => {
+                    let set = LabelsRef::from_packed_unchecked(self.packed.get(labels.clone()).unwrap_or_default());
+                    let fingerprint = self.naming.fingerprinter.of_labels(set, &mut region);
+                    self.rows.push(NamedRow { row, fingerprint, labels: Some(labels) });
+                }
+                Err(InvalidLabelSet::Malformed(malformed)) => return Err(malformed),
+                Err(invalid) => taken.rejections.add(Some(row), Rejection::InvalidLabels, 1, || {
+                    format!("series {}: {invalid}", self.batch.labels(row as usize))
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers the names that were found by labels where they are not those of the regions.
+    fn remember(&self, capacity: usize) {
+        let row = |named: &NamedRow| self.batch.series.get(named.row as usize);
+        let other = self.rows.iter().filter(|named| named.labels.is_some()).filter_map(|named| {
+            let series = row(named).filter(|series| !series.scattered && series.fingerprint != named.fingerprint)?;
+            Some((series.fingerprint, named.fingerprint))
+        });
+        let mut other = other.peekable();
+        if other.peek().is_some() {
+            let mut cache = self.naming.cache.lock();
+            other.for_each(|(raw, canonical)| cache.insert(raw, canonical, capacity));
+        }
+    }
+}
+
+impl Taken {
+    /// Adds what a pass over `source` came to.
+    fn add(&mut self, batch: &WriteBatch, source: &Source<'_>, appended: &Appended) {
+        self.accepted += appended.accepted;
+        self.created += appended.created;
+        let unlisted = appended.refused_total.saturating_sub(appended.refused.len() as u64);
+        for (place, refused) in appended.refused.iter().enumerate() {
+            // The head lists some and counts all: what is not listed goes with the last that is.
+            let count = if place + 1 == appended.refused.len() { 1 + unlisted } else { 1 };
+            self.refuse(batch, source.row(refused.series), refused, count);
+        }
+    }
+
+    fn refuse(&mut self, batch: &WriteBatch, row: u32, refused: &Refused, count: u64) {
+        let why = match refused.why {
+            RefusedBecause::OutOfOrder => Rejection::OutOfOrder,
+            RefusedBecause::DuplicateTimestamp => Rejection::DuplicateTimestamp,
+            RefusedBecause::OutOfBounds => Rejection::OutOfBounds,
+            RefusedBecause::TooFarInFuture => Rejection::TooFarInFuture,
+            RefusedBecause::SeriesLimit => {
+                self.series_limited = true;
+                return;
+            }
+        };
+        let timestamp_ms = refused.timestamp_ms;
+        let detail = || format!("series {} at {timestamp_ms} ms", batch.labels(row as usize));
+        self.rejections.add(Some(row), why, count, detail);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! The ingester: takes writes for tenants, keeps their databases in order, gives them to read.
+
+use crate::disk::DiskFloor;
+use crate::tenant::{Shared, write_error};
+use crate::tenants::{OpenError, Tenants};
+use model::{TenantId, TimeRange};
+use parking_lot::RwLock;
+use proto::{WriteBatch, WriteError, WriteOutcome, WriteTarget};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use storeapi::{LocalStore, SourceGroup, SourceProvider, Store};
+use tracing::{error, info};
+
+/// Stores what is written, tenant by tenant.
+#[derive(Debug)]
+pub struct Ingester {
+    pub(crate) tenants: Tenants,
+    pub(crate) disk: DiskFloor,
+    phase: RwLock<Phase>,
+}
+
+/// Where in its life an ingester is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    Open,
+    Closing,
+}
+
+impl Ingester {
+    pub(crate) fn new(shared: Shared) -> Self {
+        let (fs, dir, floor_bytes) = (&shared.fs, &shared.config.dir, shared.config.free_space_floor_bytes);
+        let disk = DiskFloor::new(Arc::clone(fs), dir.clone(), floor_bytes);
+        Self { disk, tenants: Tenants::new(Arc::new(shared)), phase: RwLock::new(Phase::Opening) }
+    }
+
+    /// Opens the tenants that are on disk; from then on writes are taken.
+    ///
+    /// # Errors
+    /// A tenant that cannot be opened.
+    pub async fn open(&self) -> Result<(), OpenError> {
+        self.tenants.open_all().await?;
+        *self.phase.write() = Phase::Open;
+        Ok(())
+    }
+
+    /// How far opening is, for people.
+    pub fn progress(&self) -> String {
+        self.tenants.progress()
+    }
+
+    /// Looks after each tenant: cuts blocks and drops old ones, if it is time.
+    pub async fn maintain(&self) {
+        for tenant in self.tenants.open() {
+            let id = tenant.id.clone();
+            match tokio::task::spawn_blocking(move || tenant.maintain()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => error!(tenant = %id, %error, "maintenance failed, it will be tried again"),
+                Err(panic) => error!(tenant = %id, %panic, "maintenance panicked, it will be tried again"),
+            }
+        }
+    }
+
+    /// Takes no more writes, and closes the tenants once those under way are in the log.
+    pub async fn close(self: &Arc<Self>) {
+        *self.phase.write() = Phase::Closing;
+        let ingester = Arc::clone(self);
+        info!("closing tenants");
+        if let Err(panic) = tokio::task::spawn_blocking(move || ingester.tenants.close()).await {
+            error!(%panic, "closing tenants panicked");
+        }
+    }
+
+    /// All tenants as one store.
+    pub fn store(self: &Arc<Self>) -> Arc<dyn Store> {
+        Arc::new(LocalStore::new("ingester", Arc::clone(self) as Arc<dyn SourceProvider>))
+    }
+
+    fn check_open(&self) -> Result<(), WriteError> {
+        match *self.phase.read() {
+            Phase::Open => Ok(()),
+            Phase::Opening => Err(WriteError::NotReady(self.progress())),
+            Phase::Closing => Err(WriteError::NotReady("shutting down".to_owned())),
+        }
+    }
+
+    async fn take(&self, tenant: &TenantId, batch: WriteBatch) -> Result<WriteOutcome, WriteError> {
+        self.check_open()?;
+        if let Some(floor_bytes) = self.disk.too_low() {
+            return Err(WriteError::DiskFull { floor_bytes });
+        }
+        let tenant = self.tenants.get(tenant).await?;
+        let (taken, commit) = tenant.append(&batch)?;
+        // Its memory is for the next request; the disk needs none of it.
+        drop(batch);
+        let durable = match commit {
+            Some(commit) => Some(commit.await.map_err(|error| write_error(&error))?),
+            None => None,
+        };
+        Ok(WriteOutcome { durable, samples_accepted: taken.accepted, rejections: taken.rejections })
+    }
+}
+
+impl WriteTarget for Ingester {
+    fn write<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        batch: WriteBatch,
+    ) -> Pin<Box<dyn Future<Output = Result<WriteOutcome, WriteError>> + Send + 'a>> {
+        Box::pin(self.take(tenant, batch))
+    }
+}
+
+impl SourceProvider for Ingester {
+    fn groups(&self, range: TimeRange) -> Vec<SourceGroup> {
+        self.tenants.open().iter().map(|tenant| tenant.sources(range)).collect()
+    }
+}

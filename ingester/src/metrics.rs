@@ -1,0 +1,176 @@
+//! What the ingester shows, under the names that dashboards of Prometheus and Thanos use; a label tells the tenant.
+//!
+//! Nothing is counted twice: the values lie in the tenants, and are read when somebody asks. Metrics of what we do not do
+//! (exemplars, samples out of order, isolation) are not shown as zero.
+
+use crate::ingester::Ingester;
+use crate::tenant::Tenant;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use telemetry::Registry;
+use tsdb::db::DbStats;
+use tsdb::wal::LeftOut;
+
+/// Reads the metrics of an ingester as long as there is one.
+#[derive(Debug)]
+struct Shown(Weak<Ingester>);
+
+/// Registers the metrics of `ingester`.
+pub(crate) fn register(registry: &Registry, ingester: &Arc<Ingester>) {
+    registry.register_collector(Box::new(Shown(Arc::downgrade(ingester))));
+}
+
+/// The labels of a series besides that of its tenant.
+type Extra = &'static [(&'static str, &'static str)];
+
+const NONE: Extra = &[];
+const FLOAT: Extra = &[("type", "float")];
+
+impl Collector for Shown {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(ingester) = self.0.upgrade() else { return Ok(()) };
+        let free = ConstGauge::new(ingester.disk.free_bytes() as f64);
+        let help = "Bytes free on the disk, as last looked at.";
+        free.encode(encoder.encode_descriptor("gauntlet_disk_free_bytes", help, None, free.metric_type())?)?;
+        let low = ConstGauge::new(i64::from(ingester.disk.too_low().is_some()));
+        let help = "Whether writes are refused because too little is free on the disk.";
+        low.encode(encoder.encode_descriptor("gauntlet_disk_below_floor", help, None, low.metric_type())?)?;
+        let tenants = ingester.tenants.open().into_iter().map(|tenant| (tenant.db.stats(), tenant)).collect();
+        let mut families = Families { encoder, tenants };
+        families.of_the_head()?;
+        families.of_blocks()?;
+        families.of_the_log()?;
+        families.of_opening()
+    }
+}
+
+/// Writes one family after another, each with a series for every tenant.
+struct Families<'a> {
+    encoder: DescriptorEncoder<'a>,
+    tenants: Vec<(DbStats, Arc<Tenant>)>,
+}
+
+impl Families<'_> {
+    fn of_the_head(&mut self) -> fmt::Result {
+        let help = "Total number of series in the head block.";
+        self.gauge("prometheus_tsdb_head_series", help, |stats, _| stats.head_series as f64)?;
+        let help = "Minimum time bound of the head block. The unit is decided by the library consumer.";
+        self.gauge("prometheus_tsdb_head_min_time", help, |stats, _| stats.head_min_ms as f64)?;
+        let help = "Maximum timestamp of the head block. The unit is decided by the library consumer.";
+        self.gauge("prometheus_tsdb_head_max_time", help, |stats, _| stats.head_max_ms as f64)?;
+        let help = "Size of the chunks_head directory.";
+        self.gauge("prometheus_tsdb_head_chunks_storage_size_bytes", help, |stats, _| stats.head_chunk_bytes as f64)?;
+        let help = "Label regions in another than canonical form whose series are known.";
+        self.gauge("gauntlet_wire_cache_entries", help, |_, tenant| tenant.wire_cache_len() as f64)?;
+        let help = "Total number of series created in the head";
+        self.counted("prometheus_tsdb_head_series_created_total", help, NONE, |tenant| &tenant.counts.created)?;
+        let help = "Total number of appended samples.";
+        self.counted("prometheus_tsdb_head_samples_appended_total", help, FLOAT, |tenant| &tenant.counts.accepted)?;
+        let help = "Total number of out of order samples ingestion failed attempts due to out of order being disabled.";
+        self.counted("prometheus_tsdb_out_of_order_samples_total", help, FLOAT, |tenant| &tenant.counts.out_of_order)?;
+        let help = "Total number of out of bound samples ingestion failed attempts with out of order support disabled.";
+        self.counted("prometheus_tsdb_out_of_bound_samples_total", help, FLOAT, |tenant| &tenant.counts.out_of_bounds)
+    }
+
+    fn of_blocks(&mut self) -> fmt::Result {
+        let help = "Number of currently loaded data blocks";
+        self.gauge("prometheus_tsdb_blocks_loaded", help, |stats, _| stats.blocks as f64)?;
+        let help = "The number of bytes that are currently used for local storage by all blocks.";
+        self.gauge("prometheus_tsdb_storage_blocks_bytes", help, |stats, _| stats.block_bytes as f64)?;
+        let help = "Lowest timestamp value stored in the database. The unit is decided by the library consumer.";
+        self.gauge("prometheus_tsdb_lowest_timestamp", help, |_, tenant| {
+            tenant.db.time_range().map_or(0.0, |held| held.min_ms() as f64)
+        })?;
+        let help = "How long to retain samples in storage.";
+        self.gauge("prometheus_tsdb_retention_limit_seconds", help, |_, tenant| tenant.retention_s())?;
+        let help = "Total number of compactions that were executed for the partition.";
+        self.counted("prometheus_tsdb_compactions_total", help, NONE, |tenant| &tenant.counts.cut_blocks)?;
+        let help = "Total number of compactions that failed for the partition.";
+        self.counted("prometheus_tsdb_compactions_failed_total", help, NONE, |tenant| &tenant.counts.upkeep_failed)
+    }
+
+    fn of_the_log(&mut self) -> fmt::Result {
+        let help = "Write log segment index that TSDB is currently writing to.";
+        self.gauge("prometheus_tsdb_wal_segment_current", help, |stats, _| f64::from(stats.log.segment))?;
+        let help = "Total number of write log writes that failed.";
+        self.counter("prometheus_tsdb_wal_writes_failed_total", help, NONE, |stats, _| stats.log.failed_groups)?;
+        let help = "Groups of records that were written, each with one sync.";
+        self.counter("gauntlet_wal_groups_total", help, NONE, |stats, _| stats.log.groups)?;
+        let help = "Bytes written to the write-ahead log.";
+        self.counter("gauntlet_wal_written_bytes_total", help, NONE, |stats, _| stats.log.written_bytes)?;
+        let help = "Bytes that wait in memory to be written to the write-ahead log.";
+        self.gauge("gauntlet_wal_buffered_bytes", help, |stats, _| stats.log.buffered_bytes as f64)
+    }
+
+    fn of_opening(&mut self) -> fmt::Result {
+        let help = "Time taken to replay the data on disk.";
+        self.gauge("prometheus_tsdb_data_replay_duration_seconds", help, |_, tenant| tenant.open_took.as_secs_f64())?;
+        let help = "Total number of WAL corruptions.";
+        self.counter("prometheus_tsdb_wal_corruptions_total", help, NONE, |_, tenant| {
+            tenant.db.opened().log.report.damages_total
+        })?;
+        let help = "Files and directories that were damaged and set aside when the data directory was opened.";
+        self.gauge("gauntlet_damaged_files", help, |_, tenant| tenant.db.opened().set_aside.len() as f64)?;
+        let name = "gauntlet_replay_left_out";
+        let help = "Records of the log that were not replayed, because we do not keep what is in them.";
+        let kind = ConstGauge::new(0.0).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (_, tenant) in &self.tenants {
+            for (kind, count) in left_out(&tenant.db.opened().log.left_out) {
+                let labels = [("kind", kind), ("tenant", tenant.id.as_str())];
+                ConstGauge::new(count as f64).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Fn(&DbStats, &Tenant) -> f64) -> fmt::Result {
+        let kind = ConstGauge::new(0.0).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (stats, tenant) in &self.tenants {
+            let labels = [("tenant", tenant.id.as_str())];
+            ConstGauge::new(value(stats, tenant)).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn counter(
+        &mut self,
+        name: &str,
+        help: &str,
+        extra: Extra,
+        value: impl Fn(&DbStats, &Tenant) -> u64,
+    ) -> fmt::Result {
+        let kind = ConstCounter::new(0u64).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (stats, tenant) in &self.tenants {
+            let mut labels = vec![("tenant", tenant.id.as_str())];
+            labels.extend(extra);
+            ConstCounter::new(value(stats, tenant)).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    /// A counter whose value the tenant keeps.
+    fn counted(&mut self, name: &str, help: &str, extra: Extra, value: impl Fn(&Tenant) -> &AtomicU64) -> fmt::Result {
+        self.counter(name, help, extra, |_, tenant| value(tenant).load(Ordering::Relaxed))
+    }
+}
+
+fn left_out(left: &LeftOut) -> [(&'static str, u64); 6] {
+    let LeftOut { histograms, exemplars, metadata, mmap_markers: _, deletions, start_timestamps, unknown_records } =
+        left;
+    [
+        ("histogram", *histograms),
+        ("exemplar", *exemplars),
+        ("metadata", *metadata),
+        ("deletion", *deletions),
+        ("start_timestamp", *start_timestamps),
+        ("unknown", *unknown_records),
+    ]
+}

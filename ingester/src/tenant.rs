@@ -1,0 +1,220 @@
+//! One tenant: its database, and what its senders are remembered by.
+
+use crate::append::{self, AppendTo, Naming, NotTaken, Source, Taken};
+use crate::config::Config;
+use crate::wire_cache::WireCache;
+use model::{Clock, Fingerprinter, Labels, TenantId, TimeRange};
+use parking_lot::Mutex;
+use proto::{Rejection, WriteBatch, WriteError};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use storeapi::SourceGroup;
+use tracing::{info, warn};
+use tsdb::db::{CutBlock, Db, DbError, DbOptions, DbParts, Opened, SetAside};
+use tsdb::fs::Fs;
+use tsdb::head::AppendScratch;
+use tsdb::wal::{Commit, Committers, LogError, ReplayProgress};
+use tsdb::{AppendLimits, Appended};
+
+/// What all tenants share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) fs: Arc<dyn Fs>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fingerprinter: Arc<Fingerprinter>,
+    pub(crate) committers: Arc<Committers>,
+}
+
+/// One tenant.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    pub(crate) db: Db,
+    pub(crate) counts: Counts,
+    /// How long it took to open.
+    pub(crate) open_took: Duration,
+    external: Labels,
+    cache: Mutex<WireCache>,
+    shared: Arc<Shared>,
+}
+
+/// What came in since the tenant was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) created: AtomicU64,
+    pub(crate) out_of_order: AtomicU64,
+    pub(crate) out_of_bounds: AtomicU64,
+    pub(crate) cut_blocks: AtomicU64,
+    pub(crate) upkeep_failed: AtomicU64,
+}
+
+/// Appends to a database with the scratch of the thread, and keeps what has to be waited for.
+struct Appending<'a> {
+    db: &'a Db,
+    limits: AppendLimits,
+    commit: Option<Commit>,
+}
+
+thread_local! {
+    /// Appends run to their end on the thread they began on.
+    static SCRATCH: RefCell<AppendScratch> = RefCell::default();
+}
+
+impl Tenant {
+    /// Opens the data directory of `id`, creating it if it is not there. Blocks while the log is replayed.
+    ///
+    /// # Errors
+    /// Another process holds the directory, or it cannot be read.
+    pub(crate) fn open(id: TenantId, shared: &Arc<Shared>, progress: &ReplayProgress) -> Result<Self, DbError> {
+        let began_ms = shared.clock.now_ms();
+        let dir = shared.config.dir.join(id.as_str());
+        let external = external_labels(&shared.config, &id);
+        let options = DbOptions { external_labels: strings(&external), ..shared.config.db.clone() };
+        let parts = DbParts {
+            fs: Arc::clone(&shared.fs),
+            clock: Arc::clone(&shared.clock),
+            fingerprinter: Fingerprinter::clone(&shared.fingerprinter),
+            committers: Arc::clone(&shared.committers),
+        };
+        let db = Db::open(&dir, options, parts, progress)?;
+        tell_damage(&id, db.opened());
+        let open_took = Duration::from_millis(shared.clock.now_ms().saturating_sub(began_ms).try_into().unwrap_or(0));
+        let (counts, cache, shared) = (Counts::default(), Mutex::default(), Arc::clone(shared));
+        Ok(Self { id, db, counts, open_took, external, cache, shared })
+    }
+
+    /// Puts `batch` into the head. What comes back as commit must be waited for before anything is acknowledged; `None` if
+    /// nothing was stored.
+    ///
+    /// # Errors
+    /// Malformed labels; the log takes nothing; or there would be too many series. In each case an equal repeat is harmless.
+    pub(crate) fn append(&self, batch: &WriteBatch) -> Result<(Taken, Option<Commit>), WriteError> {
+        let Config { labels, max_series, max_ahead, .. } = &self.shared.config;
+        let ahead_ms = i64::try_from(max_ahead.as_millis()).unwrap_or(i64::MAX);
+        let limits = AppendLimits { max_ms: batch.received_ms.saturating_add(ahead_ms), max_series: *max_series };
+        let naming = Naming { fingerprinter: &self.shared.fingerprinter, limits: *labels, cache: &self.cache };
+        let mut head = Appending { db: &self.db, limits, commit: None };
+        let taken = append::append(batch, &naming, &mut head).map_err(|not_taken| match not_taken {
+            NotTaken::Malformed(malformed) => WriteError::Malformed(malformed),
+            NotTaken::Head(error) => write_error(&error),
+        })?;
+        self.counts.add(&taken);
+        if taken.series_limited {
+            return Err(WriteError::SeriesLimit { limit: *max_series });
+        }
+        Ok((taken, head.commit))
+    }
+
+    /// How many label regions in another than canonical form it knows.
+    pub(crate) fn wire_cache_len(&self) -> usize {
+        self.cache.lock().len()
+    }
+
+    /// How long it keeps blocks; 0: for ever.
+    pub(crate) fn retention_s(&self) -> f64 {
+        self.shared.config.db.retention_ms.unwrap_or(0) as f64 / 1000.0
+    }
+
+    /// What it has to read in `range`.
+    pub(crate) fn sources(&self, range: TimeRange) -> SourceGroup {
+        SourceGroup { external: self.external.clone(), sources: self.db.sources(range) }
+    }
+
+    /// Cuts blocks and drops old ones, if it is time. Blocks while files are written.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written; the next call begins anew.
+    pub(crate) fn maintain(&self) -> Result<(), DbError> {
+        let done = self.db.maintain();
+        // Series went with the blocks.
+        self.cache.lock().trim(WireCache::capacity(self.db.head().series()));
+        let cut = done.inspect_err(|_| {
+            self.counts.upkeep_failed.fetch_add(1, Ordering::Relaxed);
+        })?;
+        for CutBlock { min_ms, max_ms, meta } in cut {
+            self.counts.cut_blocks.fetch_add(1, Ordering::Relaxed);
+            let block = meta.as_ref().map(|meta| meta.ulid.to_string());
+            info!(tenant = %self.id, min_ms, max_ms, block, "the head was cut");
+        }
+        Ok(())
+    }
+}
+
+impl AppendTo for Appending<'_> {
+    type Error = LogError;
+
+    fn append(&mut self, source: &Source<'_>) -> Result<Appended, LogError> {
+        let (appended, commit) = SCRATCH.with_borrow_mut(|scratch| self.db.append(source, self.limits, scratch))?;
+        if appended.accepted > 0 {
+            // It includes that of an earlier pass: the log is written in order.
+            self.commit = Some(commit);
+        }
+        Ok(appended)
+    }
+
+    fn series(&self) -> u64 {
+        self.db.head().series()
+    }
+}
+
+impl Counts {
+    fn add(&self, taken: &Taken) {
+        self.accepted.fetch_add(taken.accepted, Ordering::Relaxed);
+        self.created.fetch_add(taken.created, Ordering::Relaxed);
+        for (why, count) in taken.rejections.counts() {
+            match why {
+                Rejection::OutOfOrder => {
+                    self.out_of_order.fetch_add(count, Ordering::Relaxed);
+                }
+                Rejection::OutOfBounds | Rejection::TooFarInFuture => {
+                    self.out_of_bounds.fetch_add(count, Ordering::Relaxed);
+                }
+                Rejection::DuplicateTimestamp
+                | Rejection::InvalidLabels
+                | Rejection::MissingName
+                | Rejection::Histogram => {}
+            }
+        }
+    }
+}
+
+/// What a write is told when the log takes nothing, or does not vouch for it.
+pub(crate) fn write_error(error: &LogError) -> WriteError {
+    match error {
+        LogError::Failed { .. } | LogError::Full { .. } => WriteError::LogFailed(error.to_string()),
+        LogError::Closed { .. } => WriteError::NotReady("shutting down".to_owned()),
+    }
+}
+
+/// Says in the log what opening found damaged. Nothing of it was deleted.
+fn tell_damage(id: &TenantId, opened: &Opened) {
+    for SetAside { from, to, fault } in &opened.set_aside {
+        let (from, to) = (from.display(), to.display());
+        warn!(tenant = %id, %from, %to, fault, "what is damaged was set aside");
+    }
+    for damage in &opened.log.report.damages {
+        warn!(tenant = %id, %damage, "the write-ahead log is damaged");
+    }
+}
+
+/// As the `thanos` section of a block has them.
+fn strings(labels: &Labels) -> BTreeMap<String, String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    labels.iter().map(|label| (text(label.name), text(label.value))).collect()
+}
+
+/// The configured labels and the tenant; a configured label of that name stays.
+fn external_labels(config: &Config, id: &TenantId) -> Labels {
+    if config.external_labels.get(&config.tenant_label).is_some() {
+        return config.external_labels.clone();
+    }
+    let mut labels = config.external_labels.edit();
+    labels.set(&config.tenant_label, id.as_str().as_bytes());
+    // A label more on a valid set is one; a tenant's name is not longer than 255 bytes.
+    labels.build().unwrap_or_else(|_| config.external_labels.clone())
+}

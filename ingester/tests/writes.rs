@@ -1,0 +1,310 @@
+//! Writes through an ingester on a simulated disk, and what is read back.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "support/rig.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod rig;
+
+use model::{STALE_NAN, TenantId};
+use proto::{Rejection, WriteError};
+use rig::{NOW_MS, Pairs, Rig, body, config, dir, one, tenant};
+use service::{Probes, Tasks};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::{Fault, Loss, SimFs};
+use tsdb::fs::Fs;
+
+const T: i64 = NOW_MS;
+const UP: Pairs<'_> = &[("__name__", "up"), ("instance", "a"), ("job", "node")];
+
+#[tokio::test]
+async fn what_was_written_is_read_back_bit_by_bit() {
+    let rig = Rig::open(&SimFs::new()).await;
+    let samples = [
+        (T, 1.0),
+        (T + 1, -0.0),
+        (T + 2, f64::INFINITY),
+        (T + 3, f64::from_bits(0x7ff8_dead_beef_0001)),
+        (T + 4, STALE_NAN),
+    ];
+    rig.writes("default-tenant", &body(&[(UP, &samples)]), 5).await;
+    assert_eq!(rig.stored().await, one("default-tenant", UP, &samples));
+}
+
+#[tokio::test]
+async fn a_repeat_is_accepted_and_stored_once() {
+    let rig = Rig::open(&SimFs::new()).await;
+    let request = body(&[(UP, &[(T, 1.0)]), (&[("__name__", "m")], &[(T, f64::NAN)])]);
+    for _ in 0..3 {
+        rig.writes("default-tenant", &request, 2).await;
+    }
+    assert_eq!(rig.stored().await.values().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[tokio::test]
+async fn labels_in_any_order_are_one_series() {
+    let rig = Rig::open(&SimFs::new()).await;
+    let orders: [Pairs<'_>; 3] = [UP, &[UP[2], UP[0], UP[1]], &[UP[1], UP[2], UP[0]]];
+    for (step, labels) in (0..12).zip(orders.iter().cycle()) {
+        rig.writes("default-tenant", &body(&[(labels, &[(T + step, 1.0)])]), 1).await;
+    }
+    let samples: Vec<_> = (0..12).map(|step| (T + step, 1.0)).collect();
+    assert_eq!(rig.stored().await, one("default-tenant", UP, &samples));
+    assert_eq!(rig.metric(r#"gauntlet_wire_cache_entries{tenant="default-tenant"}"#), Some(2.0));
+    assert_eq!(rig.metric(r#"prometheus_tsdb_head_series{tenant="default-tenant"}"#), Some(1.0));
+}
+
+#[tokio::test]
+async fn the_valid_part_is_stored_and_the_rest_told() {
+    let rig = Rig::open(&SimFs::new()).await;
+    rig.writes("default-tenant", &body(&[(UP, &[(T, 1.0)])]), 1).await;
+    let ahead: &[(i64, f64)] = &[(T + 600_000, 1.0), (T + 600_001, 1.0)];
+    let request = body(&[
+        (UP, &[(T - 1, 1.0), (T, 2.0), (T + 1, 1.0)]),
+        (&[("__name__", "m"), ("__name__", "n")], &[(T, 1.0)]),
+        (&[("__name__", "ahead")], ahead),
+    ]);
+    let outcome = rig.write("default-tenant", &request).await.unwrap();
+    assert_eq!(outcome.samples_accepted, 2);
+    let counts: Vec<_> = outcome.rejections.counts().collect();
+    assert_eq!(
+        counts,
+        [
+            (Rejection::OutOfOrder, 1),
+            (Rejection::DuplicateTimestamp, 1),
+            (Rejection::TooFarInFuture, 1),
+            (Rejection::InvalidLabels, 1)
+        ]
+    );
+    let mut want = one("default-tenant", UP, &[(T, 1.0), (T + 1, 1.0)]);
+    want.extend(one("default-tenant", &[("__name__", "ahead")], &ahead[..1]));
+    assert_eq!(rig.stored().await, want);
+    for (series, value) in [
+        (r#"prometheus_tsdb_head_samples_appended_total{tenant="default-tenant",type="float"}"#, 3.0),
+        (r#"prometheus_tsdb_out_of_order_samples_total{tenant="default-tenant",type="float"}"#, 1.0),
+        (r#"prometheus_tsdb_out_of_bound_samples_total{tenant="default-tenant",type="float"}"#, 1.0),
+        (r#"prometheus_tsdb_head_series_created_total{tenant="default-tenant"}"#, 2.0),
+    ] {
+        assert_eq!(rig.metric(series), Some(value), "{series}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_accepted_proves_nothing() {
+    let rig = Rig::open(&SimFs::new()).await;
+    let outcome = rig.write("default-tenant", &body(&[(UP, &[(i64::MAX, 1.0)])])).await.unwrap();
+    assert!(outcome.durable.is_none());
+    assert_eq!(outcome.rejections.total(), 1);
+}
+
+#[tokio::test]
+async fn tenants_are_apart() {
+    let fs = SimFs::new();
+    let rig = Rig::open(&fs).await;
+    rig.writes("a", &body(&[(UP, &[(T, 1.0)])]), 1).await;
+    rig.writes("b c", &body(&[(UP, &[(T, 2.0)])]), 1).await;
+    let mut want = one("a", UP, &[(T, 1.0)]);
+    want.extend(one("b c", UP, &[(T, 2.0)]));
+    assert_eq!(rig.stored().await, want);
+    let names = |fs: &SimFs| fs.read_dir(&dir()).unwrap().into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+    assert_eq!(names(&fs), ["a", "b c", "default-tenant"]);
+    let matcher = model::Matcher::new(model::MatchOp::Equal, "tenant_id", "a").unwrap();
+    assert_eq!(rig.select(&[matcher]).await, one("a", UP, &[(T, 1.0)]));
+}
+
+#[tokio::test]
+async fn a_hundred_first_writes_open_each_tenant_once() {
+    let rig = Rig::open(&SimFs::new()).await;
+    let names: Vec<String> = (0..20).map(|number| format!("t{number}")).collect();
+    let request = body(&[(UP, &[(T, 1.0)])]);
+    let writes = names.iter().cycle().take(100).map(|name| rig.write(name, &request));
+    let outcomes = futures::future::join_all(writes).await;
+    assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.samples_accepted == 1)));
+    assert_eq!(rig.stored().await.len(), 20);
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_tenants() {
+    let mut config = config();
+    config.max_tenants = 2;
+    let rig = Rig::open_with(&SimFs::new(), config).await;
+    let request = body(&[(UP, &[(T, 1.0)])]);
+    rig.writes("a", &request, 1).await;
+    let refused = rig.write("b", &request).await.unwrap_err();
+    assert!(matches!(refused, WriteError::TenantLimit { limit: 2 }), "{refused}");
+    rig.writes("a", &request, 1).await;
+    rig.writes("default-tenant", &request, 1).await;
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_series() {
+    let mut config = config();
+    config.max_series = 1;
+    let rig = Rig::open_with(&SimFs::new(), config).await;
+    rig.writes("default-tenant", &body(&[(UP, &[(T, 1.0)])]), 1).await;
+    let request = body(&[(&[("__name__", "m")], &[(T, 1.0)]), (UP, &[(T + 1, 1.0)])]);
+    let refused = rig.write("default-tenant", &request).await.unwrap_err();
+    assert!(matches!(refused, WriteError::SeriesLimit { limit: 1 }), "{refused}");
+    // What is known is stored, and stays so when the whole is sent again.
+    assert_eq!(rig.stored().await, one("default-tenant", UP, &[(T, 1.0), (T + 1, 1.0)]));
+}
+
+#[tokio::test]
+async fn malformed_labels_refuse_the_request() {
+    let rig = Rig::open(&SimFs::new()).await;
+    let refused = rig.write("default-tenant", &[0x0a, 6, 0x0a, 2, 0x08, 1, 0x12, 0]).await.unwrap_err();
+    assert_eq!(refused.to_string(), "series 0 at byte 4: wrong wire type for the field");
+}
+
+// === the life of an ingester ===
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_crash() {
+    let fs = SimFs::new();
+    let rig = Rig::open(&fs).await;
+    rig.writes("default-tenant", &body(&[(UP, &[(T, 1.0)])]), 1).await;
+    rig.writes("a", &body(&[(UP, &[(T, 2.0), (T + 1, 3.0)])]), 2).await;
+    let rig = Rig::open(&fs.crash(Loss::All)).await;
+    let mut want = one("default-tenant", UP, &[(T, 1.0)]);
+    want.extend(one("a", UP, &[(T, 2.0), (T + 1, 3.0)]));
+    assert_eq!(rig.stored().await, want);
+    rig.writes("a", &body(&[(UP, &[(T + 1, 3.0), (T + 2, 4.0)])]), 2).await;
+}
+
+#[tokio::test]
+async fn directories_that_are_no_tenants_are_left_alone() {
+    let fs = SimFs::new();
+    fs.create_dir_all(&dir().join("lost+found")).unwrap();
+    fs.create_dir_all(&dir().join("a\\b")).unwrap();
+    drop(fs.create_new(&dir().join("file")).unwrap());
+    dir().ancestors().for_each(|dir| fs.sync_dir(dir).unwrap());
+    let rig = Rig::open(&fs).await;
+    assert_eq!(rig.metric(r#"prometheus_tsdb_head_series{tenant="default-tenant"}"#), Some(0.0));
+    assert_eq!(rig.metric(r#"prometheus_tsdb_head_series{tenant="lost+found"}"#), None);
+    // But one who calls himself so gets his data back.
+    rig.writes("lost+found", &body(&[(UP, &[(T, 1.0)])]), 1).await;
+    rig.ingester.close().await;
+    let rig = Rig::open(&fs.crash(Loss::All)).await;
+    assert_eq!(rig.stored().await, one("lost+found", UP, &[(T, 1.0)]));
+}
+
+#[tokio::test]
+async fn a_directory_in_use_is_not_opened() {
+    let fs = SimFs::new();
+    let _rig = Rig::open(&fs).await;
+    let second = Rig::closed(&fs, config());
+    let refused = second.ingester.open().await.unwrap_err().to_string();
+    assert!(refused.contains("/data/receive/default-tenant/lock: another process"), "{refused}");
+    let refused = second.write("default-tenant", &body(&[(UP, &[(T, 1.0)])])).await.unwrap_err();
+    assert!(matches!(refused, WriteError::NotReady(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn before_it_is_open_and_after_it_is_closed_nothing_is_taken() {
+    let rig = Rig::closed(&SimFs::new(), config());
+    let request = body(&[(UP, &[(T, 1.0)])]);
+    let refused = rig.write("default-tenant", &request).await.unwrap_err();
+    assert!(matches!(&refused, WriteError::NotReady(why) if why.starts_with("opening tenants")), "{refused}");
+    rig.ingester.open().await.unwrap();
+    rig.writes("default-tenant", &request, 1).await;
+    rig.ingester.close().await;
+    for name in ["default-tenant", "another"] {
+        let refused = rig.write(name, &request).await.unwrap_err();
+        assert!(matches!(&refused, WriteError::NotReady(why) if why == "shutting down"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_fails_is_told_and_an_equal_retry_succeeds() {
+    let fs = SimFs::new();
+    let rig = Rig::open(&fs).await;
+    let request = body(&[(UP, &[(T, 1.0)])]);
+    rig.writes("default-tenant", &request, 1).await;
+    let next = body(&[(UP, &[(T + 1, 2.0)])]);
+    fs.fail(Fault {
+        step: testkit::Step::SyncData,
+        path_part: "wal".into(),
+        skip: 0,
+        times: 1,
+        error: io::ErrorKind::Other,
+        written_bytes: 0,
+    });
+    let refused = rig.write("default-tenant", &next).await.unwrap_err();
+    assert!(matches!(refused, WriteError::LogFailed(_)), "{refused}");
+    rig.writes("default-tenant", &next, 1).await;
+    let rig = Rig::open(&fs.crash(Loss::All)).await;
+    assert_eq!(rig.stored().await, one("default-tenant", UP, &[(T, 1.0), (T + 1, 2.0)]));
+}
+
+/// Runs the task of `rig` while `story` goes on, until it is told to stop; returns who failed.
+async fn run<Story: Future<Output = ()>>(rig: Rig, probes: &Probes, story: Story) -> Vec<String> {
+    let mut tasks = Tasks::new(probes.clone());
+    rig.app.start(&mut tasks, probes.part("ingester"));
+    let done = tokio::sync::Notify::new();
+    let told = async || {
+        done.notified().await;
+        "told"
+    };
+    let story = async {
+        story.await;
+        done.notify_one();
+        std::future::pending().await
+    };
+    let failures = tokio::select! {
+        failures = tasks.run(told, Duration::from_secs(10)) => failures,
+        () = story => Vec::new(),
+    };
+    failures.iter().map(ToString::to_string).collect()
+}
+
+async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    for _ in 0..1000 {
+        if is().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("not in five seconds: {what}");
+}
+
+#[tokio::test]
+async fn the_task_opens_watches_the_disk_and_closes() {
+    let fs = SimFs::new();
+    let rig = Rig::closed(&fs, config());
+    let probes = Probes::new("receive", &rig.registry);
+    let (ingester, store) = (Arc::clone(&rig.ingester), rig.app.store());
+    let request = rig.batch(&body(&[(UP, &[(T, 1.0)])]));
+    let id: TenantId = tenant("default-tenant");
+    let write = async || proto::WriteTarget::write(&*ingester, &id, request.clone()).await;
+    let failures = run(rig, &probes, async {
+        until("ready", async || probes.not_ready_because().is_none()).await;
+        write().await.unwrap();
+        fs.set_capacity_bytes(Some(0));
+        until("refused", async || matches!(write().await, Err(WriteError::DiskFull { floor_bytes: 1000 }))).await;
+        // Reads go on.
+        assert!(store.info().time_range.is_some());
+        fs.set_capacity_bytes(None);
+        until("taken again", async || write().await.is_ok()).await;
+    });
+    assert_eq!(failures.await, [""; 0]);
+    assert!(matches!(write().await, Err(WriteError::NotReady(_))));
+    // Whoever had a part in it is gone, and the lock is free again.
+    drop((ingester, store));
+    drop(fs.lock(Path::new("/data/receive/default-tenant/lock")).unwrap());
+}
+
+#[tokio::test]
+async fn a_start_that_fails_ends_the_task_with_the_cause() {
+    let fs = SimFs::new();
+    let _first = Rig::open(&fs).await;
+    let rig = Rig::closed(&fs, config());
+    let probes = Probes::new("receive", &rig.registry);
+    let failures = run(rig, &probes, std::future::pending()).await;
+    assert!(
+        failures.len() == 1 && failures[0].contains("/data/receive/default-tenant/lock: another process"),
+        "{failures:?}"
+    );
+}
