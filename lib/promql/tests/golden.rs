@@ -116,6 +116,47 @@ fn selectors() {
     }
 }
 
+/// The expressions that the `.test` files evaluate, those whose evaluation fails included.
+#[test]
+fn test_files() {
+    let Some(folder) = testkit::golden("test_files", "../promqltest") else { return };
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_none_or(|extension| extension != "test") {
+            continue;
+        }
+        for expr in text(&file).lines().filter_map(evaluated) {
+            seen += 1;
+            assert!(difference_of_print(expr).is_none(), "{}: {expr}", file.display());
+        }
+    }
+    assert!(seen > 2000, "only {seen} evaluations");
+}
+
+/// The expression behind `eval… instant [at TIME]` or `eval… range from TIME to TIME step TIME`.
+fn evaluated(line: &str) -> Option<&str> {
+    let (command, rest) = line.trim().split_once(char::is_whitespace)?;
+    if !command.starts_with("eval") {
+        return None;
+    }
+    let (kind, mut rest) = rest.trim_start().split_once(char::is_whitespace)?;
+    let words: &[&str] = if kind == "range" { &["from", "to", "step"] } else { &["at"] };
+    for word in words {
+        if let Some(behind) = rest.trim_start().strip_prefix(word).filter(|behind| behind.starts_with(' ')) {
+            rest = behind.trim_start().split_once(char::is_whitespace)?.1;
+        }
+    }
+    Some(rest.trim())
+}
+
+/// What `text` prints as, if that is not parsed again as what prints the same.
+fn difference_of_print(text: &str) -> Option<String> {
+    let print =
+        |text: &str| parse_syntax(text, &EVERYTHING).map_or_else(|err| err.to_string(), |expr| expr.to_string());
+    let printed = print(text);
+    (print(&printed) != printed).then_some(printed)
+}
+
 #[test]
 fn numbers() {
     let print = |text: &str| match parse_syntax(text, &EVERYTHING) {
