@@ -20,8 +20,14 @@ impl BinaryOp {
         match self {
             Self::Or => 1,
             Self::And | Self::Unless => 2,
-            Self::Eql | Self::Neq | Self::Lte | Self::Lss | Self::Gte | Self::Gtr => 3,
-            Self::TrimUpper | Self::TrimLower => 3,
+            Self::Eql
+            | Self::Neq
+            | Self::Lte
+            | Self::Lss
+            | Self::Gte
+            | Self::Gtr
+            | Self::TrimUpper
+            | Self::TrimLower => 3,
             Self::Add | Self::Sub => 4,
             Self::Mul | Self::Div | Self::Mod | Self::Atan2 => 5,
             Self::Pow => 6,
