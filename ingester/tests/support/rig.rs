@@ -14,6 +14,7 @@ use telemetry::{Format, Registry};
 use testkit::SimFs;
 use tsdb::chunk;
 use tsdb::db::DbOptions;
+use tsdb::fs::Fs;
 use tsdb::wal::LogOptions;
 
 /// 2025-08-17T00:00:00Z, the base time of the recordings.
@@ -58,7 +59,7 @@ pub(crate) fn config() -> ingester::Config {
 
 impl Rig {
     /// An ingester on `fs`, not open yet.
-    pub(crate) fn closed(fs: &SimFs, config: ingester::Config) -> Self {
+    pub(crate) fn closed(fs: &(impl Fs + Clone + 'static), config: ingester::Config) -> Self {
         let (registry, clock) = (Registry::default(), Arc::new(ManualClock::at(NOW_MS)));
         let fingerprinter = Arc::new(Fingerprinter::new(std::array::from_fn(|at| (at * 31) as u8)));
         let parts = ingester::Parts {
@@ -71,7 +72,7 @@ impl Rig {
         Self { ingester: app.ingester(), app, registry, clock, fingerprinter }
     }
 
-    pub(crate) async fn open_with(fs: &SimFs, config: ingester::Config) -> Self {
+    pub(crate) async fn open_with(fs: &(impl Fs + Clone + 'static), config: ingester::Config) -> Self {
         let rig = Self::closed(fs, config);
         rig.ingester.open().await.unwrap();
         rig
