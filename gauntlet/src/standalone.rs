@@ -1,0 +1,9 @@
+//! `gauntlet standalone`: router, ingester and query in one process, on one HTTP port.
+
+mod app;
+mod config;
+mod flags;
+
+pub(crate) use app::run;
+pub(crate) use config::Config;
+pub(crate) use flags::Flags;

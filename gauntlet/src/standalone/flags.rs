@@ -1,0 +1,162 @@
+//! What can be typed. The names are those of Thanos' sub-commands (`receive`, `query`) where these have them, else
+//! Prometheus', else ours.
+
+use clap::Args;
+use flags::{ByteSize, GoDuration, PromDuration};
+use std::path::PathBuf;
+use std::str::FromStr;
+use tsdb::wal::Durability;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Flags {
+    /// The directory for everything that is kept; a data directory of Prometheus for each tenant below `receive/`
+    #[arg(long = "data-dir", default_value = "./data", value_name = "DIR", help_heading = "Storage")]
+    pub(crate) data_dir: PathBuf,
+
+    /// How long samples are kept; 0d keeps them for ever
+    #[arg(long = "tsdb.retention", default_value = "15d", value_name = "DURATION", help_heading = "Storage")]
+    pub(crate) retention: PromDuration,
+
+    /// The time one block covers
+    #[arg(long = "tsdb.min-block-duration", default_value = "2h", value_name = "DURATION", help_heading = "Storage")]
+    pub(crate) min_block_duration: PromDuration,
+
+    /// The same again, if given: blocks are not merged into longer ones yet
+    #[arg(long = "tsdb.max-block-duration", value_name = "DURATION", help_heading = "Storage")]
+    pub(crate) max_block_duration: Option<PromDuration>,
+
+    /// How far ahead of this machine's clock a sample may be; 0s: as far as it likes
+    #[arg(
+        long = "tsdb.too-far-in-future.time-window",
+        default_value = "10m",
+        value_name = "DURATION",
+        help_heading = "Storage"
+    )]
+    pub(crate) max_ahead: PromDuration,
+
+    /// What a write waits for before it is acknowledged: fsync (the disk), write (the operating system, as in Prometheus) or
+    /// none
+    #[arg(long = "tsdb.wal-durability", default_value = "fsync", value_name = "LEVEL", help_heading = "Storage")]
+    pub(crate) durability: WalDurability,
+
+    /// Compress the write-ahead log with snappy
+    #[arg(long = "tsdb.wal-compression", default_value_t = true, help_heading = "Storage")]
+    pub(crate) wal_compression: bool,
+
+    /// While less space is free below the data directory, writes are refused with 503; 0 switches that off
+    #[arg(long = "tsdb.free-space-floor", default_value = "512MB", value_name = "SIZE", help_heading = "Storage")]
+    pub(crate) free_space_floor: ByteSize,
+
+    /// The most active series of one tenant
+    #[arg(long = "receive.max-series", default_value_t = 1_000_000, value_name = "N", help_heading = "Remote write")]
+    pub(crate) max_series: u64,
+
+    /// The header that names the tenant of a request
+    #[arg(
+        long = "receive.tenant-header",
+        default_value = "THANOS-TENANT",
+        value_name = "NAME",
+        help_heading = "Remote write"
+    )]
+    pub(crate) tenant_header: String,
+
+    /// Whose a request without that header is
+    #[arg(
+        long = "receive.default-tenant-id",
+        default_value = "default-tenant",
+        value_name = "TENANT",
+        help_heading = "Remote write"
+    )]
+    pub(crate) default_tenant: String,
+
+    /// The label that holds the tenant when series are read
+    #[arg(
+        long = "receive.tenant-label-name",
+        default_value = "tenant_id",
+        value_name = "NAME",
+        help_heading = "Remote write"
+    )]
+    pub(crate) tenant_label: String,
+
+    /// The longest a query may take
+    #[arg(long = "query.timeout", default_value = "2m", value_name = "DURATION", help_heading = "Queries")]
+    pub(crate) query_timeout: PromDuration,
+
+    /// Queries that run at once; more wait
+    #[arg(long = "query.max-concurrent", default_value_t = 20, value_name = "N", help_heading = "Queries")]
+    pub(crate) max_concurrent: usize,
+
+    /// The most samples one query may load
+    #[arg(long = "query.max-samples", default_value_t = 50_000_000, value_name = "N", help_heading = "Queries")]
+    pub(crate) max_samples: usize,
+
+    /// Memory that all queries together may take
+    #[arg(long = "query.max-memory", default_value = "2GB", value_name = "SIZE", help_heading = "Queries")]
+    pub(crate) query_memory: ByteSize,
+
+    /// Memory that one query may take
+    #[arg(long = "query.max-memory-per-query", default_value = "1GB", value_name = "SIZE", help_heading = "Queries")]
+    pub(crate) memory_per_query: ByteSize,
+
+    /// How far back a selector looks for the newest sample
+    #[arg(
+        long = "query.lookback-delta",
+        default_value = "5m",
+        value_name = "DURATION",
+        value_parser = GoDuration::parse_flag,
+        help_heading = "Queries"
+    )]
+    pub(crate) lookback: GoDuration,
+
+    /// The smallest step of a range query that names none
+    #[arg(long = "query.default-step", default_value = "1s", value_name = "DURATION", help_heading = "Queries")]
+    pub(crate) default_step: PromDuration,
+
+    /// Where HTTP is served: remote write, queries, metrics, probes
+    #[arg(
+        long = "http-address",
+        default_value = "127.0.0.1:10902",
+        value_name = "HOST:PORT",
+        help_heading = "Network"
+    )]
+    pub(crate) http_address: String,
+
+    /// How long requests in flight may take when the process stops
+    #[arg(long = "http-grace-period", default_value = "2m", value_name = "DURATION", help_heading = "Network")]
+    pub(crate) http_grace: PromDuration,
+
+    /// Where gRPC will be served; this version has none, and says so in its log
+    #[arg(
+        long = "grpc-address",
+        default_value = "127.0.0.1:10901",
+        value_name = "HOST:PORT",
+        help_heading = "Network"
+    )]
+    pub(crate) grpc_address: String,
+
+    /// Do not let web pages of other origins read answers
+    #[arg(long = "web.disable-cors", help_heading = "Network")]
+    pub(crate) disable_cors: bool,
+}
+
+/// [`Durability`] by the name it has as a flag's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WalDurability(pub(crate) Durability);
+
+/// A name that is none of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("enum value must be one of fsync,write,none, got '{0}'")]
+pub(crate) struct UnknownDurability(String);
+
+impl FromStr for WalDurability {
+    type Err = UnknownDurability;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDurability> {
+        match text {
+            "fsync" => Ok(Self(Durability::Synced)),
+            "write" => Ok(Self(Durability::Written)),
+            "none" => Ok(Self(Durability::Buffered)),
+            other => Err(UnknownDurability(other.to_owned())),
+        }
+    }
+}
