@@ -126,6 +126,15 @@ fn values_need_not_be_utf8() {
 }
 
 #[test]
+fn gaps_end_at_characters() {
+    check("=~", ".*[^a]b?", &["é", "aé", "éb", "日本"], &["", "a", "éa"]);
+    check("=~", ".+.", &["éa", "aé", "日本"], &["", "é", "日"]);
+    check("=~", "(.+|b)[^x]", &["éa", "by"], &["é", "b", "éx"]);
+    // No word has an end inside a character, wherever there is a place between two bytes.
+    check("=~", "a.*\\B.*b", &["ab", "aééb"], &["a-b", "aéb"]);
+}
+
+#[test]
 fn large_automata_work_too() {
     // Too large for a table made at once.
     let matcher = matcher("=~", "x(\\pL{2,40}|[^b]{1,500})");

@@ -5,13 +5,13 @@
 //! table at once, and need no memory of their own while they run; others fill it as they go.
 
 use super::runes::Runes;
-use super::{InvalidRegex, MAX_COMPILED_BYTES, RegexFault};
+use super::{InvalidRegex, MAX_COMPILED_BYTES, RegexFault, shape};
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::hybrid;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::{pool::Pool, primitives::StateID, start};
 use regex_automata::{Anchored, Input, MatchKind};
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::{Dot, Hir, HirKind, Look, Repetition};
 
 /// The most a table made at once may take, in bytes, and what it may take to make it: some 100 µs.
 const MAX_TABLE_BYTES: usize = 32 << 10;
@@ -46,7 +46,7 @@ impl Engine {
         let too_large =
             || InvalidRegex { fault: RegexFault::TooLarge, fragment: String::from_utf8_lossy(pattern).into_owned() };
         // A match is one at the end only: states on the way there are no matches, and the search need not look at them.
-        let whole = Hir::concat(vec![hir, Hir::look(Look::End)]);
+        let whole = Hir::concat(vec![with_byte_gaps(hir), Hir::look(Look::End)]);
         let config =
             thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(MAX_COMPILED_BYTES));
         let nfa = thompson::Compiler::new().configure(config).build_from_hir(&whole).map_err(|_| too_large())?;
@@ -71,6 +71,38 @@ impl Engine {
             // It fails only if told to give up on a full cache, and it is not.
             Self::Lazy(lazy) => lazy.run(value).unwrap_or(false),
         }
+    }
+}
+
+/// `hir` with any bytes in place of any characters in `.*`, which takes a third of the states.
+///
+/// Only UTF-8 is ever matched. Should such a gap end amid a character, nothing else can go on from there, since all else
+/// matches whole characters; but for `\B`, which holds between any two bytes that are no word's.
+fn with_byte_gaps(hir: Hir) -> Hir {
+    if hir.properties().look_set().contains(Look::WordAsciiNegate) {
+        return hir;
+    }
+    let any_bytes =
+        |of: Repetition| Hir::repetition(Repetition { min: 0, sub: Box::new(Hir::dot(Dot::AnyByte)), ..of });
+    let all = |parts: Vec<Hir>| parts.into_iter().map(with_byte_gaps).collect();
+    match hir.into_kind() {
+        HirKind::Repetition(gap) if gap.max.is_none() && gap.min <= 1 && shape::is_any_char(&gap.sub) => {
+            match gap.min {
+                0 => any_bytes(gap),
+                _ => Hir::concat(vec![Hir::dot(Dot::AnyChar), any_bytes(gap)]),
+            }
+        }
+        HirKind::Repetition(other) => {
+            let sub = Box::new(with_byte_gaps(*other.sub));
+            Hir::repetition(Repetition { sub, ..other })
+        }
+        HirKind::Capture(capture) => with_byte_gaps(*capture.sub),
+        HirKind::Concat(parts) => Hir::concat(all(parts)),
+        HirKind::Alternation(branches) => Hir::alternation(all(branches)),
+        HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) => Hir::literal(literal.0),
+        HirKind::Class(class) => Hir::class(class),
+        HirKind::Look(look) => Hir::look(look),
     }
 }
 

@@ -167,7 +167,8 @@ fn holds(look: Look, place: Place) -> bool {
     }
 }
 
-fn is_any_char(hir: &Hir) -> bool {
+/// Whether it is a dot that matches newlines too.
+pub(super) fn is_any_char(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Class(Class::Unicode(class)) => {
             matches!(class.ranges(), [all] if all.start() == '\0' && all.end() == char::MAX)
