@@ -17,6 +17,7 @@ struct State {
     series: Vec<ModelSeries>,
     by_labels: BTreeMap<Labels, usize>,
     by_ref: BTreeMap<SeriesRef, usize>,
+    highest: Option<SeriesRef>,
     orphans: u64,
 }
 
@@ -38,6 +39,18 @@ impl ModelHead {
         series
     }
 
+    /// The highest reference that was named.
+    pub fn highest_ref(&self) -> Option<SeriesRef> {
+        self.state.lock().highest
+    }
+
+    /// References beyond the first of each label set.
+    pub fn aliases(&self) -> Vec<(SeriesRef, Labels)> {
+        let State { series, by_ref, .. } = &*self.state.lock();
+        let labels = |(&reference, &place): (&SeriesRef, &usize)| (reference, series[place].labels.clone());
+        by_ref.iter().filter(|(reference, place)| series[**place].reference != **reference).map(labels).collect()
+    }
+
     /// Samples that named a reference of no series.
     pub fn orphans(&self) -> u64 {
         self.state.lock().orphans
@@ -48,7 +61,8 @@ impl ReplayTarget for ModelHead {
     type Scratch = ();
 
     fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, (): &mut ()) {
-        let State { series: all, by_labels, by_ref, .. } = &mut *self.state.lock();
+        let State { series: all, by_labels, by_ref, highest, .. } = &mut *self.state.lock();
+        *highest = (*highest).max(Some(series));
         let place = *by_labels.entry(labels.to_owned()).or_insert_with(|| {
             all.push(ModelSeries { reference: series, labels: labels.to_owned(), samples: BTreeMap::new() });
             all.len() - 1
@@ -57,8 +71,9 @@ impl ReplayTarget for ModelHead {
     }
 
     fn samples(&self, samples: &[LoggedSample], part: Part, (): &mut ()) {
-        let State { series, by_ref, orphans, .. } = &mut *self.state.lock();
+        let State { series, by_ref, highest, orphans, .. } = &mut *self.state.lock();
         for sample in samples {
+            *highest = (*highest).max(Some(sample.series));
             let Some(&place) = by_ref.get(&sample.series) else {
                 *orphans += u64::from(part.index == 0);
                 continue;
