@@ -171,12 +171,11 @@ fn a_full_buffer_refuses_samples_until_the_disk_is_back() {
     let bench = Bench::new(LogOptions { buffer_bytes: 200, ..plain() });
     bench.fail(Step::Append, 0, u32::MAX, 0);
     let mut failed = 0;
-    let error = loop {
-        match bench.append(failed) {
-            Err(LogError::Failed { .. }) => failed += 1,
-            other => break other.unwrap_err(),
-        }
-    };
+    while let Err(LogError::Failed { .. }) = bench.append(failed) {
+        failed += 1;
+        assert!(failed < 100, "never full");
+    }
+    let error = bench.append(failed).unwrap_err();
     assert!(matches!(&error, LogError::Full { limit_bytes: 200, .. }), "{error}");
     assert!((4..6).contains(&failed), "{failed}");
     let before = bench.log.stats().buffered_bytes;
