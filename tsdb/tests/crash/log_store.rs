@@ -141,11 +141,11 @@ impl Store for LogStore {
         self.checkpoint()
     }
 
-    fn samples(&self) -> Vec<(u64, i64, u64)> {
+    fn samples(&self) -> Result<Vec<(u64, i64, u64)>, String> {
         let of = |(&number, (_, samples)): (&u64, &(SeriesRef, BTreeMap<i64, u64>))| {
             samples.iter().map(|(&at, &bits)| (number, at, bits)).collect::<Vec<_>>()
         };
-        self.series.iter().flat_map(of).chain(self.blocks.iter().copied()).collect()
+        Ok(self.series.iter().flat_map(of).chain(self.blocks.iter().copied()).collect())
     }
 
     fn close(self) -> Result<(), String> {

@@ -18,7 +18,7 @@ pub(crate) enum Verdict {
     Lost(Vec<Sample>),
     /// There, and never written: or with another value.
     Phantom(Vec<Sample>),
-    DoesNotOpen(String),
+    Unreadable(String),
 }
 
 /// The bits of the value that a sample must have.
