@@ -147,8 +147,13 @@ fn an_unfinished_checkpoint_is_as_if_it_never_was() {
     let (series, report) = replayed(&fs, 1);
     assert_eq!((series.len(), report.checkpoint), (1, None));
     log(&fs, |_| {});
-    let names: Vec<_> = fs.read_dir(dir()).unwrap().into_iter().map(|entry| entry.name).collect();
-    assert_eq!(names, ["00000000"]);
+    let names = || fs.read_dir(dir()).unwrap().into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+    assert_eq!(names(), ["00000000"]);
+    // The same goes for a segment that was rewritten and did not take the place of the damaged one.
+    fs.plant(&dir().join("00000000.tmp"), b"half").unwrap();
+    fs.plant(&dir().join("notes.tmp"), b"not ours").unwrap();
+    log(&fs, |_| {});
+    assert_eq!(names(), ["00000000", "notes.tmp"]);
     checkpoint(&fs, 0, |_| {});
     assert_eq!(replayed(&fs, 1).1.checkpoint, Some(0));
 }
