@@ -172,8 +172,8 @@ impl Log {
             state.pending = shared.queue.take_buffer();
         }
         let before = state.pending.len();
-        records.copy_series(&mut state.pending);
         let refused = shared.refuses(&state);
+        records.copy_series(&mut state.pending);
         if refused.is_none() {
             records.copy_samples(&mut state.pending);
         }
