@@ -1,7 +1,7 @@
 //! Whether a system returns what it acknowledged.
 
 use crate::cli::Shape;
-use crate::workload::{STEP_MS, Workload};
+use crate::workload::{SERIES_A_POD, STEP_MS, Workload, metric_name};
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -24,9 +24,9 @@ pub(crate) fn is_ok(url: &str) -> bool {
 pub(crate) fn check(query_url: &str, shape: &Shape, end_ms: i64, acknowledged: usize) -> anyhow::Result<()> {
     let range_s = (i64::try_from(shape.samples)? + 1) * STEP_MS / 1000;
     let mut counted = 0.0;
-    // Namespace by namespace: a peer may limit the samples of one query.
-    for namespace in 0..12 {
-        let count = format!("sum(count_over_time({{namespace=\"namespace-{namespace:02}\"}}[{range_s}s]))");
+    // Metric by metric: without their names series of two metrics would be one, and a peer may limit a query's samples.
+    for metric in 0..SERIES_A_POD {
+        let count = format!("sum(count_over_time({}[{range_s}s]))", metric_name(metric));
         counted += first_value(&query(query_url, &count, end_ms)?).unwrap_or(0.0);
     }
     ensure!(counted == acknowledged as f64, "{acknowledged} samples were acknowledged, {counted} came back");

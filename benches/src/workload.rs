@@ -11,9 +11,12 @@ use crate::cli::Shape;
 use random::Random;
 use series::Series;
 
+pub(crate) use series::metric_name;
+
 /// Virtual time between rounds.
 pub(crate) const STEP_MS: i64 = 15_000;
-const SERIES_A_POD: usize = 200;
+/// Each of another metric.
+pub(crate) const SERIES_A_POD: usize = 200;
 const ROUNDS_AN_HOUR: f64 = 240.0;
 
 /// All series and where they stand.

@@ -2,9 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "e2e/hostile.rs"]
+mod hostile;
+#[path = "e2e/kills.rs"]
+mod kills;
 #[path = "e2e/lifecycle.rs"]
 mod lifecycle;
 #[path = "e2e/metrics.rs"]
 mod metrics;
+#[path = "e2e/prometheus.rs"]
+mod prometheus;
 #[path = "e2e/write_and_query.rs"]
 mod write_and_query;

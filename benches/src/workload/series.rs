@@ -95,6 +95,11 @@ impl Series {
     }
 }
 
+/// What a pod's series number `metric` is called.
+pub(crate) fn metric_name(metric: usize) -> String {
+    format!("component_{:02}_operation_{metric:03}_total", metric % 16)
+}
+
 /// Sorted by name, as every Prometheus sends them.
 fn labels(pod: usize, generation: u32, metric: usize) -> Vec<(&'static str, String)> {
     let app = pod % 40;
@@ -103,7 +108,7 @@ fn labels(pod: usize, generation: u32, metric: usize) -> Vec<(&'static str, Stri
     let id = Random::new((pod as u64) << 20 | u64::from(generation)).next();
     let pod_name = format!("service-{app:02}-{:08x}-{:05x}", id >> 32, id & 0xf_ffff);
     vec![
-        ("__name__", format!("component_{:02}_operation_{metric:03}_total", metric % 16)),
+        ("__name__", metric_name(metric)),
         ("cluster", "production-eu-central-1".to_owned()),
         ("container", format!("service-{app:02}")),
         ("endpoint", "http-metrics".to_owned()),
