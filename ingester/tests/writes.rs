@@ -308,3 +308,23 @@ async fn a_start_that_fails_ends_the_task_with_the_cause() {
         "{failures:?}"
     );
 }
+
+#[tokio::test]
+async fn upkeep_cuts_blocks_and_the_answers_stay() {
+    let fs = SimFs::new();
+    let rig = Rig::open(&fs).await;
+    let step_ms = 600_000;
+    let samples: Vec<_> = (-36..=0).map(|step| (T + step * step_ms, step as f64)).collect();
+    for sample in &samples {
+        rig.writes("default-tenant", &body(&[(UP, &[*sample])]), 1).await;
+    }
+    let before = rig.stored().await;
+    assert_eq!(before, one("default-tenant", UP, &samples));
+    rig.ingester.maintain().await;
+    assert!(rig.metric(r#"prometheus_tsdb_blocks_loaded{tenant="default-tenant"}"#) >= Some(1.0));
+    assert!(rig.metric(r#"prometheus_tsdb_compactions_total{tenant="default-tenant"}"#) >= Some(1.0));
+    assert_eq!(rig.metric(r#"prometheus_tsdb_compactions_failed_total{tenant="default-tenant"}"#), Some(0.0));
+    assert_eq!(rig.stored().await, before);
+    let rig = Rig::open(&fs.crash(Loss::All)).await;
+    assert_eq!(rig.stored().await, before);
+}
