@@ -302,7 +302,7 @@ async fn a_start_that_fails_ends_the_task_with_the_cause() {
     let _first = Rig::open(&fs).await;
     let rig = Rig::closed(&fs, config());
     let probes = Probes::new("receive", &rig.registry);
-    let failures = run(rig, &probes, std::future::pending()).await;
+    let failures = run(rig, &probes, tokio::time::sleep(Duration::from_secs(5))).await;
     assert!(
         failures.len() == 1 && failures[0].contains("/data/receive/default-tenant/lock: another process"),
         "{failures:?}"
