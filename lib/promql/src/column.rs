@@ -63,6 +63,11 @@ impl FloatColumn {
         if self.constant { self.values.first().copied() } else { None }
     }
 
+    /// The values, if there is one at every step and they are not known to be the same.
+    pub fn as_full(&self) -> Option<&[f64]> {
+        (!self.constant && self.present.is_all()).then_some(&self.values)
+    }
+
     /// The value at `step`.
     pub fn get(&self, step: usize) -> Option<f64> {
         self.present.get(step).then(|| self.value(step))
@@ -181,6 +186,13 @@ pub(crate) struct ColumnBuilder {
     present: Presence,
 }
 
+/// The memory of a column that is being filled.
+#[derive(Debug)]
+pub(crate) struct Slots<'a> {
+    values: &'a mut [f64],
+    words: &'a mut [u64],
+}
+
 impl ColumnBuilder {
     /// A column of `steps` steps without values.
     pub(crate) fn new(steps: usize) -> Self {
@@ -189,8 +201,12 @@ impl ColumnBuilder {
 
     /// Sets the value at `step`, which is below the number of steps.
     pub(crate) fn set(&mut self, step: usize, value: f64) {
-        self.values[step] = value;
-        self.present.set(step);
+        self.slots().set(step, value);
+    }
+
+    /// For loops over many steps.
+    pub(crate) fn slots(&mut self) -> Slots<'_> {
+        Slots { values: &mut self.values, words: self.present.words_mut() }
     }
 
     /// The column.
@@ -198,5 +214,14 @@ impl ColumnBuilder {
         let mut present = self.present;
         present.seal();
         FloatColumn { values: self.values, constant: false, present }
+    }
+}
+
+impl Slots<'_> {
+    /// Sets the value at `step`, which is below the number of steps.
+    #[inline]
+    pub(crate) fn set(&mut self, step: usize, value: f64) {
+        self.values[step] = value;
+        presence::set_bit(self.words, step);
     }
 }

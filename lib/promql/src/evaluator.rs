@@ -10,7 +10,7 @@ use crate::column::FloatColumn;
 use crate::kernels::{Samples, newest};
 use crate::labelset::LabelTable;
 use crate::plan::{Leaf, Plan, Use};
-use crate::query::{Cancel, QueryLimits, SampleCount};
+use crate::query::{Cancel, HeldSamples, QueryLimits, SampleCount};
 use crate::source::SeriesBatch;
 use crate::{BatchError, QueryError};
 use model::{Labels, LabelsRef, SampleColumns, is_stale};
@@ -41,6 +41,8 @@ pub struct Partial {
     pub(crate) notes: Annotations,
     /// For the bytes of the rows.
     pub(crate) held: Reservation,
+    /// For their points.
+    pub(crate) samples: HeldSamples,
 }
 
 /// What one selector contributes.
@@ -101,6 +103,7 @@ impl Inner {
             uses: Vec::new(),
             notes: Annotations::default(),
             held: self.limits.memory.reserve(0)?,
+            samples: self.samples.hold(),
         };
         partial.uses.resize_with(uses.len(), Contribution::default);
         let mut groups = LabelTable::default();
@@ -149,7 +152,7 @@ impl Inner {
                 call.evaluate(fresh, labels, &self.scalars, kernel, &mut partial.notes)?
             }
             Leaf::Samples { start_ms, end_ms } => {
-                return self.raw(fresh, (*start_ms, *end_ms), labels, &mut partial.uses[at]);
+                return raw(fresh, (*start_ms, *end_ms), labels, (partial, at));
             }
         };
         if column.is_empty() {
@@ -166,7 +169,7 @@ impl Inner {
         if !passing.apply(&one.chain.ops, &mut cx)? && passing.checks.is_empty() {
             return Ok(0);
         }
-        self.samples.add(passing.column.points())?;
+        partial.samples.add(passing.column.points())?;
         // Rows of one group share its labels.
         let (id, _) = groups.insert(scratch.ops.labels.labels());
         let row = passing.into_row(groups.get(id).clone());
@@ -174,35 +177,35 @@ impl Inner {
         partial.uses[at].rows.push(row);
         Ok(bytes)
     }
+}
 
-    /// The samples of a series in `(start_ms, end_ms]`.
-    fn raw(
-        &self,
-        samples: Samples<'_>,
-        (start_ms, end_ms): (i64, i64),
-        labels: LabelsRef<'_>,
-        contribution: &mut Contribution,
-    ) -> Result<usize, QueryError> {
-        let first = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= start_ms);
-        let end = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= end_ms);
-        if first >= end {
-            return Ok(0);
-        }
-        self.samples.add(end - first)?;
-        let timestamps_ms = samples.timestamps_ms[first..end].to_vec();
-        let values = samples.values[first..end].to_vec();
-        let labels = labels.to_owned();
-        let bytes = size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len() + 16 * values.len();
-        contribution.samples.push((labels, SampleColumns { timestamps_ms, values }));
-        Ok(bytes)
+/// The samples of a series in `(start_ms, end_ms]`; answers how many bytes they are.
+fn raw(
+    samples: Samples<'_>,
+    (start_ms, end_ms): (i64, i64),
+    labels: LabelsRef<'_>,
+    (partial, at): (&mut Partial, usize),
+) -> Result<usize, QueryError> {
+    let first = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= start_ms);
+    let end = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= end_ms);
+    if first >= end {
+        return Ok(0);
     }
+    partial.samples.add(end - first)?;
+    let timestamps_ms = samples.timestamps_ms[first..end].to_vec();
+    let values = samples.values[first..end].to_vec();
+    let labels = labels.to_owned();
+    let bytes = size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len() + 16 * values.len();
+    partial.uses[at].samples.push((labels, SampleColumns { timestamps_ms, values }));
+    Ok(bytes)
 }
 
 impl Scratch {
     /// Sets the stale markers apart: windows do not see them, instant selectors do.
     fn sift(&mut self) {
         self.fresh.clear();
-        if self.columns.values.iter().any(|value| is_stale(*value)) {
+        // Not `any`, which would look at one after the other.
+        if self.columns.values.iter().fold(false, |found, value| found | is_stale(*value)) {
             for (timestamp_ms, value) in self.columns.timestamps_ms.iter().zip(&self.columns.values) {
                 if !is_stale(*value) {
                     self.fresh.push(*timestamp_ms, *value);

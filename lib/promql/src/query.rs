@@ -6,8 +6,8 @@ mod result;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use limits::SampleCount;
 pub use limits::{Cancel, QueryLimits};
+pub(crate) use limits::{HeldSamples, SampleCount};
 
 use crate::annotations::Annotations;
 use crate::ast::Expr;
@@ -211,7 +211,8 @@ impl Query {
     /// The query cannot be answered; it is of no more use then.
     pub fn accept(&mut self, partial: Partial) -> Result<(), QueryError> {
         self.cancel.check()?;
-        let Partial { select, uses, notes, held } = partial;
+        let Partial { select, uses, notes, held, samples } = partial;
+        samples.hand_over();
         self.notes.extend(notes);
         let plan = Arc::clone(&self.plan);
         for (one, contribution) in plan.uses[select].iter().zip(uses) {

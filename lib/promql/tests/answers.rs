@@ -5,15 +5,17 @@
 mod compare;
 #[path = "answers/record.rs"]
 mod record;
+#[allow(dead_code, reason = "nothing is scrambled here")]
 #[path = "support/store.rs"]
 mod store;
 
 use flate2::read::GzDecoder;
-use promql::{ParseErrorKind, ParseOptions, Query, QueryParams};
-use record::Record;
+use model::{Labels, SampleColumns};
+use promql::{ParseErrorKind, ParseOptions, Query, QueryParams, Value};
+use record::{Record, float};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use store::Store;
+use store::{Store, StoredSeries};
 
 /// What became of the queries of a file.
 #[derive(Debug, Default)]
@@ -29,6 +31,15 @@ enum Outcome {
     Equal,
     Wrong(String),
     Skipped(String),
+}
+
+/// A series `x` for each list of points, as numbers in the label `n` say.
+fn store_of(points: Vec<SampleColumns>) -> Store {
+    let series = points.into_iter().enumerate().map(|(n, columns)| {
+        let labels = Labels::from_pairs([("__name__", "x".to_owned()), ("n", format!("{n:05}"))]).unwrap();
+        StoredSeries { labels, columns, has_histograms: false }
+    });
+    Store::new(series.collect())
 }
 
 fn options() -> ParseOptions {
@@ -130,4 +141,48 @@ fn epoch() {
 fn joins() {
     check("joins", "");
     check("joins", ".delayed");
+}
+
+/// Functions of windows, and aggregations, over awkward values.
+#[test]
+fn kernels() {
+    let Some(path) = testkit::golden("recorded kernels", "promql/kernels.jsonl.gz") else { return };
+    let mut seen = 0;
+    for line in BufReader::new(GzDecoder::new(std::fs::File::open(path).unwrap())).lines() {
+        let json: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let values = |name: &str| json[name].as_array().cloned().unwrap_or_default();
+        let name = json["fn"].as_str().unwrap();
+        let (store, query, end_ms) = match name.strip_prefix("aggregation ") {
+            Some(aggregation) => {
+                let point = |value: &serde_json::Value| SampleColumns {
+                    timestamps_ms: vec![0],
+                    values: vec![float(value.as_str().unwrap())],
+                };
+                let param: String =
+                    values("args").iter().map(|arg| format!("{:?}, ", float(arg.as_str().unwrap()))).collect();
+                let query = format!("{aggregation}({}x)", param.replace("inf", "Inf"));
+                (store_of(values("values").iter().map(point).collect()), query, 0)
+            }
+            None => {
+                let mut columns = SampleColumns::default();
+                for point in values("points") {
+                    columns.push(point[0].as_i64().unwrap(), float(point[1].as_str().unwrap()));
+                }
+                let query = json["query"].as_str().unwrap().to_owned();
+                (store_of(vec![columns]), query, json["end"].as_i64().unwrap())
+            }
+        };
+        let expr = promql::parse(&query, &options()).unwrap();
+        let output = store.run(Query::prepare(&expr, QueryParams::instant(end_ms)).unwrap()).unwrap();
+        let Value::Vector { series, .. } = output.value else { panic!("{query} gives no vector") };
+        let got = series.first().and_then(|series| series.column.get(0));
+        let want = json["result"].as_str().map(float);
+        let same = match (got, want) {
+            (Some(got), Some(want)) => got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(),
+            (got, want) => got == want,
+        };
+        assert!(same, "{query} at {end_ms}: {got:?}, want {want:?}\n{json}");
+        seen += 1;
+    }
+    assert!(seen > 5000, "{seen}");
 }

@@ -120,10 +120,20 @@ impl State {
     /// Takes in a column.
     fn add(&mut self, kind: FoldKind, column: &FloatColumn) {
         match self {
-            Self::Sum { sum, lost } => column.for_each(|step, value| {
-                let next = Kahan { sum: sum[step], lost: lost[step] }.add(value);
-                (sum[step], lost[step]) = (next.sum, next.lost);
-            }),
+            Self::Sum { sum, lost } => {
+                let add = |sum: &mut f64, lost: &mut f64, value: f64| {
+                    let next = Kahan { sum: *sum, lost: *lost }.add(value);
+                    (*sum, *lost) = (next.sum, next.lost);
+                };
+                match column.as_full() {
+                    Some(values) => {
+                        for ((sum, lost), value) in sum.iter_mut().zip(lost).zip(values) {
+                            add(sum, lost, *value);
+                        }
+                    }
+                    None => column.for_each(|step, value| add(&mut sum[step], &mut lost[step], value)),
+                }
+            }
             Self::Mean(means) => column.for_each(|step, value| means[step] = means[step].add(value)),
             Self::Extreme(best) if kind == FoldKind::Max => column.for_each(|step, value| {
                 if best[step] < value || best[step].is_nan() {

@@ -57,8 +57,13 @@ impl Presence {
     /// Puts `step`, which is below the number of steps, into the set.
     pub(crate) fn set(&mut self, step: usize) {
         if !self.is_all() {
-            self.words[step / WORD_BITS] |= 1 << (step % WORD_BITS);
+            set_bit(&mut self.words, step);
         }
+    }
+
+    /// The bits, for [`set_bit`]; none if every step is in the set.
+    pub(super) fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
     }
 
     /// Notices if every step has been put in.
@@ -122,6 +127,12 @@ impl Presence {
         let words = (0..self.steps.div_ceil(WORD_BITS)).map(|word| f(self.word(word), other.word(word))).collect();
         Self { steps: self.steps, words }
     }
+}
+
+/// Puts `step` into the set whose bits `words` are.
+#[inline]
+pub(super) fn set_bit(words: &mut [u64], step: usize) {
+    words[step / WORD_BITS] |= 1 << (step % WORD_BITS);
 }
 
 /// The positions of the ones in a word.

@@ -18,6 +18,7 @@ pub(crate) fn extrapolated(
         find_pairs(windows.samples.values, |before, after| after < before, resets);
     }
     let mut next_reset = 0;
+    let extrapolation = Extrapolation { is_counter, per_seconds: per_second.then(|| whole_and_rest(windows.range_ms)) };
     windows.map(|window| {
         let (first, last) = (*window.values.first()?, *window.values.last()?);
         if window.values.len() < 2 {
@@ -31,37 +32,48 @@ pub(crate) fn extrapolated(
         for at in resets[next_reset..].iter().take_while(|at| **at < window.first + window.values.len()) {
             result += window.values[at - window.first - 1];
         }
-        Some(result * extrapolation(window, first, result, is_counter, per_second))
+        Some(result * extrapolation.factor(window, first, result))
     })
 }
 
-/// By what the difference of the ends of a window is multiplied. `first` is the first value and `result` that difference.
-fn extrapolation(window: Window<'_>, first: f64, result: f64, is_counter: bool, per_second: bool) -> f64 {
-    let times = window.timestamps_ms;
-    let (first_ms, last_ms) = (times[0], times[times.len() - 1]);
-    let seconds = |from: i64, to: i64| (to - from) as f64 / 1000.0;
-    let sampled = seconds(first_ms, last_ms);
-    let spacing = sampled / (times.len() - 1) as f64;
-    // The window is taken to go on to its bound if a sample is not much further from it than samples are from each other,
-    // and else for half of that.
-    let threshold = spacing * 1.1;
-    let mut to_start = seconds(window.start_ms, first_ms);
-    if to_start >= threshold {
-        to_start = spacing / 2.0;
-    }
-    if is_counter && result > 0.0 && first >= 0.0 {
-        // No counter was below zero.
-        let to_zero = sampled * (first / result);
-        if to_zero < to_start {
-            to_start = to_zero;
+/// How the difference of the ends of a window is stretched to its bounds.
+#[derive(Debug, Clone, Copy)]
+struct Extrapolation {
+    is_counter: bool,
+    /// The width of the window, if what is wanted is a rate.
+    per_seconds: Option<f64>,
+}
+
+impl Extrapolation {
+    /// By what the difference is multiplied. `first` is the first value, and `result` the difference.
+    fn factor(self, window: Window<'_>, first: f64, result: f64) -> f64 {
+        let times = window.timestamps_ms;
+        let (first_ms, last_ms) = (times[0], times[times.len() - 1]);
+        // Side by side, since divisions are slow.
+        let [sampled, mut to_start, mut to_end] =
+            [last_ms - first_ms, first_ms - window.start_ms, window.end_ms - last_ms].map(|ms| ms as f64 / 1000.0);
+        let spacing = sampled / (times.len() - 1) as f64;
+        // The window is taken to go on to its bound if a sample is not much further from it than samples are from each other,
+        // and else for half of that.
+        let threshold = spacing * 1.1;
+        if to_start >= threshold {
+            to_start = spacing / 2.0;
         }
+        // No counter was below zero: how far back that is. It is further than anything that is asked here if the counter
+        // has not even doubled.
+        let may_reach_zero = times.len() < 3 || first < result;
+        if self.is_counter && result > 0.0 && first >= 0.0 && may_reach_zero {
+            let to_zero = sampled * (first / result);
+            if to_zero < to_start {
+                to_start = to_zero;
+            }
+        }
+        if to_end >= threshold {
+            to_end = spacing / 2.0;
+        }
+        let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
+        self.per_seconds.map_or(factor, |seconds| factor / seconds)
     }
-    let mut to_end = seconds(last_ms, window.end_ms);
-    if to_end >= threshold {
-        to_end = spacing / 2.0;
-    }
-    let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
-    if per_second { factor / whole_and_rest(window.end_ms - window.start_ms) } else { factor }
 }
 
 /// Seconds of a number of milliseconds as Go's `Duration.Seconds` has them: the whole ones and the rest, each rounded.

@@ -1,50 +1,66 @@
 //! Lines through the samples of a window.
 
 use super::Kahan;
-use super::windows::{Window, Windows};
+use super::windows::{Samples, Window, Windows};
 use crate::QueryError;
 use crate::column::FloatColumn;
 
 /// `deriv`: the slope of the line of least squares, per second.
 pub(crate) fn slope(windows: Windows<'_>) -> FloatColumn {
-    windows.map(|window| {
-        let first_ms = *window.timestamps_ms.first()?;
-        (window.values.len() > 1).then(|| line(window, first_ms).0)
-    })
+    lines(windows, |window| window.timestamps_ms.first().copied().unwrap_or(0), |(slope, _), _| slope)
 }
 
 /// `predict_linear`: where that line is so many seconds after the step.
 pub(crate) fn predict(windows: Windows<'_>, after: &FloatColumn) -> FloatColumn {
-    windows.map(|window| {
-        (window.values.len() > 1).then(|| {
-            let (slope, intercept) = line(window, window.time_ms);
-            slope * after.value(window.step) + intercept
-        })
-    })
+    let at = |(slope, intercept): (f64, f64), window: Window<'_>| slope * after.value(window.step) + intercept;
+    lines(windows, |window| window.time_ms, at)
 }
 
-/// The slope of the line of least squares, and its value at `at_ms`.
-fn line(window: Window<'_>, at_ms: i64) -> (f64, f64) {
-    let first = window.values.first().copied().unwrap_or(f64::NAN);
-    // A level line comes out exactly level.
-    if window.values.iter().skip(1).all(|value| *value == first) {
-        return if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) };
+/// The sums that a line of least squares is made of; `x` is in seconds from `from_ms`.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    from_ms: i64,
+    x: Kahan,
+    y: Kahan,
+    xy: Kahan,
+    xx: Kahan,
+}
+
+/// What `result` makes of slope and value at `from_ms` of the line through each window of at least two samples.
+fn lines<'a>(
+    windows: Windows<'a>,
+    from_ms: impl Fn(Window<'a>) -> i64,
+    result: impl Fn((f64, f64), Window<'a>) -> f64,
+) -> FloatColumn {
+    let Samples { timestamps_ms, values } = windows.samples;
+    let none = Kahan::default();
+    let add = |line: Line, at: usize| {
+        let x = (timestamps_ms[at] - line.from_ms) as f64 / 1e3;
+        let y = values[at];
+        Line { x: line.x.add(x), y: line.y.add(y), xy: line.xy.add(x * y), xx: line.xx.add(x * x), ..line }
+    };
+    windows.fold(
+        |window| Line { from_ms: from_ms(window), x: none, y: none, xy: none, xx: none },
+        add,
+        |line, window| (window.values.len() > 1).then(|| result(line.solve(window.values), window)),
+    )
+}
+
+impl Line {
+    /// Slope, and value at the start of `x`.
+    fn solve(self, values: &[f64]) -> (f64, f64) {
+        let first = values.first().copied().unwrap_or(f64::NAN);
+        // A level line comes out exactly level.
+        if values.iter().skip(1).all(|value| *value == first) {
+            return if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) };
+        }
+        let n = values.len() as f64;
+        let (x, y, xy, xx) = (self.x.total(), self.y.total(), self.xy.total(), self.xx.total());
+        let covariance = xy - x * y / n;
+        let variance = xx - x * x / n;
+        let slope = covariance / variance;
+        (slope, y / n - slope * x / n)
     }
-    let (mut sum_x, mut sum_y) = (Kahan::default(), Kahan::default());
-    let (mut sum_xy, mut sum_xx) = (Kahan::default(), Kahan::default());
-    for (timestamp_ms, y) in window.timestamps_ms.iter().zip(window.values) {
-        let x = (timestamp_ms - at_ms) as f64 / 1e3;
-        sum_x = sum_x.add(x);
-        sum_y = sum_y.add(*y);
-        sum_xy = sum_xy.add(x * y);
-        sum_xx = sum_xx.add(x * x);
-    }
-    let n = window.values.len() as f64;
-    let (x, y, xy, xx) = (sum_x.total(), sum_y.total(), sum_xy.total(), sum_xx.total());
-    let covariance = xy - x * y / n;
-    let variance = xx - x * x / n;
-    let slope = covariance / variance;
-    (slope, y / n - slope * x / n)
 }
 
 /// `double_exponential_smoothing`: the last smoothed value.

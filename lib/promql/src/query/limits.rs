@@ -82,8 +82,42 @@ impl SampleCount {
         if held > self.0.limit { Err(QueryError::TooManySamples) } else { Ok(()) }
     }
 
+    /// Counts samples that are forgotten when what holds them is dropped.
+    pub(crate) fn hold(&self) -> HeldSamples {
+        HeldSamples { count: self.clone(), samples: 0 }
+    }
+
     /// `samples` are no longer held.
     pub(crate) fn remove(&self, samples: usize) {
         self.0.held.fetch_sub(samples, Ordering::Relaxed);
+    }
+}
+
+/// Samples that are counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct HeldSamples {
+    count: SampleCount,
+    samples: usize,
+}
+
+impl HeldSamples {
+    /// Counts `samples` more.
+    ///
+    /// # Errors
+    /// [`QueryError::TooManySamples`].
+    pub(crate) fn add(&mut self, samples: usize) -> Result<(), QueryError> {
+        self.samples += samples;
+        self.count.add(samples)
+    }
+
+    /// From now on somebody else answers for them.
+    pub(crate) fn hand_over(mut self) {
+        self.samples = 0;
+    }
+}
+
+impl Drop for HeldSamples {
+    fn drop(&mut self) {
+        self.count.remove(self.samples);
     }
 }

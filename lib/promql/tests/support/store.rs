@@ -1,7 +1,9 @@
 //! Series in memory, served as a store would.
 
 use model::{Labels, LabelsRef, Matcher, SampleColumns};
-use promql::{BatchError, Output, Query, QueryError, SeriesBatch};
+use parking_lot::Mutex;
+use promql::{BatchError, Output, Partial, Query, QueryError, SeriesBatch};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A series and its samples.
 #[derive(Debug, Clone)]
@@ -50,6 +52,32 @@ impl Store {
         query.selects().iter().any(|select| self.select(&select.matchers).iter().any(|series| series.has_histograms))
     }
 
+    /// Runs `query` with batches of `size` series evaluated by `threads` threads, each taking them in an order of its own,
+    /// and accepted in theirs.
+    pub(crate) fn run_scrambled(&self, mut query: Query, size: usize, threads: usize) -> Result<Output, QueryError> {
+        for (select, batches) in self.batches(&query, size).into_iter().enumerate() {
+            let evaluator = query.evaluator(select)?;
+            let next = AtomicUsize::new(0);
+            let done: Mutex<Vec<Option<Result<Partial, QueryError>>>> = Mutex::new(Vec::new());
+            done.lock().resize_with(batches.len(), || None);
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        while let Some(at) = scrambled(next.fetch_add(1, Ordering::Relaxed), batches.len()) {
+                            let partial = evaluator.evaluate(&batches[at]);
+                            done.lock()[at] = Some(partial);
+                        }
+                    });
+                }
+            });
+            for partial in done.into_inner() {
+                query.accept(partial.unwrap()?)?;
+            }
+            query.finish(select)?;
+        }
+        query.into_output()
+    }
+
     /// Runs `query`, one batch after the other.
     pub(crate) fn run(&self, mut query: Query) -> Result<Output, QueryError> {
         for (select, batches) in self.batches(&query, 64).into_iter().enumerate() {
@@ -82,4 +110,15 @@ impl SeriesBatch for Batch<'_> {
     fn size_bytes(&self) -> usize {
         self.0.iter().map(|series| series.columns.len() * 16).sum()
     }
+}
+
+/// Every number below `len`, far from in order, as `turn` goes from 0 to `len`.
+fn scrambled(turn: usize, len: usize) -> Option<usize> {
+    // A stride without a common factor visits all.
+    let stride = (len / 2 + 1..).find(|stride| gcd(*stride, len.max(1)) == 1)?;
+    (turn < len).then(|| (turn * stride + len / 3) % len)
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

@@ -1,0 +1,173 @@
+//! Relations that hold between ways of running a query, and between queries, whatever the data.
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[allow(dead_code, reason = "of a record only the query is used here")]
+#[path = "answers/record.rs"]
+mod record;
+#[path = "support/store.rs"]
+mod store;
+
+use flate2::read::GzDecoder;
+use model::{Labels, SampleColumns};
+use promql::{Output, ParseOptions, Query, QueryError, QueryParams, Value};
+use record::Record;
+use std::io::{BufRead, BufReader};
+use store::{Store, StoredSeries};
+
+fn options() -> ParseOptions {
+    ParseOptions { experimental_functions: true, fill_modifiers: true, ..ParseOptions::default() }
+}
+
+fn prepare(text: &str, params: QueryParams) -> Result<Query, QueryError> {
+    let expr = promql::parse(text, &options()).unwrap_or_else(|err| panic!("{text}: {err}"));
+    Query::prepare(&expr, params)
+}
+
+/// A text that tells two answers apart if one bit differs; all NaN are one.
+fn show(output: &Result<Output, QueryError>) -> String {
+    let bits = |value: f64| if value.is_nan() { "NaN".to_owned() } else { format!("{:016x}", value.to_bits()) };
+    let all = |series: &[promql::Series]| -> Vec<String> {
+        let points = |series: &promql::Series| -> Vec<String> {
+            series.column.iter().map(|(step, value)| format!("{step}:{}", bits(value))).collect()
+        };
+        series.iter().map(|series| format!("{:?} {:?}", series.labels, points(series))).collect()
+    };
+    match output {
+        Err(err) => format!("error: {err}"),
+        Ok(Output { value, annotations }) => {
+            let value = match value {
+                Value::Scalar { value, .. } => bits(*value),
+                Value::String { value, .. } => format!("{value:?}"),
+                Value::Vector { series, .. } => format!("{:?}", all(series)),
+                Value::Matrix { grid, series } => format!("{grid:?} {:?}", all(series)),
+                Value::Samples { series } => format!("{series:?}"),
+            };
+            format!("{value} {:?}", annotations.render("", 0))
+        }
+    }
+}
+
+/// Values whose sum depends on the order in which they are added.
+fn awkward(series: u64, sample: u64) -> f64 {
+    let mixed = (series * 7919 + sample * 104_729).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let size = [1e16, 1.0, -1e16, 1e-3, 3.3, 1e100, -1e100][(mixed >> 60) as usize % 7];
+    size * ((mixed >> 20) as u32 as f64 / 4e9 + 0.5)
+}
+
+/// `series` series of `samples` samples, 15 seconds apart, with gaps and stale markers.
+fn awkward_store(series: u64, samples: u64) -> Store {
+    let one = |n: u64| {
+        let mut columns = SampleColumns::default();
+        for sample in (0..samples).filter(|sample| (sample + n) % 17 != 3) {
+            let value = if (sample + n) % 29 == 7 { model::STALE_NAN } else { awkward(n, sample) };
+            columns.push(sample as i64 * 15_000 + n as i64 % 7, value);
+        }
+        let name = if n.is_multiple_of(2) { "even" } else { "odd" };
+        let labels = [("__name__", name.to_owned()), ("n", format!("{:04}", n / 2)), ("group", format!("{}", n % 5))];
+        StoredSeries { labels: Labels::from_pairs(labels).unwrap(), columns, has_histograms: false }
+    };
+    Store::new((0..series).map(one).collect())
+}
+
+/// However batches are cut and whoever evaluates them when, not a bit differs.
+#[test]
+fn threads_and_batches_do_not_show() {
+    let store = awkward_store(301, 40);
+    for text in [
+        "sum(even)",
+        "sum by (group) (rate(even[1m])) / sum by (group) (rate(odd[2m]))",
+        "avg(even) - avg(odd)",
+        "stddev by (group) (even)",
+        "topk(7, abs(even)) or bottomk by (group) (2, odd)",
+        "sum(even * on (n) group_left odd) + scalar(sum(odd))",
+        "quantile(0.3, even) and even > 0",
+        "count_values(\"v\", round(even, 1e99))",
+        "sum(max_over_time(rate(even[1m])[2m:30s]))",
+        "sum(even) + sum(even offset 1m) + sum(avg_over_time(even[3m]))",
+    ] {
+        let run = |size, threads| {
+            let query = prepare(text, QueryParams::range(60_000, 580_000, 20_000)).unwrap();
+            show(&store.run_scrambled(query, size, threads))
+        };
+        let want = run(usize::MAX, 1);
+        assert!(!want.starts_with("error"), "{text}: {want}");
+        for (size, threads) in [(1, 1), (1, 4), (3, 3), (64, 2)] {
+            assert_eq!(run(size, threads), want, "{text} in batches of {size} on {threads} threads");
+        }
+    }
+}
+
+/// The same, of recorded queries.
+#[test]
+fn threads_and_batches_do_not_show_in_recorded_queries() {
+    each_recorded("threads and batches", 23, |store, text, params| {
+        let want = show(&prepare(text, params.clone()).and_then(|query| store.run(query)));
+        let got = show(&prepare(text, params.clone()).and_then(|query| store.run_scrambled(query, 1, 3)));
+        assert_eq!(got, want, "{text} {params:?}");
+    });
+}
+
+/// A range query is an instant query at every step: by value, since orders differ, and unless steps or the range are asked
+/// for.
+#[test]
+fn a_range_is_an_instant_at_every_step() {
+    const ASKS: [&str; 6] = ["start(", "end(", "range(", "step(", "limitk", "sort"];
+    each_recorded("a range is instants", 29, |store, text, params| {
+        if ASKS.iter().any(|name| text.contains(name))
+            || params.step_ms == 0
+            || text.contains("topk")
+            || text.contains("bottomk")
+        {
+            return;
+        }
+        let Ok(Output { value: Value::Matrix { grid, series }, .. }) =
+            prepare(text, params.clone()).and_then(|query| store.run(query))
+        else {
+            return;
+        };
+        for (step, time_ms) in grid.times_ms().enumerate() {
+            let params = QueryParams { lookback_ms: params.lookback_ms, ..QueryParams::instant(time_ms) };
+            let output = prepare(text, params).and_then(|query| store.run(query)).unwrap();
+            let mut at_instant: Vec<(Labels, f64)> = match output.value {
+                Value::Vector { series, .. } => {
+                    series.into_iter().map(|series| (series.labels.clone(), series.column.get(0).unwrap())).collect()
+                }
+                Value::Scalar { value, .. } => vec![(Labels::empty(), value)],
+                other => panic!("{other:?}"),
+            };
+            at_instant.sort_by(|a, b| a.0.cmp(&b.0));
+            let at_step: Vec<(Labels, f64)> =
+                series.iter().filter_map(|series| Some((series.labels.clone(), series.column.get(step)?))).collect();
+            let same = at_instant.len() == at_step.len()
+                && at_instant.iter().zip(&at_step).all(|(a, b)| a.0 == b.0 && is_close(a.1, b.1));
+            assert!(same, "{text} at {time_ms}: {at_instant:?}\n{at_step:?}");
+        }
+    });
+}
+
+/// Sums are taken in the order of the operand, which may differ between the two.
+fn is_close(a: f64, b: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-12 * a.abs().max(b.abs())
+}
+
+/// Calls `check` for every `nth` recorded query that the engine has and that does not meet histograms.
+fn each_recorded(test: &str, nth: usize, check: impl Fn(&Store, &str, &QueryParams)) {
+    let mut seen = 0;
+    for set in ["counters", "gauges", "classic", "epoch", "joins"] {
+        let Some(data) = testkit::golden(test, &format!("promql/data/{set}.jsonl")) else { return };
+        let Some(answers) = testkit::golden(test, &format!("promql/answers-{set}.jsonl.gz")) else { return };
+        let store = Store::new(record::read_series(&std::fs::read_to_string(data).unwrap()));
+        let lines = BufReader::new(GzDecoder::new(std::fs::File::open(answers).unwrap())).lines();
+        for line in lines.step_by(nth) {
+            let record = Record::read(&line.unwrap());
+            let (start, end, step) = record.times;
+            let params = QueryParams { lookback_ms: record.lookback_ms, ..QueryParams::range(start, end, step) };
+            let Ok(expr) = promql::parse(&record.query, &options()) else { continue };
+            if Query::prepare(&expr, params.clone()).is_ok_and(|query| !store.meets_histograms(&query)) {
+                check(&store, &record.query, &params);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 500, "{test}: {seen}");
+}
