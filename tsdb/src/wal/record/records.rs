@@ -67,11 +67,11 @@ impl Records {
         let room = self.samples.room();
         let at = put_uvarint(room, 0, delta_ref);
         let at = put_uvarint(room, at, delta_ms);
-        let bits = value.to_bits().to_be_bytes();
-        for (slot, byte) in room.iter_mut().skip(at).zip(bits) {
-            *slot = byte;
+        // One store: at most 20 of the 28 bytes are taken by then.
+        if let Some(place) = room.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = value.to_bits().to_be_bytes();
         }
-        self.samples.used += at + bits.len();
+        self.samples.used += at + size_of::<f64>();
     }
 
     /// Forgets all records, keeps the memory.
