@@ -11,15 +11,16 @@ mod load;
 
 use load::{Load, Request};
 use model::Fingerprinter;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-use tsdb::AppendLimits;
 use tsdb::fs::{Fs, StdFs};
 use tsdb::head::{AppendScratch, Head, HeadOptions};
 use tsdb::head_chunks::{HeadChunks, MAX_FILE_BYTES};
 use tsdb::wal::{Committers, Durability, Log, LogOptions};
+use tsdb::{AppendLimits, AppendSource};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,19 +36,14 @@ fn main() {
     let (head, log) = open(dir.path(), &committers);
     let mut load = Load::new(series, &Fingerprinter::new([1; 192]));
     let empty = anonymous_bytes();
-    let mut bench = Bench { head, log, scratch: AppendScratch::default(), cpu_ns: 0, samples: 0 };
+    let mut bench = Bench { head, log, scratch: AppendScratch::default() };
 
-    bench.run(&mut load, 1, false);
-    println!("{series} new series: {:.0} ns each", bench.per_sample());
-    bench.run(&mut load, 9, false);
-    println!("in order, samples 2 to 10: {:.1} ns a sample", bench.per_sample());
-    bench.run(&mut load, rounds - 10, false);
-    println!("in order, samples 11 to {rounds}: {:.1} ns a sample", bench.per_sample());
+    println!("{series} new series: {}", bench.run(&mut load, 1, false));
+    println!("in order, samples 2 to 10: {}", bench.run(&mut load, 9, false));
+    println!("in order, samples 11 to {rounds}: {}", bench.run(&mut load, rounds - 10, false));
     report_memory(&bench, empty, series, rounds);
-    bench.run(&mut load, 20, true);
-    println!("shuffled every round: {:.1} ns a sample", bench.per_sample());
-    bench.run(&mut load, 160, false);
-    println!("in order, with chunks cut: {:.1} ns a sample", bench.per_sample());
+    println!("shuffled every round: {}", bench.run(&mut load, 20, true));
+    println!("in order, with chunks cut: {}", bench.run(&mut load, 160, false));
     report_memory(&bench, empty, series, rounds + 180);
 }
 
@@ -55,34 +51,48 @@ struct Bench {
     head: Arc<Head>,
     log: Log,
     scratch: AppendScratch,
-    cpu_ns: u64,
-    samples: u64,
+}
+
+/// What rounds cost a sample, in nanoseconds: the cheapest, the middle, all together.
+struct Cost {
+    best: f64,
+    median: f64,
+    mean: f64,
 }
 
 impl Bench {
     /// Appends `rounds` samples of each series.
-    fn run(&mut self, load: &mut Load, rounds: usize, shuffled: bool) {
-        (self.cpu_ns, self.samples) = (0, 0);
+    fn run(&mut self, load: &mut Load, rounds: usize, shuffled: bool) -> Cost {
+        let mut costs: Vec<f64> = Vec::new();
         for _ in 0..rounds {
             load.next_round(shuffled);
+            let (mut cpu_ns, mut samples) = (0, 0);
             for request in load.requests(2000) {
-                self.append(&request);
+                cpu_ns += self.append(&request);
+                samples += request.len();
             }
+            costs.push(cpu_ns as f64 / samples as f64);
         }
+        costs.sort_by(f64::total_cmp);
+        let mean = costs.iter().sum::<f64>() / rounds as f64;
+        Cost { best: costs[0], median: costs[rounds / 2], mean }
     }
 
-    fn append(&mut self, request: &Request<'_>) {
+    /// Appends a request and says how long that took.
+    fn append(&mut self, request: &Request<'_>) -> u64 {
         let before = thread_cpu_ns();
         let (appended, position) = self.head.append(request, LIMITS, &mut self.scratch).unwrap();
-        self.cpu_ns += thread_cpu_ns() - before;
-        self.samples += appended.accepted;
+        let cpu_ns = thread_cpu_ns() - before;
         assert!(appended.refused_total == 0 && appended.missed.is_empty());
         // One request at a time, as one connection sends them.
         self.log.commit(position.unwrap()).wait().map(drop).unwrap();
+        cpu_ns
     }
+}
 
-    fn per_sample(&self) -> f64 {
-        self.cpu_ns as f64 / self.samples as f64
+impl fmt::Display for Cost {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:.1} ns (median {:.1}, mean {:.1})", self.best, self.median, self.mean)
     }
 }
 
@@ -103,8 +113,7 @@ fn open(dir: &Path, committers: &Committers) -> (Arc<Head>, Log) {
     let options = LogOptions { durability: Durability::Written, ..LogOptions::default() };
     let log = Log::open(Arc::clone(&fs), &dir.join("wal"), options, committers).unwrap();
     let quarantine = dir.join("quarantine");
-    let (files, _) =
-        HeadChunks::open(fs, &dir.join("chunks_head"), &quarantine, MAX_FILE_BYTES, &mut |_| ()).unwrap();
+    let (files, _) = HeadChunks::open(fs, &dir.join("chunks_head"), &quarantine, MAX_FILE_BYTES, &mut |_| ()).unwrap();
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let options = HeadOptions::new(cores, 7_200_000);
     (Arc::new(Head::new(options, Fingerprinter::new([1; 192]), log.clone(), Arc::new(files))), log)

@@ -22,6 +22,7 @@ mod last;
 mod logged_series;
 mod order;
 mod postings;
+mod prefetch;
 mod read;
 mod replay;
 mod select;

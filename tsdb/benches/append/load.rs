@@ -19,10 +19,11 @@ struct Series {
     value: f64,
 }
 
-/// Some series of a round.
+/// Some series of a round, in a form like that which a decoder leaves behind.
 pub(crate) struct Request<'a> {
     load: &'a Load,
     order: &'a [u32],
+    series: Vec<(Fingerprint, f64)>,
 }
 
 /// SplitMix64.
@@ -69,13 +70,10 @@ impl Load {
     }
 
     pub(crate) fn requests(&self, size: usize) -> impl Iterator<Item = Request<'_>> {
-        self.order.chunks(size).map(|order| Request { load: self, order })
-    }
-}
-
-impl Request<'_> {
-    fn series(&self, index: usize) -> &Series {
-        &self.load.series[self.order[index] as usize]
+        self.order.chunks(size).map(|order| {
+            let of = |&at: &u32| (self.series[at as usize].fingerprint, self.series[at as usize].value);
+            Request { load: self, order, series: order.iter().map(of).collect() }
+        })
     }
 }
 
@@ -85,15 +83,15 @@ impl AppendSource for Request<'_> {
     }
 
     fn fingerprint(&self, index: usize) -> Fingerprint {
-        self.series(index).fingerprint
+        self.series[index].0
     }
 
     fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)> {
-        std::iter::once((self.load.time_ms, self.series(index).value))
+        std::iter::once((self.load.time_ms, self.series[index].1))
     }
 
     fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
-        Some(self.series(index).labels.as_ref())
+        Some(self.load.series[self.order[index] as usize].labels.as_ref())
     }
 }
 

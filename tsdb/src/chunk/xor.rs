@@ -73,18 +73,13 @@ impl XorState {
         assert!(self.count < MAX_SAMPLES, "an XOR chunk holds at most 65535 samples");
         let bits = value.to_bits();
         let delta_ms = timestamp_ms.wrapping_sub(self.last_ms);
-        match self.count {
-            0 => self.append_first(timestamp_ms, bits, sink),
-            1 => {
-                self.push_uvarint(delta_ms.cast_unsigned(), sink);
-                self.push_value(bits ^ self.value_bits, sink);
-                self.delta_ms = delta_ms;
-            }
-            _ => {
-                self.push_delta_of_delta(delta_ms.wrapping_sub(self.delta_ms), sink);
-                self.push_value(bits ^ self.value_bits, sink);
-                self.delta_ms = delta_ms;
-            }
+        if self.count < 2 {
+            // By value: if its address went anywhere, the state could not stay in registers.
+            *self = self.append_head(timestamp_ms, bits, sink);
+        } else {
+            self.push_delta_of_delta(delta_ms.wrapping_sub(self.delta_ms), sink);
+            self.push_value(bits ^ self.value_bits, sink);
+            self.delta_ms = delta_ms;
         }
         self.last_ms = timestamp_ms;
         self.value_bits = bits;
@@ -148,10 +143,19 @@ impl XorState {
         })
     }
 
-    fn append_first(&mut self, timestamp_ms: i64, bits: u64, sink: &mut impl WordSink) {
-        let zigzag = timestamp_ms << 1 ^ timestamp_ms >> 63;
-        self.push_uvarint(zigzag.cast_unsigned(), sink);
-        self.push(bits, 64, sink);
+    /// One of the first two samples.
+    #[cold]
+    fn append_head(mut self, timestamp_ms: i64, bits: u64, sink: &mut impl WordSink) -> Self {
+        if self.count == 0 {
+            let zigzag = timestamp_ms << 1 ^ timestamp_ms >> 63;
+            self.push_uvarint(zigzag.cast_unsigned(), sink);
+            self.push(bits, 64, sink);
+        } else {
+            self.delta_ms = timestamp_ms.wrapping_sub(self.last_ms);
+            self.push_uvarint(self.delta_ms.cast_unsigned(), sink);
+            self.push_value(bits ^ self.value_bits, sink);
+        }
+        self
     }
 
     fn push_uvarint(&mut self, mut value: u64, sink: &mut impl WordSink) {

@@ -44,6 +44,11 @@ struct Batch<'a, S> {
     newest_ms: i64,
 }
 
+/// How many series are looked up at once.
+const GROUP: usize = 16;
+/// How many lines ahead memory is asked for.
+const AHEAD: u32 = 12;
+
 /// Memory beyond this is given back after a batch that needed more.
 const KEPT_RECORD_BYTES: usize = 1 << 20;
 
@@ -139,32 +144,65 @@ impl Head {
 }
 
 impl<'a, S: AppendSource> Batch<'a, S> {
-    /// Finds or creates the line of each series of the share.
+    /// Finds or creates the line of each series of the share. A sender that keeps its order is followed from successor to
+    /// successor; where that fails, the table is asked for the next few at once.
     fn resolve(&mut self, shard: &mut Shard, share: Range<usize>, scratch: &mut AppendScratch) {
         let mut dictionary = None;
-        let mut previous = shard.newest;
         scratch.lines.clear();
-        for at in share {
+        let mut at = share.start;
+        while at < share.end {
+            at += self.follow(shard, at..share.end, scratch);
+            let few = at..share.end.min(at + GROUP);
+            self.look_up(shard, few.clone(), &mut dictionary, scratch);
+            at = few.end;
+        }
+    }
+
+    /// Finds series as long as each is the successor of the one before. Says how many.
+    fn follow(&self, shard: &mut Shard, share: Range<usize>, scratch: &mut AppendScratch) -> usize {
+        let before = scratch.lines.len();
+        for &index in &scratch.order[share] {
+            let Some(expected) = shard.successor_of_newest() else { break };
+            // Lines were given out in the order in which the sender first came.
+            shard.prefetch(expected.saturating_add(AHEAD));
+            if !shard.lines[expected].is(self.source.fingerprint(index as usize)) {
+                break;
+            }
+            shard.newest = expected;
+            shard.prefetch_chunk(expected);
+            scratch.lines.push(expected);
+        }
+        scratch.lines.len() - before
+    }
+
+    /// Finds a few series through the table, or creates them: first all guesses, so that their lines are on the way while the
+    /// next guess is made, then the certainty.
+    fn look_up(
+        &mut self,
+        shard: &mut Shard,
+        few: Range<usize>,
+        dictionary: &mut Option<RwLockWriteGuard<'a, Dictionary>>,
+        scratch: &mut AppendScratch,
+    ) {
+        let mut guesses = [NO_LINE; GROUP];
+        for (guess, &index) in guesses.iter_mut().zip(&scratch.order[few.clone()]) {
+            *guess = shard.guess(self.source.fingerprint(index as usize)).unwrap_or(NO_LINE);
+            shard.prefetch(*guess);
+        }
+        for (guess, at) in guesses.into_iter().zip(few) {
             let index = scratch.order[at];
             let fingerprint = self.source.fingerprint(index as usize);
-            let expected = if previous == NO_LINE { NO_LINE } else { shard.lines[previous].successor };
-            if expected != NO_LINE && shard.lines[expected].is(fingerprint) {
-                previous = expected;
-                scratch.lines.push(expected);
-                continue;
-            }
-            let found = shard.find(fingerprint);
-            let Some(number) = found.or_else(|| self.create(shard, &mut dictionary, index, scratch)) else {
-                scratch.lines.push(NO_LINE);
-                continue;
+            let number = if guess != NO_LINE && shard.lines[guess].is(fingerprint) {
+                Some(guess)
+            } else {
+                shard.find(fingerprint).or_else(|| self.create(shard, dictionary, index, scratch))
             };
-            if previous != NO_LINE {
-                shard.lines[previous].successor = number;
+            scratch.lines.push(number.unwrap_or(NO_LINE));
+            if let Some(number) = number {
+                shard.prefetch_chunk(number);
+                shard.succeed(number);
             }
-            previous = number;
-            scratch.lines.push(number);
         }
-        shard.newest = previous;
     }
 
     /// Creates series `index`, if it brought its labels and a sample that will be taken. The dictionary stays locked for the

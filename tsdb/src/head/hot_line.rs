@@ -141,6 +141,12 @@ impl HotLine {
         self.flags = if unlogged { self.flags | UNLOGGED } else { self.flags & !UNLOGGED };
     }
 
+    /// How many bits of the open chunk do not fill a word yet.
+    #[inline(always)]
+    pub(super) fn pending_bits(&self) -> u8 {
+        self.pending_bits
+    }
+
     /// The encoder's state.
     #[inline(always)]
     pub(super) fn state(&self) -> XorState {

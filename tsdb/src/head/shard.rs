@@ -5,6 +5,7 @@ use super::chunk_list::{self, FullChunk, Place};
 use super::dictionary::PairId;
 use super::hot_line::{HotLine, NO_LINE, table_hash};
 use super::postings::Postings;
+use super::prefetch::prefetch;
 use super::slab::{Slab, Slot, Use};
 use crate::append::RefusedBecause;
 use crate::chunk::WordSink;
@@ -75,17 +76,22 @@ const MAX_OPEN_BYTES: usize = 1024 - 19;
 /// The words that one sample completed.
 #[derive(Debug, Default)]
 struct Words {
-    bytes: [u8; xor::MAX_APPEND_BYTES],
+    words: [[u8; WORD_BYTES]; xor::MAX_APPEND_BYTES / WORD_BYTES],
     len: usize,
 }
+
+const WORD_BYTES: usize = 8;
+
+/// With so many bits pending, the next sample often completes a word.
+const LIKELY_FULL_BITS: u8 = 40;
 
 impl WordSink for Words {
     #[inline(always)]
     fn push_word(&mut self, word: [u8; 8]) {
-        if let Some(to) = self.bytes.get_mut(self.len..self.len + 8) {
-            to.copy_from_slice(&word);
+        if let Some(to) = self.words.get_mut(self.len) {
+            *to = word;
         }
-        self.len += 8;
+        self.len += 1;
     }
 }
 
@@ -127,6 +133,46 @@ impl Shard {
     pub(super) fn find(&self, fingerprint: Fingerprint) -> Option<u32> {
         let is_it = |&number: &u32| self.lines[number].is(fingerprint);
         self.table.find(table_hash(fingerprint), is_it).copied()
+    }
+
+    /// The line that likely is that of a series: one in a hundred guesses is wrong. Looks at no line.
+    #[inline]
+    pub(super) fn guess(&self, fingerprint: Fingerprint) -> Option<u32> {
+        self.table.find(table_hash(fingerprint), |_| true).copied()
+    }
+
+    /// Asks for the memory of a line, if there is such a line.
+    #[inline]
+    pub(super) fn prefetch(&self, number: u32) {
+        if number < self.lines.len() {
+            prefetch(&self.lines[number]);
+        }
+    }
+
+    /// Asks for the end of a series' open chunk, if the next sample likely writes to it.
+    #[inline]
+    pub(super) fn prefetch_chunk(&self, number: u32) {
+        let line = &self.lines[number];
+        if line.pending_bits() >= LIKELY_FULL_BITS && line.words > 0 {
+            let bytes = self.slab.bytes(line.slot, usize::from(line.words) * WORD_BYTES);
+            bytes.last().into_iter().for_each(prefetch);
+        }
+    }
+
+    /// The line that followed the one found last, the last time.
+    #[inline]
+    pub(super) fn successor_of_newest(&self) -> Option<u32> {
+        let newest = Some(self.newest).filter(|&newest| newest != NO_LINE)?;
+        Some(self.lines[newest].successor).filter(|&successor| successor != NO_LINE)
+    }
+
+    /// Remembers that `number` followed the line found last.
+    #[inline]
+    pub(super) fn succeed(&mut self, number: u32) {
+        if self.newest != NO_LINE {
+            self.lines[self.newest].successor = number;
+        }
+        self.newest = number;
     }
 
     /// Adds a series, which must not be there, with these label pairs.
@@ -203,15 +249,25 @@ impl Shard {
         state.append(timestamp_ms, value, &mut words);
         line.set_state(&state);
         if words.len > 0 {
-            let old_bytes = usize::from(line.words) * 8;
-            let new_bytes = old_bytes + words.len;
-            line.slot = match old_bytes {
-                0 => self.slab.allocate(Use::Chunk, new_bytes),
-                _ => self.slab.grow(Use::Chunk, line.slot, old_bytes, new_bytes),
-            };
-            line.words += (words.len / 8) as u8;
-            let bytes = self.slab.bytes_mut(line.slot, new_bytes);
-            bytes[old_bytes..].copy_from_slice(&words.bytes[..words.len]);
+            self.push_words(number, &words);
+        }
+    }
+
+    /// Puts the words that a sample completed behind those of the open chunk.
+    #[inline]
+    fn push_words(&mut self, number: u32, words: &Words) {
+        let line = &mut self.lines[number];
+        let old_bytes = usize::from(line.words) * WORD_BYTES;
+        let new_bytes = old_bytes + words.len * WORD_BYTES;
+        line.slot = match old_bytes {
+            0 => self.slab.allocate(Use::Chunk, new_bytes),
+            _ => self.slab.grow(Use::Chunk, line.slot, old_bytes, new_bytes),
+        };
+        line.words += words.len as u8;
+        let bytes = self.slab.bytes_mut(line.slot, new_bytes);
+        // Mostly one word: a store, not a call.
+        for (to, word) in bytes[old_bytes..].chunks_exact_mut(WORD_BYTES).zip(&words.words) {
+            to.copy_from_slice(word);
         }
     }
 
