@@ -4,6 +4,8 @@
 
 #[path = "model/bench.rs"]
 mod bench;
+#[path = "model/threads.rs"]
+mod threads;
 
 use bench::{Batch, Bench, RANGE_MS};
 use model::{Labels, MatchOp, Matcher, STALE_NAN, TimeRange};
@@ -26,6 +28,10 @@ enum Step {
     /// How far below the newest sample the floor goes.
     Truncate(i64),
     Compare(Vec<(u8, u8, u8)>),
+    /// Many samples of a few series, so that chunks become full.
+    Long(u8, u8),
+    /// With so many cores; full chunks are all in their files, or not.
+    Restart(u8, bool),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +78,11 @@ impl Model {
     fn truncate(&mut self, floor_ms: i64) {
         self.floor_ms = self.floor_ms.max(Some(floor_ms));
         self.series.retain(|_, samples| samples.last_key_value().is_some_and(|(&last, _)| last >= floor_ms));
+    }
+
+    /// What a restart leaves: samples before the floor are blocks' business.
+    fn restart(&mut self) {
+        self.newest_ms = self.series.values().filter_map(|samples| samples.last_key_value()).map(|last| *last.0).max();
     }
 
     /// The samples of `range` of the series that `matchers` accept.
@@ -144,6 +155,8 @@ fn step() -> impl Strategy<Value = Step> {
         12 => append,
         1 => (0..RANGE_MS).prop_map(Step::Truncate),
         3 => matchers.prop_map(Step::Compare),
+        3 => any::<(u8, u8)>().prop_map(|(first, count)| Step::Long(first, count)),
+        1 => (1_u8..4, any::<bool>()).prop_map(|(cores, flush)| Step::Restart(cores, flush)),
     ]
 }
 
@@ -182,7 +195,7 @@ fn compare(bench: &Bench, model: &Model, matchers: &[Matcher], range: TimeRange)
 }
 
 fn run(shards: usize, steps: Vec<Step>) {
-    let bench = Bench::new(shards);
+    let mut bench = Bench::new(shards);
     let mut model = Model::default();
     let max_ms = MAX_MS;
     let limits = AppendLimits { max_ms, max_series: u64::MAX };
@@ -192,6 +205,18 @@ fn run(shards: usize, steps: Vec<Step>) {
                 let batch = batch(&bench, &model, &series);
                 let want = model.append(&batch, max_ms);
                 bench.check_append(&batch, limits, want);
+            }
+            Step::Long(first, count) => {
+                let moves = (0..count).map(|value| (Move::Step, value)).collect::<Vec<_>>();
+                let series: Vec<_> = (0..3).map(|next| (first.wrapping_add(next), moves.clone())).collect();
+                let batch = batch(&bench, &model, &series);
+                let want = model.append(&batch, max_ms);
+                bench.check_append(&batch, limits, want);
+            }
+            Step::Restart(cores, flush) => {
+                bench.restart(usize::from(cores), model.floor_ms.unwrap_or(i64::MIN), flush);
+                model.restart();
+                compare(&bench, &model, &[], TimeRange::ALL);
             }
             Step::Truncate(below_ms) => {
                 let floor_ms = model.newest_ms.map_or(0, |newest_ms| newest_ms.saturating_sub(below_ms));

@@ -2,9 +2,11 @@
 //!
 //! The chunks that the head's files hold are handed in at the start and wait for their series. Series come from the
 //! checkpoint and the log; one label set may come under several references, and all lead to one series. Samples come last,
-//! each series' in the order they were logged; what a chunk covers, or what was logged twice, is passed over. Series may be
+//! each series' in the order they were logged; what a chunk covers, or what was logged twice, is passed over, and what no
+//! chunk covers though it should becomes one ([`gaps`]). Series may be
 //! handed in by several threads at once, samples by one thread for each [`Part`].
 
+mod gaps;
 mod ref_table;
 
 use super::Head;
@@ -12,10 +14,12 @@ use super::chunk_list::{FullChunk, Place};
 use super::dictionary::{InternMemo, PairId};
 use super::selection::Located;
 use super::shard::{Rules, Shard};
+use super::truncate::Truncation;
 use crate::chunk;
 use crate::head_chunks::{HeadChunk, HeadChunkRef};
 use crate::series::{Encoding, SourceError};
 use crate::wal::LoggedSample;
+use gaps::{Cover, Gaps};
 use model::{LabelsRef, SampleColumns, SeriesRef};
 use parking_lot::{Mutex, RwLock};
 use ref_table::RefTable;
@@ -30,6 +34,7 @@ pub struct Replay<'a> {
     series: RwLock<RefTable>,
     /// The highest reference that occurred.
     highest: AtomicU64,
+    gaps: Gaps,
     counts: Counts,
 }
 
@@ -57,6 +62,8 @@ pub struct ReplayScratch {
     memo: InternMemo,
     /// By shard: line, timestamp and value of samples.
     samples: Vec<Vec<(u32, i64, f64)>>,
+    /// By shard and line. What is forgotten is found again.
+    covers: Vec<Vec<Cover>>,
 }
 
 /// What a replay found.
@@ -74,7 +81,7 @@ pub struct ReplayStats {
     pub orphans: u64,
     /// Chunks taken over.
     pub chunks: u64,
-    /// Chunks not taken over: out of order, of another encoding, or of no series. Their samples are in the log, if anywhere.
+    /// Chunks not taken over: out of order, overlapping, of another encoding, of no series, or of times that blocks have.
     pub chunks_left_out: u64,
 }
 
@@ -104,7 +111,7 @@ impl Head {
     pub fn replay(&self, mut chunks: Vec<HeadChunk>) -> Replay<'_> {
         chunks.sort_unstable_by_key(|chunk| (chunk.series, chunk.place));
         let highest = AtomicU64::new(chunks.last().map_or(0, |chunk| chunk.series.0));
-        Replay { head: self, chunks, series: RwLock::default(), highest, counts: Counts::default() }
+        Replay { head: self, chunks, series: RwLock::default(), highest, gaps: Gaps::default(), counts: Counts::default() }
     }
 }
 
@@ -145,6 +152,7 @@ impl Replay<'_> {
         let floor_ms = self.head.floor_ms();
         let (mut passed_over, mut orphans) = (0, 0);
         scratch.samples.resize_with(self.head.shards.len(), Vec::new);
+        scratch.covers.resize_with(self.head.shards.len(), Vec::new);
         {
             let series = self.series.read();
             for sample in samples {
@@ -163,9 +171,10 @@ impl Replay<'_> {
                 }
             }
         }
-        for (shard, samples) in self.head.shards.iter().zip(&mut scratch.samples) {
+        let shares = scratch.samples.iter_mut().zip(&mut scratch.covers);
+        for (shard, (samples, covers)) in (0..).zip(shares) {
             if !samples.is_empty() {
-                passed_over += self.apply(&mut shard.lock(), samples);
+                passed_over += self.apply(shard, samples, covers);
                 samples.clear();
             }
         }
@@ -173,12 +182,15 @@ impl Replay<'_> {
         self.counts.orphans.fetch_add(orphans, Ordering::Relaxed);
     }
 
-    /// Ends the replay: what comes from now on gets references above all that were seen.
+    /// Ends the replay: series of which nothing was found go, and what comes from now on gets references above all that were
+    /// seen.
     ///
     /// # Errors
     /// A chunk that cannot be read: the newest of a series that has nothing newer.
     pub fn finish(self) -> Result<ReplayStats, SourceError> {
         self.head.dictionary.write().pass_reference(SeriesRef(self.highest.load(Ordering::Relaxed)));
+        self.fill_gaps();
+        self.head.sweep(self.head.floor_ms(), &mut Truncation::default());
         let mut columns = SampleColumns::default();
         for shard in &self.head.shards {
             let end = shard.lock().lines.len();
@@ -193,26 +205,30 @@ impl Replay<'_> {
     }
 
     /// Appends samples of one shard. Says how many were passed over.
-    fn apply(&self, shard: &mut Shard, samples: &[(u32, i64, f64)]) -> u64 {
+    fn apply(&self, shard_number: u32, samples: &[(u32, i64, f64)], covers: &mut Vec<Cover>) -> u64 {
         let rules = Rules { floor_ms: i64::MIN, max_ms: i64::MAX, chunk_range_ms: self.head.options.chunk_range_ms };
-        let (mut oldest_ms, mut newest_ms, mut applied) = (i64::MAX, i64::MIN, 0);
+        let (mut oldest_ms, mut newest_ms, mut passed_over) = (i64::MAX, i64::MIN, 0);
+        let mut shard = self.head.shards[shard_number as usize].lock();
+        covers.resize(shard.lines.len() as usize, Cover::NOTHING);
         for &(number, timestamp_ms, value) in samples {
             let line = &shard.lines[number];
             if line.has_sample() && timestamp_ms <= line.last_ms {
-                continue;
-            }
-            if shard.append(number, (timestamp_ms, value), &rules, &self.head.files).is_ok() {
-                applied += 1;
+                if covers[number as usize].has(&shard, number, timestamp_ms) {
+                    passed_over += 1;
+                } else {
+                    self.gaps.push(Located { shard: shard_number, number }, timestamp_ms, value);
+                }
+            } else if shard.append(number, (timestamp_ms, value), &rules, &self.head.files).is_ok() {
                 oldest_ms = oldest_ms.min(timestamp_ms);
                 newest_ms = newest_ms.max(timestamp_ms);
             }
         }
         self.head.times.include(oldest_ms, newest_ms);
-        self.counts.samples.fetch_add(applied, Ordering::Relaxed);
-        samples.len() as u64 - applied
+        self.counts.samples.fetch_add(samples.len() as u64 - passed_over, Ordering::Relaxed);
+        passed_over
     }
 
-    /// Gives a series the chunks that were written under `series`, as far as each is newer than what it has.
+    /// Gives a series the chunks that were written under `series`.
     fn attach_chunks(&self, shard: &mut Shard, number: u32, series: SeriesRef) {
         let start = self.chunks.partition_point(|chunk| chunk.series < series);
         let rest = self.chunks.get(start..).unwrap_or_default();
@@ -223,17 +239,25 @@ impl Replay<'_> {
         }
     }
 
+    /// `false`: the chunk cannot be taken, or overlaps one that was.
     fn attach_chunk(&self, shard: &mut Shard, number: u32, chunk: &HeadChunk) -> bool {
         let HeadChunk { place, min_ms, max_ms, encoding, out_of_order, .. } = *chunk;
-        let line = &mut shard.lines[number];
-        let is_newer = line.count == 0 && !(line.has_sample() && min_ms <= line.last_ms);
         let fits = max_ms.checked_sub(min_ms).is_some_and(|span| u32::try_from(span).is_ok());
-        if out_of_order || encoding != Encoding::Xor || !is_newer || !fits || max_ms < self.head.floor_ms() {
+        if out_of_order || encoding != Encoding::Xor || !fits || max_ms < self.head.floor_ms() {
             return false;
         }
-        // The value is looked up at the end, if nothing newer comes.
-        line.set_newest(max_ms, 0);
-        shard.add_full_chunk(number, FullChunk { min_ms, max_ms, place: Place::File(place.0) });
+        let full = FullChunk { min_ms, max_ms, place: Place::File(place.0) };
+        let line = &shard.lines[number];
+        if !line.has_sample() || line.last_ms < min_ms {
+            if line.count > 0 {
+                return false;
+            }
+            // The value is looked up at the end, if nothing newer comes.
+            shard.lines[number].set_newest(max_ms, 0);
+            shard.add_full_chunk(number, full);
+        } else if !insert(shard, number, full) {
+            return false;
+        }
         self.head.times.include(min_ms, max_ms);
         true
     }
@@ -257,6 +281,20 @@ impl Replay<'_> {
         }
         Ok(())
     }
+}
+
+/// Puts a chunk between others of the series, if it overlaps none.
+fn insert(shard: &mut Shard, number: u32, full: FullChunk) -> bool {
+    let mut chunks: Vec<_> = shard.full_chunks(number).collect();
+    let overlaps = |other: &FullChunk| other.min_ms <= full.max_ms && full.min_ms <= other.max_ms;
+    let open = shard.open_min_ms(number).is_some_and(|min_ms| min_ms <= full.max_ms);
+    if open || chunks.iter().any(overlaps) {
+        return false;
+    }
+    let at = chunks.partition_point(|other| other.max_ms < full.min_ms);
+    chunks.insert(at, full);
+    shard.set_full_chunks(number, &chunks);
+    true
 }
 
 impl Counts {

@@ -27,7 +27,7 @@ pub(super) struct View {
 }
 
 /// Where a series is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Located {
     pub(super) shard: u32,
     pub(super) number: u32,

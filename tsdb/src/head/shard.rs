@@ -67,7 +67,7 @@ pub(super) struct Rules {
 }
 
 /// How many samples a chunk should hold.
-const TARGET_SAMPLES: u8 = 120;
+pub(super) const TARGET_SAMPLES: u8 = 120;
 /// How many it may hold, when samples come faster than it was cut for.
 const MAX_SAMPLES: u8 = 2 * TARGET_SAMPLES;
 /// A chunk of more bytes takes no further sample: with one of 19 bytes it would pass 1 KiB.
@@ -328,17 +328,20 @@ impl Shard {
         self.write_open_chunk(number, &mut data);
         let line = &mut self.lines[number];
         let (min_ms, max_ms) = (first_ms(&data), line.last_ms);
-        let series = line.reference();
-        self.slab.free(line.slot, usize::from(line.words) * 8);
-        line.close_chunk();
-        let frame = HeadFrame { series, min_ms, max_ms, encoding: Encoding::Xor, out_of_order: false, data: &data };
-        let place = match files.append(&frame) {
-            Ok(place) => Place::File(place.0),
-            // Full, for instance because the disk is. The log has the samples, and the memory has the chunk.
-            Err(_) => Place::Kept(self.keep(number, &data)),
-        };
+        self.drop_open_chunk(number);
+        let place = self.store(number, min_ms, max_ms, &data, files);
         self.scratch = data;
         self.add_full_chunk(number, FullChunk { min_ms, max_ms, place });
+    }
+
+    /// Puts a full chunk of a series into the files.
+    pub(super) fn store(&mut self, number: u32, min_ms: i64, max_ms: i64, data: &[u8], files: &HeadChunks) -> Place {
+        let series = self.lines[number].reference();
+        match files.append(&HeadFrame { series, min_ms, max_ms, encoding: Encoding::Xor, out_of_order: false, data }) {
+            Ok(place) => Place::File(place.0),
+            // Full, for instance because the disk is. The log has the samples, and the memory has the chunk.
+            Err(_) => Place::Kept(self.keep(number, data)),
+        }
     }
 
     /// Adds a chunk that is newer than all full ones of the series.

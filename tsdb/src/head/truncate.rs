@@ -91,7 +91,8 @@ impl Head {
         removed.map(|()| done)
     }
 
-    fn sweep(&self, min_ms: i64, done: &mut Truncation) {
+    /// Drops chunks before `min_ms` and series without a chunk. No reader looks back that far.
+    pub(super) fn sweep(&self, min_ms: i64, done: &mut Truncation) {
         let epoch = self.epochs.now();
         for shard in &self.shards {
             let gone = sweep_lines(shard, min_ms);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::head::{AppendScratch, Head, HeadOptions, HeadReader, LastSamples};
 use tsdb::head_chunks::{HeadChunks, MAX_FILE_BYTES};
-use tsdb::wal::{Committers, Durability, Log, LogOptions};
+use tsdb::wal::{Committers, Durability, Log, LogOptions, ReplayProgress, replay};
 use tsdb::{AppendLimits, AppendSource, Appended, ChunkSeriesBatch, RefusedBecause, SeriesSource, chunk};
 
 /// The range that chunks and blocks are cut by.
@@ -16,7 +16,10 @@ pub(crate) const RANGE_MS: i64 = 7_200_000;
 
 pub(crate) struct Bench {
     pub(crate) head: Arc<Head>,
+    pub(crate) fs: SimFs,
     pub(crate) fingerprinter: Fingerprinter,
+    log: Log,
+    files: Arc<HeadChunks>,
     _committers: Committers,
 }
 
@@ -65,16 +68,42 @@ impl Batch {
 
 impl Bench {
     pub(crate) fn new(cores: usize) -> Self {
-        let shared = Arc::new(SimFs::new());
+        Self::open(SimFs::new(), cores, i64::MIN)
+    }
+
+    /// Ends this life, with what full chunks wait to be written or without, and begins another on the same disk.
+    pub(crate) fn restart(&mut self, cores: usize, floor_ms: i64, flush: bool) {
+        if flush {
+            self.files.flush().unwrap();
+        }
+        self.log.close().unwrap();
+        *self = Self::open(self.fs.clone(), cores, floor_ms);
+    }
+
+    fn open(fs: SimFs, cores: usize, floor_ms: i64) -> Self {
+        let shared = Arc::new(fs.clone());
         let committers = Committers::start(NonZeroUsize::MIN).unwrap();
         let options = LogOptions { durability: Durability::Buffered, ..LogOptions::default() };
-        let log = Log::open(shared.clone(), Path::new("/data/wal"), options, &committers).unwrap();
+        let log_dir = Path::new("/data/wal");
+        let log = Log::open(shared.clone(), log_dir, options, &committers).unwrap();
         let (dir, quarantine) = (Path::new("/data/chunks_head"), Path::new("/data/quarantine"));
-        let (files, _) = HeadChunks::open(shared, dir, quarantine, MAX_FILE_BYTES, &mut |_| ()).unwrap();
-        let fingerprinter = Fingerprinter::new([7; 192]);
+        let mut found = Vec::new();
+        let (files, damages) =
+            HeadChunks::open(shared, dir, quarantine, MAX_FILE_BYTES, &mut |chunk| found.push(chunk)).unwrap();
+        assert!(damages.is_empty());
+        let (files, fingerprinter) = (Arc::new(files), Fingerprinter::new([7; 192]));
         let options = HeadOptions::new(cores, RANGE_MS);
-        let head = Arc::new(Head::new(options, fingerprinter.clone(), log, Arc::new(files)));
-        Self { head, fingerprinter, _committers: committers }
+        let head = Arc::new(Head::new(options, fingerprinter.clone(), log.clone(), files.clone()));
+        if floor_ms > i64::MIN {
+            head.truncate(floor_ms).unwrap();
+        }
+        let target = head.replay(found);
+        let threads = NonZeroUsize::new(cores).unwrap();
+        let replayed = replay(&fs, log_dir, &target, threads, &ReplayProgress::default()).unwrap();
+        let stats = target.finish().unwrap();
+        assert_eq!(stats.samples + stats.passed_over, replayed.samples);
+        assert_eq!(stats.orphans, 0);
+        Self { head, fs, fingerprinter, log, files, _committers: committers }
     }
 
     pub(crate) fn append(&self, batch: &Batch, with_labels: bool, limits: AppendLimits) -> Appended {
