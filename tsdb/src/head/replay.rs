@@ -111,7 +111,14 @@ impl Head {
     pub fn replay(&self, mut chunks: Vec<HeadChunk>) -> Replay<'_> {
         chunks.sort_unstable_by_key(|chunk| (chunk.series, chunk.place));
         let highest = AtomicU64::new(chunks.last().map_or(0, |chunk| chunk.series.0));
-        Replay { head: self, chunks, series: RwLock::default(), highest, gaps: Gaps::default(), counts: Counts::default() }
+        Replay {
+            head: self,
+            chunks,
+            series: RwLock::default(),
+            highest,
+            gaps: Gaps::default(),
+            counts: Counts::default(),
+        }
     }
 }
 
