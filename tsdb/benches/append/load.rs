@@ -112,11 +112,11 @@ fn labels(pod: usize, series: usize) -> Labels {
         ("cluster", "eu-west-1-production-a".to_owned()),
         ("container", format!("deployment-{deployment}-main")),
         ("endpoint", "https-metrics".to_owned()),
-        ("instance", format!("10.{}.{}.{}:8443", pod >> 16, pod >> 8 & 0xff, pod & 0xff)),
+        ("instance", format!("10.{}.{}.{}:8443", pod / 65_536, pod / 256 % 256, pod % 256)),
         ("job", format!("namespace-{namespace}/deployment-{deployment}")),
         ("le", format!("{}", [0.005, 0.1, 2.5, f64::INFINITY][series % 4])),
         ("namespace", format!("namespace-{namespace}-of-some-team")),
-        ("node", format!("ip-10-0-{}-{}.eu-west-1.compute.internal", pod / 30 >> 8, pod / 30 & 0xff)),
+        ("node", format!("ip-10-0-{}-{}.eu-west-1.compute.internal", pod / 30 / 256, pod / 30 % 256)),
         ("pod", format!("deployment-{deployment}-main-5d9f7b8c6d-{:05x}", pod * 7919)),
         ("service", format!("deployment-{deployment}-metrics")),
     ])
