@@ -255,6 +255,61 @@ fn what_is_closed_waits_for_batches_under_way_and_takes_nothing_more() {
     }
 }
 
+/// A batch that has learned the head's bounds and takes its time.
+struct Slow<'a>(Paused<'a>);
+
+impl AppendSource for Slow<'_> {
+    fn len(&self) -> usize {
+        self.0.batch.len()
+    }
+
+    fn fingerprint(&self, index: usize) -> Fingerprint {
+        let _waits = self.0.samples(index).count();
+        self.0.fingerprint(index)
+    }
+
+    fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)> {
+        self.0.batch.samples(index)
+    }
+
+    fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
+        self.0.batch.labels(index)
+    }
+}
+
+#[test]
+fn a_cut_waits_for_batches_that_know_older_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let mut expected = Contents::new();
+    append_range(&db, 0, RANGE_MS / 2, &mut expected);
+    let (reached, may_go_on, cut) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
+    let late = Batch { names: names(), series: vec![(series(99), vec![(RANGE_MS / 2, 1.0)])] };
+    std::thread::scope(|scope| {
+        let slow = Slow(Paused { batch: late, reached: &reached, may_go_on: &may_go_on });
+        let appending =
+            scope.spawn(|| db.append(&{ slow }, NO_LIMITS, &mut AppendScratch::default()).unwrap().0.accepted);
+        while !reached.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        append_range(&db, RANGE_MS / 2, 2 * RANGE_MS, &mut expected);
+        let upkeep = scope.spawn(|| {
+            let blocks = db.maintain().unwrap().len();
+            cut.store(true, Ordering::Relaxed);
+            blocks
+        });
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let early = cut.load(Ordering::Relaxed);
+        may_go_on.store(true, Ordering::Relaxed);
+        assert!(!early, "a block was cut under a batch that may still add to it");
+        if appending.join().unwrap() == 1 {
+            expected.insert((series(99), RANGE_MS / 2), 1.0_f64.to_bits());
+        }
+        assert_eq!(upkeep.join().unwrap(), 1);
+    });
+    check(&db, &expected);
+}
+
 /// Writes a series of its own; what was accepted is expected.
 fn write_all(db: &Db, writer: i64) -> Contents {
     let mut expected = Contents::new();

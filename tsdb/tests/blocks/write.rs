@@ -7,7 +7,7 @@ use testkit::{Fault, SimFs, Step};
 use tsdb::block::{BlockSpec, BlockWriteError, BlockWriter, Thanos, parse_name};
 use tsdb::fs::Fs;
 use tsdb::index::SeriesEntry;
-use tsdb::{Chunk, Encoding, SeriesSource};
+use tsdb::{Chunk, ChunkSeriesBatch, Encoding, SeriesSource};
 
 const DIR: &str = "/data";
 
@@ -140,11 +140,9 @@ fn a_failed_write_leaves_nothing_behind() {
     }
 }
 
-/// Deletes from the block of `all` and returns what is left.
-fn after_deleting(all: &Series, stones: &[(usize, i64, i64)]) -> Vec<Selected> {
-    let fs = sim_fs();
-    write(&fs, Path::new(DIR), spec(all), all);
-    let block = open(&fs, Path::new(DIR)).unwrap();
+/// Writes the tombstones of the block: number of the series, first and last time.
+fn delete(fs: &SimFs, stones: &[(usize, i64, i64)]) {
+    let block = open(fs, Path::new(DIR)).unwrap();
     let ids: Vec<_> = block.index().all_postings().unwrap().iter().collect();
     let mut body = Vec::new();
     for &(series, min_ms, max_ms) in stones {
@@ -156,6 +154,13 @@ fn after_deleting(all: &Series, stones: &[(usize, i64, i64)]) -> Vec<Selected> {
     file.extend_from_slice(&body);
     file.extend(crc32c::crc32c(&body).to_be_bytes());
     fs.plant(&block.dir().join("tombstones"), &file).unwrap();
+}
+
+/// Deletes from the block of `all` and returns what is left.
+fn after_deleting(all: &Series, stones: &[(usize, i64, i64)]) -> Vec<Selected> {
+    let fs = sim_fs();
+    write(&fs, Path::new(DIR), spec(all), all);
+    delete(&fs, stones);
     let block = open(&fs, Path::new(DIR)).unwrap();
     assert!(block.tombstones_fault().is_none());
     let found = select(&block, &[], TimeRange::ALL).unwrap();
@@ -171,6 +176,34 @@ fn deleted_ranges_are_left_out() {
     let left = after_deleting(&all, &[(0, 2, 2), (0, 5, 7), (0, 10, 90), (1, 1, 2), (1, 3, 3), (2, 4, 9)]);
     let want = series(&[("a", &[1, 3, 4, 8, 9]), ("c", &[1, 2, 3])]);
     assert_eq!(left, want.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn series_without_a_sample_left_are_not_listed_either() {
+    let fs = sim_fs();
+    let all = series(&[("a", &[1, 2, 3]), ("b", &[1, 2, 3]), ("c", &[1, 2, 3, 4, 5, 6])]);
+    write(&fs, Path::new(DIR), spec(&all), &all);
+    delete(&fs, &[(0, 0, 9), (1, 2, 9), (2, 1, 5)]);
+    let block = open(&fs, Path::new(DIR)).unwrap();
+    let mut cursor = block.select(&[], TimeRange::ALL).unwrap();
+    let mut batch = ChunkSeriesBatch::default();
+    cursor.next_batch(10, true, &mut batch).unwrap();
+    let names: Vec<_> = batch.iter().map(|(labels, chunks)| (labels.to_owned(), chunks.len())).collect();
+    assert_eq!(names, [(labels(&[("__name__", "b")]), 0), (labels(&[("__name__", "c")]), 0)]);
+}
+
+#[test]
+fn a_chunk_that_says_too_wide_a_range_is_written_with_its_own() {
+    let fs = sim_fs();
+    let mut writer =
+        BlockWriter::create(&fs, Path::new(DIR), BlockSpec { min_ms: 10, max_ms: 20, ..spec(&Series::new()) }).unwrap();
+    let wide = Chunk { min_ms: 5, max_ms: 25, ..chunk(&[(12, 1), (13, 2)]) };
+    writer.add(labels(&[("n", "a")]).as_ref(), &[wide]).unwrap();
+    writer.finish().unwrap();
+    let block = open(&fs, Path::new(DIR)).unwrap();
+    let mut entry = SeriesEntry::default();
+    block.index().series(block.index().all_postings().unwrap().iter().next().unwrap(), &mut entry).unwrap();
+    assert_eq!((entry.chunks[0].min_ms, entry.chunks[0].max_ms), (12, 13));
 }
 
 #[test]

@@ -91,7 +91,45 @@ fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
     }
 }
 
-/// The check above would notice.
+/// A block that is removed is there whole or is gone, however far its removal came.
+#[test]
+fn a_crash_while_blocks_are_removed_leaves_no_half_block() {
+    let prepare = || {
+        let fs = SimFs::new();
+        let keep_all = DbOptions { retention_ms: None, ..options() };
+        let db = open_on(Arc::new(fs.clone()), Path::new(DIR), keep_all).unwrap();
+        let mut expected = Contents::new();
+        for at_ms in (0..4 * RANGE_MS).step_by(STEP_MS as usize) {
+            append(&db, SERIES, at_ms, &mut expected);
+        }
+        db.maintain().unwrap();
+        db.close().unwrap();
+        expected.retain(|(_, at_ms), _| *at_ms >= RANGE_MS);
+        (fs, expected)
+    };
+    let expire = |fs: &SimFs| {
+        let options = DbOptions { retention_ms: Some(RANGE_MS + RANGE_MS / 2), ..options() };
+        open_on(Arc::new(fs.clone()), Path::new(DIR), options)?.maintain()
+    };
+    let (whole, _) = prepare();
+    let before = whole.steps();
+    expire(&whole).unwrap();
+    let steps = whole.steps() - before;
+    assert!(steps > 8, "{steps} steps");
+    for step in 0..steps {
+        for loss in [Loss::All, Loss::Torn(step), Loss::Reordered(step), Loss::Reordered(step + 1000)] {
+            let (fs, kept) = prepare();
+            fs.stop_after(before + step);
+            let _cut_off = expire(&fs);
+            let db = open(&fs.crash(loss)).unwrap();
+            assert_eq!(db.opened().set_aside, [], "step {step}, {loss:?}");
+            let found = contents(&db, TimeRange::ALL);
+            assert!(kept.iter().all(|(key, bits)| found.get(key) == Some(bits)), "step {step}, {loss:?}");
+        }
+    }
+}
+
+/// The checks above would notice.
 #[test]
 fn a_disk_that_does_not_sync_loses_acknowledged_samples() {
     for lie in [SimFs::ignore_sync_data, SimFs::ignore_sync_dir] {
