@@ -16,6 +16,8 @@ mod column;
 mod date;
 mod error;
 mod evaluator;
+#[cfg(test)]
+mod fixture;
 pub mod functions;
 mod grid;
 mod histogram;

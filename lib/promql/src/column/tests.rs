@@ -1,1 +1,105 @@
+use super::{ColumnBuilder, FloatColumn, Presence};
+use std::collections::BTreeSet;
 
+/// Sizes around the borders of words.
+const SIZES: [usize; 7] = [0, 1, 63, 64, 65, 128, 130];
+
+fn set(steps: usize, keep: impl Fn(usize) -> bool) -> (Presence, BTreeSet<usize>) {
+    let mut presence = Presence::none(steps);
+    let model: BTreeSet<usize> = (0..steps).filter(|step| keep(*step)).collect();
+    model.iter().for_each(|step| presence.set(*step));
+    presence.seal();
+    (presence, model)
+}
+
+#[track_caller]
+fn check(presence: &Presence, model: &BTreeSet<usize>) {
+    assert_eq!(presence.iter().collect::<BTreeSet<_>>(), *model);
+    assert_eq!((presence.count(), presence.is_empty()), (model.len(), model.is_empty()));
+    assert!((0..presence.steps() + 2).all(|step| presence.get(step) == model.contains(&step)));
+}
+
+#[test]
+fn presence_is_a_set_of_steps() {
+    let kinds: [fn(usize) -> bool; 5] =
+        [|_| true, |_| false, |step| step.is_multiple_of(3), |step| step % 2 == 1, |step| step > 62];
+    for steps in SIZES {
+        for left in kinds {
+            for right in kinds {
+                let ((a, model_a), (b, model_b)) = (set(steps, left), set(steps, right));
+                check(&a, &model_a);
+                check(&a.and(&b), &(&model_a & &model_b));
+                check(&a.minus(&b), &(&model_a - &model_b));
+                let mut both = a.clone();
+                both.unite(&b);
+                check(&both, &(&model_a | &model_b));
+                assert_eq!(a.first_common(&b), (&model_a & &model_b).first().copied());
+            }
+        }
+    }
+}
+
+/// The same values in each of the three shapes.
+fn shapes(steps: usize) -> [FloatColumn; 3] {
+    let mut sparse = ColumnBuilder::new(steps);
+    (0..steps).filter(|step| step.is_multiple_of(2)).for_each(|step| sparse.set(step, 2.0));
+    [FloatColumn::constant(2.0, steps), FloatColumn::full(vec![2.0; steps]), sparse.build()]
+}
+
+#[test]
+fn shapes_do_not_show() {
+    for steps in SIZES {
+        for other in shapes(steps) {
+            for column in shapes(steps) {
+                let mut sum = column.clone();
+                sum.combine(&other, |a, b| a + 10.0 * b);
+                assert!(
+                    sum.iter().eq(column
+                        .iter()
+                        .map(|(step, _)| (step, if other.get(step).is_some() { 22.0 } else { sum.value(step) })))
+                );
+                let mut filtered = column.clone();
+                filtered.filter(|step, value| step.is_multiple_of(3) && value == 2.0);
+                assert!(filtered.iter().eq(column.iter().filter(|(step, _)| step.is_multiple_of(3))));
+                let mut visited = Vec::new();
+                column.for_each(|step, value| visited.push((step, value)));
+                assert!(visited.into_iter().eq(column.iter()));
+            }
+        }
+    }
+}
+
+#[test]
+fn tags_tell_how_much_is_there() {
+    let [constant, full, sparse] = shapes(65);
+    assert_eq!((constant.as_constant(), full.as_constant()), (Some(2.0), None));
+    assert_eq!(
+        (constant.as_full().is_some(), full.as_full().is_some(), sparse.as_full().is_some()),
+        (false, true, false)
+    );
+    assert_eq!((constant.points(), full.points(), sparse.points()), (65, 65, 33));
+}
+
+#[test]
+fn a_nan_is_a_value() {
+    let mut builder = ColumnBuilder::new(3);
+    builder.set(1, f64::NAN);
+    let column = builder.build();
+    assert!(column.get(1).is_some_and(f64::is_nan));
+    assert_eq!((column.get(0), column.get(2), column.points()), (None, None, 1));
+}
+
+#[test]
+fn what_another_has_fills_the_gaps() {
+    let [_, _, mut column] = shapes(6);
+    column.fill_from(&FloatColumn::full([9.0; 6]));
+    assert_eq!(column, FloatColumn::full([2.0, 9.0, 2.0, 9.0, 2.0, 9.0]));
+}
+
+#[test]
+fn a_constant_that_loses_steps_keeps_its_value_at_others() {
+    let mut column = FloatColumn::constant(7.0, 66);
+    column.filter(|step, _| step == 65);
+    assert_eq!(column.iter().collect::<Vec<_>>(), [(65, 7.0)]);
+    assert_eq!(column.as_constant(), None);
+}
