@@ -183,6 +183,12 @@ fn fail_here_and_there<S: Store>(seed: u64) -> u64 {
 }
 
 #[test]
+fn w04_failing_steps_lose_nothing_of_a_database() {
+    let failed: u64 = (0..200).map(fail_here_and_there::<DbStore>).sum();
+    assert!(failed > 500, "{failed}");
+}
+
+#[test]
 fn w04_failing_steps_lose_nothing_of_a_log() {
     let failed: u64 = (0..200).map(fail_here_and_there::<LogStore>).sum();
     assert!(failed > 500, "{failed}");

@@ -7,7 +7,7 @@ use crate::fs::{Fs, LockGuard};
 use crate::head::{Head, HeadOptions, ReplayStats};
 use crate::head_chunks::{HeadChunk, HeadChunks, MAX_FILE_BYTES};
 use crate::series::SourceError;
-use crate::wal::{Log, ReplayProgress, Replayed, replay};
+use crate::wal::{Log, ReplayProgress, Replayed, replay, salvage};
 use parking_lot::{Mutex, RwLock};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -62,6 +62,13 @@ impl Db {
         let target = head.replay(found);
         opened.log = replay(&*fs, &log_dir, &target, options.cores, progress)?;
         opened.head = target.finish()?;
+        // Reading passes over damage by itself; Prometheus, were it to open this log, would drop what comes behind.
+        let salvaged = salvage(&*fs, &dir.join(QUARANTINE), &opened.log.report)?;
+        opened.set_aside.extend(salvaged.into_iter().map(|one| SetAside {
+            fault: format!("{} bytes of the log cannot be read", one.bytes),
+            from: one.file,
+            to: one.set_aside,
+        }));
         Ok(Self {
             dir: dir.to_owned(),
             options,

@@ -145,6 +145,12 @@ impl Files {
     fn create(&self, fs: &dyn Fs, number: u32) -> Result<Active, FileError> {
         let path = self.dir.join(file_name(number));
         let file = fs.create_new(&path).map_err(FileError::at(&path))?;
+        // Or a crash could take this file and leave a later one, and with it a hole in the middle of a series.
+        if let Err(source) = fs.sync_dir(&self.dir) {
+            // The next attempt begins again with the same name.
+            let _ = fs.remove_file(&path);
+            return Err(FileError { path: self.dir.clone(), source });
+        }
         let content = Content::Read(file.reader().map_err(FileError::at(&path))?.into());
         let entry = File { content, size_bytes: 0, max_ms: i64::MIN, in_doubt: None };
         self.files.write().insert(number, entry);
