@@ -59,9 +59,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(exit.code);
         }
     };
-    // Arenas that grow little by little would be resident two megabytes at a time: half of what a head takes. A system that
-    // knows no huge pages is as good.
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let Command::Standalone(own) = flags.command;
     let config = match standalone::Config::read(*own, values) {
         Ok(config) => config,
