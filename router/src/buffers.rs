@@ -1,6 +1,10 @@
 //! Buffers that one request leaves to the next.
+//!
+//! Small ones are kept for that. A large one, which is rare, is a mapping of its own and goes back to the system with the
+//! request: an allocator would keep it for a while and take another meanwhile, and the budget would be passed.
 
 use crate::budget::{NoMemory, Reserved};
+use memmap2::MmapMut;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -19,17 +23,24 @@ pub(crate) struct BufferPool {
 #[derive(Debug)]
 pub(crate) struct Buffer {
     /// Everything ever zeroed stays so: `used` says how much of it is content.
-    bytes: Vec<u8>,
+    bytes: Storage,
     used: usize,
     reserved: Reserved,
     pool: Arc<BufferPool>,
+}
+
+/// Where the bytes of a buffer are.
+#[derive(Debug)]
+enum Storage {
+    Heap(Vec<u8>),
+    Mapped(MmapMut),
 }
 
 impl BufferPool {
     /// An empty buffer, the one last given back if there is any.
     pub(crate) fn buffer(self: &Arc<Self>, reserved: Reserved) -> Buffer {
         let bytes = self.idle.lock().pop().unwrap_or_default();
-        Buffer { bytes, used: 0, reserved, pool: Arc::clone(self) }
+        Buffer { bytes: Storage::Heap(bytes), used: 0, reserved, pool: Arc::clone(self) }
     }
 }
 
@@ -50,7 +61,7 @@ impl Buffer {
     pub(crate) fn set_len(&mut self, size_bytes: usize) -> &mut [u8] {
         self.make_room(size_bytes);
         self.used = size_bytes;
-        self.bytes.get_mut(..size_bytes).unwrap_or_default()
+        self.bytes.as_mut().get_mut(..size_bytes).unwrap_or_default()
     }
 
     /// Adds `more` at the end of the content.
@@ -63,34 +74,65 @@ impl Buffer {
 
     /// How much content there is room for.
     pub(crate) fn room(&self) -> usize {
-        self.bytes.len()
+        self.bytes.as_ref().len()
     }
 
     fn make_room(&mut self, size_bytes: usize) {
-        if self.bytes.is_empty() {
-            // Zeroed pages come untouched from the system, where growing would write to each.
-            self.bytes = vec![0; size_bytes];
-        } else if self.bytes.len() < size_bytes {
-            self.bytes.reserve_exact(size_bytes - self.bytes.len());
-            self.bytes.resize(size_bytes, 0);
+        if self.room() >= size_bytes {
+            return;
+        }
+        // Zeroed pages come untouched from the system, where growing would write to each.
+        let mut larger = Storage::zeroed(size_bytes);
+        let content = self.as_ref();
+        if let Some(room) = larger.as_mut().get_mut(..content.len()) {
+            room.copy_from_slice(content);
+        }
+        self.bytes = larger;
+    }
+}
+
+impl Storage {
+    fn zeroed(size_bytes: usize) -> Self {
+        if size_bytes > KEPT_BYTES
+            && let Ok(mapped) = MmapMut::map_anon(size_bytes)
+        {
+            return Self::Mapped(mapped);
+        }
+        Self::Heap(vec![0; size_bytes])
+    }
+
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Heap(bytes) => bytes,
+            Self::Mapped(bytes) => bytes,
+        }
+    }
+
+    fn as_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Heap(bytes) => bytes,
+            Self::Mapped(bytes) => bytes,
         }
     }
 }
 
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
+        self.bytes.as_ref().get(..self.used).unwrap_or_default()
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        if bytes.capacity() <= KEPT_BYTES {
-            let mut idle = self.pool.idle.lock();
-            if idle.len() < KEPT_BUFFERS {
-                idle.push(bytes);
+        // The memory is given back before its reservation is.
+        match std::mem::replace(&mut self.bytes, Storage::Heap(Vec::new())) {
+            Storage::Heap(bytes) if bytes.capacity() <= KEPT_BYTES => {
+                let mut idle = self.pool.idle.lock();
+                if idle.len() < KEPT_BUFFERS {
+                    idle.push(bytes);
+                }
             }
+            Storage::Heap(_) | Storage::Mapped(_) => {}
         }
     }
 }
