@@ -6,7 +6,7 @@ mod tests;
 use crate::ast::Span;
 use crate::date::Date;
 use crate::number;
-use crate::print::ShortFloatText;
+use model::ShortFloat;
 use std::cmp::Reverse;
 
 /// Warnings and infos, each text once.
@@ -118,8 +118,8 @@ impl Note {
         format!(
             "{}, from buckets {} to {}, with a max diff of {}, over {} samples from {} to {} ({place})",
             self.text,
-            ShortFloatText(repair.min_bucket),
-            ShortFloatText(repair.max_bucket),
+            ShortFloat(repair.min_bucket),
+            ShortFloat(repair.max_bucket),
             number::two_digits(repair.max_diff),
             repair.more_samples.wrapping_add(1),
             time(repair.first_ms),

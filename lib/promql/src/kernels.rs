@@ -23,8 +23,8 @@ use crate::ast::Span;
 use crate::chain::scalar;
 use crate::column::FloatColumn;
 use crate::plan::{ScalarId, Shift};
-use crate::print::ShortFloatText;
 use crate::{Grid, QueryError};
+use model::ShortFloat;
 use model::{LabelsRef, METRIC_NAME};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -169,7 +169,7 @@ impl RangeCall {
 /// The warning about a quantile that is none.
 pub(crate) fn invalid_quantile(q: f64) -> Option<String> {
     let valid = (0.0..=1.0).contains(&q);
-    let text = || format!("PromQL warning: quantile value should be between 0 and 1, got {}", ShortFloatText(q));
+    let text = || format!("PromQL warning: quantile value should be between 0 and 1, got {}", ShortFloat(q));
     (!valid).then(text)
 }
 

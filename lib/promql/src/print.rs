@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use model::{METRIC_NAME, MatchOp, Matcher};
+use model::{METRIC_NAME, MatchOp, Matcher, PlainFloat, ShortFloat};
 
 use crate::ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Boundary, Call, Cardinality, Duration, DurationExpr,
@@ -14,7 +14,7 @@ use crate::ast::{
 mod float;
 mod quote;
 
-pub(crate) use float::{DurationText, FloatText, ShortFloatText};
+pub(crate) use float::DurationText;
 pub(crate) use quote::{quote, quote_char, unicode_name};
 
 impl Display for Expr {
@@ -42,7 +42,7 @@ impl Display for Number {
             let ms = (self.value.abs() * 1e9) as i64 / 1_000_000;
             return write!(out, "{sign}{}", DurationText(ms));
         }
-        FloatText(self.value).fmt(out)
+        PlainFloat(self.value).fmt(out)
     }
 }
 
@@ -81,13 +81,13 @@ impl Display for Matching {
             write_labels(out, &self.include)?;
         }
         match (self.fill_left, self.fill_right) {
-            (Some(left), Some(right)) if left == right => write!(out, " fill ({})", ShortFloatText(left)),
+            (Some(left), Some(right)) if left == right => write!(out, " fill ({})", ShortFloat(left)),
             (left, right) => {
                 if let Some(left) = left {
-                    write!(out, " fill_left ({})", ShortFloatText(left))?;
+                    write!(out, " fill_left ({})", ShortFloat(left))?;
                 }
                 if let Some(right) = right {
-                    write!(out, " fill_right ({})", ShortFloatText(right))?;
+                    write!(out, " fill_right ({})", ShortFloat(right))?;
                 }
                 Ok(())
             }

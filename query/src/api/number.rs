@@ -1,33 +1,17 @@
 //! Numbers and times as Prometheus' API prints them.
 
+use model::{PlainFloat, SampleFloat};
 use std::io::Write;
 
-/// Appends a sample's value: shortest digits that read back as the same number; plain, but scientific below 1e-6 and from
-/// 1e21 on.
+/// Appends a sample's value.
 pub(crate) fn push_value(value: f64, out: &mut Vec<u8>) {
-    let size = value.abs();
-    if size != 0.0 && value.is_finite() && !(1e-6..1e21).contains(&size) {
-        // As `1e-07` and `1e+21`: a sign, and at least two digits.
-        let text = format!("{value:e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let sign = if size < 1.0 { '-' } else { '+' };
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{mantissa}e{sign}{:0>2}", exponent.trim_start_matches('-'));
-    } else {
-        push_plain(value, out);
-    }
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{}", SampleFloat(value));
 }
 
-/// Appends a scalar: as [`push_value`], never scientific.
+/// Appends a scalar: never with an exponent.
 pub(crate) fn push_plain(value: f64, out: &mut Vec<u8>) {
-    match value {
-        _ if value.is_nan() => out.extend_from_slice(b"NaN"),
-        f64::INFINITY => out.extend_from_slice(b"+Inf"),
-        f64::NEG_INFINITY => out.extend_from_slice(b"-Inf"),
-        _ => {
-            let _ = write!(out, "{value}");
-        }
-    }
+    let _ = write!(out, "{}", PlainFloat(value));
 }
 
 /// Appends milliseconds as seconds, with three decimals unless they are all zero.

@@ -4,8 +4,8 @@ use crate::QueryError;
 use crate::chain::Row;
 use crate::column::{FloatColumn, Presence};
 use crate::labelset::{LabelScratch, LabelTable, NameSet};
-use crate::print::FloatText;
 use crate::stage::{Stage, StageContext};
+use model::PlainFloat;
 
 /// A running `count_values`.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl CountValues {
     /// The group that `value` of a series belongs to.
     fn group_of(&mut self, row: &Row, value: f64, cx: &mut StageContext<'_>) -> Result<usize, QueryError> {
         self.scratch.start(row.labels.as_ref());
-        self.scratch.set(&self.label, FloatText(value).to_string().as_bytes());
+        self.scratch.set(&self.label, PlainFloat(value).to_string().as_bytes());
         let group = &self.group;
         self.scratch.retain(|name| group.keeps(name));
         let (id, is_new) = self.names.insert(self.scratch.labels());

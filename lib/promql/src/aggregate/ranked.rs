@@ -7,9 +7,9 @@ use crate::chain::{Row, go_max, go_min, scalar};
 use crate::column::{ColumnBuilder, FloatColumn};
 use crate::labelset::{LabelTable, NameSet};
 use crate::plan::ScalarId;
-use crate::print::ShortFloatText;
 use crate::stage::{Stage, StageContext};
 use crate::{Grid, QueryError};
+use model::ShortFloat;
 use model::{Labels, LabelsRef};
 use std::sync::Arc;
 use xxhash_rust::xxh64::xxh64;
@@ -171,7 +171,7 @@ impl Ranked {
             }
             for (value, bound) in [(greatest, 1.0), (least, -1.0)] {
                 if value.abs() > 1.0 && value.signum() == bound {
-                    let value = ShortFloatText(value);
+                    let value = ShortFloat(value);
                     let text = format!(
                         "PromQL warning: ratio value should be between -1 and 1, got {value}, capping to {bound}"
                     );
@@ -187,10 +187,10 @@ impl Ranked {
             return refuse("Parameter value is NaN".to_owned());
         }
         if least <= i64::MIN as f64 {
-            return refuse(format!("Scalar value {} underflows int64", ShortFloatText(least)));
+            return refuse(format!("Scalar value {} underflows int64", ShortFloat(least)));
         }
         if greatest >= LARGEST_K {
-            return refuse(format!("Scalar value {} overflows int64", ShortFloatText(greatest)));
+            return refuse(format!("Scalar value {} overflows int64", ShortFloat(greatest)));
         }
         Ok(true)
     }

@@ -1,8 +1,9 @@
-use super::{DurationText, FloatText, ShortFloatText, quote_char, unicode_name};
+use super::{DurationText, quote_char, unicode_name};
+use model::{PlainFloat, ShortFloat};
 
 #[test]
 fn floats() {
-    let check = |value: f64, want: &str| assert_eq!(FloatText(value).to_string(), want);
+    let check = |value: f64, want: &str| assert_eq!(PlainFloat(value).to_string(), want);
     check(0.0, "0");
     check(-0.0, "-0");
     check(-1.5, "-1.5");
@@ -22,12 +23,12 @@ fn floats() {
 fn of_two_shortest_the_even_one() {
     // …411.25 lies in the middle between two numbers of 17 digits.
     let value = 1_410_173_709_627_411.0 + 0.25;
-    assert_eq!(FloatText(value).to_string(), "1410173709627411.2");
+    assert_eq!(PlainFloat(value).to_string(), "1410173709627411.2");
 }
 
 #[test]
 fn short_floats() {
-    let check = |value: f64, want: &str| assert_eq!(ShortFloatText(value).to_string(), want);
+    let check = |value: f64, want: &str| assert_eq!(ShortFloat(value).to_string(), want);
     check(999_999.0, "999999");
     check(1e6, "1e+06");
     check(-1.5e100, "-1.5e+100");
