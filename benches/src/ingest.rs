@@ -50,11 +50,10 @@ fn measure(system: &System, ingest: &Ingest, end_ms: i64) -> anyhow::Result<Meas
     let memory = running.process.memory()?;
     answers::check(&running.query_url, &ingest.shape, end_ms, total.acknowledged)?;
     let series = workload.created() as f64;
-    let sample_us = rest_cpu / rest.acknowledged.max(1) as f64 * 1e6;
     Ok(Measured {
-        sample_us,
+        sample_us: rest_cpu / rest.acknowledged.max(1) as f64 * 1e6,
         // The first round makes the series and appends a sample to each.
-        series_us: first_cpu / first.acknowledged.max(1) as f64 * 1e6 - sample_us,
+        series_us: first_cpu / first.acknowledged.max(1) as f64 * 1e6,
         memory: per_series(memory, empty, series),
         wire_bytes: total.bytes as f64 / total.acknowledged.max(1) as f64,
         idle_share,

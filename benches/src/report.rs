@@ -8,7 +8,7 @@ use crate::systems::System;
 pub(crate) struct Measured {
     /// CPU microseconds a sample, after the first round.
     pub(crate) sample_us: f64,
-    /// CPU microseconds a new series.
+    /// CPU microseconds a new series, its first sample included.
     pub(crate) series_us: f64,
     /// Anonymous and file-backed bytes a series, above the empty process, after the idle time.
     pub(crate) memory: (f64, f64),

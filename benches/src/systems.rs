@@ -50,7 +50,8 @@ impl System {
             return None;
         };
         let text = [output.stdout, output.stderr].concat();
-        let version = String::from_utf8_lossy(&text).lines().next().unwrap_or("unknown").to_owned();
+        let version = String::from_utf8_lossy(&text);
+        let version = version.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").to_owned();
         let durability = match kind {
             SystemKind::Gauntlet => "fdatasync a group before the answer",
             SystemKind::Prometheus => "written, not synced, before the answer",
