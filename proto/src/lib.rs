@@ -7,7 +7,19 @@
 //! A body becomes a batch by [`count_rows`] (what it will need) and [`WriteBatch::walk`]. Labels stay unread until a
 //! target meets a series it does not know; then [`pack_labels`] checks and sorts them.
 
+#[allow(
+    missing_debug_implementations,
+    unreachable_pub,
+    clippy::all,
+    clippy::too_many_lines,
+    clippy::allow_attributes_without_reason,
+    reason = "the build writes it"
+)]
+mod generated;
+pub mod grpc;
 mod write;
+
+pub use generated::{hintspb, prometheus_copy, thanos};
 
 pub use write::{
     Excerpt, InvalidLabelSet, LabelFields, LabelLimits, Malformed, Rejected, Rejection, Rejections, RequestEncoder,

@@ -120,12 +120,8 @@ impl Driver {
 
 fn request_of(select: &Select) -> SeriesRequest {
     SeriesRequest {
-        matchers: Arc::from(select.matchers.as_slice()),
-        range: select.range,
-        skip_chunks: false,
-        limit: None,
-        without_labels: Arc::from([]),
         hints: SelectHints { step_ms: select.step_ms, range_ms: select.range_ms, func: select.func.clone() },
+        ..SeriesRequest::new(select.matchers.as_slice(), select.range)
     }
 }
 

@@ -11,7 +11,7 @@ use service::CpuPool;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use storeapi::{LocalStore, SourceGroup, SourceProvider};
+use storeapi::{Component, LocalStore, SourceGroup, SourceProvider};
 use telemetry::Registry;
 use tower::ServiceExt;
 use tsdb::SeriesSource;
@@ -67,7 +67,7 @@ fn app(blocks: &Path) -> Router {
     let blocks = Blocks(std::fs::read_dir(blocks).unwrap().map(open).collect());
     let registry = Registry::default();
     let pool = CpuPool::start(2, &registry).unwrap();
-    let store = Arc::new(LocalStore::new("blocks", Arc::new(blocks)));
+    let store = Arc::new(LocalStore::new("blocks", Component::Store, Arc::new(blocks)));
     App::build(Config::default(), store, pool, Arc::new(SystemClock), Status::default(), &registry).routes()
 }
 

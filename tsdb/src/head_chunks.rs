@@ -179,7 +179,7 @@ impl HeadChunks {
         let corrupt = |fault| Corruption::in_file(&self.files.path(place), place.offset())(fault);
         let (frame, _) = frame::decode(&section).map_err(corrupt)?;
         let data = section.slice_ref(frame.data);
-        Ok(Chunk { min_ms: frame.min_ms, max_ms: frame.max_ms, encoding: frame.encoding, data })
+        Ok(Chunk::raw(frame.min_ms, frame.max_ms, frame.encoding, data))
     }
 
     /// Removes the files whose chunks all end before `min_ms`, from the oldest on up to the first that must stay, and

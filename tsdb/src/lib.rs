@@ -23,4 +23,4 @@ pub mod wal;
 
 pub use append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
 pub use file_error::FileError;
-pub use series::{Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};
+pub use series::{Aggregate, Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};

@@ -15,11 +15,26 @@ pub enum Encoding {
     FloatHistogramSt = 6,
 }
 
-/// One chunk: encoded samples and the range they lie in, both ends inside.
+/// What the samples of a chunk are of the samples that were taken: these themselves, or what downsampling made of each
+/// window of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aggregate {
+    #[default]
+    Raw,
+    Count,
+    Sum,
+    Min,
+    Max,
+    Counter,
+}
+
+/// One chunk: encoded samples and the range they lie in, both ends inside. A downsampled chunk is several of these, one an
+/// aggregate, of equal range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     pub min_ms: i64,
     pub max_ms: i64,
+    pub aggregate: Aggregate,
     pub encoding: Encoding,
     /// The encoded samples, without length, encoding byte and checksum.
     pub data: Bytes,
@@ -100,6 +115,13 @@ impl Encoding {
             6 => Self::FloatHistogramSt,
             _ => return None,
         })
+    }
+}
+
+impl Chunk {
+    /// A chunk of samples as they were taken.
+    pub fn raw(min_ms: i64, max_ms: i64, encoding: Encoding, data: Bytes) -> Self {
+        Self { min_ms, max_ms, aggregate: Aggregate::Raw, encoding, data }
     }
 }
 

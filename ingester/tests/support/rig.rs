@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::{SelectHints, SeriesBatch, SeriesFrame, SeriesRequest};
+use storeapi::{SeriesBatch, SeriesFrame, SeriesRequest};
 use telemetry::{Format, Registry};
 use testkit::SimFs;
 use tsdb::chunk;
@@ -108,14 +108,7 @@ impl Rig {
     }
 
     pub(crate) async fn select(&self, matchers: &[Matcher]) -> Stored {
-        let request = SeriesRequest {
-            matchers: matchers.into(),
-            range: TimeRange::ALL,
-            skip_chunks: false,
-            limit: None,
-            without_labels: Arc::from([]),
-            hints: SelectHints::default(),
-        };
+        let request = SeriesRequest::new(matchers, TimeRange::ALL);
         let mut frames = self.app.store().series(request);
         let (mut stored, mut columns) = (Stored::new(), SampleColumns::default());
         while let Some(frame) = frames.next().await {

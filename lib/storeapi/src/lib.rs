@@ -20,6 +20,6 @@ pub use merge::MergedCursor;
 pub use relabel::RelabeledCursor;
 pub use sort_key::write_sort_key;
 pub use store::{
-    LabelsAnswer, LabelsRequest, LastSample, LastSampleBatch, SelectHints, SeriesBatch, SeriesFrame, SeriesRequest,
-    SeriesStream, Store, StoreError, StoreInfo,
+    Component, LabelsAnswer, LabelsRequest, LastSample, LastSampleBatch, PartialResponse, SelectHints, SeriesBatch,
+    SeriesFrame, SeriesRequest, SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo,
 };

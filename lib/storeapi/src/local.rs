@@ -7,7 +7,8 @@ mod labels;
 mod series;
 
 use crate::store::{
-    LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
+    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
+    TsdbInfo,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -35,13 +36,14 @@ pub trait SourceProvider: Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct LocalStore {
     name: Arc<str>,
+    component: Component,
     provider: Arc<dyn SourceProvider>,
 }
 
 impl LocalStore {
-    /// A store called `name` in messages.
-    pub fn new(name: &str, provider: Arc<dyn SourceProvider>) -> Self {
-        Self { name: name.into(), provider }
+    /// A store called `name` in messages, which tells others that it is a `component`.
+    pub fn new(name: &str, component: Component, provider: Arc<dyn SourceProvider>) -> Self {
+        Self { name: name.into(), component, provider }
     }
 
     /// Runs `answer` on the blocking pool.
@@ -58,11 +60,20 @@ impl LocalStore {
 impl Store for LocalStore {
     fn info(&self) -> StoreInfo {
         let groups = self.provider.groups(TimeRange::ALL);
-        let ranges = groups.iter().flat_map(|group| &group.sources).filter_map(|source| source.time_range());
+        let tsdb = |group: &SourceGroup| {
+            let ranges = group.sources.iter().filter_map(|source| source.time_range());
+            let range = ranges.reduce(|left, right| left.hull(right))?;
+            Some(TsdbInfo { labels: group.external.clone(), range })
+        };
+        let tsdbs: Vec<_> = groups.iter().filter_map(tsdb).collect();
         StoreInfo {
             name: self.name.to_string(),
-            time_range: ranges.reduce(|left, right| left.hull(right)),
+            component: self.component,
+            time_range: tsdbs.iter().map(|tsdb| tsdb.range).reduce(TimeRange::hull),
             label_sets: groups.into_iter().map(|group| group.external).collect(),
+            tsdbs,
+            drops_labels: true,
+            shards: false,
         }
     }
 

@@ -2,18 +2,45 @@
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use model::{Labels, Matcher, SampleColumns, TimeRange};
+use model::{Labels, Matcher, SampleColumns, TenantId, TimeRange};
 use std::sync::Arc;
-use tsdb::ChunkSeriesBatch;
+use tsdb::{Aggregate, ChunkSeriesBatch};
 
 /// What a store says of itself: what it may hold, for choosing whom to ask.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreInfo {
+    /// Its address, or what it is called within the process; for messages and for `storeMatch[]` (`__address__`).
     pub name: String,
-    /// External label sets of what it holds. Empty: none.
+    pub component: Component,
+    /// External label sets of what it holds, each once. Empty: none are known, so any series may be there.
     pub label_sets: Vec<Labels>,
     /// `None`: it holds nothing.
     pub time_range: Option<TimeRange>,
+    /// The same by label set, where that is known: a tenant's head and blocks, or the blocks of a bucket.
+    pub tsdbs: Vec<TsdbInfo>,
+    /// It leaves [`SeriesRequest::without_labels`] out itself and sorts without them.
+    pub drops_labels: bool,
+    /// It applies [`SeriesRequest::shard`] itself.
+    pub shards: bool,
+}
+
+/// The time in which series of one external label set have samples. Both ends inside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TsdbInfo {
+    pub labels: Labels,
+    pub range: TimeRange,
+}
+
+/// What kind of process a store is, by the names of Thanos' `ComponentType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Component {
+    Query,
+    Receive,
+    Rule,
+    Sidecar,
+    Store,
+    /// A name that is not known, or none.
+    Unknown,
 }
 
 /// What is asked of `Series`.
@@ -28,7 +55,38 @@ pub struct SeriesRequest {
     pub limit: Option<usize>,
     /// Labels to be left out of the answer (and the answer sorted without them).
     pub without_labels: Arc<[Vec<u8>]>,
+    /// The coarsest resolution that will do; 0: raw samples only.
+    pub max_resolution_ms: i64,
+    /// Which aggregates of downsampled chunks are wanted. Raw chunks come whatever this says.
+    pub aggregates: Arc<[Aggregate]>,
+    /// Only the series of this shard; `None`: all.
+    pub shard: Option<Arc<Shard>>,
+    pub partial: PartialResponse,
+    /// Matchers on `__block_id`, all of which must accept a block of a bucket. Heads do not look.
+    pub block_matchers: Arc<[Matcher]>,
+    /// Who asks; sent along, and enforced by nobody but the querier.
+    pub tenant: Option<TenantId>,
     pub hints: SelectHints,
+}
+
+/// What happens when one of several stores, or one of several blocks, does not answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PartialResponse {
+    /// A warning, and the rest.
+    #[default]
+    Warn,
+    /// An error.
+    Abort,
+}
+
+/// One of several parts into which the hash of some labels divides series. See Thanos' `ShardInfo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shard {
+    pub index: u64,
+    pub total: u64,
+    /// Whether `labels` are those that are hashed, or those that are not.
+    pub by: bool,
+    pub labels: Vec<Vec<u8>>,
 }
 
 /// What the query will do with a select; a store may use it or not.
@@ -74,6 +132,46 @@ pub struct LabelsRequest {
     pub matchers: Arc<[Matcher]>,
     pub range: TimeRange,
     pub limit: Option<usize>,
+    /// As in [`SeriesRequest`]: names that are not among the answer, nor values of theirs.
+    pub without_labels: Arc<[Vec<u8>]>,
+    pub partial: PartialResponse,
+    pub block_matchers: Arc<[Matcher]>,
+    pub tenant: Option<TenantId>,
+}
+
+impl SeriesRequest {
+    /// Asks for the raw samples of what `matchers` accept in `range`, of whoever has some.
+    pub fn new(matchers: impl Into<Arc<[Matcher]>>, range: TimeRange) -> Self {
+        Self {
+            matchers: matchers.into(),
+            range,
+            skip_chunks: false,
+            limit: None,
+            without_labels: Arc::from([]),
+            max_resolution_ms: 0,
+            aggregates: Arc::from([Aggregate::Raw]),
+            shard: None,
+            partial: PartialResponse::default(),
+            block_matchers: Arc::from([]),
+            tenant: None,
+            hints: SelectHints::default(),
+        }
+    }
+}
+
+impl LabelsRequest {
+    /// Asks for what is among the series that `matchers` accept in `range`.
+    pub fn new(matchers: impl Into<Arc<[Matcher]>>, range: TimeRange) -> Self {
+        Self {
+            matchers: matchers.into(),
+            range,
+            limit: None,
+            without_labels: Arc::from([]),
+            partial: PartialResponse::default(),
+            block_matchers: Arc::from([]),
+            tenant: None,
+        }
+    }
 }
 
 /// Names or values, sorted, each once.
@@ -83,15 +181,31 @@ pub struct LabelsAnswer {
     pub warnings: Vec<String>,
 }
 
-/// Why a store did not answer.
-#[derive(Debug, thiserror::Error)]
+/// Why a store did not answer. Each is one gRPC code, both ways.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
+    /// It cannot be reached, or is not ready: `Unavailable`.
     #[error("{store}: {reason}")]
     Unavailable { store: String, reason: String },
+    /// `InvalidArgument`.
     #[error("invalid request: {0}")]
     Invalid(String),
+    /// `ResourceExhausted`.
     #[error("limit exceeded: {0}")]
     LimitExceeded(String),
+    /// A part failed where a partial answer was not wanted: `Aborted`.
+    #[error("{store}: {reason}")]
+    Aborted { store: String, reason: String },
+    /// It took longer than it may: `DeadlineExceeded`.
+    #[error("{store}: {reason}")]
+    TimedOut { store: String, reason: String },
+    /// Whoever asked went away: `Canceled`.
+    #[error("canceled")]
+    Canceled,
+    /// `Unimplemented`.
+    #[error("{store}: {reason}")]
+    Unsupported { store: String, reason: String },
+    /// All others.
     #[error("{store}: {reason}")]
     Internal { store: String, reason: String },
 }

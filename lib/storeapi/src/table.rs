@@ -73,11 +73,8 @@ impl SeriesCursor for TableCursor {
             return Err(SourceError::Corrupt { file: "table".into(), offset: 7, fault: "torn".into() });
         }
         for (labels, chunks) in self.rows.iter().skip(self.at).take(max_series) {
-            let chunk = |(min_ms, max_ms, data): &(i64, i64, String)| Chunk {
-                min_ms: *min_ms,
-                max_ms: *max_ms,
-                encoding: Encoding::Xor,
-                data: Bytes::from(data.clone()),
+            let chunk = |(min_ms, max_ms, data): &(i64, i64, String)| {
+                Chunk::raw(*min_ms, *max_ms, Encoding::Xor, Bytes::from(data.clone()))
             };
             batch.push(labels.as_ref(), chunks.iter().filter(|_| !skip_chunks).map(chunk));
         }

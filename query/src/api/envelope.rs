@@ -74,8 +74,10 @@ impl From<storeapi::StoreError> for ApiError {
         match &error {
             StoreError::Unavailable { .. } => Self::Unavailable(error.to_string()),
             StoreError::Invalid(_) => Self::BadData(error.to_string()),
-            StoreError::LimitExceeded(_) => Self::Execution(error.to_string()),
-            StoreError::Internal { .. } => Self::Internal(error.to_string()),
+            StoreError::LimitExceeded(_) | StoreError::Aborted { .. } => Self::Execution(error.to_string()),
+            StoreError::TimedOut { .. } => Self::Timeout(error.to_string()),
+            StoreError::Canceled => Self::Unavailable(error.to_string()),
+            StoreError::Unsupported { .. } | StoreError::Internal { .. } => Self::Internal(error.to_string()),
         }
     }
 }

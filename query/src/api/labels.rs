@@ -41,7 +41,7 @@ where
     for matchers in selectors.or_all() {
         // One more than wanted tells whether anything was cut.
         let limit = limit.map(|limit| limit.saturating_add(1));
-        let answer = ask(LabelsRequest { matchers, range, limit }).await?;
+        let answer = ask(LabelsRequest { limit, ..LabelsRequest::new(matchers, range) }).await?;
         strings.extend(answer.strings);
         warnings.extend(answer.warnings);
     }

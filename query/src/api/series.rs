@@ -27,13 +27,11 @@ pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Resul
     let mut warnings = Vec::new();
     for matchers in selectors.or_all() {
         let request = SeriesRequest {
-            matchers,
-            range,
             skip_chunks: true,
             // One more than wanted tells whether anything was cut.
             limit: limit.map(|limit| limit.saturating_add(1)),
-            without_labels: Arc::from([]),
             hints: SelectHints { func: "series".to_owned(), ..SelectHints::default() },
+            ..SeriesRequest::new(matchers, range)
         };
         let mut frames = api.store.series(request);
         while let Some(frame) = frames.next().await {

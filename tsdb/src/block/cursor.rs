@@ -84,7 +84,7 @@ fn read_chunk(
     columns: &mut SampleColumns,
 ) -> Result<Option<Chunk>, SourceError> {
     let (encoding, data) = block.segments.chunk(meta.place)?;
-    let chunk = Chunk { min_ms: meta.min_ms, max_ms: meta.max_ms, encoding, data };
+    let chunk = Chunk::raw(meta.min_ms, meta.max_ms, encoding, data);
     if !deleted.iter().any(|each| each.overlaps(meta.min_ms, meta.max_ms)) {
         return Ok(Some(chunk));
     }

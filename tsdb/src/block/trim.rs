@@ -26,6 +26,6 @@ pub(super) fn retain(
     }
     Ok(range_ms.map(|(min_ms, max_ms)| match usize::from(state.count) == columns.len() {
         true => Chunk { min_ms, max_ms, ..chunk.clone() },
-        false => Chunk { min_ms, max_ms, encoding: Encoding::Xor, data: state.finish(&words) },
+        false => Chunk::raw(min_ms, max_ms, Encoding::Xor, state.finish(&words)),
     }))
 }

@@ -119,12 +119,9 @@ impl Copies {
         for copy in &self.places {
             self.chunks.push(match &copy.data {
                 ChunkData::InFile(place) => head.files.read(*place)?,
-                ChunkData::Copied(place) => Chunk {
-                    min_ms: copy.min_ms,
-                    max_ms: copy.max_ms,
-                    encoding: Encoding::Xor,
-                    data: memory.slice(place.clone()),
-                },
+                ChunkData::Copied(place) => {
+                    Chunk::raw(copy.min_ms, copy.max_ms, Encoding::Xor, memory.slice(place.clone()))
+                }
             });
         }
         Ok(())

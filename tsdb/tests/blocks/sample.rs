@@ -23,7 +23,7 @@ pub(crate) fn chunk(samples: &[(i64, u64)]) -> Chunk {
     let (mut state, mut words) = (XorState::default(), Vec::new());
     samples.iter().for_each(|&(timestamp_ms, bits)| state.append(timestamp_ms, f64::from_bits(bits), &mut words));
     let (first, last) = (samples.first().unwrap(), samples.last().unwrap());
-    Chunk { min_ms: first.0, max_ms: last.0, encoding: Encoding::Xor, data: state.finish(&words) }
+    Chunk::raw(first.0, last.0, Encoding::Xor, state.finish(&words))
 }
 
 /// The samples in chunks of at most `size`.

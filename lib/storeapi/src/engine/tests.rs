@@ -13,12 +13,8 @@ fn chunk(samples: Samples<'_>) -> Chunk {
     for (timestamp_ms, value) in samples {
         state.append(*timestamp_ms, *value, &mut words);
     }
-    Chunk {
-        min_ms: samples.first().map_or(0, |sample| sample.0),
-        max_ms: samples.last().map_or(0, |sample| sample.0),
-        encoding: Encoding::Xor,
-        data: state.finish(&words),
-    }
+    let (first, last) = (samples.first().map_or(0, |sample| sample.0), samples.last().map_or(0, |sample| sample.0));
+    Chunk::raw(first, last, Encoding::Xor, state.finish(&words))
 }
 
 fn one_series(chunks: Vec<Chunk>) -> EngineBatch {
@@ -56,7 +52,7 @@ fn of_two_samples_at_one_time_the_first_stays() {
 
 #[test]
 fn a_chunk_that_cannot_be_decoded_names_its_series() {
-    let broken = Chunk { min_ms: 1, max_ms: 2, encoding: Encoding::Xor, data: Bytes::from_static(&[0xff, 0xff, 1]) };
+    let broken = Chunk::raw(1, 2, Encoding::Xor, Bytes::from_static(&[0xff, 0xff, 1]));
     let error = one_series(vec![broken]).samples(0, &mut SampleColumns::default()).unwrap_err();
     assert_eq!(error.labels, r#"{a="1"}"#);
     assert!(error.fault.contains("65535"), "{}", error.fault);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::{SelectHints, SeriesBatch, SeriesFrame};
+use crate::store::{SeriesBatch, SeriesFrame};
 use crate::table::{Row, TableSource, labels, row};
 use futures::StreamExt;
 use model::MatchOp::{self, Equal, NotEqual, Regex};
@@ -37,7 +37,7 @@ fn store() -> LocalStore {
     let block = [row(&[("__name__", "up"), ("job", "x")], &[(1, 4, "block")])];
     let other = [row(&[("__name__", "down")], &[(5, 9, "other")])];
     let groups = vec![group("a", &[&head, &block]), group("b", &[&other])];
-    LocalStore::new("local", Arc::new(Tenants { groups }))
+    LocalStore::new("local", Component::Receive, Arc::new(Tenants { groups }))
 }
 
 fn matchers(of: &[(&str, MatchOp, &str)]) -> Arc<[Matcher]> {
@@ -45,14 +45,7 @@ fn matchers(of: &[(&str, MatchOp, &str)]) -> Arc<[Matcher]> {
 }
 
 fn request(of: &[(&str, MatchOp, &str)]) -> SeriesRequest {
-    SeriesRequest {
-        matchers: matchers(of),
-        range: TimeRange::ALL,
-        skip_chunks: false,
-        limit: None,
-        without_labels: Arc::from([]),
-        hints: SelectHints::default(),
-    }
+    SeriesRequest::new(matchers(of), TimeRange::ALL)
 }
 
 /// The answer, one line a series: `labels chunk+chunk`.
@@ -115,7 +108,7 @@ async fn dropped_labels_join_what_they_kept_apart() {
 async fn a_fault_below_is_an_error_and_not_a_short_answer() {
     let broken = TableSource { rows: vec![row(&[("a", "b")], &[(1, 2, "c")])], panics: true };
     let group = SourceGroup { external: Labels::empty(), sources: vec![Arc::new(broken)] };
-    let store = LocalStore::new("local", Arc::new(Tenants { groups: vec![group] }));
+    let store = LocalStore::new("local", Component::Receive, Arc::new(Tenants { groups: vec![group] }));
     let error = answer(&store, request(&[])).await.unwrap_err();
     assert!(matches!(&error, StoreError::Internal { store, .. } if store == "local"), "{error}");
     let error = store.label_names(labels_request(&[])).await.unwrap_err();
@@ -123,7 +116,7 @@ async fn a_fault_below_is_an_error_and_not_a_short_answer() {
 }
 
 fn labels_request(of: &[(&str, MatchOp, &str)]) -> LabelsRequest {
-    LabelsRequest { matchers: matchers(of), range: TimeRange::ALL, limit: None }
+    LabelsRequest::new(matchers(of), TimeRange::ALL)
 }
 
 fn text(answer: Result<LabelsAnswer, StoreError>) -> Vec<String> {

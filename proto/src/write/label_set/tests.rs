@@ -44,7 +44,7 @@ fn only_utf8_is_text() {
     let refused = |name: &'static [u8], value: &'static [u8]| {
         let mut packed = Vec::new();
         let refused = pack_labels([Ok(Label { name, value })].into_iter(), &LIMITS, &mut Vec::new(), &mut packed);
-        assert_eq!(packed, []);
+        assert!(packed.is_empty());
         refused.unwrap_err().to_string()
     };
     assert_eq!(refused(b"a\xff\"", b"1"), r#"label name "a\xff\"" is not valid UTF-8"#);

@@ -1,0 +1,1 @@
+//! StoreAPI over the blocks of a bucket.
