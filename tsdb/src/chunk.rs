@@ -4,7 +4,8 @@
 
 pub mod xor;
 
-use crate::series::Encoding;
+use crate::cursor::Corruption;
+use crate::series::{Aggregate, Encoding};
 use model::SampleColumns;
 
 pub use crate::bitstream::WordSink;
@@ -18,6 +19,8 @@ pub enum ChunkError {
     Truncated { sample: usize, count: u16, offset: usize },
     #[error("chunk has a value of more than 64 bits in sample {sample} of {count}, which begins at byte {offset}")]
     BadWindow { sample: usize, count: u16, offset: usize },
+    #[error("aggregate {aggregate:?} of a downsampled chunk, {fault}")]
+    Aggregate { aggregate: Aggregate, fault: Corruption },
     #[error("chunks of encoding {encoding:?} cannot be decoded to floats")]
     Unsupported { encoding: Encoding },
 }

@@ -1,4 +1,4 @@
-//! Files and vectors written by Prometheus 3.14, read by us (`testkit::golden`; each folder has a README).
+//! Files and vectors written by Prometheus 3.14 and Thanos, read by us (`testkit::golden`; each folder has a README).
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
@@ -6,6 +6,8 @@
 mod blocks;
 #[path = "golden/chunks.rs"]
 mod chunks;
+#[path = "golden/downsample.rs"]
+mod downsample;
 #[path = "golden/heads.rs"]
 mod heads;
 #[path = "golden/json.rs"]

@@ -1,6 +1,6 @@
 //! The notation of the recordings.
 
-use model::{Labels, LabelsRef};
+use model::{Labels, LabelsRef, SampleColumns};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,21 @@ pub(crate) fn lines(path: &Path) -> Vec<Value> {
 pub(crate) fn float_sample(sample: &Value) -> Option<(i64, u64)> {
     let bits = (sample[0] == "f").then(|| sample[2].as_str().unwrap())?;
     Some((sample[1].as_i64().unwrap(), u64::from_str_radix(bits, 16).unwrap()))
+}
+
+/// Float samples `[t, hex bits]` as (t, bits); none if there is a histogram among them.
+pub(crate) fn pairs(samples: &Value) -> Option<Vec<(i64, u64)>> {
+    let pair = |sample: &Value| {
+        let bits = sample.get(1)?.as_str().unwrap();
+        Some((sample[0].as_i64().unwrap(), u64::from_str_radix(bits, 16).unwrap()))
+    };
+    samples.as_array().unwrap().iter().map(pair).collect()
+}
+
+/// The samples of columns as (t, bits).
+pub(crate) fn bits(columns: &SampleColumns) -> Vec<(i64, u64)> {
+    assert_eq!(columns.timestamps_ms.len(), columns.values.len());
+    columns.timestamps_ms.iter().zip(&columns.values).map(|(&t, value)| (t, value.to_bits())).collect()
 }
 
 /// Bytes written in hex.

@@ -1,0 +1,7 @@
+//! Downsampled chunks, as they are read: what downsampling made of each window of samples, in place of these.
+//!
+//! Format: `tsdb/docs/format/chunks.md`.
+
+mod split;
+
+pub use split::{AGGREGATES, ENCODING, split_aggregates};
