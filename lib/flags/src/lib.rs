@@ -6,10 +6,16 @@
 
 mod byte_size;
 mod command_line;
+mod content;
 mod go_duration;
+mod label_flag;
 mod prom_duration;
+mod time_or_duration;
 
 pub use byte_size::{ByteSize, InvalidByteSize};
 pub use command_line::{CommandLine, Exit, parse};
+pub use content::{InvalidContent, content};
 pub use go_duration::{GoDuration, InvalidGoDuration};
+pub use label_flag::{InvalidLabelFlag, LabelFlag};
 pub use prom_duration::{InvalidPromDuration, PromDuration};
+pub use time_or_duration::{InvalidTimeOrDuration, TimeOrDuration};

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use clap::{Args, Parser, Subcommand};
-use flags::{ByteSize, GoDuration, PromDuration};
+use flags::{ByteSize, GoDuration, LabelFlag, PromDuration, TimeOrDuration};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::Path;
@@ -25,6 +25,24 @@ fn recorded(row: &Value, key: &str) -> Read {
 
 fn integer(value: &Value) -> i128 {
     value.as_u64().map(i128::from).or_else(|| value.as_i64().map(i128::from)).unwrap()
+}
+
+/// 2000-01-01T00:00:00Z, which the recording takes for now.
+const NOW_MS: i64 = 946_684_800_000;
+
+#[test]
+fn labels_are_read_as_thanos_does() {
+    let Some(path) = testkit::golden("labels_are_read_as_thanos_does", "config/units.jsonl") else { return };
+    let mut compared = 0;
+    for row in rows(&path).iter().filter(|row| row["kind"] == "--label") {
+        // Several are kept apart by an invisible character; none is an empty text.
+        let given = row["in"].as_str().unwrap().split('\u{2063}').filter(|label| !label.is_empty());
+        let read = given.map(|label| label.parse::<LabelFlag>().map(|label| (label.name, Value::from(label.value))));
+        let got = read.collect::<Result<serde_json::Map<_, _>, _>>().ok().map(Value::from);
+        assert_eq!(got.as_ref(), row.get("out"), "{row}");
+        compared += 1;
+    }
+    assert!(compared >= 16, "compared only {compared}");
 }
 
 #[test]
@@ -50,6 +68,10 @@ fn units_are_read_and_printed_as_thanos_does() {
             "Bytes in YAML (model.Bytes)" => {
                 let got = text.parse::<ByteSize>().ok();
                 (got.map(|read| (i128::from(read.0), None)), recorded(&row, "bytes"))
+            }
+            "time or duration (now = 2000-01-01T00:00:00Z)" => {
+                let got = text.parse::<TimeOrDuration>().ok().map(|read| (i128::from(read.at_ms(NOW_MS)), None));
+                (got, recorded(&row, "ms").map(|(ms, _)| (ms, None)))
             }
             _ => continue,
         };
