@@ -17,6 +17,8 @@
 )]
 mod generated;
 pub mod grpc;
+pub mod series;
+mod wire;
 mod write;
 
 pub use generated::{hintspb, prometheus_copy, thanos};

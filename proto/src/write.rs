@@ -14,7 +14,6 @@ mod messages;
 mod rejections;
 mod shape;
 mod walk;
-mod wire;
 
 pub use encode::RequestEncoder;
 pub use fields::{LabelFields, SampleFields};

@@ -1,7 +1,7 @@
 //! The labels and the samples of one series, read in place.
 
-use super::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use super::{Excerpt, Malformed};
+use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use model::Label;
 use std::fmt;
 

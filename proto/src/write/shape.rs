@@ -3,7 +3,7 @@
 //! A receiver that generated its decoder refuses a request with a malformed exemplar; so do we, although the exemplar
 //! itself goes no further. Field numbers: `types.proto` of Prometheus.
 
-use super::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
+use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 
 /// The fields of a message: number and kind.
 #[derive(Debug)]

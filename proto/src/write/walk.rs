@@ -10,8 +10,8 @@
 
 use super::fields::{self, LABELS, LABELS_KEY, LabelFields, SAMPLES, SAMPLES_KEY, SampleFields};
 use super::shape::{EXEMPLAR, HISTOGRAM, LABEL, METADATA, Shape};
-use super::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use super::{SeriesSlice, WriteBatch};
+use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use bytes::Bytes;
 use model::{Fingerprint, Fingerprinter};
 use std::ops::Range;

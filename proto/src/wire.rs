@@ -5,7 +5,7 @@
 
 /// Wire types that carry a value. Groups (3 and 4) belong to no message we read and are refused everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire {
+pub(crate) enum Wire {
     Varint,
     Fixed64,
     Len,
@@ -14,28 +14,28 @@ pub(super) enum Wire {
 
 /// The key of a field.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
-    pub(super) number: u32,
-    pub(super) wire: Wire,
+pub(crate) struct Key {
+    pub(crate) number: u32,
+    pub(crate) wire: Wire,
 }
 
 /// What is wrong, and at which byte of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) at: usize,
-    pub(super) what: &'static str,
+pub(crate) struct Fault {
+    pub(crate) at: usize,
+    pub(crate) what: &'static str,
 }
 
-pub(super) const WRONG_WIRE_TYPE: &str = "wrong wire type for the field";
+pub(crate) const WRONG_WIRE_TYPE: &str = "wrong wire type for the field";
 /// The field whose size or value is at `at` reaches over the end.
-pub(super) fn truncated(at: usize) -> Fault {
+pub(crate) fn truncated(at: usize) -> Fault {
     Fault { at, what: "truncated field" }
 }
 
 /// Reads a varint at `*at` and moves behind it. At most ten bytes and 64 bits; padding with zero groups is allowed, as
 /// everywhere in protobuf.
 #[inline]
-pub(super) fn uvarint(body: &[u8], at: &mut usize) -> Result<u64, Fault> {
+pub(crate) fn uvarint(body: &[u8], at: &mut usize) -> Result<u64, Fault> {
     match body.get(*at) {
         Some(&byte) if byte < 0x80 => {
             *at += 1;
@@ -63,7 +63,7 @@ fn long_uvarint(body: &[u8], at: &mut usize) -> Result<u64, Fault> {
 }
 
 /// Reads the key of a field at `*at` and moves behind it.
-pub(super) fn key(body: &[u8], at: &mut usize) -> Result<Key, Fault> {
+pub(crate) fn key(body: &[u8], at: &mut usize) -> Result<Key, Fault> {
     let start = *at;
     let raw = uvarint(body, at)?;
     let number = u32::try_from(raw).map_err(|_| Fault { at: start, what: "field number out of range" })? >> 3;
@@ -83,7 +83,7 @@ pub(super) fn key(body: &[u8], at: &mut usize) -> Result<Key, Fault> {
 
 /// Reads the size of a length-delimited field at `*at`, moves behind it, and returns where the field ends.
 #[inline]
-pub(super) fn end_of_len(body: &[u8], at: &mut usize) -> Result<usize, Fault> {
+pub(crate) fn end_of_len(body: &[u8], at: &mut usize) -> Result<usize, Fault> {
     let start = *at;
     let size = uvarint(body, at)?;
     match usize::try_from(size).ok().and_then(|size| at.checked_add(size)) {
@@ -94,7 +94,7 @@ pub(super) fn end_of_len(body: &[u8], at: &mut usize) -> Result<usize, Fault> {
 
 /// Reads eight little-endian bytes at `*at` and moves behind them.
 #[inline]
-pub(super) fn fixed64(body: &[u8], at: &mut usize) -> Result<u64, Fault> {
+pub(crate) fn fixed64(body: &[u8], at: &mut usize) -> Result<u64, Fault> {
     match body.get(*at..).and_then(|rest| rest.first_chunk::<8>()) {
         Some(bytes) => {
             *at += 8;
@@ -105,7 +105,7 @@ pub(super) fn fixed64(body: &[u8], at: &mut usize) -> Result<u64, Fault> {
 }
 
 /// Moves behind the value of a field whose key was just read.
-pub(super) fn skip(body: &[u8], wire: Wire, at: &mut usize) -> Result<(), Fault> {
+pub(crate) fn skip(body: &[u8], wire: Wire, at: &mut usize) -> Result<(), Fault> {
     match wire {
         Wire::Varint => uvarint(body, at).map(drop),
         Wire::Fixed64 => fixed64(body, at).map(drop),
@@ -119,4 +119,17 @@ pub(super) fn skip(body: &[u8], wire: Wire, at: &mut usize) -> Result<(), Fault>
         }
         Wire::Fixed32 => Err(truncated(*at)),
     }
+}
+
+/// How many bytes a varint takes.
+#[inline]
+pub(crate) fn uvarint_size(value: u64) -> usize {
+    // A group holds seven bits, and zero takes one.
+    (value | 1).ilog2() as usize / 7 + 1
+}
+
+/// How many bytes a length-delimited field of `size` bytes takes, with a key of one byte.
+#[inline]
+pub(crate) fn len_field_size(size: usize) -> usize {
+    1 + uvarint_size(size as u64) + size
 }

@@ -1,0 +1,288 @@
+//! The walk over a frame.
+
+use super::{Aggr, Encoding, MalformedFrame, ReadChunk, WireChunk};
+use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
+use bytes::Bytes;
+use model::{LabelsRef, PackedBuilder};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// What a frame carries.
+#[derive(Debug, Clone)]
+pub enum FrameContent<'a> {
+    /// A series, or a batch of them.
+    Series(SeriesFields<'a>),
+    /// Text, of which nothing is checked.
+    Warning(Bytes),
+    /// An encoded `google.protobuf.Any`.
+    Hints(Bytes),
+    /// No field that is known.
+    Nothing,
+}
+
+/// The series of a frame, one after the other.
+#[derive(Debug, Clone)]
+pub struct SeriesFields<'a> {
+    frame: &'a Bytes,
+    /// Where the rest lies.
+    rest: Range<usize>,
+    in_batch: bool,
+}
+
+// SeriesResponse
+const SERIES: u32 = 1;
+const WARNING: u32 = 2;
+const HINTS: u32 = 3;
+const BATCH: u32 = 4;
+// SeriesBatch
+const BATCH_SERIES: u32 = 1;
+// Series
+const LABELS: u32 = 1;
+const CHUNKS: u32 = 2;
+// Label
+const NAME: u32 = 1;
+const VALUE: u32 = 2;
+// AggrChunk; behind these the chunk of each aggregate.
+const MIN_TIME: u32 = 1;
+const MAX_TIME: u32 = 2;
+const FIRST_AGGREGATE: u32 = 3;
+// Chunk
+const TYPE: u32 = 1;
+const DATA: u32 = 2;
+const HASH: u32 = 3;
+
+const AGGREGATES: [(Aggr, &str); 6] = [
+    (Aggr::Raw, "AggrChunk.raw"),
+    (Aggr::Count, "AggrChunk.count"),
+    (Aggr::Sum, "AggrChunk.sum"),
+    (Aggr::Min, "AggrChunk.min"),
+    (Aggr::Max, "AggrChunk.max"),
+    (Aggr::Counter, "AggrChunk.counter"),
+];
+
+/// Reads the outermost message of `frame`, which has one result.
+///
+/// # Errors
+/// Malformed bytes, and more than one result: no writer makes such a frame.
+pub fn read_frame(frame: &Bytes) -> Result<FrameContent<'_>, MalformedFrame> {
+    let mut fields = Fields::new(frame, 0..frame.len(), "SeriesResponse");
+    let mut content = FrameContent::Nothing;
+    while let Some(field) = fields.next()? {
+        let found = match field.number {
+            SERIES => FrameContent::Series(SeriesFields { frame, rest: field.range()?, in_batch: false }),
+            BATCH => FrameContent::Series(SeriesFields { frame, rest: field.range()?, in_batch: true }),
+            WARNING => FrameContent::Warning(frame.slice(field.range()?)),
+            HINTS => FrameContent::Hints(frame.slice(field.range()?)),
+            _ => continue,
+        };
+        if !matches!(content, FrameContent::Nothing) {
+            return Err(fields.fault(Fault { at: field.at, what: "more than one result" }));
+        }
+        content = found;
+    }
+    Ok(content)
+}
+
+impl SeriesFields<'_> {
+    /// Reads the next series: its labels into `labels`, whose former contents are forgotten, and each chunk to `chunk`.
+    /// `None` at the end.
+    ///
+    /// # Errors
+    /// Malformed bytes, a type of chunk that is not known, or labels that are no label set. The frame is to be given up;
+    /// chunks may have been handed out already.
+    pub fn next_series<'b>(
+        &mut self,
+        labels: &'b mut PackedBuilder,
+        chunk: &mut impl FnMut(ReadChunk),
+    ) -> Result<Option<LabelsRef<'b>>, MalformedFrame> {
+        let Some(series) = self.next_range()? else { return Ok(None) };
+        labels.clear();
+        let start = series.start;
+        let mut fields = Fields::new(self.frame, series, "Series");
+        while let Some(field) = fields.next()? {
+            match field.number {
+                LABELS => read_label(self.frame, field.range()?, labels)?,
+                CHUNKS => read_chunks(self.frame, field.range()?, chunk)?,
+                _ => {}
+            }
+        }
+        labels.finish().map(Some).map_err(|error| invalid("Series.labels", start, &error))
+    }
+
+    /// Where the next series lies.
+    fn next_range(&mut self) -> Result<Option<Range<usize>>, MalformedFrame> {
+        if !self.in_batch {
+            let all = self.rest.clone();
+            (self.in_batch, self.rest.start) = (true, all.end);
+            return Ok(Some(all));
+        }
+        let mut fields = Fields::new(self.frame, self.rest.clone(), "SeriesBatch");
+        let mut found = None;
+        while found.is_none() {
+            let Some(field) = fields.next()? else { break };
+            if field.number == BATCH_SERIES {
+                found = Some(field.range()?);
+            }
+        }
+        self.rest.start = fields.at;
+        Ok(found)
+    }
+}
+
+fn read_label(frame: &Bytes, label: Range<usize>, labels: &mut PackedBuilder) -> Result<(), MalformedFrame> {
+    let start = label.start;
+    let mut fields = Fields::new(frame, label, "Label");
+    let (mut name, mut value) = (0..0, 0..0);
+    while let Some(field) = fields.next()? {
+        match field.number {
+            NAME => name = field.range()?,
+            VALUE => value = field.range()?,
+            _ => {}
+        }
+    }
+    let text = |range| frame.get(range).unwrap_or_default();
+    labels.push(text(name), text(value)).map_err(|error| invalid("Label", start, &error))
+}
+
+/// One `AggrChunk`: hands out the chunk of each aggregate it has. Its range may stand behind them.
+fn read_chunks(frame: &Bytes, message: Range<usize>, chunk: &mut impl FnMut(ReadChunk)) -> Result<(), MalformedFrame> {
+    let mut fields = Fields::new(frame, message, "AggrChunk");
+    let (mut min_ms, mut max_ms) = (0, 0);
+    let mut found: [Option<ChunkFields>; AGGREGATES.len()] = std::array::from_fn(|_| None);
+    while let Some(field) = fields.next()? {
+        let aggregate = field.number.wrapping_sub(FIRST_AGGREGATE) as usize;
+        match (field.number, found.get_mut(aggregate)) {
+            (MIN_TIME, _) => min_ms = field.varint()?.cast_signed(),
+            (MAX_TIME, _) => max_ms = field.varint()?.cast_signed(),
+            (_, Some(place)) => {
+                let named = AGGREGATES[aggregate].1;
+                let read = ChunkFields::read(frame, field.range()?, named)?;
+                if place.replace(read).is_some() {
+                    return Err(malformed(named, field.at, "more than one chunk of the aggregate"));
+                }
+            }
+            (_, None) => {}
+        }
+    }
+    for ((aggregate, _), found) in AGGREGATES.into_iter().zip(found) {
+        if let Some(ChunkFields { encoding, data, hash }) = found {
+            let data = frame.slice(data);
+            chunk((WireChunk { min_ms, max_ms, aggregate, encoding, data }, hash));
+        }
+    }
+    Ok(())
+}
+
+struct ChunkFields {
+    encoding: Encoding,
+    data: Range<usize>,
+    hash: u64,
+}
+
+impl ChunkFields {
+    fn read(frame: &Bytes, message: Range<usize>, named: &'static str) -> Result<Self, MalformedFrame> {
+        let mut chunk = Self { encoding: Encoding::Xor, data: 0..0, hash: 0 };
+        let mut fields = Fields::new(frame, message, named);
+        while let Some(field) = fields.next()? {
+            match field.number {
+                TYPE => {
+                    let number = field.varint()?;
+                    let known = i32::try_from(number).ok().and_then(|number| Encoding::try_from(number).ok());
+                    let unknown = || malformed(named, field.at, format!("chunk of unknown type {number}"));
+                    chunk.encoding = known.ok_or_else(unknown)?;
+                }
+                DATA => chunk.data = field.range()?,
+                HASH => chunk.hash = field.varint()?,
+                _ => {}
+            }
+        }
+        Ok(chunk)
+    }
+}
+
+// === fields of a message ===
+
+/// Walks the fields of the message that lies at `at..end` of the frame.
+struct Fields<'a> {
+    body: &'a [u8],
+    at: usize,
+    message: &'static str,
+}
+
+/// A field: its number, where its key is, and its value.
+struct Field {
+    number: u32,
+    at: usize,
+    value: Value,
+    message: &'static str,
+}
+
+enum Value {
+    Varint(u64),
+    Len(Range<usize>),
+    Other,
+}
+
+impl<'a> Fields<'a> {
+    fn new(frame: &'a Bytes, message: Range<usize>, named: &'static str) -> Self {
+        Self { body: frame.get(..message.end).unwrap_or_default(), at: message.start, message: named }
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<Option<Field>, MalformedFrame> {
+        if self.at >= self.body.len() {
+            return Ok(None);
+        }
+        let at = self.at;
+        self.read(at).map(Some).map_err(|fault| self.fault(fault))
+    }
+
+    #[inline]
+    fn read(&mut self, at: usize) -> Result<Field, Fault> {
+        let key = wire::key(self.body, &mut self.at)?;
+        let value = match key.wire {
+            Wire::Varint => Value::Varint(wire::uvarint(self.body, &mut self.at)?),
+            Wire::Len => {
+                let end = wire::end_of_len(self.body, &mut self.at)?;
+                Value::Len(std::mem::replace(&mut self.at, end)..end)
+            }
+            Wire::Fixed64 | Wire::Fixed32 => {
+                wire::skip(self.body, key.wire, &mut self.at)?;
+                Value::Other
+            }
+        };
+        Ok(Field { number: key.number, at, value, message: self.message })
+    }
+
+    fn fault(&self, fault: Fault) -> MalformedFrame {
+        malformed(self.message, fault.at, fault.what)
+    }
+}
+
+impl Field {
+    #[inline]
+    fn range(&self) -> Result<Range<usize>, MalformedFrame> {
+        match &self.value {
+            Value::Len(range) => Ok(range.clone()),
+            Value::Varint(_) | Value::Other => Err(malformed(self.message, self.at, WRONG_WIRE_TYPE)),
+        }
+    }
+
+    #[inline]
+    fn varint(&self) -> Result<u64, MalformedFrame> {
+        match self.value {
+            Value::Varint(value) => Ok(value),
+            Value::Len(_) | Value::Other => Err(malformed(self.message, self.at, WRONG_WIRE_TYPE)),
+        }
+    }
+}
+
+#[cold]
+fn malformed(field: &'static str, at: usize, what: impl Into<Cow<'static, str>>) -> MalformedFrame {
+    MalformedFrame { field, at, what: what.into() }
+}
+
+#[cold]
+fn invalid(field: &'static str, at: usize, error: &model::InvalidLabels) -> MalformedFrame {
+    malformed(field, at, error.to_string())
+}
