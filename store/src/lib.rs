@@ -1,1 +1,3 @@
 //! StoreAPI over the blocks of a bucket.
+
+pub mod budget;
