@@ -3,14 +3,13 @@
 //! A connection costs a permit before it is accepted, has a time by which its first request must have come, and is closed
 //! when nothing has moved for long. Stopping closes the listener, lets requests in flight end, and drops the rest.
 
-mod guarded;
-
+use crate::listener::guarded::{self, Guarded, Patience};
+use crate::listener::{Accepted, BindError, Listener};
 use crate::{Stop, TaskResult};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::extract::Request;
-use guarded::{Guarded, Patience};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -18,19 +17,14 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::Registry;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 use tracing::{debug, info, warn};
-
-/// After the system refused a connection, for want of file descriptors most likely.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
 /// What one server puts up with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,18 +63,9 @@ impl Default for HttpLimits {
 /// A bound port that does not answer yet.
 #[derive(Debug)]
 pub struct HttpServer {
-    listener: TcpListener,
-    address: SocketAddr,
+    listener: Listener,
     limits: HttpLimits,
     metrics: Metrics,
-}
-
-/// Why nothing listens.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
-pub struct BindError {
-    pub address: String,
-    pub source: io::Error,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -96,17 +81,15 @@ impl HttpServer {
     /// # Errors
     /// When the name is unknown, or the port is taken or forbidden.
     pub async fn bind(address: &str, limits: HttpLimits, registry: &Registry) -> Result<Self, BindError> {
-        let fail = |source| BindError { address: address.to_owned(), source };
-        let listener = listen(address).await.map_err(fail)?;
-        let local = listener.local_addr().map_err(fail)?;
-        let metrics = Metrics::default();
+        let listener = Listener::bind(address, limits.connections).await?;
+        let metrics = Metrics { accept_failures: listener.failures.clone(), ..Metrics::default() };
         metrics.register(registry);
-        Ok(Self { listener, address: local, limits, metrics })
+        Ok(Self { listener, limits, metrics })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// Answers with `app` until told to stop.
@@ -114,12 +97,11 @@ impl HttpServer {
     /// # Errors
     /// None: what goes wrong with one connection, or with accepting one, is counted and logged.
     pub async fn serve(self, app: Router, stop: Stop) -> TaskResult {
-        info!(address = %self.address, "listening for requests and metrics");
-        let permits = Arc::new(Semaphore::new(self.limits.connections));
+        info!(address = %self.address(), "listening for requests and metrics");
         let builder = Arc::new(builder(&self.limits));
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
-        while let Some((stream, peer, permit)) = next(&self.listener, &permits, &stop, &self.metrics).await {
+        while let Some(Accepted { stream, peer, permit }) = self.listener.next(&stop).await {
             while connections.try_join_next().is_some() {}
             let connection = Connection {
                 stream,
@@ -145,33 +127,6 @@ impl HttpServer {
         connections.shutdown().await;
         debug!("internal server is shutdown gracefully");
         Ok(())
-    }
-}
-
-/// The permit and the next connection, in this order; nothing once told to stop.
-async fn next(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-    stop: &Stop,
-    metrics: &Metrics,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = tokio::select! {
-        () = stop.cancelled() => return None,
-        permit = permits.clone().acquire_owned() => permit.ok()?,
-    };
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return None,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => return Some((stream, peer, permit)),
-            Err(err) => {
-                metrics.accept_failures.inc();
-                warn!(%err, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
     }
 }
 
@@ -225,17 +180,6 @@ fn builder(limits: &HttpLimits) -> Builder<TokioExecutor> {
         .keep_alive_interval(limits.header_time)
         .keep_alive_timeout(limits.header_time);
     builder
-}
-
-async fn listen(address: &str) -> io::Result<TcpListener> {
-    let Some(port) = address.strip_prefix(':') else {
-        return TcpListener::bind(address).await;
-    };
-    // Both families where there are two.
-    match TcpListener::bind(format!("[::]:{port}")).await {
-        Err(err) if err.kind() != io::ErrorKind::AddrInUse => TcpListener::bind(format!("0.0.0.0:{port}")).await,
-        bound => bound,
-    }
 }
 
 impl Metrics {

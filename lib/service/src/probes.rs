@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use telemetry::Registry;
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 /// What `/-/healthy` and `/-/ready` answer. A process is healthy from the start; it is ready while all its parts are and it is
@@ -19,6 +20,8 @@ struct Inner {
     state: RwLock<State>,
     ready: Gauge,
     healthy: Gauge,
+    /// Whether it is both.
+    serving: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +53,12 @@ impl Probes {
             let labels = StatusLabels { component: component.to_owned(), check };
             status.get_or_create_owned(&labels)
         };
-        let inner = Inner { state: RwLock::default(), ready: gauge("ready"), healthy: gauge("healthy") };
+        let inner = Inner {
+            state: RwLock::default(),
+            ready: gauge("ready"),
+            healthy: gauge("healthy"),
+            serving: watch::Sender::new(true),
+        };
         inner.healthy.set(1);
         inner.ready.set(1);
         registry.register(
@@ -77,7 +85,10 @@ impl Probes {
     pub fn unhealthy(&self, reason: impl Into<String>) {
         let reason = reason.into();
         error!(status = "not-healthy", reason, "changing probe status");
-        self.0.state.write().unhealthy = Some(reason);
+        let mut state = self.0.state.write();
+        state.unhealthy = Some(reason);
+        self.0.serving.send_replace(false);
+        drop(state);
         self.0.healthy.set(0);
     }
 
@@ -91,11 +102,18 @@ impl Probes {
         self.0.state.read().not_ready_because()
     }
 
+    /// Whether the process is healthy and ready, now and whenever that changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+        self.0.serving.subscribe()
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.0.state.write();
         let before = state.not_ready_because();
         change(&mut state);
         let after = state.not_ready_because();
+        let serving = after.is_none() && state.unhealthy.is_none();
+        self.0.serving.send_if_modified(|was| std::mem::replace(was, serving) != serving);
         drop(state);
         self.0.ready.set(i64::from(after.is_none()));
         // A new reason is progress, not news.

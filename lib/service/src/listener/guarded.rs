@@ -12,16 +12,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long to wait for a peer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     /// From the start until the first request has come, however many bytes trickle in.
-    pub(super) first: Duration,
+    pub(crate) first: Duration,
     /// Afterwards, from one byte that moves to the next.
-    pub(super) idle: Duration,
+    pub(crate) idle: Duration,
 }
 
 /// Fails reads and writes that wait longer than its [`Patience`].
 #[derive(Debug)]
-pub(super) struct Guarded<S> {
+pub(crate) struct Guarded<S> {
     stream: S,
     patience: Patience,
     opened: Instant,
@@ -32,16 +32,16 @@ pub(super) struct Guarded<S> {
 
 /// Tells a [`Guarded`] stream that its first request has come.
 #[derive(Debug, Clone, Default)]
-pub(super) struct FirstRequest(Arc<AtomicBool>);
+pub(crate) struct FirstRequest(Arc<AtomicBool>);
 
 impl FirstRequest {
-    pub(super) fn came(&self) {
+    pub(crate) fn came(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// Whether `err` comes from a stream that ran out of patience.
-pub(super) fn ran_out(err: &(dyn Error + 'static)) -> bool {
+pub(crate) fn ran_out(err: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(err);
     while let Some(err) = cause {
         let io = err.downcast_ref::<io::Error>().is_some_and(|err| err.kind() == io::ErrorKind::TimedOut);
@@ -54,13 +54,13 @@ pub(super) fn ran_out(err: &(dyn Error + 'static)) -> bool {
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, patience: Patience) -> Self {
+    pub(crate) fn new(stream: S, patience: Patience) -> Self {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now + patience.first));
         Self { stream, patience, opened: now, last_moved: now, first: FirstRequest::default(), timer }
     }
 
-    pub(super) fn first_request(&self) -> FirstRequest {
+    pub(crate) fn first_request(&self) -> FirstRequest {
         self.first.clone()
     }
 
