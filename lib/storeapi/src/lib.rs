@@ -1,13 +1,15 @@
 //! StoreAPI inside the process: the trait behind which a head, a block and a remote store look alike.
 //!
 //! A [`Store`] answers a [`SeriesRequest`] with a stream of [`SeriesFrame`]s sorted by labels. Protobuf exists only in
-//! the gRPC adapter; in process a chunk stays the bytes it was read as.
+//! [`grpc`]; in process a chunk stays the bytes it was read as.
 
 mod engine;
+pub mod grpc;
 mod local;
 mod loser_tree;
 mod merge;
 mod relabel;
+mod shard;
 mod sort_key;
 mod store;
 #[cfg(test)]

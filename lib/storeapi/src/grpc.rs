@@ -1,0 +1,52 @@
+//! StoreAPI between processes: `thanos.Store` and `thanos.info.Info` over any [`Store`], and a [`Store`] over those of a
+//! peer.
+//!
+//! [`Store`]: crate::Store
+
+mod codes;
+mod frames;
+mod info;
+mod joined;
+mod remote_store;
+mod request;
+mod store_server;
+
+pub use codes::{error_of, status_of};
+pub use info::{InfoServer, fetch_info};
+pub use remote_store::{RemoteOptions, RemoteStore};
+pub use store_server::StoreServer;
+
+use bytes::Bytes;
+use tonic::body::Body;
+use tonic::client::GrpcService;
+use tonic::codegen::{Body as HttpBody, StdError};
+
+/// What carries calls to a peer: a connection, or services in this process.
+pub trait Channel:
+    GrpcService<
+        Body,
+        ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
+        Error: Into<StdError>,
+        Future: Send,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<T> Channel for T where
+    T: GrpcService<
+            Body,
+            ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
+            Error: Into<StdError>,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! A store in another process.
+
+use super::Channel;
+use super::codes::error_of;
+use super::joined::{Joined, Redone};
+use super::request::{for_tenant, write_names, write_series, write_values};
+use crate::store::{
+    LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store,
+    StoreError, StoreInfo,
+};
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use parking_lot::RwLock;
+use proto::grpc::Raw;
+use proto::thanos::services::store_client::StoreClient;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::{Status, Streaming};
+use tsdb::ChunkSeriesBatch;
+
+/// How a peer is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteOptions {
+    /// How long the first frame, and then each further one, may take; zero: as long as it likes.
+    pub frame_timeout: Duration,
+    /// How many series the peer may put in a frame.
+    pub batch_series: usize,
+    /// The most bytes that are held of an answer that has to be sorted again here, for a peer that does not leave labels out
+    /// itself.
+    pub resort_bytes: usize,
+}
+
+impl Default for RemoteOptions {
+    fn default() -> Self {
+        Self { frame_timeout: Duration::ZERO, batch_series: 64, resort_bytes: 256 << 20 }
+    }
+}
+
+/// The [`Store`] over a peer's `thanos.Store`. What the peer cannot do (leave labels out, tell shards apart) is done here.
+pub struct RemoteStore<C> {
+    channel: C,
+    options: RemoteOptions,
+    /// What the peer said of itself last.
+    info: RwLock<Arc<StoreInfo>>,
+}
+
+/// An answer on its way.
+struct Answer {
+    store: Arc<str>,
+    options: RemoteOptions,
+    frames: Streaming<Raw>,
+    joined: Joined,
+    redone: Option<Redone>,
+    ready: VecDeque<SeriesFrame>,
+    ended: bool,
+}
+
+impl<C: Channel> RemoteStore<C> {
+    /// The peer at the other end of `channel`, which said `info` of itself.
+    pub fn new(info: StoreInfo, channel: C, options: RemoteOptions) -> Self {
+        Self { channel, options, info: RwLock::new(Arc::new(info)) }
+    }
+
+    /// Takes what the peer says of itself now.
+    pub fn update(&self, info: StoreInfo) {
+        *self.info.write() = Arc::new(info);
+    }
+
+    /// What the peer said of itself last, its own abilities among it.
+    pub fn peer(&self) -> Arc<StoreInfo> {
+        Arc::clone(&self.info.read())
+    }
+
+    fn client(&self) -> StoreClient<C> {
+        StoreClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+    }
+}
+
+impl<C: Channel> Store for RemoteStore<C> {
+    fn info(&self) -> StoreInfo {
+        StoreInfo { drops_labels: true, shards: true, ..(*self.peer()).clone() }
+    }
+
+    fn series(&self, request: SeriesRequest) -> SeriesStream {
+        let opened = open(self.client(), self.peer(), self.options, request);
+        let frames =
+            |answer: Answer| stream::unfold(answer, |mut answer| async move { Some((answer.next().await?, answer)) });
+        stream::once(opened).map_ok(frames).try_flatten().boxed()
+    }
+
+    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
+        None
+    }
+
+    fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
+        let (mut client, name, options) = (self.client(), self.peer().name.clone(), self.options);
+        async move {
+            let message = for_tenant(write_names(&request)?, request.tenant.as_ref())?;
+            let answer = in_time(&name, options, client.label_names(message)).await?.into_inner();
+            Ok(labels_answer(answer.names, answer.warnings))
+        }
+        .boxed()
+    }
+
+    fn label_values(&self, label: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
+        let (mut client, name, options) = (self.client(), self.peer().name.clone(), self.options);
+        async move {
+            let message = for_tenant(write_values(label, &request)?, request.tenant.as_ref())?;
+            let answer = in_time(&name, options, client.label_values(message)).await?.into_inner();
+            Ok(labels_answer(answer.values, answer.warnings))
+        }
+        .boxed()
+    }
+}
+
+async fn open<C: Channel>(
+    mut client: StoreClient<C>,
+    peer: Arc<StoreInfo>,
+    options: RemoteOptions,
+    request: SeriesRequest,
+) -> Result<Answer, StoreError> {
+    let message = for_tenant(write_series(&request, options.batch_series)?, request.tenant.as_ref())?;
+    let frames = in_time(&peer.name, options, client.series(message)).await?.into_inner();
+    let shard = request.shard.filter(|_| !peer.shards);
+    let drops = peer.drops_labels || request.without_labels.is_empty();
+    let redone = (shard.is_some() || !drops).then(|| Redone::new(request.without_labels, shard));
+    let store: Arc<str> = peer.name.as_str().into();
+    let joined = Joined::new(Arc::clone(&store));
+    Ok(Answer { store, options, frames, joined, redone, ready: VecDeque::new(), ended: false })
+}
+
+impl Answer {
+    async fn next(&mut self) -> Option<Result<SeriesFrame, StoreError>> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Some(Ok(frame));
+            }
+            if self.ended {
+                return None;
+            }
+            if let Err(error) = self.read().await {
+                self.ended = true;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    /// Reads a frame, or the end.
+    async fn read(&mut self) -> Result<(), StoreError> {
+        match in_time(&self.store, self.options, self.frames.message()).await? {
+            Some(frame) => {
+                let warning = self.joined.add(&frame.into_bytes())?;
+                while let Some(batch) = self.joined.take_full() {
+                    self.pass(batch)?;
+                }
+                self.ready.extend(warning.map(SeriesFrame::Warning));
+            }
+            None => {
+                while let Some(batch) = self.joined.finish() {
+                    self.pass(batch)?;
+                }
+                let batches = self.redone.as_mut().map(Redone::finish).unwrap_or_default();
+                self.ready.extend(batches.into_iter().map(|batch| SeriesFrame::Series(SeriesBatch::Chunks(batch))));
+                self.ended = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, batch: ChunkSeriesBatch) -> Result<(), StoreError> {
+        let Some(redone) = &mut self.redone else {
+            self.ready.push_back(SeriesFrame::Series(SeriesBatch::Chunks(batch)));
+            return Ok(());
+        };
+        let (held, most) = (redone.add(&batch), self.options.resort_bytes);
+        if held <= most {
+            return Ok(());
+        }
+        Err(StoreError::LimitExceeded(format!(
+            "{}: an answer of more than {most} bytes has to be sorted again without {} labels, which this peer does not do itself",
+            self.store,
+            redone.without.len(),
+        )))
+    }
+}
+
+/// Waits for `answer` as long as it may take.
+async fn in_time<T>(
+    store: &str,
+    options: RemoteOptions,
+    answer: impl Future<Output = Result<T, Status>>,
+) -> Result<T, StoreError> {
+    let timeout = options.frame_timeout;
+    let answer = match timeout.is_zero() {
+        true => answer.await,
+        false => tokio::time::timeout(timeout, answer).await.map_err(|_| StoreError::TimedOut {
+            store: store.to_owned(),
+            reason: format!("failed to receive any data in {timeout:?}"),
+        })?,
+    };
+    answer.map_err(|status| error_of(store, &status))
+}
+
+fn labels_answer(strings: Vec<String>, warnings: Vec<String>) -> LabelsAnswer {
+    let mut strings: Vec<Vec<u8>> = strings.into_iter().map(String::into_bytes).collect();
+    // Proxies of Thanos repeat some.
+    strings.sort_unstable();
+    strings.dedup();
+    LabelsAnswer { strings, warnings }
+}
+
+impl<C> std::fmt::Debug for RemoteStore<C> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("RemoteStore").field("info", &self.info.read()).finish_non_exhaustive()
+    }
+}

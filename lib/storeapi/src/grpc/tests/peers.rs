@@ -1,0 +1,178 @@
+//! Peers that split series, are slow, cannot do all, or do wrong.
+
+use super::*;
+use bytes::Bytes;
+use model::Labels;
+use proto::grpc::Raw;
+use proto::series::{Aggr, FrameForm, FrameWriter, WireChunk, warning_frame};
+use proto::thanos::services::store_server;
+use proto::thanos::{
+    LabelNamesRequest, LabelNamesResponse, LabelValuesRequest, LabelValuesResponse, SeriesRequest as Message,
+};
+use std::time::Duration;
+use tonic::{Request, Response};
+
+/// A peer whose `Series` answers are these frames; where there is none, it stalls.
+#[derive(Debug, Clone)]
+struct Peer {
+    frames: Arc<[Option<Bytes>]>,
+}
+
+#[tonic::async_trait]
+impl store_server::Store for Peer {
+    type SeriesStream = BoxStream<'static, Result<Raw, Status>>;
+
+    async fn series(&self, _: Request<Message>) -> Result<Response<Self::SeriesStream>, Status> {
+        let frames = stream::iter(self.frames.to_vec()).then(async |frame| match frame {
+            Some(frame) => Ok(Raw::from(frame)),
+            None => std::future::pending().await,
+        });
+        Ok(Response::new(frames.boxed()))
+    }
+
+    async fn label_names(&self, _: Request<LabelNamesRequest>) -> Result<Response<LabelNamesResponse>, Status> {
+        std::future::pending().await
+    }
+
+    async fn label_values(&self, _: Request<LabelValuesRequest>) -> Result<Response<LabelValuesResponse>, Status> {
+        let values = ["b", "a", "b"].map(str::to_owned).to_vec();
+        Ok(Response::new(LabelValuesResponse { values, ..Default::default() }))
+    }
+}
+
+/// Labels, and chunks as (min, max, bytes).
+type Part<'a> = (&'a [(&'a str, &'a str)], &'a [(i64, i64, &'a str)]);
+
+/// A frame of these series.
+fn frame(rows: &[Part<'_>]) -> Option<Bytes> {
+    let (mut writer, mut frames) = (FrameWriter::new(FrameForm { batch_series: 9, hashes: true }), Vec::new());
+    for (pairs, chunks) in rows {
+        let chunks = chunks.iter().map(|(min_ms, max_ms, data)| WireChunk {
+            min_ms: *min_ms,
+            max_ms: *max_ms,
+            aggregate: Aggr::Raw,
+            encoding: proto::series::Encoding::Xor,
+            data: data.as_bytes(),
+        });
+        writer.write(labels(pairs).as_ref(), chunks, &mut |frame| frames.push(frame));
+    }
+    writer.finish().map(Raw::into_bytes)
+}
+
+fn peer(frames: Vec<Option<Bytes>>, options: RemoteOptions) -> RemoteStore<impl Channel> {
+    let service = store_server::StoreServer::new(Peer { frames: frames.into() });
+    RemoteStore::new(info("far"), service, options)
+}
+
+async fn check(frames: Vec<Option<Bytes>>, expected: &[&str]) {
+    let lines = lines(peer(frames, RemoteOptions::default()).series(wanting())).await.unwrap();
+    assert_eq!(lines, expected);
+}
+
+async fn check_fails(frames: Vec<Option<Bytes>>, expected: &str) {
+    let error = lines(peer(frames, RemoteOptions::default()).series(wanting())).await.unwrap_err();
+    assert_eq!(error.to_string(), expected);
+}
+
+const A: &[(&str, &str)] = &[("a", "1")];
+const B: &[(&str, &str)] = &[("a", "2")];
+
+#[tokio::test]
+async fn a_series_in_several_frames_is_joined_and_its_chunks_ordered() {
+    let frames = vec![
+        frame(&[(A, &[(1, 2, "x")])]),
+        Some(warning_frame("between").into_bytes()),
+        frame(&[(A, &[(5, 6, "z"), (3, 4, "y")]), (A, &[(1, 2, "x")])]),
+        frame(&[(A, &[]), (B, &[(1, 2, "w")])]),
+    ];
+    check(frames, &["between", r#"{a="1"} x+y+z"#, r#"{a="2"} w"#, "--"]).await;
+    check(vec![frame(&[(A, &[])]), frame(&[(A, &[])])], &[r#"{a="1"} "#, "--"]).await;
+}
+
+#[tokio::test]
+async fn batches_end_at_their_series_and_at_their_bytes() {
+    let (values, large): (Vec<String>, _) = ((0..300).map(|at| format!("{at:03}")).collect(), "x".repeat(300 << 10));
+    let sizes = async |frames: Vec<Option<Bytes>>| {
+        let lines = lines(peer(frames, RemoteOptions::default()).series(wanting())).await.unwrap();
+        lines.split(|line| line == "--").map(<[String]>::len).collect::<Vec<_>>()
+    };
+    let many = values.iter().map(|value| frame(&[(&[("a", value)], &[(1, 2, "x")])])).collect();
+    assert_eq!(sizes(many).await, [128, 128, 44, 0]);
+    let few = values[..6].iter().map(|value| frame(&[(&[("a", value)], &[(1, 2, &large)])])).collect();
+    assert_eq!(sizes(few).await, [4, 2, 0]);
+}
+
+#[tokio::test]
+async fn a_peer_that_does_wrong_is_named() {
+    let unsorted = vec![frame(&[(B, &[]), (A, &[])])];
+    check_fails(unsorted, r#"far: its answer is not sorted: {a="1"} came after {a="2"}"#).await;
+    let malformed = vec![frame(&[(A, &[])]), Some(Bytes::from_static(&[0x0a, 0x05, 0x0a]))];
+    check_fails(malformed, "far: its answer cannot be read: SeriesResponse at byte 1: truncated field").await;
+}
+
+#[tokio::test]
+async fn a_peer_that_stalls_is_left() {
+    let options = RemoteOptions { frame_timeout: Duration::from_millis(30), ..RemoteOptions::default() };
+    for frames in [vec![None], vec![frame(&[(A, &[])]), None]] {
+        let error = lines(peer(frames, options).series(wanting())).await.unwrap_err();
+        let expected =
+            StoreError::TimedOut { store: "far".into(), reason: "failed to receive any data in 30ms".into() };
+        assert_eq!(error, expected);
+    }
+    let names = peer(Vec::new(), options).label_names(LabelsRequest::new([], TimeRange::ALL)).await;
+    assert!(matches!(names, Err(StoreError::TimedOut { .. })), "{names:?}");
+}
+
+#[tokio::test]
+async fn values_come_sorted_and_once() {
+    let values = peer(Vec::new(), RemoteOptions::default());
+    let values = values.label_values(b"a".to_vec(), LabelsRequest::new([], TimeRange::ALL)).await.unwrap();
+    assert_eq!(values.strings, [b"a", b"b"]);
+}
+
+/// A peer of long ago: it neither leaves labels out nor tells shards apart.
+fn old_peer(options: RemoteOptions) -> RemoteStore<impl Channel> {
+    let frames = vec![
+        frame(&[(&[("a", "1"), ("r", "x"), ("z", "2")], &[(1, 2, "one")])]),
+        frame(&[(&[("a", "1"), ("r", "y"), ("z", "1")], &[(1, 2, "two")])]),
+        frame(&[(&[("a", "1"), ("r", "z"), ("z", "2")], &[(3, 4, "three"), (1, 2, "one")])]),
+    ];
+    let store = peer(frames, options);
+    store.update(StoreInfo { drops_labels: false, shards: false, ..info("far") });
+    store
+}
+
+#[tokio::test]
+async fn what_a_peer_cannot_do_is_done_here() {
+    let without = SeriesRequest { without_labels: Arc::from([b"r".to_vec()]), ..wanting() };
+    let all = lines(old_peer(RemoteOptions::default()).series(without.clone())).await.unwrap();
+    assert_eq!(all, [r#"{a="1", z="1"} two"#, r#"{a="1", z="2"} one+three"#, "--"]);
+
+    let mut parts = Vec::new();
+    for index in 0..3 {
+        let shard = Shard { index, total: 3, by: true, labels: vec![b"z".to_vec()] };
+        let holds = |pairs: &[(&str, &str)]| shard.holds(labels(pairs).as_ref());
+        assert!(!(holds(&[("z", "1")]) && holds(&[("z", "2")])), "both fall together, the test says nothing");
+        let request = SeriesRequest { shard: Some(Arc::new(shard)), ..without.clone() };
+        parts.extend(lines(old_peer(RemoteOptions::default()).series(request)).await.unwrap());
+    }
+    parts.sort_unstable();
+    assert_eq!(parts, ["--", "--", r#"{a="1", z="1"} two"#, r#"{a="1", z="2"} one+three"#]);
+}
+
+#[tokio::test]
+async fn an_answer_too_large_to_be_sorted_again_is_refused() {
+    let options = RemoteOptions { resort_bytes: 300, ..RemoteOptions::default() };
+    let request = SeriesRequest { without_labels: Arc::from([b"r".to_vec()]), ..wanting() };
+    let error = lines(old_peer(options).series(request)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::LimitExceeded(text) if text.starts_with("far: an answer of more than 300")));
+    // Without labels to leave out nothing is held.
+    assert!(lines(old_peer(options).series(wanting())).await.is_ok());
+}
+
+#[test]
+fn equal_labels_are_equal_bytes() {
+    // What joining relies on.
+    let unsorted = Labels::from_pairs([("b", "1"), ("a", "2")]).unwrap();
+    assert_eq!(unsorted.as_ref().as_packed(), labels(&[("a", "2"), ("b", "1")]).as_ref().as_packed());
+}
