@@ -14,6 +14,7 @@ mod body;
 mod budget;
 mod buffers;
 mod config;
+pub mod hashring;
 mod log_limit;
 mod metrics;
 mod protocol;

@@ -5,6 +5,8 @@
 #[path = "support/fake.rs"]
 #[allow(dead_code, reason = "shared by several test binaries")]
 mod fake;
+#[path = "golden/hashring.rs"]
+mod hashring;
 
 use axum::body::Body;
 use fake::{FakeTarget, NOW_MS, Rig};
