@@ -18,6 +18,7 @@ pub mod hashring;
 mod log_limit;
 mod metrics;
 mod protocol;
+pub mod quorum;
 mod remote_write;
 mod status;
 

@@ -8,6 +8,9 @@ mod fake;
 #[path = "golden/hashring.rs"]
 mod hashring;
 
+#[path = "golden/quorum.rs"]
+mod quorum;
+
 use axum::body::Body;
 use fake::{FakeTarget, NOW_MS, Rig};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
