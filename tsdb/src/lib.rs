@@ -12,6 +12,7 @@ pub mod block;
 pub mod chunk;
 pub mod cursor;
 pub mod db;
+pub mod dedup;
 pub mod downsample;
 mod file_error;
 pub mod fs;

@@ -6,6 +6,8 @@
 mod blocks;
 #[path = "golden/chunks.rs"]
 mod chunks;
+#[path = "golden/dedup.rs"]
+mod dedup;
 #[path = "golden/downsample.rs"]
 mod downsample;
 #[path = "golden/heads.rs"]
