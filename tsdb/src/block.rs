@@ -8,7 +8,10 @@ mod tombstones;
 mod trim;
 mod writer;
 
-pub use meta::{BlockFile, Compaction, Downsample, MAX_META_BYTES, Meta, Parent, Stats, Thanos};
+pub use meta::{
+    BlockFile, Compaction, Deletion, Downsample, FileHash, GoText, IndexStats, Interval, InvalidUploadTime,
+    MAX_META_BYTES, Meta, Parent, Relabel, Rewrite, RewriteMatcher, Stats, Thanos, UploadTime,
+};
 pub use tombstones::{Deleted, Tombstones};
 pub use writer::{BlockSpec, BlockWriteError, BlockWriter};
 

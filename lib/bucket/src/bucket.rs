@@ -209,6 +209,22 @@ impl Bucket {
         self.counted(Operation::Iter, |_| false, list).await
     }
 
+    /// Shows every object to `visit`, in no order, as the listing goes on.
+    ///
+    /// # Errors
+    /// The listing breaks off; what was shown until then is not all.
+    pub async fn each_object(&self, mut visit: impl FnMut(ObjectInfo)) -> Result<(), BucketError> {
+        let list = async {
+            let prefix = if self.inner.prefix.is_empty() { None } else { Some(self.path("")?) };
+            let mut listed = self.store().list(prefix.as_ref());
+            while let Some(meta) = listed.next().await {
+                visit(self.info(&meta.map_err(fault("the bucket"))?));
+            }
+            Ok(())
+        };
+        self.counted(Operation::Iter, |_| false, list).await
+    }
+
     /// Writes a small object, replacing what is there.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! The handle that can delete, apart from [`Bucket`], for the one component that may.
 
+use crate::META;
 use crate::bucket::{Bucket, BucketError, fault};
+use crate::marks::{DeletionMark, Mark};
 use crate::metrics::Operation;
-use crate::{DELETION_MARK, META};
 use object_store::ObjectStoreExt;
 use ulid::Ulid;
 
@@ -34,7 +35,7 @@ impl Deleter {
     /// # Errors
     /// The first object that could not be deleted; another call goes on.
     pub async fn delete_block(&self, block: Ulid) -> Result<(), BucketError> {
-        let (meta, mark) = (format!("{block}/{META}"), format!("{block}/{DELETION_MARK}"));
+        let (meta, mark) = (format!("{block}/{META}"), format!("{block}/{}", DeletionMark::NAME));
         self.delete(&meta).await?;
         for file in self.bucket.files(block).await? {
             if file.name != mark {

@@ -9,6 +9,8 @@
 mod bucket;
 mod config;
 mod deleter;
+pub mod fetcher;
+mod marks;
 mod metrics;
 mod open;
 mod upload;
@@ -19,6 +21,8 @@ pub use config::{
     TraceConfig,
 };
 pub use deleter::Deleter;
+pub use fetcher::{FetchOptions, Fetched, Fetcher, FetcherMetrics};
+pub use marks::{DeletionMark, InvalidMark, Mark, MarkError, NoCompactMark, NoDownsampleMark};
 pub use metrics::Metrics;
 pub use open::{OpenError, open};
 
@@ -28,5 +32,3 @@ pub const META: &str = "meta.json";
 pub const INDEX: &str = "index";
 /// The directory of a block's chunk files.
 pub const CHUNKS: &str = "chunks";
-/// The name of the mark of a block that is to be deleted.
-pub const DELETION_MARK: &str = "deletion-mark.json";

@@ -13,7 +13,7 @@ fn with(from: &str, to: &str) -> String {
     let sound = format!(
         r#"{{"ulid":"{NAME}","minTime":-5,"maxTime":7,"stats":{{"numSamples":3,"future":1}},"compaction":{{"level":1,
         "sources":["{NAME}"],"why":"x"}},"version":1,"thanos":{{"labels":{{"a":"b"}},"downsample":{{"resolution":0}},
-        "source":"receive","files":[{{"rel_path":"chunks/000001","size_bytes":9,"hash":{{"hashFunc":"SHA256"}}}}],
+        "source":"receive","files":[{{"rel_path":"chunks/000001","size_bytes":9,"hash":{{"hashFunc":"SHA256","value":"ab"}}}}],
         "upload_time":"0001-01-01T00:00:00Z","index_stats":{{}}}},"delayed":[1,2]}}"#
     );
     assert!(sound.contains(from));
@@ -47,6 +47,8 @@ fn files_that_say_what_cannot_be_are_refused() {
     for path in ["../x", "/etc/passwd", "chunks/../../x", "", "."] {
         check_refused(&with("chunks/000001", path), "is not in the block");
     }
+    check_refused(&with(r#""labels":{"#, r#""version":2,"labels":{"#), "version 2 of the thanos section");
+    check_refused(&with(r#""upload_time":"0001-01-01T00:00:00Z""#, r#""upload_time":"""#), "RFC 3339");
     check_refused(&with("[1,2]", &"[".repeat(200)), "recursion limit");
     check_refused(&" ".repeat(17 << 20), "at most 16777216 are read");
 }
@@ -62,10 +64,12 @@ fn thanos_fields_are_written_as_thanos_writes_them() {
         files: vec![file("index", 5), file("meta.json", 0)],
         ..Thanos::default()
     });
+    meta.other.clear();
     let text = String::from_utf8(meta.encode()).unwrap();
     let want = "\t\"thanos\": {\n\t\t\"version\": 1,\n\t\t\"labels\": {\n\t\t\t\"tenant_id\": \"t\"\n\t\t},\n\t\t\"downsample\": \
                 {\n\t\t\t\"resolution\": 0\n\t\t},\n\t\t\"source\": \"receive\",\n\t\t\"files\": [\n\t\t\t{\n\t\t\t\t\
                 \"rel_path\": \"index\",\n\t\t\t\t\"size_bytes\": 5\n\t\t\t},\n\t\t\t{\n\t\t\t\t\"rel_path\": \
-                \"meta.json\"\n\t\t\t}\n\t\t]\n\t}";
+                \"meta.json\"\n\t\t\t}\n\t\t],\n\t\t\"index_stats\": {},\n\t\t\"upload_time\": \
+                \"0001-01-01T00:00:00Z\"\n\t}\n}\n";
     assert!(text.contains(want), "{text}");
 }
