@@ -21,6 +21,8 @@ pub enum ChunkError {
     BadWindow { sample: usize, count: u16, offset: usize },
     #[error("aggregate {aggregate:?} of a downsampled chunk, {fault}")]
     Aggregate { aggregate: Aggregate, fault: Corruption },
+    #[error("counts and sums of a downsampled chunk differ in time from sample {sample} on")]
+    NotAligned { sample: usize },
     #[error("chunks of encoding {encoding:?} cannot be decoded to floats")]
     Unsupported { encoding: Encoding },
 }

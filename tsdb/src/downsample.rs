@@ -2,6 +2,10 @@
 //!
 //! Format: `tsdb/docs/format/chunks.md`.
 
+mod average;
+mod counter;
 mod split;
 
+pub use average::average;
+pub use counter::CounterResets;
 pub use split::{AGGREGATES, ENCODING, split_aggregates};

@@ -15,7 +15,7 @@ mod store;
 #[cfg(test)]
 mod table;
 
-pub use engine::EngineBatch;
+pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
 pub use local::{LocalStore, SourceGroup, SourceProvider};
 pub use loser_tree::LoserTree;
 pub use merge::MergedCursor;

@@ -1,10 +1,11 @@
+use super::read::samples;
 use super::*;
 use crate::table::labels;
 use bytes::Bytes;
 use model::Labels;
 use promql::SeriesBatch as _;
 use tsdb::chunk::xor::XorState;
-use tsdb::{ChunkSeriesBatch, Encoding};
+use tsdb::{Chunk, ChunkSeriesBatch, Encoding};
 
 type Samples<'a> = &'a [(i64, f64)];
 
