@@ -8,6 +8,7 @@ pub mod grpc;
 mod local;
 mod loser_tree;
 mod merge;
+mod proxy;
 mod relabel;
 mod shard;
 mod sort_key;
@@ -19,6 +20,7 @@ pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
 pub use local::{LocalStore, SourceGroup, SourceProvider};
 pub use loser_tree::LoserTree;
 pub use merge::MergedCursor;
+pub use proxy::{LiveStore, Proxy, StoreProvider};
 pub use relabel::RelabeledCursor;
 pub use sort_key::write_sort_key;
 pub use store::{

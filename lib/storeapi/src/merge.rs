@@ -1,5 +1,11 @@
 //! Many sorted walks over series made one.
 
+mod chunks;
+mod frames;
+
+pub(crate) use chunks::order_chunks;
+pub(crate) use frames::merge_frames;
+
 use crate::loser_tree::LoserTree;
 use crate::sort_key::write_sort_key;
 use tsdb::{Chunk, ChunkSeriesBatch, SeriesCursor, SourceError};
@@ -124,16 +130,6 @@ impl Source {
     fn chunks(&self) -> &[Chunk] {
         self.batch.get(self.at).map_or(&[], |(_, chunks)| chunks)
     }
-}
-
-/// Sorts chunks by time and keeps one of those that are equal in range, encoding and bytes.
-pub(crate) fn order_chunks(chunks: &mut Vec<Chunk>) {
-    let in_order = |pair: &[Chunk]| pair[0].max_ms < pair[1].min_ms;
-    if chunks.windows(2).all(in_order) {
-        return;
-    }
-    chunks.sort_by_key(|chunk| (chunk.min_ms, chunk.max_ms));
-    chunks.dedup();
 }
 
 impl std::fmt::Debug for MergedCursor {

@@ -64,6 +64,9 @@ pub struct SeriesRequest {
     pub partial: PartialResponse,
     /// Matchers on `__block_id`, all of which must accept a block of a bucket. Heads do not look.
     pub block_matchers: Arc<[Matcher]>,
+    /// Which stores may be asked: those that all matchers of at least one of these lists accept, by their external labels
+    /// and their name as `__address__`; empty: all. Whoever asks several stores looks; it is not sent on.
+    pub stores: Arc<[Arc<[Matcher]>]>,
     /// Who asks; sent along, and enforced by nobody but the querier.
     pub tenant: Option<TenantId>,
     pub hints: SelectHints,
@@ -136,6 +139,8 @@ pub struct LabelsRequest {
     pub without_labels: Arc<[Vec<u8>]>,
     pub partial: PartialResponse,
     pub block_matchers: Arc<[Matcher]>,
+    /// As in [`SeriesRequest`].
+    pub stores: Arc<[Arc<[Matcher]>]>,
     pub tenant: Option<TenantId>,
 }
 
@@ -153,6 +158,7 @@ impl SeriesRequest {
             shard: None,
             partial: PartialResponse::default(),
             block_matchers: Arc::from([]),
+            stores: Arc::from([]),
             tenant: None,
             hints: SelectHints::default(),
         }
@@ -169,6 +175,7 @@ impl LabelsRequest {
             without_labels: Arc::from([]),
             partial: PartialResponse::default(),
             block_matchers: Arc::from([]),
+            stores: Arc::from([]),
             tenant: None,
         }
     }

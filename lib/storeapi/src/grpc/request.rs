@@ -54,6 +54,7 @@ pub(super) fn read_series(
         shard: message.shard_info.and_then(read_shard).map(Arc::new),
         partial,
         block_matchers,
+        stores: Arc::from([]),
         tenant,
         hints: message.query_hints.map(read_query_hints).unwrap_or_default(),
     }))
@@ -108,6 +109,7 @@ impl LabelsFields {
             without_labels: bytes_of(self.without),
             partial: self.partial,
             block_matchers,
+            stores: Arc::from([]),
             tenant,
         }))
     }

@@ -1,0 +1,308 @@
+//! Many sorted answers, arriving as they like, made one.
+//!
+//! Each stream is read ahead up to a number of bytes while the others are merged. A series is handed out once every stream has
+//! shown that it has no more of it. Nothing runs by itself: streams are read while the merged one is polled.
+
+use super::chunks::Gathered;
+use crate::loser_tree::LoserTree;
+use crate::sort_key::write_sort_key;
+use crate::store::{SeriesBatch, SeriesFrame, SeriesStream, StoreError};
+use futures::future::BoxFuture;
+use futures::stream::{self, FuturesUnordered};
+use futures::{FutureExt, StreamExt};
+use model::{Labels, LabelsRef, SampleColumns};
+use std::collections::VecDeque;
+use tsdb::chunk::xor::XorState;
+use tsdb::{Chunk, ChunkSeriesBatch, Encoding};
+
+/// A batch is full with so many series,
+const BATCH_SERIES: usize = 128;
+/// or so many bytes.
+const BATCH_BYTES: usize = 1 << 20;
+/// With so many series it is handed out rather than waiting for a stream.
+const WORTHWHILE_SERIES: usize = 32;
+/// Bytes that may wait of all streams together, and at least of each.
+const AHEAD_BYTES: usize = 64 << 20;
+const LEAST_AHEAD_BYTES: usize = 256 << 10;
+/// Samples in a chunk made of columns, as heads cut them.
+const CHUNK_SAMPLES: usize = 120;
+
+/// Merges `streams`, each sorted, up to `limit` series. Equal label sets become one series with the chunks of all; of those
+/// that are equal in bytes one is kept. Warnings pass as they come. The first error ends it.
+pub(crate) fn merge_frames(streams: Vec<SeriesStream>, limit: Option<usize>) -> SeriesStream {
+    let merged = MergedFrames::new(streams, limit);
+    stream::unfold(merged, |mut merged| async move { Some((merged.next().await?, merged)) }).boxed()
+}
+
+/// A stream that is being read, and then what came of it.
+type Read = BoxFuture<'static, (usize, SeriesStream, Option<Result<SeriesFrame, StoreError>>)>;
+
+struct MergedFrames {
+    sources: Vec<Source>,
+    reads: FuturesUnordered<Read>,
+    ahead_bytes: usize,
+    /// Made once each source has shown its first series or its end.
+    tree: Option<LoserTree>,
+    /// The source that won last and whose next series is not there yet.
+    dry: Option<usize>,
+    series: OpenSeries,
+    batch: ChunkSeriesBatch,
+    batch_bytes: usize,
+    /// Series that may still be handed out.
+    left: usize,
+    failed: bool,
+}
+
+#[derive(Default)]
+struct Source {
+    /// Absent while it is read, and at its end.
+    stream: Option<SeriesStream>,
+    ended: bool,
+    waiting: VecDeque<ChunkSeriesBatch>,
+    waiting_bytes: usize,
+    current: ChunkSeriesBatch,
+    at: usize,
+}
+
+/// The series that is being put together.
+#[derive(Default)]
+struct OpenSeries {
+    is_open: bool,
+    key: Vec<u8>,
+    packed: Vec<u8>,
+    chunks: Gathered,
+}
+
+/// What merging came to.
+enum Step {
+    Frame(SeriesFrame),
+    /// A source must be read first.
+    Wait,
+    End,
+}
+
+impl MergedFrames {
+    fn new(streams: Vec<SeriesStream>, limit: Option<usize>) -> Self {
+        let ahead_bytes = (AHEAD_BYTES / streams.len().max(1)).max(LEAST_AHEAD_BYTES);
+        let sources = streams.into_iter().map(|stream| Source { stream: Some(stream), ..Source::default() }).collect();
+        let mut merged = Self {
+            sources,
+            reads: FuturesUnordered::new(),
+            ahead_bytes,
+            tree: None,
+            dry: None,
+            series: OpenSeries::default(),
+            batch: ChunkSeriesBatch::default(),
+            batch_bytes: 0,
+            left: limit.unwrap_or(usize::MAX),
+            failed: false,
+        };
+        for source in 0..merged.sources.len() {
+            merged.read(source);
+        }
+        merged
+    }
+
+    async fn next(&mut self) -> Option<Result<SeriesFrame, StoreError>> {
+        if self.failed {
+            return None;
+        }
+        // What has arrived makes room to read on, whether or not it is needed yet.
+        while let Some(Some(read)) = self.reads.next().now_or_never() {
+            if let Some(out) = self.take(read) {
+                return Some(out);
+            }
+        }
+        loop {
+            match self.merge() {
+                Step::Frame(frame) => return Some(Ok(frame)),
+                Step::End => return None,
+                Step::Wait => {}
+            }
+            let read = self.reads.next().await?;
+            if let Some(out) = self.take(read) {
+                return Some(out);
+            }
+        }
+    }
+
+    /// Reads a source on, if there is room for more of it.
+    fn read(&mut self, source: usize) {
+        let state = &mut self.sources[source];
+        if state.waiting_bytes >= self.ahead_bytes {
+            return;
+        }
+        if let Some(mut stream) = state.stream.take() {
+            let read = async move {
+                let frame = stream.next().await;
+                (source, stream, frame)
+            };
+            self.reads.push(read.boxed());
+        }
+    }
+
+    /// Takes what was read; gives what must be handed out at once.
+    fn take(
+        &mut self,
+        (source, stream, frame): (usize, SeriesStream, Option<Result<SeriesFrame, StoreError>>),
+    ) -> Option<Result<SeriesFrame, StoreError>> {
+        let state = &mut self.sources[source];
+        let mut out = None;
+        match frame {
+            None => {
+                state.ended = true;
+                return None;
+            }
+            Some(Ok(SeriesFrame::Series(batch))) => {
+                let batch = match batch {
+                    SeriesBatch::Chunks(batch) => batch,
+                    SeriesBatch::Columns(series) => encoded(series),
+                };
+                if !batch.is_empty() {
+                    state.waiting_bytes += batch.size_bytes();
+                    state.waiting.push_back(batch);
+                }
+            }
+            Some(Ok(warning @ SeriesFrame::Warning(_))) => out = Some(Ok(warning)),
+            Some(Err(error)) => {
+                self.failed = true;
+                return Some(Err(error));
+            }
+        }
+        state.stream = Some(stream);
+        self.read(source);
+        out
+    }
+
+    /// Merges what is there.
+    fn merge(&mut self) -> Step {
+        let Some(mut tree) = self.tree.take().or_else(|| self.start()) else {
+            return Step::Wait;
+        };
+        let step = self.merge_by(&mut tree);
+        self.tree = Some(tree);
+        step
+    }
+
+    fn start(&mut self) -> Option<LoserTree> {
+        let mut keys = Vec::with_capacity(self.sources.len());
+        for source in 0..self.sources.len() {
+            let mut key = Vec::new();
+            keys.push(self.read_key(source, &mut key)?.then_some(key));
+        }
+        Some(LoserTree::new(keys))
+    }
+
+    fn merge_by(&mut self, tree: &mut LoserTree) -> Step {
+        loop {
+            if let Some(source) = self.dry {
+                let mut known = true;
+                let mut key = Vec::new();
+                match self.read_key(source, &mut key) {
+                    Some(more) => tree.advance(|old| {
+                        std::mem::swap(old, &mut key);
+                        more
+                    }),
+                    None => known = false,
+                }
+                if !known {
+                    return match self.batch.len() >= WORTHWHILE_SERIES {
+                        true => self.hand_out(),
+                        false => Step::Wait,
+                    };
+                }
+                self.dry = None;
+            }
+            let winner = tree.winner().filter(|_| self.left > 0);
+            if self.series.is_open && winner.is_none_or(|(_, key)| key != self.series.key) {
+                self.close_series();
+                if self.batch.len() >= BATCH_SERIES || self.batch_bytes >= BATCH_BYTES {
+                    return self.hand_out();
+                }
+            }
+            let Some((source, key)) = winner.filter(|_| self.left > 0) else {
+                return match self.batch.is_empty() {
+                    true => Step::End,
+                    false => self.hand_out(),
+                };
+            };
+            let state = &mut self.sources[source];
+            if let Some((labels, chunks)) = state.current.get(state.at) {
+                self.series.add(key, labels, chunks);
+            }
+            state.at += 1;
+            match state.current.get(state.at) {
+                Some((labels, _)) => tree.advance(|key| {
+                    write_sort_key(labels, key);
+                    true
+                }),
+                None => self.dry = Some(source),
+            }
+        }
+    }
+
+    /// Replaces `key` by that of the source's current series: `false` at its end, `None` if neither is known yet.
+    fn read_key(&mut self, source: usize, key: &mut Vec<u8>) -> Option<bool> {
+        let state = &mut self.sources[source];
+        if state.at == state.current.len() {
+            let Some(batch) = state.waiting.pop_front() else {
+                return state.ended.then_some(false);
+            };
+            state.waiting_bytes -= batch.size_bytes();
+            state.current = batch;
+            state.at = 0;
+            self.read(source);
+        }
+        let state = &self.sources[source];
+        let (labels, _) = state.current.get(state.at)?;
+        write_sort_key(labels, key);
+        Some(true)
+    }
+
+    fn close_series(&mut self) {
+        self.batch_bytes += self.series.packed.len() + self.series.chunks.size_bytes();
+        let labels = LabelsRef::from_packed_unchecked(&self.series.packed);
+        self.batch.push(labels, self.series.chunks.take());
+        self.series.is_open = false;
+        self.left -= 1;
+    }
+
+    fn hand_out(&mut self) -> Step {
+        self.batch_bytes = 0;
+        Step::Frame(SeriesFrame::Series(SeriesBatch::Chunks(std::mem::take(&mut self.batch))))
+    }
+}
+
+impl OpenSeries {
+    fn add(&mut self, key: &[u8], labels: LabelsRef<'_>, chunks: &[Chunk]) {
+        if !self.is_open {
+            self.is_open = true;
+            self.key.clear();
+            self.key.extend_from_slice(key);
+            self.packed.clear();
+            self.packed.extend_from_slice(labels.as_packed());
+        }
+        self.chunks.add(chunks);
+    }
+}
+
+/// Columns as chunks, so that all can be merged alike.
+fn encoded(series: Vec<(Labels, SampleColumns)>) -> ChunkSeriesBatch {
+    let mut batch = ChunkSeriesBatch::default();
+    for (labels, columns) in &series {
+        let timestamps = columns.timestamps_ms.chunks(CHUNK_SAMPLES);
+        batch.push(labels.as_ref(), timestamps.zip(columns.values.chunks(CHUNK_SAMPLES)).filter_map(chunk));
+    }
+    batch
+}
+
+fn chunk((timestamps_ms, values): (&[i64], &[f64])) -> Option<Chunk> {
+    let (mut state, mut words) = (XorState::default(), Vec::new());
+    for (timestamp_ms, value) in timestamps_ms.iter().zip(values) {
+        state.append(*timestamp_ms, *value, &mut words);
+    }
+    Some(Chunk::raw(*timestamps_ms.first()?, *timestamps_ms.last()?, Encoding::Xor, state.finish(&words)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! How the failure of one store is told, in the words in which Thanos tells it: people and programs look for them.
+
+use crate::store::{PartialResponse, SeriesFrame, SeriesStream, StoreError, StoreInfo};
+use futures::StreamExt;
+use model::Labels;
+use prometheus_client::metrics::counter::Counter;
+use std::sync::Arc;
+
+/// The answer of the store that said `info`, its failure told as a warning, which then is the last frame, or as an error.
+/// An answer without series is counted.
+pub(super) fn answer(
+    answer: SeriesStream,
+    info: Arc<StoreInfo>,
+    partial: PartialResponse,
+    empty_answers: Counter,
+) -> SeriesStream {
+    let mut state = Told { info, has_series: false, ended: false };
+    let end = futures::stream::iter([None]);
+    answer
+        .map(Some)
+        .chain(end)
+        .filter_map(move |frame| {
+            let out = match frame {
+                _ if state.ended => None,
+                None => {
+                    empty_answers.inc_by(u64::from(!state.has_series));
+                    None
+                }
+                Some(Ok(frame)) => {
+                    state.has_series |= matches!(frame, SeriesFrame::Series(_));
+                    Some(Ok(frame))
+                }
+                Some(Err(error)) => Some(state.failed(error, partial)),
+            };
+            std::future::ready(out)
+        })
+        .boxed()
+}
+
+struct Told {
+    info: Arc<StoreInfo>,
+    has_series: bool,
+    ended: bool,
+}
+
+impl Told {
+    fn failed(&mut self, error: StoreError, partial: PartialResponse) -> Result<SeriesFrame, StoreError> {
+        self.ended = true;
+        let store = describe(&self.info);
+        let is_unreachable = matches!(error, StoreError::Unavailable { .. } | StoreError::TimedOut { .. });
+        let error = match self.has_series || !is_unreachable {
+            true => told(error, &self.info, format!("receive series from {store}")),
+            false => told(error, &self.info, format!("fetch series for {} {store}", identity(&self.info.label_sets))),
+        };
+        match partial {
+            PartialResponse::Warn => Ok(SeriesFrame::Warning(text(&error))),
+            PartialResponse::Abort => Err(error),
+        }
+    }
+}
+
+/// The failure of a store to tell label names or values.
+pub(super) fn labels_failed(what: &str, info: &StoreInfo, error: StoreError) -> StoreError {
+    told(error, info, format!("fetch label {what} from store {}", describe(info)))
+}
+
+/// What is said of a failure: who failed and why, nothing before it.
+pub(super) fn text(error: &StoreError) -> String {
+    match error {
+        StoreError::Invalid(text) | StoreError::LimitExceeded(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The same error, told as that of `store`.
+fn told(error: StoreError, info: &StoreInfo, store: String) -> StoreError {
+    let (code, said) = match &error {
+        StoreError::Unavailable { reason, .. } => ("Unavailable", reason.as_str()),
+        StoreError::Invalid(text) => ("InvalidArgument", text.as_str()),
+        StoreError::LimitExceeded(text) => ("ResourceExhausted", text.as_str()),
+        StoreError::Aborted { reason, .. } => ("Aborted", reason.as_str()),
+        StoreError::TimedOut { reason, .. } => ("DeadlineExceeded", reason.as_str()),
+        StoreError::Canceled => ("Canceled", "canceled"),
+        StoreError::Unsupported { reason, .. } => ("Unimplemented", reason.as_str()),
+        StoreError::Internal { reason, .. } => ("Internal", reason.as_str()),
+    };
+    // A peer's error says already what a store in this process leaves to be said.
+    let said = said.strip_prefix(info.name.as_str()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(said);
+    let reason = match said.starts_with("rpc error: code = ") {
+        true => said.to_owned(),
+        false => format!("rpc error: code = {code} desc = {said}"),
+    };
+    match error {
+        StoreError::Invalid(_) => StoreError::Invalid(format!("{store}: {reason}")),
+        StoreError::LimitExceeded(_) => StoreError::LimitExceeded(format!("{store}: {reason}")),
+        StoreError::Unavailable { .. } | StoreError::Canceled => StoreError::Unavailable { store, reason },
+        StoreError::Aborted { .. } => StoreError::Aborted { store, reason },
+        StoreError::TimedOut { .. } => StoreError::TimedOut { store, reason },
+        StoreError::Unsupported { .. } => StoreError::Unsupported { store, reason },
+        StoreError::Internal { .. } => StoreError::Internal { store, reason },
+    }
+}
+
+/// `Addr: 10.0.0.1:10901 MinTime: 0 MaxTime: 9`.
+fn describe(info: &StoreInfo) -> String {
+    let (min_ms, max_ms) = info.time_range.map_or((i64::MAX, i64::MIN), |range| (range.min_ms(), range.max_ms()));
+    format!("Addr: {} MinTime: {min_ms} MaxTime: {max_ms}", info.name)
+}
+
+/// A store by what it holds.
+fn identity(label_sets: &[Labels]) -> String {
+    match label_sets {
+        [] => "Store Gateway".to_owned(),
+        some => some.iter().map(|labels| format!("{labels:?}")).collect::<Vec<_>>().join(","),
+    }
+}
