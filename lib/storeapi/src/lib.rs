@@ -17,7 +17,7 @@ mod store;
 mod table;
 
 pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
-pub use local::{LocalStore, SourceGroup, SourceProvider};
+pub use local::{HeadGroup, LocalStore, SeriesLimits, SourceGroup, SourceProvider};
 pub use loser_tree::LoserTree;
 pub use merge::MergedCursor;
 pub use proxy::{LiveStore, Proxy, StoreProvider};

@@ -4,7 +4,12 @@
 //! frames over a short channel: a slow reader stops the walk, a dropped one ends it.
 
 mod labels;
+mod last;
+mod limits;
 mod series;
+mod walk;
+
+pub use limits::SeriesLimits;
 
 use crate::store::{
     Component, LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
@@ -17,6 +22,7 @@ use model::{Labels, Matcher, TimeRange};
 use std::fmt::Debug;
 use std::sync::Arc;
 use tsdb::SeriesSource;
+use tsdb::head::HeadReader;
 
 /// Sources whose series share external labels: one tenant's head and blocks.
 #[derive(Debug, Clone)]
@@ -26,10 +32,25 @@ pub struct SourceGroup {
     pub sources: Vec<Arc<dyn SeriesSource>>,
 }
 
+/// A head that holds all samples of a group there are in some range.
+#[derive(Debug, Clone)]
+pub struct HeadGroup {
+    /// As in [`SourceGroup`].
+    pub external: Labels,
+    pub head: Arc<HeadReader>,
+}
+
 /// Knows what there is to read, now.
 pub trait SourceProvider: Debug + Send + Sync {
     /// The groups, each with the sources that may hold samples in `range`.
     fn groups(&self, range: TimeRange) -> Vec<SourceGroup>;
+
+    /// The heads of all groups, if nothing but heads may hold samples in `range`: then the newest samples are had without
+    /// decoding a chunk. `None`: something else may.
+    fn heads(&self, range: TimeRange) -> Option<Vec<HeadGroup>> {
+        let _ = range;
+        None
+    }
 }
 
 /// The [`Store`] over a [`SourceProvider`].
@@ -38,12 +59,27 @@ pub struct LocalStore {
     name: Arc<str>,
     component: Component,
     provider: Arc<dyn SourceProvider>,
+    limits: SeriesLimits,
+    needs_matchers: bool,
 }
 
 impl LocalStore {
     /// A store called `name` in messages, which tells others that it is a `component`.
     pub fn new(name: &str, component: Component, provider: Arc<dyn SourceProvider>) -> Self {
-        Self { name: name.into(), component, provider }
+        Self { name: name.into(), component, provider, limits: SeriesLimits::default(), needs_matchers: false }
+    }
+
+    /// Refuses requests that take more than `limits`.
+    #[must_use]
+    pub fn with_limits(self, limits: SeriesLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Refuses `Series` requests without a matcher on something else than external labels, as Thanos' receivers and rulers
+    /// do: they are for everything there is.
+    #[must_use]
+    pub fn needing_matchers(self) -> Self {
+        Self { needs_matchers: true, ..self }
     }
 
     /// Runs `answer` on the blocking pool.
@@ -61,8 +97,7 @@ impl Store for LocalStore {
     fn info(&self) -> StoreInfo {
         let groups = self.provider.groups(TimeRange::ALL);
         let tsdb = |group: &SourceGroup| {
-            let ranges = group.sources.iter().filter_map(|source| source.time_range());
-            let range = ranges.reduce(|left, right| left.hull(right))?;
+            let range = self.open_ended(group.time_range()?);
             Some(TsdbInfo { labels: group.external.clone(), range })
         };
         let tsdbs: Vec<_> = groups.iter().filter_map(tsdb).collect();
@@ -73,16 +108,17 @@ impl Store for LocalStore {
             label_sets: groups.into_iter().map(|group| group.external).collect(),
             tsdbs,
             drops_labels: true,
-            shards: false,
+            shards: true,
         }
     }
 
     fn series(&self, request: SeriesRequest) -> SeriesStream {
-        series::stream(Arc::clone(&self.name), self.provider.groups(request.range), request)
+        series::stream(self.clone(), request)
     }
 
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
+    fn select_last(&self, request: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
+        let groups = self.provider.heads(request.range)?;
+        last::stream(self, groups, request)
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
@@ -96,20 +132,39 @@ impl Store for LocalStore {
     }
 }
 
-impl SourceGroup {
-    /// The matchers that are left for the sources once those on external labels are decided; `None` if one of these
-    /// refuses the group.
-    fn matchers_for_sources(&self, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
-        let mut left = Vec::with_capacity(matchers.len());
-        for matcher in matchers {
-            match self.external.get(matcher.name()) {
-                Some(value) if matcher.matches(value) => {}
-                Some(_) => return None,
-                None => left.push(matcher.clone()),
-            }
+impl LocalStore {
+    /// What takes writes will hold more tomorrow, and whoever asks knows only what it said a while ago.
+    fn open_ended(&self, range: TimeRange) -> TimeRange {
+        match self.component {
+            Component::Receive | Component::Rule => TimeRange::new(range.min_ms(), i64::MAX).unwrap_or(range),
+            Component::Query | Component::Sidecar | Component::Store | Component::Unknown => range,
         }
-        Some(left)
     }
+}
+
+impl SourceGroup {
+    /// The time in which it has samples.
+    fn time_range(&self) -> Option<TimeRange> {
+        self.sources.iter().filter_map(|source| source.time_range()).reduce(TimeRange::hull)
+    }
+
+    /// The matchers that are left for the sources; `None` if the group's external labels are refused.
+    fn matchers_for_sources(&self, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
+        matchers_left(&self.external, matchers)
+    }
+}
+
+/// The matchers that are left for series once those on external labels are decided; `None` if one of these refuses.
+fn matchers_left(external: &Labels, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
+    let mut left = Vec::with_capacity(matchers.len());
+    for matcher in matchers {
+        match external.get(matcher.name()) {
+            Some(value) if matcher.matches(value) => {}
+            Some(_) => return None,
+            None => left.push(matcher.clone()),
+        }
+    }
+    Some(left)
 }
 
 fn internal(store: &str, reason: impl ToString) -> StoreError {

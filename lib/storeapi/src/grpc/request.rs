@@ -44,8 +44,6 @@ pub(super) fn read_series(
     let block_matchers = read_block_matchers(message.hints.as_ref(), SERIES_HINTS)?;
     let Some(range) = TimeRange::new(message.min_time, message.max_time) else { return Ok(None) };
     Ok(Some(SeriesRequest {
-        matchers,
-        range,
         skip_chunks: message.skip_chunks,
         limit: read_limit(message.limit),
         without_labels: bytes_of(message.without_replica_labels),
@@ -57,6 +55,7 @@ pub(super) fn read_series(
         stores: Arc::from([]),
         tenant,
         hints: message.query_hints.map(read_query_hints).unwrap_or_default(),
+        ..SeriesRequest::new(matchers, range)
     }))
 }
 
@@ -103,14 +102,13 @@ impl LabelsFields {
         let block_matchers = read_block_matchers(self.hints.as_ref(), hints)?;
         let Some(range) = TimeRange::new(self.start, self.end) else { return Ok(None) };
         Ok(Some(LabelsRequest {
-            matchers,
-            range,
             limit: read_limit(self.limit),
             without_labels: bytes_of(self.without),
             partial: self.partial,
             block_matchers,
             stores: Arc::from([]),
             tenant,
+            ..LabelsRequest::new(matchers, range)
         }))
     }
 }

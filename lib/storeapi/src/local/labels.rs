@@ -15,6 +15,9 @@ pub(super) fn names(store: &str, groups: &[SourceGroup], request: &LabelsRequest
         if strings.len() > before || has_series(group, matchers, request)? {
             strings.extend(group.external.iter().map(|label| label.name.to_vec()));
         }
+        for without in request.without_labels.iter() {
+            strings.remove(without);
+        }
         Ok(())
     })
 }
@@ -25,6 +28,12 @@ pub(super) fn values(
     name: &[u8],
     request: &LabelsRequest,
 ) -> Result<LabelsAnswer, StoreError> {
+    if name.is_empty() {
+        return Err(StoreError::Invalid("label name parameter cannot be empty".to_owned()));
+    }
+    if request.without_labels.iter().any(|without| without == name) {
+        return Ok(LabelsAnswer::default());
+    }
     union(store, groups, request, |group, matchers, strings| {
         if let Some(value) = group.external.get(name) {
             if has_series(group, matchers, request)? {

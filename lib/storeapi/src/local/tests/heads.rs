@@ -1,0 +1,157 @@
+//! Heads of the engine, and their newest samples.
+
+use super::*;
+use crate::store::Shard;
+use model::{Fingerprint, Fingerprinter, LabelsRef, STALE_NAN};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use tsdb::head::{AppendScratch, Head, HeadOptions};
+use tsdb::head_chunks::{HeadChunks, MAX_FILE_BYTES};
+use tsdb::wal::{Committers, Durability, Log, LogOptions};
+use tsdb::{AppendLimits, AppendSource};
+
+type Samples<'a> = (&'a [(&'a str, &'a str)], &'a [(i64, f64)]);
+
+struct Batch {
+    fingerprinter: Fingerprinter,
+    series: Vec<(Labels, Vec<(i64, f64)>)>,
+}
+
+impl AppendSource for Batch {
+    fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    fn fingerprint(&self, index: usize) -> Fingerprint {
+        self.fingerprinter.of_labels(self.series[index].0.as_ref(), &mut Vec::new())
+    }
+
+    fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)> {
+        self.series[index].1.iter().copied()
+    }
+
+    fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
+        Some(self.series[index].0.as_ref())
+    }
+}
+
+fn head_group(tenant: &str, series: &[Samples<'_>]) -> HeadGroup {
+    let (fs, fingerprinter) = (Arc::new(testkit::SimFs::new()), Fingerprinter::new([7; 192]));
+    let committers = Committers::start(NonZeroUsize::MIN).unwrap();
+    let options = LogOptions { durability: Durability::Buffered, ..LogOptions::default() };
+    let log = Log::open(fs.clone(), Path::new("/data/wal"), options, &committers).unwrap();
+    let (dir, quarantine) = (Path::new("/data/chunks_head"), Path::new("/data/quarantine"));
+    let (files, _) = HeadChunks::open(fs, dir, quarantine, MAX_FILE_BYTES, &mut |_| {}).unwrap();
+    let head = Arc::new(Head::new(HeadOptions::new(2, 7_200_000), fingerprinter.clone(), log, Arc::new(files)));
+    let series = series.iter().map(|(pairs, samples)| (labels(pairs), samples.to_vec())).collect();
+    let limits = AppendLimits { max_ms: i64::MAX, max_series: 100 };
+    head.append(&Batch { fingerprinter, series }, limits, &mut AppendScratch::default()).unwrap();
+    HeadGroup { external: labels(&[("replica", "r"), ("tenant", tenant)]), head: Arc::new(head.reader(TimeRange::ALL)) }
+}
+
+/// Tenants of which only the heads hold anything from `since_ms` on.
+#[derive(Debug)]
+struct Heads {
+    groups: Vec<HeadGroup>,
+    since_ms: i64,
+}
+
+impl SourceProvider for Heads {
+    fn groups(&self, _: TimeRange) -> Vec<SourceGroup> {
+        let group = |group: &HeadGroup| SourceGroup {
+            external: group.external.clone(),
+            sources: vec![Arc::clone(&group.head) as Arc<dyn SeriesSource>],
+        };
+        self.groups.iter().map(group).collect()
+    }
+
+    fn heads(&self, range: TimeRange) -> Option<Vec<HeadGroup>> {
+        (range.min_ms() >= self.since_ms).then(|| self.groups.clone())
+    }
+}
+
+fn store() -> LocalStore {
+    let a = head_group(
+        "a",
+        &[
+            (&[("__name__", "up"), ("job", "x")], &[(10, 1.0), (20, 2.0)]),
+            (&[("__name__", "up"), ("job", "y")], &[(10, 3.0), (20, STALE_NAN)]),
+            // With the external labels this one sorts first.
+            (&[("__name__", "up"), ("zone", "z")], &[(5, 4.0)]),
+            (&[("__name__", "up"), ("pod", "p"), ("zone", "z")], &[(12, 5.0)]),
+        ],
+    );
+    let b = head_group("b", &[(&[("__name__", "up"), ("job", "x")], &[(11, 6.0)])]);
+    LocalStore::new("heads", Component::Receive, Arc::new(Heads { groups: vec![b, a], since_ms: 4 }))
+}
+
+fn ask(range: (i64, i64), of: &[(&str, MatchOp, &str)]) -> SeriesRequest {
+    SeriesRequest { range: TimeRange::new(range.0, range.1).unwrap(), ..request(of) }
+}
+
+async fn last(store: &LocalStore, request: SeriesRequest) -> Option<Result<Vec<String>, StoreError>> {
+    let (mut batches, mut lines) = (store.select_last(request)?, Vec::new());
+    while let Some(batch) = batches.next().await {
+        match batch {
+            Ok(batch) => {
+                lines
+                    .extend(batch.iter().map(|last| format!("{:?} {} {}", last.labels, last.timestamp_ms, last.value)));
+            }
+            Err(error) => return Some(Err(error)),
+        }
+    }
+    Some(Ok(lines))
+}
+
+const UP: &[(&str, MatchOp, &str)] = &[("__name__", Equal, "up")];
+
+#[tokio::test]
+async fn the_newest_samples_of_all_heads_come_in_order() {
+    let lines = last(&store(), ask((5, 30), UP)).await.unwrap().unwrap();
+    let expected = [
+        r#"{__name__="up", job="x", replica="r", tenant="a"} 20 2"#,
+        r#"{__name__="up", job="x", replica="r", tenant="b"} 11 6"#,
+        r#"{__name__="up", pod="p", replica="r", tenant="a", zone="z"} 12 5"#,
+        r#"{__name__="up", replica="r", tenant="a", zone="z"} 5 4"#,
+    ];
+    assert_eq!(lines, expected);
+    let earlier = last(&store(), ask((6, 10), &[("__name__", Equal, "up"), ("tenant", Equal, "a")])).await;
+    let expected = [
+        r#"{__name__="up", job="x", replica="r", tenant="a"} 10 1"#,
+        r#"{__name__="up", job="y", replica="r", tenant="a"} 10 3"#,
+    ];
+    assert_eq!(earlier.unwrap().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn limit_and_shard_hold_for_newest_samples_too() {
+    let limited = SeriesRequest { limit: Some(1), ..ask((5, 30), UP) };
+    assert_eq!(last(&store(), limited).await.unwrap().unwrap().len(), 1);
+    let mut parts = Vec::new();
+    for index in 0..3 {
+        let shard = Some(Arc::new(Shard { index, total: 3, by: false, labels: vec![b"replica".to_vec()] }));
+        let part = last(&store(), SeriesRequest { shard, ..ask((5, 30), UP) }).await.unwrap().unwrap();
+        assert!(part.len() < 4, "all in one shard, the test says nothing");
+        parts.extend(part);
+    }
+    parts.sort_unstable();
+    assert_eq!(parts, last(&store(), ask((5, 30), UP)).await.unwrap().unwrap());
+    let strict = store().with_limits(SeriesLimits { series: 3, samples: 0 });
+    let error = last(&strict, ask((5, 30), UP)).await.unwrap().unwrap_err();
+    assert_eq!(error, StoreError::LimitExceeded("failed to send series: limit 3 violated (got 4)".to_owned()));
+}
+
+#[tokio::test]
+async fn where_more_than_heads_is_needed_there_is_no_shortcut() {
+    let store = store().needing_matchers();
+    assert!(last(&store, ask((5, 30), UP)).await.is_some());
+    assert!(last(&store, ask((3, 30), UP)).await.is_none(), "a block may hold some");
+    let joined = SeriesRequest { without_labels: Arc::from([b"job".to_vec()]), ..ask((5, 30), UP) };
+    assert!(last(&store, joined).await.is_none());
+    assert!(last(&store, ask((5, 30), &[("tenant", Equal, "a")])).await.is_none());
+    assert!(last(&store, ask((5, 30), &[])).await.is_none());
+    let blocks = super::store();
+    assert!(last(&blocks, ask((5, 30), UP)).await.is_none());
+    let all = last(&self::store(), ask((5, 30), &[("tenant", Equal, "b")])).await;
+    assert_eq!(all.unwrap().unwrap().len(), 1);
+}
