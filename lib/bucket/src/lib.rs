@@ -9,11 +9,15 @@
 mod bucket;
 mod config;
 mod deleter;
+#[cfg(test)]
+mod faulty;
 pub mod fetcher;
 mod marks;
 mod metrics;
 mod open;
+pub mod shipper;
 mod upload;
+mod upload_block;
 
 pub use bucket::{Bucket, BucketError, ObjectInfo};
 pub use config::{
@@ -25,6 +29,8 @@ pub use fetcher::{FetchOptions, Fetched, Fetcher, FetcherMetrics};
 pub use marks::{DeletionMark, InvalidMark, Mark, MarkError, NoCompactMark, NoDownsampleMark};
 pub use metrics::Metrics;
 pub use open::{OpenError, open};
+pub use shipper::{ShipError, ShipOptions, ShipRules, Shipper, ShipperMetrics};
+pub use upload_block::{HashFunction, is_uploaded, list_block_files, upload_block};
 
 /// The name of a block's commit record: the block is there when this is.
 pub const META: &str = "meta.json";

@@ -11,6 +11,8 @@ mod filters;
 mod marks;
 #[path = "golden/meta.rs"]
 mod meta;
+#[path = "golden/shipper.rs"]
+mod shipper;
 
 use serde_json::Value;
 use std::path::Path;

@@ -1,4 +1,5 @@
 use crate::bucket::{Bucket, Writes};
+use crate::faulty::{Faulty, Wrong};
 use crate::metrics::Metrics;
 use model::SystemClock;
 use object_store::Attributes;
@@ -26,6 +27,20 @@ async fn files_arrive_whole_at_any_size_of_parts() {
         assert!(bucket.get("o", u64::MAX).await.unwrap() == content, "{part_bytes}");
         assert_eq!(bucket.upload_file(&fs, Path::new("/empty"), "e").await.unwrap(), 0);
         assert!(bucket.exists("e").await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_all_there_is_not_uploaded() {
+    let store = Faulty::default();
+    let bucket = Bucket::over(Arc::new(store.clone()), "b", "p", &Metrics::default(), Arc::new(SystemClock));
+    let sim = SimFs::new();
+    sim.plant(Path::new("/f"), b"content").unwrap();
+    let fs: Arc<dyn Fs> = Arc::new(sim);
+    for (wrong, want) in [(Wrong::KeepsHalf, "3 bytes instead of 7"), (Wrong::IsDoneAndFails, "goes wrong")] {
+        store.go_wrong(0..1, wrong);
+        let error = bucket.upload_file(&fs, Path::new("/f"), "o").await.unwrap_err().to_string();
+        assert!(error.contains(want), "{error}");
     }
 }
 
