@@ -3,6 +3,7 @@
 //! A [`Store`] answers a [`SeriesRequest`] with a stream of [`SeriesFrame`]s sorted by labels. Protobuf exists only in
 //! [`grpc`]; in process a chunk stays the bytes it was read as.
 
+mod endpoints;
 mod engine;
 pub mod grpc;
 mod local;
@@ -16,6 +17,10 @@ mod store;
 #[cfg(test)]
 mod table;
 
+pub use endpoints::{
+    DnsName, EndpointAddress, EndpointStatus, Endpoints, EndpointsConfig, EndpointsError, InvalidEndpoint, Lookup,
+    StatusProvider,
+};
 pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
 pub use local::{HeadGroup, LocalStore, SeriesLimits, SourceGroup, SourceProvider};
 pub use loser_tree::LoserTree;

@@ -144,6 +144,20 @@ pub struct LabelsRequest {
     pub tenant: Option<TenantId>,
 }
 
+impl Component {
+    /// As Thanos writes it; `unknown` for what has no name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Receive => "receive",
+            Self::Rule => "rule",
+            Self::Sidecar => "sidecar",
+            Self::Store => "store",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl SeriesRequest {
     /// Asks for the raw samples of what `matchers` accept in `range`, of whoever has some.
     pub fn new(matchers: impl Into<Arc<[Matcher]>>, range: TimeRange) -> Self {
