@@ -236,3 +236,6 @@ fn merge(first: &SampleColumns, second: &SampleColumns, joined: &mut SampleColum
 pub(super) fn samples(columns: &SampleColumns) -> impl Iterator<Item = (i64, f64)> {
     columns.timestamps_ms.iter().copied().zip(columns.values.iter().copied())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use super::super::options::{DedupFunc, ReadOptions, Reading};
+use super::{ReadError, read, samples};
+use model::{STALE_NAN, SampleColumns, TimeRange};
+use tsdb::chunk::ChunkError;
+use tsdb::chunk::xor::XorState;
+use tsdb::{Aggregate, Chunk, Encoding};
+
+type Samples<'a> = &'a [(i64, f64)];
+
+const PENALTY: ReadOptions =
+    ReadOptions { dedup: Some(DedupFunc::Penalty), reading: Reading::Average, range: TimeRange::ALL };
+const CHAIN: ReadOptions = ReadOptions { dedup: Some(DedupFunc::Chain), ..PENALTY };
+const JOIN: ReadOptions = ReadOptions { dedup: None, ..PENALTY };
+
+fn chunk(aggregate: Aggregate, of: Samples<'_>) -> Chunk {
+    let (mut state, mut words) = (XorState::default(), Vec::new());
+    of.iter().for_each(|(timestamp_ms, value)| state.append(*timestamp_ms, *value, &mut words));
+    let (first, last) = (of.first().map_or(0, |sample| sample.0), of.last().map_or(0, |sample| sample.0));
+    Chunk { aggregate, ..Chunk::raw(first, last, Encoding::Xor, state.finish(&words)) }
+}
+
+fn raw(of: Samples<'_>) -> Chunk {
+    chunk(Aggregate::Raw, of)
+}
+
+/// The aggregates of a chunk whose windows end at 10, 20 and so on: of each window the count, the sum, the least and the most.
+fn downsampled(windows: &[[f64; 4]], counter: Samples<'_>) -> Vec<Chunk> {
+    let column = |at: usize| {
+        let ends = (0..windows.len() as i64).map(|window| counter[0].0 / 10 * 10 + 10 * (window + 1));
+        ends.zip(windows).map(|(end_ms, window)| (end_ms, window[at])).collect::<Vec<_>>()
+    };
+    let aggregates = [Aggregate::Count, Aggregate::Sum, Aggregate::Min, Aggregate::Max];
+    let mut chunks: Vec<_> =
+        aggregates.iter().enumerate().map(|(at, aggregate)| chunk(*aggregate, &column(at))).collect();
+    chunks.push(chunk(Aggregate::Counter, counter));
+    let (min_ms, max_ms) = (counter[0].0, counter[counter.len() - 1].0);
+    chunks.iter_mut().for_each(|chunk| (chunk.min_ms, chunk.max_ms) = (min_ms, max_ms));
+    chunks
+}
+
+#[track_caller]
+fn check(options: ReadOptions, chunks: &[Chunk], want: Samples<'_>) {
+    // Twice: nothing is left over in the memory that is kept.
+    for _ in 0..2 {
+        let mut columns = SampleColumns::default();
+        assert_eq!(read(chunks, &options, &mut columns), Ok(()));
+        assert_eq!(samples(&columns).collect::<Vec<_>>(), want, "{options:?}");
+    }
+}
+
+/// Two replicas a second apart; the first misses samples between its chunks.
+fn two_replicas() -> Vec<Chunk> {
+    let second = [11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0];
+    let second: Vec<_> = second.iter().zip(0..).map(|(value, at)| (1_000 + at * 10_000, *value)).collect();
+    vec![raw(&[(0, 1.0), (10_000, 2.0), (20_000, 3.0)]), raw(&second), raw(&[(50_000, 6.0), (60_000, 7.0)])]
+}
+
+#[test]
+fn replicas_are_told_apart_and_made_one() {
+    let followed = [(0, 1.0), (10_000, 2.0), (20_000, 3.0), (41_000, 15.0), (51_000, 16.0), (61_000, 17.0)];
+    check(PENALTY, &two_replicas(), &followed);
+    let all: Vec<_> = [(0, 1.0), (1_000, 11.0), (10_000, 2.0), (11_000, 12.0), (20_000, 3.0), (21_000, 13.0)]
+        .into_iter()
+        .chain([(31_000, 14.0), (41_000, 15.0), (50_000, 6.0), (51_000, 16.0), (60_000, 7.0), (61_000, 17.0)])
+        .collect();
+    check(CHAIN, &two_replicas(), &all);
+    check(JOIN, &two_replicas(), &all);
+}
+
+#[test]
+fn what_lies_outside_of_the_range_chooses_no_replica() {
+    let range = TimeRange::new(500, 45_000).unwrap();
+    let want = [(1_000, 11.0), (10_000, 2.0), (20_000, 3.0), (41_000, 15.0)];
+    check(ReadOptions { range, ..PENALTY }, &two_replicas(), &want);
+}
+
+#[test]
+fn a_counter_of_one_replica_stays_as_it_is() {
+    let chunks = [raw(&[(1, 5.0), (2, 7.0), (3, STALE_NAN)]), raw(&[(4, 1.0)])];
+    let mut columns = SampleColumns::default();
+    let options = ReadOptions { reading: Reading::Counter, ..PENALTY };
+    assert_eq!(read(&chunks, &options, &mut columns), Ok(()));
+    let bits: Vec<_> = columns.values.iter().map(|value| value.to_bits()).collect();
+    assert_eq!(bits, [5.0, 7.0, STALE_NAN, 1.0].map(f64::to_bits));
+}
+
+/// The second replica has seen a reset that the first has not, and lags behind.
+#[test]
+fn a_counter_goes_on_in_another_replica() {
+    let chunks = [
+        raw(&[(0, 100.0), (10_000, 110.0), (20_000, 120.0)]),
+        raw(&[(1_000, 90.0), (11_000, 100.0), (21_000, 2.0), (31_000, 12.0), (41_000, 22.0), (51_000, 32.0)]),
+    ];
+    let counter = [(0, 100.0), (10_000, 110.0), (20_000, 120.0), (41_000, 122.0), (51_000, 132.0)];
+    check(ReadOptions { reading: Reading::Counter, ..PENALTY }, &chunks, &counter);
+    let plain = [(0, 100.0), (10_000, 110.0), (20_000, 120.0), (41_000, 22.0), (51_000, 32.0)];
+    check(PENALTY, &chunks, &plain);
+    check(ReadOptions { reading: Reading::Resets, ..PENALTY }, &chunks, &plain);
+}
+
+#[test]
+fn the_function_chooses_the_aggregate() {
+    let windows = [[2.0, 6.0, 1.0, 5.0], [4.0, 2.0, -1.0, 3.0]];
+    let chunks = downsampled(&windows, &[(1, 1.0), (10, 5.0), (20, 8.0), (20, 3.0)]);
+    for dedup in [None, Some(DedupFunc::Penalty), Some(DedupFunc::Chain)] {
+        let options = |reading| ReadOptions { dedup, reading, ..JOIN };
+        check(options(Reading::Average), &chunks, &[(10, 3.0), (20, 0.5)]);
+        check(options(Reading::Count), &chunks, &[(10, 2.0), (20, 4.0)]);
+        check(options(Reading::Sum), &chunks, &[(10, 6.0), (20, 2.0)]);
+        check(options(Reading::Min), &chunks, &[(10, 1.0), (20, -1.0)]);
+        check(options(Reading::Max), &chunks, &[(10, 5.0), (20, 3.0)]);
+        check(options(Reading::Counter), &chunks, &[(1, 1.0), (10, 5.0), (20, 8.0)]);
+        check(options(Reading::Resets), &chunks, &[(1, 1.0), (10, 5.0), (20, 8.0)]);
+    }
+}
+
+#[test]
+fn raw_and_downsampled_chunks_follow_each_other() {
+    let mut chunks = vec![raw(&[(-9, 4.0), (-5, 9.0)])];
+    chunks.extend(downsampled(&[[2.0, 6.0, 1.0, 5.0]], &[(1, 1.0), (10, 5.0), (10, 3.0)]));
+    chunks.push(raw(&[(11, 4.0), (12, 2.0)]));
+    for dedup in [None, Some(DedupFunc::Penalty), Some(DedupFunc::Chain)] {
+        let options = |reading| ReadOptions { dedup, reading, ..JOIN };
+        check(options(Reading::Average), &chunks, &[(-9, 4.0), (-5, 9.0), (10, 3.0), (11, 4.0), (12, 2.0)]);
+        let counter = [(-9, 4.0), (-5, 9.0), (1, 10.0), (10, 14.0), (11, 15.0), (12, 17.0)];
+        check(options(Reading::Counter), &chunks, &counter);
+    }
+}
+
+#[test]
+fn the_same_chunk_of_two_replicas_is_read_once() {
+    let one = downsampled(&[[2.0, 6.0, 1.0, 5.0], [1.0, 2.0, 2.0, 2.0]], &[(1, 1.0), (10, 5.0), (20, 5.0)]);
+    let chunks = [one.clone(), one].concat();
+    for options in [PENALTY, CHAIN, JOIN] {
+        check(options, &chunks, &[(10, 3.0), (20, 2.0)]);
+        check(ReadOptions { reading: Reading::Counter, ..options }, &chunks, &[(1, 1.0), (10, 5.0), (20, 5.0)]);
+    }
+}
+
+#[test]
+fn more_replicas_than_are_kept() {
+    let chunks: Vec<_> = (0..100).map(|at| raw(&[(at, at as f64), (1_000, 0.0)])).collect();
+    check(PENALTY, &chunks, &[(0, 0.0), (1_000, 0.0)]);
+    check(PENALTY, &two_replicas()[..1], &[(0, 1.0), (10_000, 2.0), (20_000, 3.0)]);
+}
+
+#[test]
+fn what_is_missing_or_does_not_fit_is_named() {
+    let all = downsampled(&[[2.0, 6.0, 1.0, 5.0]], &[(1, 1.0), (10, 5.0)]);
+    let mut columns = SampleColumns::default();
+    let missing = ReadError::Missing { min_ms: 1, max_ms: 10, aggregate: Aggregate::Sum };
+    assert_eq!(read(&all[..1], &PENALTY, &mut columns), Err(missing));
+
+    let sum = Chunk { min_ms: 1, max_ms: 10, ..chunk(Aggregate::Sum, &[(9, 1.0)]) };
+    let misplaced = ReadError::Chunk(ChunkError::NotAligned { sample: 0 });
+    assert_eq!(read(&[all[0].clone(), sum], &JOIN, &mut columns), Err(misplaced));
+
+    let histograms = Chunk { encoding: Encoding::FloatHistogram, ..all[4].clone() };
+    let unsupported = ReadError::Chunk(ChunkError::Unsupported { encoding: Encoding::FloatHistogram });
+    let options = ReadOptions { reading: Reading::Counter, ..PENALTY };
+    assert_eq!(read(&[histograms], &options, &mut columns), Err(unsupported));
+}
