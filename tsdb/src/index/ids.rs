@@ -48,7 +48,7 @@ impl<'a> IdList<'a> {
     }
 
     /// Whether the list and `ids`, sorted, have an id in common.
-    pub(super) fn intersects(self, ids: &[u32]) -> bool {
+    pub fn intersects(self, ids: &[u32]) -> bool {
         if ids.len() < self.len() {
             let mut list = Seeker::new(IdSet::List(self));
             return ids.iter().any(|&id| list.contains(id));

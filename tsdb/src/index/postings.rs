@@ -28,6 +28,9 @@ pub struct PostingsRow<'a> {
     pub value: &'a [u8],
     /// Where the list begins in the index.
     pub list: u64,
+    /// Where the list of the next row begins: lists stand in the order of rows, so this one ends before. `None` in the last
+    /// row.
+    pub next_list: Option<u64>,
 }
 
 impl PostingsTable {
@@ -68,12 +71,20 @@ impl PostingsTable {
     }
 
     /// The rows of `name` whose value is not below `from`, in order, out of the content that was scanned.
-    pub fn rows<'c>(&self, content: &'c [u8], name: &[u8], from: &[u8]) -> impl Iterator<Item = PostingsRow<'c>> {
+    pub fn rows<'c>(
+        &self,
+        content: &'c [u8],
+        name: &[u8],
+        from: &[u8],
+    ) -> impl Iterator<Item = PostingsRow<'c>> + use<'c> {
         let (mut cursor, mut left) = self.seek(content, name, from).unwrap_or((Cursor::new(&[]), 0));
+        // What was scanned decodes again.
+        let mut ahead = decode_row(&mut cursor).ok();
         let rows = std::iter::from_fn(move || {
             left = left.checked_sub(1)?;
-            // What was scanned decodes again.
-            decode_row(&mut cursor).ok()
+            let row = ahead.take()?;
+            ahead = decode_row(&mut cursor).ok();
+            Some(PostingsRow { next_list: ahead.map(|next| next.list), ..row })
         });
         let from = from.to_vec();
         rows.skip_while(move |row| row.value < from.as_slice())
@@ -106,7 +117,7 @@ fn decode_row<'a>(cursor: &mut Cursor<'a>) -> Result<PostingsRow<'a>, Corruption
     if cursor.uvarint()? != 2 {
         return Err(at.fault(Fault::Malformed("a row of the postings table has not two strings")));
     }
-    Ok(PostingsRow { name: cursor.string()?, value: cursor.string()?, list: cursor.uvarint()? })
+    Ok(PostingsRow { name: cursor.string()?, value: cursor.string()?, list: cursor.uvarint()?, next_list: None })
 }
 
 #[cfg(test)]

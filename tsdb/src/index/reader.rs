@@ -1,7 +1,8 @@
 //! An index in memory, as one mapped file.
 
 use super::ids::IdList;
-use super::postings::{PostingsRow, PostingsTable};
+use super::postings::PostingsTable;
+use super::select::Table;
 use super::series::SeriesEntry;
 use super::symbols::Symbols;
 use super::toc::{TOC_BYTES, Toc};
@@ -86,14 +87,14 @@ impl IndexReader {
         self.table.names().filter(|name| !name.is_empty())
     }
 
-    /// The values of `name` not below `from` with their lists, in order.
-    pub(super) fn rows(&self, name: &[u8], from: &[u8]) -> impl Iterator<Item = PostingsRow<'_>> {
-        self.table.rows(self.table_content(), name, from)
+    /// The postings table.
+    pub fn table(&self) -> Table<'_> {
+        Table { table: &self.table, content: self.table_content() }
     }
 
     /// The values of label `name`, sorted.
     pub fn label_values(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
-        self.rows(name, b"").filter(|row| !row.name.is_empty()).map(|row| row.value)
+        self.table().rows(name, b"").filter(|row| !row.name.is_empty()).map(|row| row.value)
     }
 
     /// The series that have the label; empty if none has.
@@ -101,7 +102,7 @@ impl IndexReader {
     /// # Errors
     /// A damaged list.
     pub fn postings(&self, name: &[u8], value: &[u8]) -> Result<IdList<'_>, SourceError> {
-        match self.table.row(self.table_content(), name, value) {
+        match self.table().row(name, value) {
             Some(row) => self.list(row.list),
             None => Ok(IdList::default()),
         }
