@@ -5,7 +5,7 @@
 
 mod build;
 
-pub(crate) use build::{ReadIndex, build};
+pub use build::{ReadIndex, build};
 
 use bytes::Bytes;
 use model::{InvalidLabels, LabelsRef, PackedBuilder};
@@ -13,15 +13,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use tsdb::cursor::{Corruption, Cursor, Fault};
 use tsdb::fs::Fs;
+use tsdb::index::decode_section;
 use tsdb::index::postings::{PostingsRow, PostingsTable};
 use tsdb::index::select::Table;
 use tsdb::index::symbols::Symbols;
 use tsdb::index::toc::{TOC_BYTES, Toc};
-use tsdb::index::decode_section;
 use tsdb::{FileError, SourceError};
 
 /// What the file is called in a block's directory.
-pub(crate) const FILE_NAME: &str = "index-header";
+pub const FILE_NAME: &str = "index-header";
 
 const MAGIC: u32 = 0xBAAA_D792;
 const VERSION: u8 = 1;
@@ -32,7 +32,7 @@ const OWN_TOC_BYTES: usize = 8 + 8 + 4;
 
 /// An open index-header: mapped, all of it checked.
 #[derive(Debug)]
-pub(crate) struct IndexHeader {
+pub struct IndexHeader {
     path: PathBuf,
     bytes: Bytes,
     /// Where the lists of the index end.
@@ -48,7 +48,7 @@ impl IndexHeader {
     ///
     /// # Errors
     /// A file that is not there, or damaged: remove it and build another.
-    pub(crate) fn open(fs: &dyn Fs, path: &Path) -> Result<Self, SourceError> {
+    pub fn open(fs: &dyn Fs, path: &Path) -> Result<Self, SourceError> {
         let bytes = fs.map(path).map_err(FileError::at(path))?;
         Self::new(bytes, path).map_err(Corruption::in_file(path, 0))
     }
@@ -78,7 +78,7 @@ impl IndexHeader {
     }
 
     /// The symbol with that number; `None` if there is none.
-    pub(crate) fn symbol(&self, number: u32) -> Option<&[u8]> {
+    pub fn symbol(&self, number: u32) -> Option<&[u8]> {
         self.symbols.get(self.bytes.get(self.symbols_content.clone())?, number)
     }
 
@@ -86,7 +86,7 @@ impl IndexHeader {
     ///
     /// # Errors
     /// A symbol that is not there, labels that are none.
-    pub(crate) fn pack_labels<'p>(
+    pub fn pack_labels<'p>(
         &self,
         labels: &[(u32, u32)],
         packed: &'p mut PackedBuilder,
@@ -111,12 +111,12 @@ impl IndexHeader {
     }
 
     /// Label names, sorted.
-    pub(crate) fn label_names(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn label_names(&self) -> impl Iterator<Item = &[u8]> {
         self.table.names().filter(|name| !name.is_empty())
     }
 
     /// The postings table.
-    pub(crate) fn table(&self) -> Table<'_> {
+    pub fn table(&self) -> Table<'_> {
         Table { table: &self.table, content: self.bytes.get(self.table_content.clone()).unwrap_or_default() }
     }
 
@@ -124,7 +124,7 @@ impl IndexHeader {
     ///
     /// # Errors
     /// Lists that are not in the order of rows.
-    pub(crate) fn list_range(&self, row: &PostingsRow<'_>) -> Result<Range<u64>, SourceError> {
+    pub fn list_range(&self, row: &PostingsRow<'_>) -> Result<Range<u64>, SourceError> {
         let end = row.next_list.unwrap_or(self.lists_end);
         if end < row.list {
             let fault = Fault::Malformed("the lists are not in the order of the postings table");

@@ -10,11 +10,11 @@ use futures::{StreamExt, TryStreamExt};
 use model::Matcher;
 use std::ops::Range;
 use std::path::Path;
+use tsdb::SourceError;
 use tsdb::cursor::Corruption;
 use tsdb::index::postings::PostingsRow;
 use tsdb::index::select::{Plan, values_of};
 use tsdb::index::{IdList, decode_section};
-use tsdb::SourceError;
 
 /// Reads in flight for one block's lists.
 const READS_AT_ONCE: usize = 4;
@@ -23,7 +23,7 @@ const READS_AT_ONCE: usize = 4;
 ///
 /// # Errors
 /// Those of reading; a damaged list.
-pub(crate) async fn series_ids<I: ReadIndex>(
+pub async fn series_ids<I: ReadIndex>(
     header: &IndexHeader,
     matchers: &[Matcher],
     index: &I,
@@ -39,7 +39,7 @@ pub(crate) async fn series_ids<I: ReadIndex>(
 ///
 /// # Errors
 /// As [`series_ids`].
-pub(crate) async fn label_values<I: ReadIndex>(
+pub async fn label_values<I: ReadIndex>(
     header: &IndexHeader,
     name: &[u8],
     matchers: &[Matcher],

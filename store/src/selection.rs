@@ -5,11 +5,11 @@ use std::ops::Range;
 
 /// What a block covers, and how coarsely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) min_ms: i64,
+pub struct Span {
+    pub min_ms: i64,
     /// The end of the block's range, **outside**.
-    pub(crate) end_ms: i64,
-    pub(crate) resolution_ms: i64,
+    pub end_ms: i64,
+    pub resolution_ms: i64,
 }
 
 /// The resolutions of Thanos' blocks, the coarsest first.
@@ -18,7 +18,7 @@ const RESOLUTIONS_MS: [i64; 3] = [3_600_000, 300_000, 0];
 /// The indices of the blocks to be read for `range`, where no resolution coarser than `max_resolution_ms` will do: the
 /// coarsest that may be, and finer ones where these have gaps. `spans` is sorted by the first millisecond. Each block is named
 /// once.
-pub(crate) fn for_range(spans: &[Span], range: TimeRange, max_resolution_ms: i64) -> Vec<usize> {
+pub fn for_range(spans: &[Span], range: TimeRange, max_resolution_ms: i64) -> Vec<usize> {
     let finest_allowed = RESOLUTIONS_MS.iter().position(|resolution| *resolution <= max_resolution_ms);
     let mut chosen = Vec::new();
     if let Some(level) = finest_allowed {
@@ -46,7 +46,7 @@ fn fill(spans: &[Span], range: Range<i64>, level: usize, chosen: &mut Vec<usize>
 }
 
 /// The matchers that are left for a block once those on its external labels are decided; `None` if one of these refuses it.
-pub(crate) fn left_for_block(external: LabelsRef<'_>, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
+pub fn left_for_block(external: LabelsRef<'_>, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
     let mut left = Vec::with_capacity(matchers.len());
     for matcher in matchers {
         match external.get(matcher.name()) {

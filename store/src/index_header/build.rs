@@ -3,10 +3,11 @@
 use super::{HEAD_BYTES, MAGIC, VERSION};
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 use tsdb::cursor::{Corruption, Fault};
-use tsdb::fs::{Fs, FsFile};
+use tsdb::fs::Fs;
 use tsdb::index::decode_header;
 use tsdb::index::toc::{TOC_BYTES, Toc};
 use tsdb::{FileError, SourceError};
@@ -19,7 +20,7 @@ const MAX_PART_BYTES: u64 = 1 << 32;
 const INDEX_HEAD_BYTES: u64 = 5;
 
 /// Reads ranges of one index.
-pub(crate) trait ReadIndex: Sync {
+pub trait ReadIndex: Sync {
     type Error: From<SourceError>;
 
     /// The bytes of `range`, all of them.
@@ -37,9 +38,11 @@ pub(crate) trait ReadIndex: Sync {
 ///
 /// # Errors
 /// An index that cannot be read or is none, a file that cannot be written.
-pub(crate) async fn build<I: ReadIndex>(index: &I, fs: &dyn Fs, path: &Path) -> Result<(), I::Error> {
+pub async fn build<I: ReadIndex>(index: &I, fs: &dyn Fs, path: &Path) -> Result<(), I::Error> {
     let size_bytes = index.size_bytes();
-    let wrong = |offset: u64, fault: Fault| Corruption::in_file(Path::new(&index.name()), 0)(Corruption { offset, fault });
+    let name = index.name();
+    let in_index = |base: u64| Corruption::in_file(Path::new(&name), base);
+    let wrong = |offset: u64, fault: Fault| in_index(0)(Corruption { offset, fault });
     if size_bytes > MAX_INDEX_BYTES {
         let (got, limit) = (size_bytes, MAX_INDEX_BYTES);
         return Err(wrong(0, Fault::TooLarge { what: "the index' size", got, limit }).into());
@@ -48,7 +51,6 @@ pub(crate) async fn build<I: ReadIndex>(index: &I, fs: &dyn Fs, path: &Path) -> 
     let Some(toc_at) = size_bytes.checked_sub(toc_bytes).filter(|at| *at >= INDEX_HEAD_BYTES) else {
         return Err(wrong(0, Fault::Truncated { want: INDEX_HEAD_BYTES + toc_bytes, left: size_bytes }).into());
     };
-    let in_index = |base: u64| Corruption::in_file(Path::new(&index.name()), base);
     let head = index.read(0..INDEX_HEAD_BYTES).await?;
     decode_header(&head).map_err(in_index(0))?;
     let toc = Toc::decode(&index.read(toc_at..size_bytes).await?).map_err(in_index(toc_at))?;
@@ -103,8 +105,13 @@ fn write(fs: &dyn Fs, path: &Path, content: &[u8]) -> Result<(), FileError> {
     fs.rename(&unfinished, path).and_then(|()| fs.sync_dir(dir)).map_err(FileError::at(path))
 }
 
-fn write_synced(fs: &dyn Fs, path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut file = fs.create(path)?;
+fn write_synced(fs: &dyn Fs, path: &Path, content: &[u8]) -> io::Result<()> {
+    // One that was not finished is in the way.
+    match fs.remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs.create_new(path)?;
     file.append(content)?;
     file.sync_data()
 }
