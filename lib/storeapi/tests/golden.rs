@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-#[path = "golden/proxy.rs"]
-mod proxy;
+#[path = "golden/calls.rs"]
+mod calls;
+#[path = "golden/frames.rs"]
+mod frames;
+#[path = "golden/requests.rs"]
+mod requests;
 #[path = "golden/shard.rs"]
 mod shard;
