@@ -4,11 +4,13 @@
 //! lost at any time.
 
 mod build;
+mod offsets;
 
-pub use build::{ReadIndex, build};
+pub use build::{ReadIndex, build, open_or_build};
 
 use bytes::Bytes;
 use model::{InvalidLabels, LabelsRef, PackedBuilder};
+use offsets::{Contents, Finders, Identity};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use tsdb::cursor::{Corruption, Cursor, Fault};
@@ -31,12 +33,15 @@ const HEAD_BYTES: usize = 4 + 1 + 1 + 8;
 const OWN_TOC_BYTES: usize = 8 + 8 + 4;
 
 /// An open index-header: mapped, all of it checked.
+///
+/// Memory: the label names, besides two mappings.
 #[derive(Debug)]
 pub struct IndexHeader {
     path: PathBuf,
     bytes: Bytes,
     /// Where the lists of the index end.
     lists_end: u64,
+    index_bytes: u64,
     symbols: Symbols,
     symbols_content: Range<usize>,
     table: PostingsTable,
@@ -44,16 +49,16 @@ pub struct IndexHeader {
 }
 
 impl IndexHeader {
-    /// Maps and checks the file at `path`.
+    /// Maps and checks the file at `path`, and beside it that of the offsets, which is made if there is none that fits.
     ///
     /// # Errors
     /// A file that is not there, or damaged: remove it and build another.
     pub fn open(fs: &dyn Fs, path: &Path) -> Result<Self, SourceError> {
         let bytes = fs.map(path).map_err(FileError::at(path))?;
-        Self::new(bytes, path).map_err(Corruption::in_file(path, 0))
+        Self::new(fs, bytes, path).map_err(Corruption::in_file(path, 0))
     }
 
-    fn new(bytes: Bytes, path: &Path) -> Result<Self, Corruption> {
+    fn new(fs: &dyn Fs, bytes: Bytes, path: &Path) -> Result<Self, Corruption> {
         let mut head = Cursor::new(&bytes);
         let magic = head.be_u32()?;
         if magic != MAGIC {
@@ -68,13 +73,34 @@ impl IndexHeader {
         let own = own_toc(&bytes)?;
         let symbols_content = section(&bytes, own.symbols)?;
         let table_content = section(&bytes, own.table)?;
-        let content = |range: &Range<usize>| bytes.get(range.clone()).unwrap_or_default();
-        let symbols = Symbols::scan(content(&symbols_content)).map_err(at(symbols_content.start as u64))?;
-        let table = PostingsTable::scan(content(&table_content)).map_err(at(table_content.start as u64))?;
         // It is not used, but a copy that is damaged is no copy.
         let copied = bytes.len().saturating_sub(OWN_TOC_BYTES + TOC_BYTES);
         Toc::decode(bytes.get(copied..).unwrap_or_default()).map_err(at(copied as u64))?;
-        Ok(Self { path: path.to_owned(), lists_end, symbols, symbols_content, table, table_content, bytes })
+        let Finders { symbols, table } = {
+            let content = |range: &Range<usize>| bytes.get(range.clone()).unwrap_or_default();
+            let sum = |range: &Range<usize>| Cursor::new(bytes.get(range.end..).unwrap_or_default()).be_u32();
+            let identity = Identity {
+                size_bytes: bytes.len() as u64,
+                symbols_sum: sum(&symbols_content)?,
+                table_sum: sum(&table_content)?,
+            };
+            let contents = Contents {
+                symbols: content(&symbols_content),
+                symbols_at: symbols_content.start as u64,
+                table: content(&table_content),
+                table_at: table_content.start as u64,
+            };
+            Finders::open(fs, &offsets::path_of(path), identity, contents)?
+        };
+        let tables_bytes = (bytes.len() as u64).saturating_sub(own.table + OWN_TOC_BYTES as u64);
+        let index_bytes = lists_end.saturating_add(tables_bytes);
+        let path = path.to_owned();
+        Ok(Self { path, lists_end, index_bytes, symbols, symbols_content, table, table_content, bytes })
+    }
+
+    /// How large the index is of which this is the header.
+    pub fn index_bytes(&self) -> u64 {
+        self.index_bytes
     }
 
     /// The symbol with that number; `None` if there is none.

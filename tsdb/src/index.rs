@@ -6,6 +6,7 @@
 //! Format: `tsdb/docs/format/index.md`.
 
 mod ids;
+mod places;
 pub mod postings;
 mod reader;
 pub mod select;
@@ -15,6 +16,7 @@ pub mod toc;
 mod writer;
 
 pub use ids::IdList;
+pub use places::Places;
 pub use reader::IndexReader;
 pub use series::{ChunkMeta, SeriesEntry};
 pub use writer::{IndexWriteError, IndexWriter};

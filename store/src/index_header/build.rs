@@ -1,6 +1,6 @@
 //! Making an index-header out of an index that lies elsewhere.
 
-use super::{HEAD_BYTES, MAGIC, VERSION};
+use super::{HEAD_BYTES, IndexHeader, MAGIC, VERSION};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use std::io::{self, ErrorKind};
@@ -31,6 +31,27 @@ pub trait ReadIndex: Sync {
 
     /// What it is called, for messages.
     fn name(&self) -> String;
+}
+
+/// Opens the index-header of `index` at `path`, and builds it first if there is none. One that is damaged, or of an index of
+/// another size, is removed and built again, once.
+///
+/// # Errors
+/// As [`build`]; what was just built does not open.
+pub async fn open_or_build<I: ReadIndex>(index: &I, fs: &dyn Fs, path: &Path) -> Result<IndexHeader, I::Error> {
+    let found = match IndexHeader::open(fs, path) {
+        Ok(header) if header.index_bytes() == index.size_bytes() => return Ok(header),
+        Ok(_) => Some("it is of another index".to_owned()),
+        Err(SourceError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+        Err(error @ SourceError::Io { .. }) => return Err(error.into()),
+        Err(error @ SourceError::Corrupt { .. }) => Some(error.to_string()),
+    };
+    if let Some(why) = found {
+        tracing::warn!(file = %path.display(), error = why, "index-header is built again");
+        fs.remove_file(path).map_err(FileError::at(path)).map_err(SourceError::from)?;
+    }
+    build(index, fs, path).await?;
+    Ok(IndexHeader::open(fs, path)?)
 }
 
 /// Writes the index-header of `index` to `path`, whose directory is there, so that it is there whole or not at all. Reads the
@@ -115,3 +136,6 @@ fn write_synced(fs: &dyn Fs, path: &Path, content: &[u8]) -> io::Result<()> {
     file.append(content)?;
     file.sync_data()
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,16 +1,18 @@
 //! The postings offset table: for each label, where the list of its series stands.
 
+use super::places::Places;
 use super::{Corruption, Cursor, Fault};
 
 /// Of each label name, every so many values the place of one is kept in memory.
 const STRIDE: usize = 32;
 
 /// Finds lists in the table's content.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PostingsTable {
     names: Vec<NameEntry>,
-    /// Where every [`STRIDE`]th value of each name begins in the content.
-    places: Vec<u32>,
+    /// Where every `stride`th value of each name begins in the content.
+    places: Places,
+    stride: usize,
 }
 
 #[derive(Debug)]
@@ -39,9 +41,18 @@ impl PostingsTable {
     /// # Errors
     /// A row beyond the end, a wrong count, rows out of order.
     pub fn scan(content: &[u8]) -> Result<Self, Corruption> {
+        Self::scan_each(content, STRIDE)
+    }
+
+    /// As [`PostingsTable::scan`], with the place of every `stride`th value of a name, of each if it is 1.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scan_each(content: &[u8], stride: usize) -> Result<Self, Corruption> {
+        let stride = stride.max(1);
         let mut cursor = Cursor::new(content);
         let count = cursor.be_u32()?;
-        let mut table = Self::default();
+        let (mut names, mut places): (Vec<NameEntry>, _) = (Vec::new(), Vec::new());
         let mut previous: Option<(&[u8], &[u8])> = None;
         for _ in 0..count {
             let at = cursor.clone();
@@ -50,19 +61,52 @@ impl PostingsTable {
                 return Err(at.fault(Fault::Malformed("postings offsets are not sorted")));
             }
             if previous.is_none_or(|(name, _)| name != row.name) {
-                let first = table.places.len() as u32;
-                table.names.push(NameEntry { name: row.name.into(), first, values: 0 });
+                let first = places.len() as u32;
+                names.push(NameEntry { name: row.name.into(), first, values: 0 });
             }
-            if let Some(entry) = table.names.last_mut() {
-                if (entry.values as usize).is_multiple_of(STRIDE) {
+            if let Some(entry) = names.last_mut() {
+                if (entry.values as usize).is_multiple_of(stride) {
                     // The section's size has 32 bits.
-                    table.places.push(at.offset() as u32);
+                    places.push(at.offset() as u32);
                 }
                 entry.values += 1;
             }
             previous = Some((row.name, row.value));
         }
-        if cursor.is_empty() { Ok(table) } else { Err(cursor.fault(Fault::Malformed("bytes after the last row"))) }
+        if !cursor.is_empty() {
+            return Err(cursor.fault(Fault::Malformed("bytes after the last row")));
+        }
+        Ok(Self { names, places: Places::Kept(places), stride })
+    }
+
+    /// The table whose places, one for each row, were stored by an earlier scan, with the numbers of the rows at which a new
+    /// name begins. That they belong to `content` is for the caller to know: with others, look-ups find nothing or something
+    /// else.
+    ///
+    /// # Errors
+    /// Names that do not begin one after the other, or where no row is.
+    pub fn stored(content: &[u8], places: Places, first_rows: &Places) -> Result<Self, Corruption> {
+        let bad = Corruption { offset: 0, fault: Fault::Malformed("names do not begin where rows do") };
+        let mut names = Vec::with_capacity(first_rows.len());
+        for number in 0..first_rows.len() {
+            let first = first_rows.get(number).ok_or(bad)?;
+            // A row number has 32 bits, as the count of rows.
+            let end = first_rows.get(number + 1).unwrap_or(places.len() as u32);
+            let values = end.checked_sub(first).filter(|values| *values > 0).ok_or(bad)?;
+            let row = places.get(first as usize).and_then(|place| row_at(content, place)).ok_or(bad)?;
+            names.push(NameEntry { name: row.name.into(), first, values });
+        }
+        Ok(Self { names, places, stride: 1 })
+    }
+
+    /// The places that are known.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// For each name, the number of the first of [`PostingsTable::places`] that is its.
+    pub fn first_places(&self) -> Places {
+        Places::Kept(self.names.iter().map(|entry| entry.first).collect())
     }
 
     /// All names, sorted; the empty one, under which the list of all series stands, among them.
@@ -100,11 +144,11 @@ impl PostingsTable {
         let index = self.names.binary_search_by(|entry| (*entry.name).cmp(name)).ok()?;
         let entry = self.names.get(index)?;
         let (first, values) = (entry.first as usize, entry.values as usize);
-        let places = self.places.get(first..first + values.div_ceil(STRIDE))?;
-        let not_after = |&place: &u32| row_at(content, place).is_some_and(|row| row.value <= from);
-        let kept = places.partition_point(not_after).saturating_sub(1);
-        let place = *places.get(kept)?;
-        Some((Cursor::new(content.get(place as usize..)?), values - kept * STRIDE))
+        let not_after = |place: u32| row_at(content, place).is_some_and(|row| row.value <= from);
+        let end = first + values.div_ceil(self.stride);
+        let kept = self.places.partition_point(first..end, not_after)?.saturating_sub(1);
+        let place = self.places.get(first + kept)?;
+        Some((Cursor::new(content.get(place as usize..)?), values - kept * self.stride))
     }
 }
 

@@ -1,15 +1,17 @@
 //! The symbol table: every name and value once, sorted. Elsewhere in the index a string is its place in this table.
 
+use super::places::Places;
 use super::{Corruption, Cursor, Fault};
 
 /// Every so many symbols, the place of one is kept in memory.
 const STRIDE: usize = 8;
 
 /// Finds symbols in the table's content.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Symbols {
-    /// Where every [`STRIDE`]th symbol begins in the content.
-    places: Vec<u32>,
+    /// Where every `stride`th symbol begins in the content.
+    places: Places,
+    stride: usize,
     count: u32,
 }
 
@@ -19,6 +21,15 @@ impl Symbols {
     /// # Errors
     /// A string beyond the end, a wrong count, strings out of order.
     pub fn scan(content: &[u8]) -> Result<Self, Corruption> {
+        Self::scan_each(content, STRIDE)
+    }
+
+    /// As [`Symbols::scan`], with the place of every `stride`th symbol, of each if it is 1.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn scan_each(content: &[u8], stride: usize) -> Result<Self, Corruption> {
+        let stride = stride.max(1);
         let mut cursor = Cursor::new(content);
         let count = cursor.be_u32()?;
         // A string takes at least its size byte: this bounds what is reserved.
@@ -26,11 +37,11 @@ impl Symbols {
             let (got, limit) = (u64::from(count), cursor.rest().len() as u64);
             return Err(Corruption { offset: 0, fault: Fault::TooLarge { what: "count of symbols", got, limit } });
         }
-        let mut places = Vec::with_capacity(count as usize / STRIDE + 1);
+        let mut places = Vec::with_capacity(count as usize / stride + 1);
         let mut previous: Option<&[u8]> = None;
         for index in 0..count as usize {
             let at = cursor.clone();
-            if index % STRIDE == 0 {
+            if index % stride == 0 {
                 // The section's size has 32 bits.
                 places.push(cursor.offset() as u32);
             }
@@ -43,7 +54,20 @@ impl Symbols {
         if !cursor.is_empty() {
             return Err(cursor.fault(Fault::Malformed("bytes after the last symbol")));
         }
-        Ok(Self { places, count })
+        Ok(Self { places: Places::Kept(places), stride, count })
+    }
+
+    /// The symbols whose places, one for each, were stored by an earlier scan. That they belong to the content is for the
+    /// caller to know: with others, [`Symbols::get`] finds nothing or something else.
+    pub fn stored(places: Places) -> Self {
+        // The count of symbols has 32 bits.
+        let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
+        Self { places, stride: 1, count }
+    }
+
+    /// The places that are known.
+    pub fn places(&self) -> &Places {
+        &self.places
     }
 
     /// The symbol with that number, in the content that was scanned.
@@ -52,9 +76,9 @@ impl Symbols {
             return None;
         }
         let number = number as usize;
-        let place = *self.places.get(number / STRIDE)?;
+        let place = self.places.get(number / self.stride)?;
         let mut cursor = Cursor::new(content.get(place as usize..)?);
-        for _ in 0..number % STRIDE {
+        for _ in 0..number % self.stride {
             cursor.string().ok()?;
         }
         cursor.string().ok()

@@ -1,4 +1,4 @@
-use super::Symbols;
+use super::{Places, Symbols};
 use crate::cursor::{Corruption, Fault, push_uvarint};
 use proptest::prelude::*;
 
@@ -34,12 +34,23 @@ proptest! {
     fn every_symbol_has_its_number(symbols in prop::collection::btree_set("[a-c]{0,4}", 0..100)) {
         let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
         let content = content(&symbols);
-        let table = Symbols::scan(&content).unwrap();
-        for (number, symbol) in symbols.iter().enumerate() {
-            prop_assert_eq!(table.get(&content, number as u32), Some(symbol.as_bytes()));
+        let each = Symbols::scan_each(&content, 1).unwrap();
+        let mut words = Vec::new();
+        each.places().encode(&mut words);
+        let stored = Symbols::stored(Places::Stored(words.into()));
+        for table in [Symbols::scan(&content).unwrap(), each, stored] {
+            for (number, symbol) in symbols.iter().enumerate() {
+                prop_assert_eq!(table.get(&content, number as u32), Some(symbol.as_bytes()));
+            }
+            prop_assert_eq!(table.len() as usize, symbols.len());
+            prop_assert_eq!(table.get(&content, symbols.len() as u32), None);
+            prop_assert_eq!(table.get(&content, u32::MAX), None);
         }
-        prop_assert_eq!(table.len() as usize, symbols.len());
-        prop_assert_eq!(table.get(&content, symbols.len() as u32), None);
-        prop_assert_eq!(table.get(&content, u32::MAX), None);
+    }
+
+    #[test]
+    fn places_of_another_table_never_panic(places in prop::collection::vec(any::<u32>(), 0..8), number in 0_u32..9) {
+        let table = Symbols::stored(Places::Kept(places));
+        let _ = table.get(&content(&["a", "b"]), number);
     }
 }
