@@ -1,11 +1,12 @@
-//! An HTTP server that no client can hold up: HTTP/1.1 and HTTP/2 without TLS on one port.
+//! An HTTP server that no client can hold up: HTTP/1.1 and HTTP/2 on one port, with TLS or without.
 //!
 //! A connection costs a permit before it is accepted, has a time by which its first request must have come, and is closed
 //! when nothing has moved for long. Stopping closes the listener, lets requests in flight end, and drops the rest.
 
-use crate::listener::guarded::{self, Guarded, Patience};
+use crate::listener::guarded::{self, FirstRequest, Guarded, Patience};
 use crate::listener::{Accepted, BindError, Listener};
-use crate::{Stop, TaskResult};
+use crate::tls::{Alpn, PeerCertificates, ServerTls};
+use crate::{Stop, TaskResult, TlsError, TlsServerConfig};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -13,7 +14,7 @@ use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -21,6 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::Registry;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -66,6 +68,7 @@ pub struct HttpServer {
     listener: Listener,
     limits: HttpLimits,
     metrics: Metrics,
+    tls: Option<Arc<ServerTls>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -73,6 +76,7 @@ struct Metrics {
     open: Gauge,
     accept_failures: Counter,
     timeouts: Counter,
+    tls_failures: Counter,
 }
 
 impl HttpServer {
@@ -84,7 +88,27 @@ impl HttpServer {
         let listener = Listener::bind(address, limits.connections).await?;
         let metrics = Metrics { accept_failures: listener.failures.clone(), ..Metrics::default() };
         metrics.register(registry);
-        Ok(Self { listener, limits, metrics })
+        Ok(Self { listener, limits, metrics, tls: None })
+    }
+
+    /// Another port of the same process, with the same limits and counted together with this one.
+    ///
+    /// # Errors
+    /// As [`HttpServer::bind`].
+    pub async fn beside(&self, address: &str) -> Result<Self, BindError> {
+        let mut listener = Listener::bind(address, self.limits.connections).await?;
+        listener.failures = self.listener.failures.clone();
+        Ok(Self { listener, limits: self.limits, metrics: self.metrics.clone(), tls: None })
+    }
+
+    /// Takes connections with TLS only. Files that change are read again; ones that cannot be used are logged, and what was
+    /// good before stays. What a client showed is among the extensions of its requests ([`PeerCertificates`]).
+    ///
+    /// # Errors
+    /// Files that are absent, or do not fit together.
+    pub fn with_tls(mut self, config: TlsServerConfig) -> Result<Self, TlsError> {
+        self.tls = Some(Arc::new(ServerTls::load(config, Alpn::Http)?));
+        Ok(self)
     }
 
     /// Where it listens.
@@ -110,6 +134,8 @@ impl HttpServer {
                 builder: builder.clone(),
                 patience: Patience { first: self.limits.header_time, idle: self.limits.idle_time },
                 metrics: self.metrics.clone(),
+                tls: self.tls.clone(),
+                stop: stop.clone(),
             };
             let watcher = graceful.watcher();
             connections.spawn(async move {
@@ -137,28 +163,70 @@ struct Connection {
     builder: Arc<Builder<TokioExecutor>>,
     patience: Patience,
     metrics: Metrics,
+    tls: Option<Arc<ServerTls>>,
+    stop: Stop,
 }
 
 impl Connection {
-    async fn serve(self, watcher: hyper_util::server::graceful::Watcher) {
+    async fn serve(mut self, watcher: Watcher) {
         // Answers are written whole; waiting for more to send would only delay them.
         let _ = self.stream.set_nodelay(true);
         let stream = Guarded::new(self.stream, self.patience);
-        let (peer, first) = (self.peer, stream.first_request());
-        let app = self.app.into_service().map_request(move |request: Request<Incoming>| {
+        let first = stream.first_request();
+        let requests = Requests { peer: self.peer, app: self.app, builder: self.builder, metrics: self.metrics, first };
+        requests.metrics.open.inc();
+        match self.tls.take() {
+            None => requests.serve(stream, None, watcher).await,
+            Some(tls) => match tls.accept(stream, &self.stop).await {
+                Ok(stream) => {
+                    let certificates = PeerCertificates::of(stream.get_ref().1);
+                    requests.serve(stream, certificates, watcher).await;
+                }
+                Err(err) => {
+                    requests.metrics.tls_failures.inc();
+                    debug!(peer = %requests.peer, %err, "tls handshake failed");
+                }
+            },
+        }
+    }
+}
+
+/// The requests of one connection.
+struct Requests {
+    peer: SocketAddr,
+    app: Router,
+    builder: Arc<Builder<TokioExecutor>>,
+    metrics: Metrics,
+    first: FirstRequest,
+}
+
+impl Requests {
+    async fn serve<S>(&self, stream: S, certificates: Option<PeerCertificates>, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (peer, first) = (self.peer, self.first.clone());
+        let app = self.app.clone().into_service().map_request(move |request: Request<Incoming>| {
             first.came();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
+            if let Some(certificates) = &certificates {
+                request.extensions_mut().insert(certificates.clone());
+            }
             request
         });
         let connection = self.builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
-        self.metrics.open.inc();
         if let Err(err) = watcher.watch(connection.into_owned()).await {
             if guarded::ran_out(err.as_ref()) {
                 self.metrics.timeouts.inc();
             }
             debug!(%peer, %err, "connection ended early");
         }
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
         self.metrics.open.dec();
     }
 }
@@ -194,6 +262,11 @@ impl Metrics {
             "gauntlet_http_connection_timeouts_total",
             "HTTP connections closed because the client sent or took nothing for too long.",
             self.timeouts.clone(),
+        );
+        registry.register(
+            "gauntlet_http_tls_failures_total",
+            "HTTP connections that ended before TLS was agreed on.",
+            self.tls_failures.clone(),
         );
     }
 }

@@ -22,6 +22,7 @@ mod open_files;
 mod probes;
 mod stop_signals;
 mod tasks;
+mod tls;
 
 pub use admin::{Entry, admin};
 pub use cpu_pool::{CpuPool, CpuPoolError};
@@ -36,3 +37,4 @@ pub use open_files::raise_open_files;
 pub use probes::{Probes, Readiness};
 pub use stop_signals::StopSignals;
 pub use tasks::{Failure, Stop, TaskResult, Tasks, Why};
+pub use tls::{BadTlsVersion, PeerCertificates, TlsClientConfig, TlsError, TlsServerConfig, TlsVersion};

@@ -9,6 +9,7 @@ use super::bodies::{Answer, Passing, Side, deadline, deadline_exceeded, unreacha
 use super::coding::{SnappyClient, SnappyClientLayer};
 use super::methods::{Descriptors, code_of};
 use super::metrics::{Call, CallMetrics};
+use crate::{TlsClientConfig, TlsError};
 use connect::{ConnectError, Connector, Sender};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri, header};
@@ -33,6 +34,8 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("gauntlet/", en
 pub struct ClientOptions {
     /// Of requests. Answers may always be compressed with `snappy`.
     pub compression: Compression,
+    /// `None`: no TLS.
+    pub tls: Option<TlsClientConfig>,
     /// The largest message taken, when decompressed; a larger one is `ResourceExhausted`. Clients made by tonic have a limit of
     /// their own, of 4 MiB if nobody raised it.
     pub message_bytes: usize,
@@ -60,6 +63,7 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             compression: Compression::None,
+            tls: None,
             message_bytes: 256 << 20,
             connect_timeout: Duration::from_secs(10),
             keepalive_interval: Duration::from_secs(10),
@@ -91,6 +95,8 @@ pub struct BadAddress(pub String);
 pub enum ClientError {
     #[error(transparent)]
     Address(#[from] BadAddress),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A client's end of the calls to one address. Clones share the connection.
@@ -107,7 +113,7 @@ impl GrpcChannel {
     /// Calls to `address`, `host:port` or `[ipv6]:port`. Does not connect yet.
     ///
     /// # Errors
-    /// An address that is none.
+    /// An address that is none, and files of TLS that cannot be used now. They are read again for each connection.
     pub fn new(address: &str, options: &ClientOptions, metrics: &ClientMetrics) -> Result<Self, ClientError> {
         let bad = || BadAddress(address.to_owned());
         let authority: Authority = address.parse().map_err(|_| bad())?;
@@ -115,6 +121,10 @@ impl GrpcChannel {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         if host.is_empty() || address.contains('@') {
             return Err(bad().into());
+        }
+        if let Some(tls) = &options.tls {
+            tls.load()?;
+            tls.name(&host)?;
         }
         let connector = Connector { host, port, options: options.clone() };
         let link = Link { address: address.into(), authority, connector, attempt: Mutex::default() };
@@ -253,12 +263,16 @@ impl Link {
     }
 
     fn lost(&self, err: hyper::Error) -> Status {
+        // Nobody here cancels a call and waits for its answer: the connection ended while the call stood in line.
+        if err.is_canceled() {
+            return Status::unavailable(format!("{}: the connection ended before the call was sent", self.address));
+        }
         unreachable_peer(&self.address, &Status::from_error(Box::new(err)))
     }
 
     fn uri(&self, path: Option<PathAndQuery>) -> Result<Uri, Status> {
         let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
+        parts.scheme = Some(if self.connector.options.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
         Uri::from_parts(parts).map_err(|err| Status::internal(format!("no uri for {}: {err}", self.address)))

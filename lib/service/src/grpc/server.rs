@@ -11,7 +11,8 @@ use super::coding::SnappyLayer;
 use super::methods::Descriptors;
 use crate::listener::guarded::{self, FirstRequest, Guarded, Patience};
 use crate::listener::{Accepted, BindError, Listener};
-use crate::{Probes, Stop, TaskResult};
+use crate::tls::{Alpn, PeerCertificates, ServerTls};
+use crate::{Probes, Stop, TaskResult, TlsError, TlsServerConfig};
 use calls::{Calls, Connected, Served};
 use hyper::server::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -27,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
+use tonic::transport::server::TcpConnectInfo;
 use tower::Layer;
 use tracing::{debug, info, warn};
 
@@ -88,12 +90,14 @@ pub struct GrpcServer {
     registry: Registry,
     probes: Option<Probes>,
     descriptors: Option<Descriptors>,
+    tls: Option<Arc<ServerTls>>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Metrics {
     open: Gauge,
     timeouts: Counter,
+    tls_failures: Counter,
 }
 
 impl GrpcServer {
@@ -105,7 +109,18 @@ impl GrpcServer {
         let listener = Listener::bind(address, limits.connections).await?;
         let metrics = Metrics::default();
         metrics.register(registry, &listener.failures);
-        Ok(Self { listener, limits, metrics, registry: registry.clone(), probes: None, descriptors: None })
+        let registry = registry.clone();
+        Ok(Self { listener, limits, metrics, registry, probes: None, descriptors: None, tls: None })
+    }
+
+    /// Takes connections with TLS only. Files that change are read again; ones that cannot be used are logged, and what was
+    /// good before stays.
+    ///
+    /// # Errors
+    /// Files that are absent, or do not fit together.
+    pub fn with_tls(mut self, config: TlsServerConfig) -> Result<Self, TlsError> {
+        self.tls = Some(Arc::new(ServerTls::load(config, Alpn::Http2)?));
+        Ok(self)
     }
 
     /// The health service answers `SERVING` while `probes` are ready and healthy; without them always.
@@ -163,6 +178,7 @@ impl GrpcServer {
                 builder: builder.clone(),
                 limits: self.limits,
                 metrics: self.metrics.clone(),
+                tls: self.tls.clone(),
                 stop: stop.clone(),
             };
             connections.spawn(async move {
@@ -191,6 +207,7 @@ struct Connection {
     builder: Arc<Builder<TokioExecutor>>,
     limits: GrpcLimits,
     metrics: Metrics,
+    tls: Option<Arc<ServerTls>>,
     stop: Stop,
 }
 
@@ -203,16 +220,36 @@ impl Connection {
         let stream = Guarded::new(stream, Patience { first: self.limits.first_call_time, idle });
         let first = stream.first_request();
         self.metrics.open.inc();
-        if let Err(err) = self.serve_calls(stream, first, Connected::plain(local, self.peer)).await {
+        let address = TcpConnectInfo { local_addr: local, remote_addr: Some(self.peer) };
+        match &self.tls {
+            None => self.serve_calls(stream, first, Connected { address, certificates: None }).await,
+            Some(tls) => match tls.accept(stream, &self.stop).await {
+                Ok(stream) => {
+                    let certificates = PeerCertificates::of(stream.get_ref().1);
+                    self.serve_calls(stream, first, Connected { address, certificates }).await;
+                }
+                Err(err) => {
+                    self.metrics.tls_failures.inc();
+                    debug!(peer = %self.peer, %err, "tls handshake failed");
+                }
+            },
+        }
+        self.metrics.open.dec();
+    }
+
+    async fn serve_calls<S>(&self, stream: S, first: FirstRequest, connected: Connected)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if let Err(err) = self.serve_until_old(stream, first, connected).await {
             if guarded::ran_out(&err) {
                 self.metrics.timeouts.inc();
             }
             debug!(peer = %self.peer, %err, "connection ended early");
         }
-        self.metrics.open.dec();
     }
 
-    async fn serve_calls<S>(&self, stream: S, first: FirstRequest, connected: Connected) -> hyper::Result<()>
+    async fn serve_until_old<S>(&self, stream: S, first: FirstRequest, connected: Connected) -> hyper::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -266,6 +303,11 @@ impl Metrics {
             "gauntlet_grpc_connection_timeouts_total",
             "gRPC connections closed because the client sent or took nothing for too long.",
             self.timeouts.clone(),
+        );
+        registry.register(
+            "gauntlet_grpc_tls_failures_total",
+            "gRPC connections that ended before TLS was agreed on.",
+            self.tls_failures.clone(),
         );
     }
 }

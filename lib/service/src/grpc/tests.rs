@@ -1,6 +1,7 @@
 //! Server and client together, over sockets of this machine.
 
 mod echo;
+mod tls;
 
 use super::{ClientOptions, Compression, GrpcLimits};
 use bytes::Bytes;

@@ -2,15 +2,18 @@
 
 use super::super::{MAX_FRAME_BYTES, SEND_BUFFER_BYTES};
 use super::ClientOptions;
+use crate::TlsError;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
 use tonic::body::Body;
 use tracing::debug;
 
@@ -41,6 +44,10 @@ pub(super) enum ConnectError {
     Refused(io::Error),
     #[error("no connection within {0:?}")]
     TimedOut(Duration),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("no TLS: {0}")]
+    Secured(io::Error),
     #[error("no HTTP/2: {0}")]
     Handshake(hyper::Error),
 }
@@ -53,7 +60,17 @@ impl Connector {
         let stream = timeout_at(by, self.dial(by)).await.map_err(late)??;
         // Messages are written whole; waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
-        timeout_at(by, self.shake_hands(stream)).await.map_err(late)?
+        timeout_at(by, self.secured(stream)).await.map_err(late)?
+    }
+
+    /// With TLS, if there should be.
+    async fn secured(&self, stream: TcpStream) -> Result<Sender, ConnectError> {
+        let Some(tls) = &self.options.tls else {
+            return self.shake_hands(stream).await;
+        };
+        let (config, name) = (tls.load()?, tls.name(&self.host)?);
+        let connector = TlsConnector::from(Arc::new(config));
+        self.shake_hands(connector.connect(name, stream).await.map_err(ConnectError::Secured)?).await
     }
 
     /// Each address gets its share of the time that is left.

@@ -14,6 +14,7 @@ fn addresses() {
             assert_eq!(bad.0, address);
             None
         }
+        Err(err) => panic!("{address}: {err}"),
     };
     for (address, want) in [
         ("localhost:10901", Some("localhost 10901")),

@@ -5,13 +5,13 @@ use super::super::coding::Snappy;
 use super::super::methods::{Descriptors, code_of};
 use super::super::metrics::{Call, CallMetrics};
 use crate::listener::guarded::FirstRequest;
+use crate::tls::PeerCertificates;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use prometheus_client::metrics::counter::Counter;
 use std::convert::Infallible;
 use std::future::{Future, pending};
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -44,13 +44,8 @@ pub(super) struct Served {
 /// Who is at the other end, as handlers see it.
 #[derive(Debug, Clone)]
 pub(super) struct Connected {
-    address: TcpConnectInfo,
-}
-
-impl Connected {
-    pub(super) fn plain(local: Option<SocketAddr>, peer: SocketAddr) -> Self {
-        Self { address: TcpConnectInfo { local_addr: local, remote_addr: Some(peer) } }
-    }
+    pub(super) address: TcpConnectInfo,
+    pub(super) certificates: Option<PeerCertificates>,
 }
 
 impl Calls {
@@ -77,6 +72,9 @@ impl Calls {
         let (limit, received) = (self.message_bytes, call.received.clone());
         let mut request = request.map(|body| Body::new(Passing::new(Body::new(body), limit, received)));
         request.extensions_mut().insert(connected.address);
+        if let Some(certificates) = connected.certificates {
+            request.extensions_mut().insert(certificates);
+        }
         let routes = self.routes.clone();
         let answered = self.caught(routes.oneshot(request));
         let response = tokio::select! {

@@ -1,6 +1,6 @@
 //! A service of bytes that answers with what it got, and a client for it.
 
-use crate::grpc::{ClientMetrics, ClientOptions, Descriptors, GrpcChannel, GrpcLimits, GrpcServer};
+use crate::grpc::{ClientError, ClientMetrics, ClientOptions, Descriptors, GrpcChannel, GrpcLimits, GrpcServer};
 use crate::{Probes, Stop};
 use bytes::{Buf, BufMut, Bytes};
 use http::{Request, Response};
@@ -212,6 +212,7 @@ pub(super) fn metric(registry: &Registry, line: &str) -> String {
     text.lines().find_map(|found| found.strip_prefix(line)).unwrap_or_default().trim().to_owned()
 }
 
+#[derive(Debug)]
 pub(super) struct Client {
     pub(super) registry: Registry,
     pub(super) channel: GrpcChannel,
@@ -219,9 +220,13 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn to(address: &str, options: &ClientOptions) -> Self {
+        Self::try_to(address, options).unwrap()
+    }
+
+    pub(super) fn try_to(address: &str, options: &ClientOptions) -> Result<Self, ClientError> {
         let registry = Registry::default();
         let metrics = ClientMetrics::new(&registry, &Descriptors::parse(&ENCODED).unwrap());
-        Self { channel: GrpcChannel::new(address, options, &metrics).unwrap(), registry }
+        Ok(Self { channel: GrpcChannel::new(address, options, &metrics)?, registry })
     }
 
     pub(super) fn metric(&self, line: &str) -> String {
