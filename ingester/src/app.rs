@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::ingester::Ingester;
 use crate::metrics;
 use crate::tenant::Shared;
+use bucket::ShipperMetrics;
 use model::{Clock, Fingerprinter};
 use service::{Readiness, Stop, TaskResult, Tasks};
 use std::io;
@@ -33,6 +34,7 @@ pub struct App {
     committers: Arc<Committers>,
     free_space_check_interval: Duration,
     maintenance_interval: Duration,
+    ship_interval: Option<Duration>,
 }
 
 /// While tenants are opened, whoever asks for readiness sees how far it is, this often anew.
@@ -48,10 +50,16 @@ impl App {
         let (free_space_check_interval, maintenance_interval) =
             (config.free_space_check_interval, config.maintenance_interval);
         let Parts { fs, clock, fingerprinter, registry } = parts;
-        let shared = Shared { config, fs, clock, fingerprinter, committers: Arc::clone(&committers) };
+        let ship_interval = config.shipping.as_ref().map(|shipping| shipping.interval);
+        let shipper_metrics = match ship_interval {
+            Some(_) => ShipperMetrics::register(&registry),
+            None => ShipperMetrics::default(),
+        };
+        let committed = Arc::clone(&committers);
+        let shared = Shared { config, fs, clock, fingerprinter, committers: committed, shipper_metrics };
         let ingester = Arc::new(Ingester::new(shared));
         metrics::register(&registry, &ingester);
-        Ok(Self { ingester, committers, free_space_check_interval, maintenance_interval })
+        Ok(Self { ingester, committers, free_space_check_interval, maintenance_interval, ship_interval })
     }
 
     /// Who takes writes.
@@ -118,10 +126,20 @@ impl App {
                 self.ingester.maintain().await;
             }
         };
+        let ship = async {
+            let Some(period) = self.ship_interval else { return std::future::pending().await };
+            let mut ship = interval(period);
+            ship.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ship.tick().await;
+                self.ingester.ship().await;
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             () = watch => {}
             () = maintain => {}
+            () = ship => {}
         }
     }
 

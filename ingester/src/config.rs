@@ -1,5 +1,6 @@
 //! What the ingester can be told.
 
+use crate::shipping::Shipping;
 use model::{Labels, TenantId};
 use proto::LabelLimits;
 use std::num::NonZeroUsize;
@@ -34,6 +35,8 @@ pub struct Config {
     pub maintenance_interval: Duration,
     /// Threads that write the logs, of all tenants together.
     pub log_threads: NonZeroUsize,
+    /// Where blocks go; `None`: they stay, and the end writes no blocks.
+    pub shipping: Option<Shipping>,
 }
 
 impl Config {
@@ -53,6 +56,7 @@ impl Config {
             free_space_check_interval: Duration::from_secs(1),
             maintenance_interval: Duration::from_secs(30),
             log_threads: NonZeroUsize::MIN.saturating_add(1),
+            shipping: None,
         }
     }
 }

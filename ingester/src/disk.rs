@@ -1,7 +1,7 @@
 //! The floor under free disk space: below it nothing is written, until there is clearly more again.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tracing::{info, warn};
@@ -28,7 +28,7 @@ impl DiskFloor {
     /// # Errors
     /// The file system does not say; the last judgement stays.
     pub(crate) fn check(&self) -> io::Result<()> {
-        let free_bytes = self.fs.free_bytes(&self.dir)?;
+        let free_bytes = self.free_bytes_now()?;
         self.free_bytes.store(free_bytes, Ordering::Relaxed);
         let was_low = self.low.load(Ordering::Relaxed);
         // A tenth more than the floor before writes go on: else each would push it under again.
@@ -42,6 +42,19 @@ impl DiskFloor {
             (false, false) | (true, true) => {}
         }
         Ok(())
+    }
+
+    /// Before the first start there is no directory yet; it will be made in the nearest one above that is there.
+    fn free_bytes_now(&self) -> io::Result<u64> {
+        let mut asked = Err(io::ErrorKind::NotFound.into());
+        for dir in self.dir.ancestors() {
+            let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+            asked = self.fs.free_bytes(dir);
+            if !asked.as_ref().is_err_and(|error: &io::Error| error.kind() == io::ErrorKind::NotFound) {
+                break;
+            }
+        }
+        asked
     }
 
     /// The floor, if there is too little above it to write.

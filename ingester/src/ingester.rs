@@ -1,6 +1,7 @@
 //! The ingester: takes writes for tenants, keeps their databases in order, gives them to read.
 
 use crate::disk::DiskFloor;
+use crate::shipping::Shipping;
 use crate::tenant::{Shared, write_error};
 use crate::tenants::{OpenError, Tenants};
 use model::{TenantId, TimeRange};
@@ -17,6 +18,7 @@ use tracing::{error, info};
 pub struct Ingester {
     pub(crate) tenants: Tenants,
     pub(crate) disk: DiskFloor,
+    shipping: Option<Shipping>,
     phase: RwLock<Phase>,
 }
 
@@ -32,7 +34,8 @@ impl Ingester {
     pub(crate) fn new(shared: Shared) -> Self {
         let (fs, dir, floor_bytes) = (&shared.fs, &shared.config.dir, shared.config.free_space_floor_bytes);
         let disk = DiskFloor::new(Arc::clone(fs), dir.clone(), floor_bytes);
-        Self { disk, tenants: Tenants::new(Arc::new(shared)), phase: RwLock::new(Phase::Opening) }
+        let shipping = shared.config.shipping.clone();
+        Self { disk, shipping, tenants: Tenants::new(Arc::new(shared)), phase: RwLock::new(Phase::Opening) }
     }
 
     /// Opens the tenants that are on disk; from then on writes are taken.
@@ -62,13 +65,37 @@ impl Ingester {
         }
     }
 
-    /// Takes no more writes, and closes the tenants once those under way are in the log.
+    /// Ships the blocks of all tenants that were not yet, if there is a bucket.
+    pub async fn ship(&self) {
+        if let Some(shipping) = &self.shipping {
+            shipping.ship_all(self.tenants.open()).await;
+        }
+    }
+
+    /// Takes no more writes. With a bucket, the heads become blocks and are shipped; then the tenants are closed, once the
+    /// writes under way are in the log.
     pub async fn close(self: &Arc<Self>) {
         *self.phase.write() = Phase::Closing;
+        if self.shipping.is_some() {
+            self.flush().await;
+            self.ship().await;
+        }
         let ingester = Arc::clone(self);
         info!("closing tenants");
         if let Err(panic) = tokio::task::spawn_blocking(move || ingester.tenants.close()).await {
             error!(%panic, "closing tenants panicked");
+        }
+    }
+
+    async fn flush(&self) {
+        info!("heads become blocks");
+        for tenant in self.tenants.open() {
+            let id = tenant.id.clone();
+            match tokio::task::spawn_blocking(move || tenant.flush()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => error!(tenant = %id, %error, "the head stays in the log"),
+                Err(panic) => error!(tenant = %id, %panic, "the head stays in the log"),
+            }
         }
     }
 

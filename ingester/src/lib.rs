@@ -6,7 +6,8 @@
 //!
 //! A tenant is a directory below the configured one, kept as Prometheus keeps its own. [`App`] opens what is there when the
 //! process starts, lets each tenant cut and drop blocks from time to time, watches the disk, and closes all in the end.
-//! What is read is read through [`Ingester::store`].
+//! What is read is read through [`Ingester::store`]. With a bucket ([`Shipping`]), blocks go there, and leave the disk no
+//! sooner than others can read them.
 //!
 //! Nothing here knows HTTP, and nothing here writes a file itself.
 
@@ -16,6 +17,7 @@ mod config;
 mod disk;
 mod ingester;
 mod metrics;
+mod shipping;
 mod tenant;
 mod tenants;
 mod wire_cache;
@@ -23,4 +25,5 @@ mod wire_cache;
 pub use app::{App, Parts};
 pub use config::Config;
 pub use ingester::Ingester;
+pub use shipping::{ServedElsewhere, Shipping};
 pub use tenants::OpenError;

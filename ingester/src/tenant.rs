@@ -3,6 +3,7 @@
 use crate::append::{self, AppendTo, Naming, NotTaken, Source, Taken};
 use crate::config::Config;
 use crate::wire_cache::WireCache;
+use bucket::{Shipper, ShipperMetrics};
 use model::{Clock, Fingerprinter, Labels, TenantId, TimeRange};
 use parking_lot::Mutex;
 use proto::{Rejection, WriteBatch, WriteError};
@@ -18,6 +19,7 @@ use tsdb::fs::Fs;
 use tsdb::head::AppendScratch;
 use tsdb::wal::{Commit, Committers, LogError, ReplayProgress};
 use tsdb::{AppendLimits, Appended};
+use ulid::Ulid;
 
 /// What all tenants share.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) fingerprinter: Arc<Fingerprinter>,
     pub(crate) committers: Arc<Committers>,
+    pub(crate) shipper_metrics: ShipperMetrics,
 }
 
 /// One tenant.
@@ -35,6 +38,8 @@ pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) db: Db,
     pub(crate) counts: Counts,
+    /// Who ships its blocks, if there is a bucket.
+    pub(crate) shipper: Option<Shipper>,
     /// How long it took to open.
     pub(crate) open_took: Duration,
     external: Labels,
@@ -84,8 +89,13 @@ impl Tenant {
         let db = Db::open(&dir, options, parts, progress)?;
         tell_damage(&id, db.opened());
         let open_took = Duration::from_millis(shared.clock.now_ms().saturating_sub(began_ms).try_into().unwrap_or(0));
+        let shipper = shared.config.shipping.as_ref().map(|shipping| {
+            let options = shipping.options(id.as_str(), &dir, strings(&external));
+            let (fs, clock) = (Arc::clone(&shared.fs), Arc::clone(&shared.clock));
+            Shipper::new(shipping.bucket.clone(), fs, clock, options, &shared.shipper_metrics)
+        });
         let (counts, cache, shared) = (Counts::default(), Mutex::default(), Arc::clone(shared));
-        Ok(Self { id, db, counts, open_took, external, cache, shared })
+        Ok(Self { id, db, counts, shipper, open_took, external, cache, shared })
     }
 
     /// Puts `batch` into the head. What comes back as commit must be waited for before anything is acknowledged; `None` if
@@ -130,18 +140,41 @@ impl Tenant {
     /// # Errors
     /// A file that cannot be read or written; the next call begins anew.
     pub(crate) fn maintain(&self) -> Result<(), DbError> {
-        let done = self.db.maintain();
+        let done = self.db.maintain_where(&|block| self.may_go(block));
         // Series went with the blocks.
         self.cache.lock().trim(WireCache::capacity(self.db.head().series()));
         let cut = done.inspect_err(|_| {
             self.counts.upkeep_failed.fetch_add(1, Ordering::Relaxed);
         })?;
+        self.tell_cut(cut);
+        Ok(())
+    }
+
+    /// Cuts all that the head holds, so that it can be shipped. Blocks while files are written.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written. What was not cut is in the log.
+    pub(crate) fn flush(&self) -> Result<(), DbError> {
+        self.tell_cut(self.db.flush()?);
+        Ok(())
+    }
+
+    fn tell_cut(&self, cut: Vec<CutBlock>) {
         for CutBlock { min_ms, max_ms, meta } in cut {
             self.counts.cut_blocks.fetch_add(1, Ordering::Relaxed);
             let block = meta.as_ref().map(|meta| meta.ulid.to_string());
             info!(tenant = %self.id, min_ms, max_ms, block, "the head was cut");
         }
-        Ok(())
+    }
+
+    /// Whether a block past its retention may be removed: always without a bucket, else when others can read it there.
+    fn may_go(&self, block: Ulid) -> bool {
+        match (&self.shared.config.shipping, &self.shipper) {
+            (Some(shipping), Some(shipper)) => {
+                shipping.may_go(block, shipper.shipped(block), self.shared.clock.now_ms())
+            }
+            _ => true,
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 #[path = "support/rig.rs"]
 #[allow(dead_code, reason = "shared by several test binaries")]
 mod rig;
+#[path = "writes/ship.rs"]
+mod ship;
 
 use model::{STALE_NAN, TenantId};
 use proto::{Rejection, WriteError};

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use ulid::Ulid;
 
 pub use cut::CutBlock;
 pub use open::{Opened, SetAside};
@@ -121,10 +122,19 @@ impl Db {
     /// # Errors
     /// The first thing that failed; nothing is lost, and the next call tries again.
     pub fn maintain(&self) -> Result<Vec<CutBlock>, DbError> {
+        self.maintain_where(&|_| true)
+    }
+
+    /// As [`Db::maintain`], but of the blocks past their retention only those are removed for which `may_go` says so: a block
+    /// that is to be shipped stays until it was.
+    ///
+    /// # Errors
+    /// As [`Db::maintain`].
+    pub fn maintain_where(&self, may_go: &dyn Fn(Ulid) -> bool) -> Result<Vec<CutBlock>, DbError> {
         let mut marks = self.upkeep.lock();
         // One that fails does not keep the others from making room.
         let cut = self.cut_due(&mut marks);
-        let removed = self.remove_expired();
+        let removed = self.remove_expired(may_go);
         let reclaimed = self.head.reclaim();
         let flushed = self.head_chunks.flush();
         let cut = cut?;
@@ -132,6 +142,16 @@ impl Db {
         reclaimed?;
         flushed?;
         Ok(cut)
+    }
+
+    /// Cuts all that the head holds: a block for each range, the last one up to the newest sample only. Nothing before that
+    /// is appended any more, so this is for the end, where somebody else shall read the blocks.
+    ///
+    /// # Errors
+    /// The first thing that failed. What was not cut is in the log.
+    pub fn flush(&self) -> Result<Vec<CutBlock>, DbError> {
+        let mut marks = self.upkeep.lock();
+        self.cut_all(&mut marks)
     }
 
     /// Writes and syncs what is in memory only, and takes nothing more.

@@ -115,6 +115,52 @@ fn blocks_past_their_retention_go() {
 }
 
 #[test]
+fn blocks_that_may_not_go_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = try_open(dir.path(), Some(2 * RANGE_MS)).unwrap();
+    append_range(&db, 0, 6 * RANGE_MS, &mut expected);
+    db.maintain_where(&|_| false).unwrap();
+    check(&db, &expected);
+    let is_first = |block: ulid::Ulid| {
+        let meta = tsdb::block::read_meta(&tsdb::fs::StdFs, &dir.path().join(block.to_string())).unwrap();
+        meta.min_ms == 0
+    };
+    db.maintain_where(&is_first).unwrap();
+    expected.retain(|(_, at_ms), _| *at_ms >= RANGE_MS);
+    check(&db, &expected);
+}
+
+#[test]
+fn a_flush_leaves_nothing_in_the_head() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    assert_eq!(db.flush().unwrap().len(), 0);
+    let half = RANGE_MS / 2;
+    append_range(&db, half, 2 * RANGE_MS + half, &mut expected);
+    let cut = db.flush().unwrap();
+    let newest_ms = expected.keys().map(|(_, at_ms)| *at_ms).max().unwrap();
+    assert_eq!(
+        cut.iter().map(|block| (block.min_ms, block.max_ms)).collect::<Vec<_>>(),
+        [(half, RANGE_MS), (RANGE_MS, 2 * RANGE_MS), (2 * RANGE_MS, newest_ms + 1)]
+    );
+    assert_eq!((db.head().time_range(), blocks(&db)), (None, 3));
+    check(&db, &expected);
+    assert_eq!(db.flush().unwrap().len(), 0);
+    append_range(&db, 2 * RANGE_MS + half, 3 * RANGE_MS, &mut expected);
+    check(&db, &expected);
+    db.close().unwrap();
+    drop(db);
+    let db = open(dir.path());
+    check(&db, &expected);
+    // Samples far apart: what lies between them is no block.
+    append_range(&db, 1000 * RANGE_MS, 1000 * RANGE_MS + half, &mut expected);
+    assert!(db.flush().unwrap().len() < 5);
+    check(&db, &expected);
+}
+
+#[test]
 fn a_damaged_block_is_set_aside_and_the_rest_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let mut expected = Contents::new();

@@ -56,13 +56,33 @@ impl Db {
         Ok(cut)
     }
 
+    /// Cuts range by range until the head holds nothing.
+    pub(super) fn cut_all(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
+        let mut cut = Vec::new();
+        while let Some(held) = self.head.time_range() {
+            let end_ms = self.range_end(held.min_ms()).min(held.max_ms().saturating_add(1));
+            let block = self.cut_one(held.min_ms(), end_ms)?;
+            if block.meta.is_none() {
+                self.skip_gap(end_ms)?;
+            }
+            cut.push(block);
+            self.let_go_of_log(end_ms, marks)?;
+        }
+        Ok(cut)
+    }
+
+    /// The end of the range that `at_ms` is in, outside.
+    fn range_end(&self, at_ms: i64) -> i64 {
+        let range_ms = self.options.block_range_ms;
+        at_ms.div_euclid(range_ms).saturating_add(1).saturating_mul(range_ms)
+    }
+
     /// The range of the block that is due, its end outside.
     fn due(&self) -> Option<(i64, i64)> {
         let held = self.head.time_range()?;
         let range_ms = self.options.block_range_ms;
         let span_ms = held.max_ms().saturating_sub(held.min_ms());
-        let end_ms = held.min_ms().div_euclid(range_ms).saturating_add(1).saturating_mul(range_ms);
-        (span_ms > range_ms.saturating_add(range_ms / 2)).then_some((held.min_ms(), end_ms))
+        (span_ms > range_ms.saturating_add(range_ms / 2)).then_some((held.min_ms(), self.range_end(held.min_ms())))
     }
 
     fn cut_one(&self, min_ms: i64, max_ms: i64) -> Result<CutBlock, DbError> {

@@ -3,10 +3,11 @@
 use super::{Db, DbError};
 use crate::block::{Block, DELETION_SUFFIX};
 use crate::file_error::FileError;
+use ulid::Ulid;
 
 impl Db {
-    /// Removes the blocks that end so long before the end of the newest that their retention is over.
-    pub(super) fn remove_expired(&self) -> Result<(), DbError> {
+    /// Removes the blocks that end so long before the end of the newest that their retention is over, and that `may_go`.
+    pub(super) fn remove_expired(&self, may_go: &dyn Fn(Ulid) -> bool) -> Result<(), DbError> {
         let Some(retention_ms) = self.options.retention_ms else {
             return Ok(());
         };
@@ -16,7 +17,7 @@ impl Db {
             let is_expired = |block: &&Block| newest_ms.saturating_sub(block.meta().max_ms) > retention_ms;
             blocks.iter().filter(is_expired).cloned().collect()
         };
-        for block in expired {
+        for block in expired.into_iter().filter(|block| may_go(block.meta().ulid)) {
             self.remove_block(&block)?;
         }
         Ok(())

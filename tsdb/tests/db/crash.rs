@@ -91,6 +91,35 @@ fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
     }
 }
 
+/// As above, for the end of a process that hands its head on as blocks.
+#[test]
+fn a_flush_that_is_cut_off_loses_nothing() {
+    let prepare = |fs: &SimFs, oracle: &mut Oracle| {
+        let db = open(fs).unwrap();
+        for at_ms in (0..RANGE_MS + RANGE_MS / 3).step_by(STEP_MS as usize) {
+            append(&db, SERIES, at_ms, &mut oracle.sent);
+        }
+        oracle.acked = oracle.sent.clone();
+        db
+    };
+    let whole = SimFs::new();
+    let db = prepare(&whole, &mut Oracle::default());
+    let before = whole.steps();
+    assert_eq!(db.flush().unwrap().len(), 2);
+    db.close().unwrap();
+    let steps = whole.steps() - before;
+    assert!(steps > 20, "{steps} steps");
+    for step in 0..steps {
+        for loss in [Loss::All, Loss::Torn(step), Loss::Reordered(step)] {
+            let (fs, mut oracle) = (SimFs::new(), Oracle::default());
+            let db = prepare(&fs, &mut oracle);
+            fs.stop_after(before + step);
+            let _cut_off = db.flush().and_then(|_| db.close());
+            check_after(&fs.crash(loss), &oracle, &format!("after step {step} of {steps}, {loss:?}"));
+        }
+    }
+}
+
 /// A block that is removed is there whole or is gone, however far its removal came.
 #[test]
 fn a_crash_while_blocks_are_removed_leaves_no_half_block() {
