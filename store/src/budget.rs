@@ -223,6 +223,13 @@ impl Reservation {
         }
     }
 
+    /// Parts with `bytes` of it, or with all if it is for less.
+    pub fn split_off(&mut self, bytes: u64) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { pool: Arc::clone(&self.pool), request: self.request, bytes, part: self.part }
+    }
+
     /// `bytes` which hold the reservation until the last slice of them is dropped.
     pub fn hold(mut self, bytes: Bytes) -> Bytes {
         self.shrink_to(bytes.len() as u64);

@@ -71,15 +71,35 @@ pub fn decode_header(file: &[u8]) -> Result<(), Corruption> {
     Ok(())
 }
 
+/// A chunk as its file holds it, whatever its encoding may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawFrame<'a> {
+    /// The number of an [`Encoding`], or [`crate::downsample::ENCODING`], or one that is not known.
+    pub encoding: u8,
+    pub data: &'a [u8],
+    /// With size, encoding and checksum.
+    pub frame_bytes: usize,
+}
+
 /// Reads the frame that `section` begins with and checks its sum. [`Fault::Truncated`] tells how many bytes are needed
 /// where `section` is too short.
 ///
 /// # Errors
 /// A frame cut short, a wrong checksum, an encoding that is not known.
 pub fn decode_frame(section: &[u8]) -> Result<Frame<'_>, Corruption> {
+    let RawFrame { encoding: byte, data, frame_bytes } = decode_raw_frame(section)?;
+    let at_encoding = (frame_bytes - data.len() - 1 - CRC_BYTES) as u64;
+    let unknown = Corruption { offset: at_encoding, fault: Fault::Encoding(byte) };
+    Ok(Frame { encoding: Encoding::from_byte(byte).ok_or(unknown)?, data, frame_bytes })
+}
+
+/// As [`decode_frame`], but the encoding is not looked at: chunks of downsampled blocks have one of their own.
+///
+/// # Errors
+/// A frame cut short, a wrong checksum.
+pub fn decode_raw_frame(section: &[u8]) -> Result<RawFrame<'_>, Corruption> {
     let mut cursor = Cursor::new(section);
     let size = cursor.uvarint()?;
-    let checked = cursor.clone();
     let wanted = size.saturating_add(1 + CRC_BYTES as u64);
     let left = cursor.rest().len() as u64;
     if left < wanted {
@@ -87,16 +107,15 @@ pub fn decode_frame(section: &[u8]) -> Result<Frame<'_>, Corruption> {
     }
     // `left` is a length in memory, so `size` is one as well.
     let size = size as usize;
-    let sum_over = checked.clone().bytes(size + 1)?;
-    let byte = cursor.u8()?;
+    let sum_over = cursor.clone().bytes(size + 1)?;
+    let encoding = cursor.u8()?;
     let data = cursor.bytes(size)?;
     let at_crc = cursor.clone();
     let (stored, computed) = (cursor.be_u32()?, crc32c::crc32c(sum_over));
     if stored != computed {
         return Err(at_crc.fault(Fault::Checksum { stored, computed }));
     }
-    let encoding = Encoding::from_byte(byte).ok_or_else(|| checked.fault(Fault::Encoding(byte)))?;
-    Ok(Frame { encoding, data, frame_bytes: cursor.offset() })
+    Ok(RawFrame { encoding, data, frame_bytes: cursor.offset() })
 }
 
 /// The size of the frame around `data_bytes` of data.

@@ -24,7 +24,7 @@ pub use endpoints::{
 pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
 pub use local::{HeadGroup, LocalStore, SeriesLimits, SourceGroup, SourceProvider};
 pub use loser_tree::LoserTree;
-pub use merge::MergedCursor;
+pub use merge::{MergedCursor, merge_frames_within};
 pub use proxy::{LiveStore, Proxy, StoreProvider};
 pub use relabel::RelabeledCursor;
 pub use sort_key::write_sort_key;

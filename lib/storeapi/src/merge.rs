@@ -5,6 +5,7 @@ mod frames;
 
 pub(crate) use chunks::order_chunks;
 pub(crate) use frames::merge_frames;
+pub use frames::merge_frames_within;
 
 use crate::loser_tree::LoserTree;
 use crate::sort_key::write_sort_key;

@@ -35,6 +35,17 @@ async fn what_is_taken_counts_until_it_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_reservation_is_parted() {
+    let budget = budget(100, 50, LONG);
+    let mut first = taken(&budget.request(), 20);
+    let second = first.split_off(15);
+    let third = first.split_off(9);
+    assert_eq!((first.bytes(), second.bytes(), third.bytes(), budget.used_bytes()), (0, 15, 5, 20));
+    drop((first, second));
+    assert_eq!(budget.used_bytes(), 5);
+}
+
+#[tokio::test]
 async fn bytes_hold_their_reservation_until_the_last_slice_goes() {
     let budget = budget(100, 50, LONG);
     let request = budget.request();

@@ -30,7 +30,13 @@ const CHUNK_SAMPLES: usize = 120;
 /// Merges `streams`, each sorted, up to `limit` series. Equal label sets become one series with the chunks of all; of those
 /// that are equal in bytes one is kept. Warnings pass as they come. The first error ends it.
 pub(crate) fn merge_frames(streams: Vec<SeriesStream>, limit: Option<usize>) -> SeriesStream {
-    let merged = MergedFrames::new(streams, limit);
+    let ahead_bytes = (AHEAD_BYTES / streams.len().max(1)).max(LEAST_AHEAD_BYTES);
+    merge_frames_within(streams, limit, ahead_bytes)
+}
+
+/// The same; a stream of which `ahead_bytes` wait is not read on. It is read whenever nothing of it waits.
+pub fn merge_frames_within(streams: Vec<SeriesStream>, limit: Option<usize>, ahead_bytes: usize) -> SeriesStream {
+    let merged = MergedFrames::new(streams, limit, ahead_bytes.max(1));
     stream::unfold(merged, |mut merged| async move { Some((merged.next().await?, merged)) }).boxed()
 }
 
@@ -82,8 +88,7 @@ enum Step {
 }
 
 impl MergedFrames {
-    fn new(streams: Vec<SeriesStream>, limit: Option<usize>) -> Self {
-        let ahead_bytes = (AHEAD_BYTES / streams.len().max(1)).max(LEAST_AHEAD_BYTES);
+    fn new(streams: Vec<SeriesStream>, limit: Option<usize>, ahead_bytes: usize) -> Self {
         let sources = streams.into_iter().map(|stream| Source { stream: Some(stream), ..Source::default() }).collect();
         let mut merged = Self {
             sources,
