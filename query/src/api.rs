@@ -12,28 +12,32 @@ mod number;
 mod output;
 mod params;
 mod range;
+mod scope;
 mod selectors;
 mod series;
 mod status;
-mod thanos;
+mod stores;
+mod wording;
 
 pub use status::Status;
 
 pub(crate) use envelope::ApiError;
+pub(crate) use scope::Scope;
 
-use crate::config::Config;
+use crate::config::{Config, Flavour, Querier};
 use crate::driver::Driver;
 use axum::Router;
 use axum::extract::{FromRequest, Request};
 use axum::handler::Handler;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::{Method, StatusCode, header};
-use model::Clock;
+use model::{Clock, TimeRange};
 use params::Params;
 use promql::{Budget, QueryLimits};
 use std::sync::Arc;
-use storeapi::Store;
+use storeapi::{StatusProvider, Store};
 
 /// The largest body read, in bytes: many times the longest query, and room for thousands of selectors.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -42,7 +46,11 @@ const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Api {
     config: Config,
+    flavour: Flavour,
+    querier: Querier,
     store: Arc<dyn Store>,
+    /// How the stores behind it are, where anybody knows.
+    stores: Option<Arc<dyn StatusProvider>>,
     driver: Driver,
     clock: Arc<dyn Clock>,
     status: Status,
@@ -59,7 +67,32 @@ impl Api {
         status: Status,
     ) -> Self {
         let budget = Budget::new("process", config.memory_bytes);
-        Self { config, store, driver, clock, status, budget }
+        Self {
+            config,
+            flavour: Flavour::Prometheus,
+            querier: Querier::default(),
+            store,
+            stores: None,
+            driver,
+            clock,
+            status,
+            budget,
+        }
+    }
+
+    /// Speaks as Thanos' querier does.
+    pub(crate) fn with_querier(self, querier: Querier, stores: Option<Arc<dyn StatusProvider>>) -> Self {
+        Self { flavour: Flavour::Thanos, querier, stores, ..self }
+    }
+
+    /// The range of a question about labels or series; `None` if it runs backwards, which Thanos refuses.
+    fn range(&self, params: &Params) -> Result<Option<TimeRange>, ApiError> {
+        match params.range()? {
+            None if self.flavour == Flavour::Thanos => {
+                Err(ApiError::BadData("bad_data: end timestamp must not be before start time".to_owned()))
+            }
+            range => Ok(range),
+        }
     }
 
     /// What one query may use.
@@ -72,7 +105,8 @@ impl Api {
 /// The API's routes, below `/api/v1`.
 pub(crate) fn routes(api: Arc<Api>) -> Router {
     let both = MethodFilter::GET.or(MethodFilter::POST);
-    Router::new()
+    let flavour = api.flavour;
+    let routes = Router::new()
         .route("/api/v1/query", only(both, instant::query))
         .route("/api/v1/query_range", only(both, range::query_range))
         .route("/api/v1/series", only(both, series::series))
@@ -82,10 +116,16 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/metadata", only(MethodFilter::GET, nothing::metadata))
         .route("/api/v1/rules", only(MethodFilter::GET, nothing::rules))
         .route("/api/v1/alerts", only(MethodFilter::GET, nothing::alerts))
+        .route("/api/v1/targets", only(MethodFilter::GET, nothing::targets))
+        .route("/api/v1/stores", only(MethodFilter::GET, stores::stores))
         .route("/api/v1/status/buildinfo", only(MethodFilter::GET, status::build_info))
         .route("/api/v1/status/flags", only(MethodFilter::GET, status::flags))
         .route("/api/v1/status/runtimeinfo", only(MethodFilter::GET, status::runtime_info))
-        .with_state(api)
+        .with_state(api);
+    match flavour {
+        Flavour::Prometheus => routes,
+        Flavour::Thanos => routes.layer(map_response(wording::as_thanos)),
+    }
 }
 
 /// A route for some methods; others, `HEAD` among them, get 405 and are told which.

@@ -1,20 +1,20 @@
 //! The component, put together.
 
 use crate::api::{self, Api, Status};
-use crate::config::Config;
+use crate::config::{Config, Querier};
 use crate::driver::Driver;
 use crate::metrics::Metrics;
 use axum::Router;
 use model::Clock;
 use service::CpuPool;
 use std::sync::Arc;
-use storeapi::Store;
+use storeapi::{StatusProvider, Store};
 use telemetry::Registry;
 
 /// The query component: a router of the HTTP API.
 #[derive(Debug)]
 pub struct App {
-    api: Arc<Api>,
+    api: Api,
 }
 
 impl App {
@@ -29,11 +29,16 @@ impl App {
     ) -> Self {
         let metrics = Metrics::new(registry);
         let driver = Driver::new(Arc::clone(&store), pool, config.max_concurrent, metrics);
-        Self { api: Arc::new(Api::new(config, store, driver, clock, status)) }
+        Self { api: Api::new(config, store, driver, clock, status) }
+    }
+
+    /// Makes it a Thanos querier. `/api/v1/stores` tells what `stores` knows of each; without, of the one store that is asked.
+    pub fn with_querier(self, querier: Querier, stores: Option<Arc<dyn StatusProvider>>) -> Self {
+        Self { api: self.api.with_querier(querier, stores) }
     }
 
     /// The routes below `/api/v1`.
-    pub fn routes(&self) -> Router {
-        api::routes(Arc::clone(&self.api))
+    pub fn routes(self) -> Router {
+        api::routes(Arc::new(self.api))
     }
 }

@@ -1,6 +1,8 @@
 //! What the component was told, checked.
 
+use model::TenantId;
 use std::time::Duration;
+use storeapi::DedupFunc;
 
 /// How queries are run.
 #[derive(Debug, Clone)]
@@ -20,6 +22,44 @@ pub struct Config {
     pub default_step: Duration,
 }
 
+/// What makes it a Thanos querier over many stores, rather than a Prometheus over one that holds all there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Querier {
+    /// Labels in which series of one replica differ from those of another: `--query.replica-label`.
+    pub replica_labels: Vec<String>,
+    /// How replicas are made one: `--deduplication.func`.
+    pub dedup_func: DedupFunc,
+    /// Whether stores that do not answer make a warning rather than an error: `--query.partial-response`.
+    pub partial_response: bool,
+    /// Whether range queries that say nothing of it take downsampled data that suits their step: `--query.auto-downsampling`.
+    pub auto_downsampling: bool,
+    pub tenancy: Tenancy,
+}
+
+/// Whose API it is. They differ in words, in notes on the language (Thanos has them among the warnings), and in that
+/// Thanos' parameters about stores and downsampled data mean something only to the second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    /// That of Prometheus, over one store that holds all there is.
+    #[default]
+    Prometheus,
+    /// That of a Thanos querier.
+    Thanos,
+}
+
+/// On whose behalf requests are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenancy {
+    /// The header that names the tenant, in place of `THANOS-TENANT`: `--query.tenant-header`.
+    pub header: String,
+    /// Who it is without the header: `--query.default-tenant-id`. `None`: then there is no request without one.
+    pub default_tenant: Option<TenantId>,
+    /// The label by which series belong to a tenant: `--query.tenant-label-name`.
+    pub label: String,
+    /// Whether a request finds series of its tenant only: `--query.enforce-tenancy`.
+    pub enforce: bool,
+}
+
 /// Why a configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidConfig {
@@ -31,6 +71,10 @@ pub enum InvalidConfig {
     NoConcurrency,
     #[error("--query.default-step must be at least 1ms")]
     NoStep,
+    #[error("--query.tenant-label-name must not be empty")]
+    NoTenantLabel,
+    #[error("--query.tenant-header is no name of a header")]
+    TenantHeader,
 }
 
 impl Default for Config {
@@ -48,6 +92,31 @@ impl Default for Config {
     }
 }
 
+impl Default for Querier {
+    /// Thanos' defaults.
+    fn default() -> Self {
+        Self {
+            replica_labels: Vec::new(),
+            dedup_func: DedupFunc::default(),
+            partial_response: true,
+            auto_downsampling: false,
+            tenancy: Tenancy::default(),
+        }
+    }
+}
+
+impl Default for Tenancy {
+    /// Thanos' defaults.
+    fn default() -> Self {
+        Self {
+            header: "THANOS-TENANT".to_owned(),
+            default_tenant: TenantId::parse("default-tenant").ok(),
+            label: "tenant_id".to_owned(),
+            enforce: false,
+        }
+    }
+}
+
 impl Config {
     /// Checks what types cannot.
     ///
@@ -59,6 +128,20 @@ impl Config {
             () if self.timeout.is_zero() => Err(InvalidConfig::NoTimeout),
             () if self.max_concurrent == 0 => Err(InvalidConfig::NoConcurrency),
             () if self.default_step.as_millis() == 0 => Err(InvalidConfig::NoStep),
+            () => Ok(self),
+        }
+    }
+}
+
+impl Querier {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// Names the flag.
+    pub fn check(self) -> Result<Self, InvalidConfig> {
+        match () {
+            () if self.tenancy.label.is_empty() => Err(InvalidConfig::NoTenantLabel),
+            () if self.tenancy.header.parse::<http::HeaderName>().is_err() => Err(InvalidConfig::TenantHeader),
             () => Ok(self),
         }
     }

@@ -3,14 +3,15 @@
 //! Batches are evaluated on the CPU pool, a few at once, and accepted in the order in which they came, so the answer does
 //! not depend on who was faster. While evaluations lag, nothing more is taken from the store, which then waits itself.
 
-use crate::api::ApiError;
+use crate::api::{ApiError, Scope};
+use crate::config::Flavour;
 use crate::metrics::Metrics;
 use futures::{Stream, StreamExt};
-use promql::{Evaluator, Output, Partial, Query, Select};
+use promql::{Evaluator, Output, Partial, Query};
 use service::CpuPool;
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::{EngineBatch, SelectHints, SeriesBatch, SeriesFrame, SeriesRequest, Store, StoreError};
+use storeapi::{EngineBatch, ReadOptions, SeriesBatch, SeriesFrame, Store, StoreError};
 use tokio::sync::Semaphore;
 
 /// Batches under this many bytes are evaluated where they arrive: handing them over would cost more.
@@ -30,8 +31,15 @@ pub(crate) struct Driver {
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) output: Output,
-    /// What stores said is missing.
-    pub(crate) store_warnings: Vec<String>,
+    /// What is missing, by what stores said.
+    pub(crate) missing: Vec<String>,
+}
+
+/// How the frames of a select are taken.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    reading: ReadOptions,
+    flavour: Flavour,
 }
 
 /// One frame of a select, evaluated.
@@ -47,11 +55,11 @@ impl Driver {
     }
 
     /// Runs `query` within `timeout`, its wait for a place among the running ones counted. Dropping the future cancels it.
-    pub(crate) async fn run(&self, query: Query, timeout: Duration) -> Result<Answered, ApiError> {
+    pub(crate) async fn run(&self, query: Query, timeout: Duration, scope: Scope) -> Result<Answered, ApiError> {
         let started = tokio::time::Instant::now();
         let cancel = CancelOnDrop(query.cancel());
         self.metrics.in_flight.inc();
-        let answered = tokio::time::timeout(timeout, self.admitted(query)).await;
+        let answered = tokio::time::timeout(timeout, self.admitted(query, scope)).await;
         self.metrics.in_flight.dec();
         self.metrics.duration_seconds.observe(started.elapsed().as_secs_f64());
         drop(cancel);
@@ -64,23 +72,25 @@ impl Driver {
         answered
     }
 
-    async fn admitted(&self, mut query: Query) -> Result<Answered, ApiError> {
+    async fn admitted(&self, mut query: Query, scope: Scope) -> Result<Answered, ApiError> {
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await;
-        let mut store_warnings = Vec::new();
+        let mut missing = scope.missing.clone();
         for select in 0..query.selects().len() {
-            let frames = self.store.series(request_of(&query.selects()[select]));
-            let mut steps = self.evaluate(frames, query.evaluator(select)?);
+            let wanted = &query.selects()[select];
+            let how = How { reading: scope.reading(wanted), flavour: scope.flavour };
+            let frames = self.store.series(scope.select(wanted));
+            let mut steps = self.evaluate(frames, query.evaluator(select)?, how);
             while let Some(step) = steps.next().await {
                 match step? {
                     Step::Partial(partial) => query.accept(partial)?,
-                    Step::Warning(warning) => store_warnings.push(warning),
+                    Step::Warning(warning) => missing.push(warning),
                 }
             }
             drop(steps);
             query.finish(select)?;
         }
-        Ok(Answered { output: query.into_output()?, store_warnings })
+        Ok(Answered { output: query.into_output()?, missing })
     }
 
     /// The frames of a select, evaluated: as many at once as there are threads, in order.
@@ -88,8 +98,9 @@ impl Driver {
         &'a self,
         frames: impl Stream<Item = Result<SeriesFrame, StoreError>> + Send + 'a,
         evaluator: Evaluator,
+        how: How,
     ) -> impl Stream<Item = Result<Step, ApiError>> + 'a {
-        let evaluations = frames.map(move |frame| self.evaluate_frame(frame, evaluator.clone()));
+        let evaluations = frames.map(move |frame| self.evaluate_frame(frame, evaluator.clone(), how));
         Box::pin(evaluations.buffered(self.pool.threads() + 1))
     }
 
@@ -97,16 +108,23 @@ impl Driver {
         &self,
         frame: Result<SeriesFrame, StoreError>,
         evaluator: Evaluator,
+        how: How,
     ) -> Result<Step, ApiError> {
-        match frame? {
+        let told = |error| ApiError::of_store(error, how.flavour, "expanding series: proxy Series()");
+        match frame.map_err(told)? {
             SeriesFrame::Warning(warning) => Ok(Step::Warning(warning)),
-            SeriesFrame::Series(batch) => self.evaluate_batch(batch, evaluator).await.map(Step::Partial),
+            SeriesFrame::Series(batch) => self.evaluate_batch(batch, evaluator, how.reading).await.map(Step::Partial),
         }
     }
 
-    async fn evaluate_batch(&self, batch: SeriesBatch, evaluator: Evaluator) -> Result<Partial, ApiError> {
+    async fn evaluate_batch(
+        &self,
+        batch: SeriesBatch,
+        evaluator: Evaluator,
+        reading: ReadOptions,
+    ) -> Result<Partial, ApiError> {
         use promql::SeriesBatch as _;
-        let batch = EngineBatch::new(batch);
+        let batch = EngineBatch::new(batch).with(reading);
         let size_bytes = batch.size_bytes();
         self.metrics.series.inc_by(batch.len() as u64);
         self.metrics.bytes.inc_by(size_bytes as u64);
@@ -115,13 +133,6 @@ impl Driver {
         }
         let evaluated = self.pool.run(move || evaluator.evaluate(&batch)).await;
         Ok(evaluated.map_err(|error| ApiError::Internal(error.to_string()))??)
-    }
-}
-
-fn request_of(select: &Select) -> SeriesRequest {
-    SeriesRequest {
-        hints: SelectHints { step_ms: select.step_ms, range_ms: select.range_ms, func: select.func.clone() },
-        ..SeriesRequest::new(select.matchers.as_slice(), select.range)
     }
 }
 

@@ -4,16 +4,18 @@
 //! each select of the plan on the store and feeds what comes back to the engine: batches are evaluated on the CPU pool,
 //! their results accepted in order. The answer is written as JSON straight from the engine's columns.
 //!
+//! Whom a request asks, on whose behalf and how answers are read is its scope (`api/scope.rs`).
 //! What it does not have (exemplars, metadata, rules) it answers with empty successes; what would change an answer and
-//! is not honoured it refuses (`api/thanos.rs`).
+//! is not honoured it refuses.
 
 mod api;
 mod app;
 mod config;
 mod driver;
 mod metrics;
+mod tenancy;
 
 pub use api::Status;
 pub use app::App;
-pub use config::{Config, InvalidConfig};
+pub use config::{Config, InvalidConfig, Querier, Tenancy};
 pub use metrics::Metrics;

@@ -1,6 +1,11 @@
 //! The recorded HTTP API of Prometheus 3.14, request by request, over the blocks it was recorded with.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "golden/fleet.rs"]
+mod fleet;
+#[path = "golden/thanos.rs"]
+mod thanos;
+
 use axum::Router;
 use axum::body::Body;
 use http_body_util::BodyExt;

@@ -1,8 +1,10 @@
 //! What surrounds every answer: `{"status": …, "data": …}`, and the table from errors to codes.
 
 use super::json;
+use crate::config::Flavour;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use std::collections::BTreeSet;
 
 /// Warnings, and infos, that a query may add to an answer; what is beyond is counted in one line more.
 pub(super) const MAX_NOTES: usize = 10;
@@ -12,6 +14,9 @@ pub(super) const MAX_NOTES: usize = 10;
 pub(crate) struct Answer {
     /// The JSON of `data`.
     pub(crate) data: Vec<u8>,
+    /// What is missing. An answer that has any must not be kept by caches.
+    pub(crate) missing: Vec<String>,
+    /// What is odd about the query, and what is worth knowing.
     pub(crate) warnings: Vec<String>,
     pub(crate) infos: Vec<String>,
 }
@@ -22,6 +27,9 @@ pub(crate) enum ApiError {
     /// The request makes no sense; asking again is useless.
     #[error("{0}")]
     BadData(String),
+    /// The same, because of one parameter.
+    #[error("invalid parameter {name:?}: {fault}")]
+    Parameter { name: String, fault: String },
     /// The query makes sense but not over this data, or is over a limit.
     #[error("{0}")]
     Execution(String),
@@ -39,12 +47,12 @@ pub(crate) enum ApiError {
 impl ApiError {
     /// The parameter `name` cannot be understood.
     pub(crate) fn parameter(name: &str, fault: impl std::fmt::Display) -> Self {
-        Self::BadData(format!("invalid parameter {name:?}: {fault}"))
+        Self::Parameter { name: name.to_owned(), fault: fault.to_string() }
     }
 
     fn kind(&self) -> (&'static str, StatusCode) {
         match self {
-            Self::BadData(_) => ("bad_data", StatusCode::BAD_REQUEST),
+            Self::BadData(_) | Self::Parameter { .. } => ("bad_data", StatusCode::BAD_REQUEST),
             Self::Execution(_) => ("execution", StatusCode::UNPROCESSABLE_ENTITY),
             Self::Timeout(_) => ("timeout", StatusCode::SERVICE_UNAVAILABLE),
             Self::Canceled(_) => ("canceled", StatusCode::SERVICE_UNAVAILABLE),
@@ -68,9 +76,17 @@ impl From<promql::QueryError> for ApiError {
     }
 }
 
-impl From<storeapi::StoreError> for ApiError {
-    fn from(error: storeapi::StoreError) -> Self {
+impl ApiError {
+    /// A store's failure while `doing`. To Thanos all of them are errors of execution.
+    pub(crate) fn of_store(error: storeapi::StoreError, flavour: Flavour, doing: &str) -> Self {
         use storeapi::StoreError;
+        if flavour == Flavour::Thanos {
+            let text = match &error {
+                StoreError::Invalid(text) | StoreError::LimitExceeded(text) => text.clone(),
+                other => other.to_string(),
+            };
+            return Self::Execution(format!("{doing}: {text}"));
+        }
         match &error {
             StoreError::Unavailable { .. } => Self::Unavailable(error.to_string()),
             StoreError::Invalid(_) => Self::BadData(error.to_string()),
@@ -87,34 +103,52 @@ impl IntoResponse for Answer {
         let mut body = Vec::with_capacity(self.data.len() + 64);
         body.extend_from_slice(br#"{"status":"success","data":"#);
         body.extend_from_slice(&self.data);
-        push_notes("warnings", &self.warnings, &mut body);
-        push_notes("infos", &self.infos, &mut body);
+        let warnings: Vec<&String> = self.missing.iter().chain(&self.warnings).collect();
+        push_notes("warnings", &warnings, &mut body);
+        push_notes("infos", &self.infos.iter().collect::<Vec<_>>(), &mut body);
         body.push(b'}');
-        json_response(StatusCode::OK, body)
+        json_response(StatusCode::OK, body, self.missing.is_empty())
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (kind, status) = self.kind();
-        let mut body = format!(r#"{{"status":"error","errorType":"{kind}","error":"#).into_bytes();
-        json::push_string(self.to_string().as_bytes(), &mut body);
-        body.push(b'}');
-        json_response(status, body)
+        let mut response = self.worded(&self.to_string());
+        // For who words it otherwise.
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
-fn push_notes(name: &str, notes: &[String], body: &mut Vec<u8>) {
+impl ApiError {
+    /// The error as a response that says `text`.
+    pub(super) fn worded(&self, text: &str) -> Response {
+        let (kind, status) = self.kind();
+        let mut body = format!(r#"{{"status":"error","errorType":"{kind}","error":"#).into_bytes();
+        json::push_string(text.as_bytes(), &mut body);
+        body.push(b'}');
+        json_response(status, body, false)
+    }
+}
+
+/// Adds the notes, each once.
+fn push_notes(name: &str, notes: &[&String], body: &mut Vec<u8>) {
     if notes.is_empty() {
         return;
     }
+    let mut seen = BTreeSet::new();
+    let notes = notes.iter().filter(|note| seen.insert(note.as_str()));
     body.extend_from_slice(format!(r#","{name}":"#).as_bytes());
     json::push_list(notes, body, |note, body| json::push_string(note.as_bytes(), body));
 }
 
-fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
+fn json_response(status: StatusCode, body: Vec<u8>, may_be_kept: bool) -> Response {
     let mut response = (status, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if !may_be_kept {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     response
 }
 

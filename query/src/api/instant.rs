@@ -2,7 +2,10 @@
 
 use super::envelope::{Answer, ApiError};
 use super::params::{Params, parse_duration_ms};
-use super::{Api, output, thanos};
+use super::scope::Scope;
+use super::wording::LOOKBACK;
+use super::{Api, output};
+use crate::config::Flavour;
 use axum::extract::State;
 use promql::ast::{Expr, ValueType};
 use promql::{ParseOptions, Query, QueryParams};
@@ -10,15 +13,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) async fn query(State(api): State<Arc<Api>>, params: Params) -> Result<Answer, ApiError> {
-    let limit = params.limit()?;
+    let limit = limit(&api, &params)?;
     let time_ms = params.optional_time_ms("time")?.unwrap_or_else(|| api.clock.now_ms());
     let timeout = timeout(&api, &params)?;
-    thanos::check_query(&params)?;
-    let lookback_ms = lookback_ms(&api, &params)?;
-    let expr = parse(&params)?;
+    let scope = Scope::of_query(&api, &params, 0)?;
+    let lookback_ms = scope.lookback_ms(lookback_ms(&api, &params)?);
+    let mut expr = parse(&params)?;
+    scope.confine(&mut expr);
     let query_params = QueryParams { lookback_ms, limits: api.query_limits(), ..QueryParams::instant(time_ms) };
-    let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout).await?;
-    Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit))
+    let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout, scope).await?;
+    Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit, api.flavour))
+}
+
+/// How many series are wanted. Thanos does not look.
+pub(super) fn limit(api: &Api, params: &Params) -> Result<Option<usize>, ApiError> {
+    match api.flavour {
+        Flavour::Prometheus => params.limit(),
+        Flavour::Thanos => Ok(None),
+    }
 }
 
 /// The query's text, parsed; all that is supported.
@@ -61,7 +73,7 @@ pub(super) fn lookback_ms(api: &Api, params: &Params) -> Result<i64, ApiError> {
     match parse_duration_ms(text) {
         Ok(0) => Ok(default),
         Ok(asked) if asked > 0 => Ok(asked),
-        Ok(_) => Err(ApiError::BadData("error parsing lookback delta duration: it is negative".to_owned())),
-        Err(fault) => Err(ApiError::BadData(format!("error parsing lookback delta duration: {fault}"))),
+        Ok(_) => Err(ApiError::BadData(format!("{LOOKBACK}it is negative"))),
+        Err(fault) => Err(ApiError::BadData(format!("{LOOKBACK}{fault}"))),
     }
 }

@@ -1,10 +1,11 @@
 //! `labels` and `label/<name>/values`.
 
+use super::Api;
 use super::envelope::{Answer, ApiError};
 use super::json;
 use super::params::{Params, unescape_bytes};
+use super::scope::Scope;
 use super::selectors::Selectors;
-use super::{Api, thanos};
 use axum::extract::State;
 use http::Uri;
 use model::{Matcher, Quoted};
@@ -16,42 +17,49 @@ use storeapi::{LabelsAnswer, LabelsRequest, StoreError};
 pub(super) const TRUNCATED: &str = "results truncated due to limit";
 
 pub(super) async fn names(State(api): State<Arc<Api>>, params: Params) -> Result<Answer, ApiError> {
-    union(&params, |request| api.store.label_names(request)).await
+    union(&api, &params, "LabelNames", |request| api.store.label_names(request)).await
 }
 
 pub(super) async fn values(State(api): State<Arc<Api>>, uri: Uri, params: Params) -> Result<Answer, ApiError> {
     let name = name_in(uri.path())?;
-    union(&params, |request| api.store.label_values(name.clone().into_bytes(), request)).await
+    union(&api, &params, "LabelValues", |request| api.store.label_values(name.clone().into_bytes(), request)).await
 }
 
 /// Asks once for each selector and joins the answers.
-async fn union<F>(params: &Params, ask: impl Fn(LabelsRequest) -> F) -> Result<Answer, ApiError>
+async fn union<F>(
+    api: &Api,
+    params: &Params,
+    method: &str,
+    ask: impl Fn(LabelsRequest) -> F,
+) -> Result<Answer, ApiError>
 where
     F: Future<Output = Result<LabelsAnswer, StoreError>>,
 {
     let limit = params.limit()?;
-    let range = params.range()?;
-    thanos::check_metadata(params)?;
-    let selectors = Selectors::parse(params).map_err(|fault| ApiError::BadData(fault.to_string()))?;
+    let range = api.range(params)?;
+    let scope = Scope::of_labels(api, params)?;
+    let selectors = Selectors::parse(params, api.flavour).map_err(|fault| ApiError::BadData(fault.to_string()))?;
     let Some(range) = range else {
         return Ok(Answer { data: b"[]".to_vec(), ..Answer::default() });
     };
     let mut strings = BTreeSet::new();
-    let mut warnings = Vec::new();
+    let mut missing = Vec::new();
     for matchers in selectors.or_all() {
         // One more than wanted tells whether anything was cut.
         let limit = limit.map(|limit| limit.saturating_add(1));
-        let answer = ask(LabelsRequest { limit, ..LabelsRequest::new(matchers, range) }).await?;
+        let request = LabelsRequest { limit, ..scope.labels(scope.confined(matchers), range) };
+        let answer = ask(request).await;
+        let answer = answer.map_err(|error| ApiError::of_store(error, api.flavour, &format!("proxy {method}()")))?;
         strings.extend(answer.strings);
-        warnings.extend(answer.warnings);
+        missing.extend(answer.warnings);
     }
     let wanted = limit.unwrap_or(usize::MAX);
     if strings.len() > wanted {
-        warnings.push(TRUNCATED.to_owned());
+        missing.push(TRUNCATED.to_owned());
     }
     let mut data = Vec::new();
     json::push_list(strings.iter().take(wanted), &mut data, |string, out| json::push_string(string, out));
-    Ok(Answer { data, warnings, infos: Vec::new() })
+    Ok(Answer { data, missing, ..Answer::default() })
 }
 
 /// The label name in `/api/v1/label/<name>/values`.

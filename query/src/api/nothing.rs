@@ -38,3 +38,8 @@ pub(super) async fn rules() -> Answer {
 pub(super) async fn alerts() -> Answer {
     empty(r#"{"alerts":[]}"#)
 }
+
+/// `targets`: nothing is scraped.
+pub(super) async fn targets() -> Answer {
+    empty(r#"{"activeTargets":[],"droppedTargets":[]}"#)
+}

@@ -4,25 +4,41 @@ use super::envelope::{Answer, MAX_NOTES};
 use super::json;
 use super::labels::TRUNCATED;
 use super::number::{push_plain, push_time};
+use crate::config::Flavour;
 use crate::driver::Answered;
 use model::{Labels, SampleColumns};
 use promql::{FloatColumn, Grid, Output, Series, Value};
 
 /// The answer to the query `text`, at most `limit` series of it.
-pub(super) fn answer(answered: Answered, text: &str, limit: Option<usize>) -> Answer {
-    let Answered { output: Output { value, annotations }, store_warnings } = answered;
+pub(super) fn answer(answered: Answered, text: &str, limit: Option<usize>, flavour: Flavour) -> Answer {
+    let Answered { output: Output { value, annotations }, mut missing } = answered;
     let mut data = Vec::new();
     let cut = push_data(&value, limit.unwrap_or(usize::MAX), &mut data);
-    let (noted, infos) = annotations.render(text, MAX_NOTES);
-    let mut warnings = store_warnings;
-    warnings.extend(noted);
-    if cut {
-        warnings.push(TRUNCATED.to_owned());
+    if flavour == Flavour::Thanos {
+        data.extend_from_slice(br#","analysis":{}"#);
     }
-    Answer { data, warnings, infos }
+    data.push(b'}');
+    let (mut warnings, mut infos) = annotations.render(text, MAX_NOTES);
+    if flavour == Flavour::Thanos {
+        warnings.append(&mut infos);
+        warnings.iter_mut().for_each(|warning| warning.truncate(without_place(warning).len()));
+    }
+    if cut {
+        missing.push(TRUNCATED.to_owned());
+    }
+    Answer { data, missing, warnings, infos }
 }
 
-/// Appends type and result, the type first: Grafana's parser streams then. Returns whether series were left out.
+/// A note without the ` (line:column)` at its end.
+fn without_place(note: &str) -> &str {
+    let is_place = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b':' || byte == b')');
+    match note.rsplit_once(" (") {
+        Some((text, place)) if place.ends_with(')') && is_place(place) => text,
+        _ => note,
+    }
+}
+
+/// Begins the object with type and result, the type first: Grafana's parser streams then. Returns whether series were left out.
 fn push_data(value: &Value, limit: usize, out: &mut Vec<u8>) -> bool {
     let kind = match value {
         Value::Scalar { .. } => "scalar",
@@ -31,7 +47,7 @@ fn push_data(value: &Value, limit: usize, out: &mut Vec<u8>) -> bool {
         Value::Matrix { .. } | Value::Samples { .. } => "matrix",
     };
     out.extend_from_slice(format!(r#"{{"resultType":"{kind}","result":"#).as_bytes());
-    let cut = match value {
+    match value {
         Value::Scalar { time_ms, value } => {
             out.push(b'[');
             push_time(*time_ms, out);
@@ -53,9 +69,7 @@ fn push_data(value: &Value, limit: usize, out: &mut Vec<u8>) -> bool {
         }
         Value::Matrix { grid, series } => push_limited(series, limit, out, |one, out| push_matrix_row(grid, one, out)),
         Value::Samples { series } => push_limited(series, limit, out, push_samples),
-    };
-    out.push(b'}');
-    cut
+    }
 }
 
 fn push_limited<T>(series: &[T], limit: usize, out: &mut Vec<u8>, push: impl Fn(&T, &mut Vec<u8>)) -> bool {

@@ -5,6 +5,7 @@ mod time;
 use super::envelope::ApiError;
 use bytes::Bytes;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use model::TimeRange;
 
 pub(crate) use time::{parse_duration_ms, parse_time_ms};
@@ -17,6 +18,7 @@ pub(crate) const MAX_TIME_MS: i64 = i64::MAX / 4;
 #[derive(Debug, Default)]
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
+    headers: HeaderMap,
 }
 
 impl Params {
@@ -24,7 +26,7 @@ impl Params {
     pub(crate) fn read(parts: &Parts, body: &Bytes) -> Self {
         let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-        let mut params = Self::default();
+        let mut params = Self { pairs: Vec::new(), headers: parts.headers.clone() };
         if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             params.push_form(body);
         }
@@ -50,6 +52,11 @@ impl Params {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let first = self.pairs.iter().find(|(have, _)| have == name);
         first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The header `name`.
+    pub(crate) fn header(&self, name: &str) -> Option<&HeaderValue> {
+        self.headers.get(name)
     }
 
     /// All values of `name`.

@@ -1,39 +1,41 @@
 //! `query_range`: a query at many times.
 
 use super::envelope::{Answer, ApiError};
-use super::instant::{lookback_ms, parse_for_range, timeout};
+use super::instant::{limit, lookback_ms, parse_for_range, timeout};
 use super::params::Params;
-use super::{Api, output, thanos};
+use super::scope::Scope;
+use super::{Api, output};
 use axum::extract::State;
 use promql::{Query, QueryParams};
 use std::sync::Arc;
 
 /// The most points a series of an answer may have.
 const MAX_POINTS: i64 = 11_000;
-/// Points a range is cut into where no step is given, as Thanos does.
+/// Points a range is cut into where no step is given, at whole seconds, as Thanos does.
 const DEFAULT_POINTS: i64 = 250;
 
 pub(super) async fn query_range(State(api): State<Arc<Api>>, params: Params) -> Result<Answer, ApiError> {
-    let limit = params.limit()?;
+    let limit = limit(&api, &params)?;
     let (start_ms, end_ms) = (params.time_ms("start")?, params.time_ms("end")?);
     if end_ms < start_ms {
         return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
     }
     let step_ms = step_ms(&api, &params, end_ms - start_ms)?;
     let timeout = timeout(&api, &params)?;
-    thanos::check_query(&params)?;
-    let lookback_ms = lookback_ms(&api, &params)?;
-    let expr = parse_for_range(&params)?;
+    let scope = Scope::of_query(&api, &params, step_ms)?;
+    let lookback_ms = scope.lookback_ms(lookback_ms(&api, &params)?);
+    let mut expr = parse_for_range(&params)?;
+    scope.confine(&mut expr);
     let query_params =
         QueryParams { lookback_ms, limits: api.query_limits(), ..QueryParams::range(start_ms, end_ms, step_ms) };
-    let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout).await?;
-    Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit))
+    let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout, scope).await?;
+    Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit, api.flavour))
 }
 
 fn step_ms(api: &Api, params: &Params, range_ms: i64) -> Result<i64, ApiError> {
     if params.get("step").is_none() {
         let default = i64::try_from(api.config.default_step.as_millis()).unwrap_or(i64::MAX);
-        return Ok((range_ms / DEFAULT_POINTS).max(default));
+        return Ok((range_ms / DEFAULT_POINTS / 1000 * 1000).max(default));
     }
     let asked = params.duration_ms("step")?;
     let positive = params.get("step").and_then(|text| text.parse::<f64>().ok()).is_none_or(|seconds| seconds > 0.0);

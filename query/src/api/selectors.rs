@@ -2,6 +2,7 @@
 
 use super::labels::everything;
 use super::params::Params;
+use crate::config::Flavour;
 use model::Matcher;
 use promql::ParseOptions;
 use std::sync::Arc;
@@ -20,9 +21,10 @@ pub(super) enum InvalidSelector {
 }
 
 impl Selectors {
-    /// Reads all `match[]`.
-    pub(super) fn parse(params: &Params) -> Result<Self, InvalidSelector> {
-        params.all("match[]").map(parse_one).collect::<Result<_, _>>().map(Self)
+    /// Reads all `match[]`. Thanos takes those, too, that every series fits.
+    pub(super) fn parse(params: &Params, flavour: Flavour) -> Result<Self, InvalidSelector> {
+        let selectors = params.all("match[]").map(|text| parse_one(text, flavour));
+        selectors.collect::<Result<_, _>>().map(Self)
     }
 
     /// The selectors, or one that accepts everything if there is none.
@@ -38,9 +40,9 @@ impl Selectors {
     }
 }
 
-fn parse_one(text: &str) -> Result<Arc<[Matcher]>, InvalidSelector> {
+fn parse_one(text: &str, flavour: Flavour) -> Result<Arc<[Matcher]>, InvalidSelector> {
     let matchers = promql::parse_selector(text, &ParseOptions::default())?;
-    match matchers.iter().all(Matcher::matches_empty) {
+    match flavour == Flavour::Prometheus && matchers.iter().all(Matcher::matches_empty) {
         true => Err(InvalidSelector::MatchesEmpty),
         false => Ok(matchers.into()),
     }

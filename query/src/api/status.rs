@@ -88,11 +88,11 @@ pub(super) async fn runtime_info(State(api): State<Arc<Api>>) -> Result<Answer, 
     })
 }
 
-fn rfc3339(time_ms: i64) -> String {
+pub(super) fn rfc3339(time_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(time_ms).map(|time| time.to_string()).unwrap_or_default()
 }
 
-fn answer(data: &impl Serialize) -> Result<Answer, ApiError> {
+pub(super) fn answer(data: &impl Serialize) -> Result<Answer, ApiError> {
     let data = serde_json::to_vec(data).map_err(|error| ApiError::Internal(error.to_string()))?;
     Ok(Answer { data, ..Answer::default() })
 }

@@ -12,7 +12,7 @@ async fn a_success_carries_data_and_notes() {
     let plain = Answer { data: b"[]".to_vec(), ..Answer::default() };
     assert_eq!(text(plain.into_response()).await, (200, r#"{"status":"success","data":[]}"#.to_owned()));
     let notes = |count: usize| (0..count).map(|at| at.to_string()).collect();
-    let noted = Answer { data: b"1".to_vec(), warnings: notes(2), infos: notes(1) };
+    let noted = Answer { data: b"1".to_vec(), warnings: notes(2), infos: notes(1), ..Answer::default() };
     let expected = r#"{"status":"success","data":1,"warnings":["0","1"],"infos":["0"]}"#;
     assert_eq!(text(noted.into_response()).await.1, expected);
 }
@@ -36,4 +36,15 @@ async fn an_error_has_its_code() {
         body,
         r#"{"status":"error","errorType":"bad_data","error":"invalid parameter \"time\": \u003cx\u003e"}"#
     );
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_once_and_not_kept() {
+    let missing = vec!["store a".to_owned(), "store a".to_owned()];
+    let partial = Answer { data: b"1".to_vec(), missing, warnings: vec!["odd".to_owned()], infos: Vec::new() };
+    let response = partial.into_response();
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(text(response).await.1, r#"{"status":"success","data":1,"warnings":["store a","odd"]}"#);
+    assert!(Answer::default().into_response().headers().get("cache-control").is_none());
+    assert_eq!(ApiError::Timeout(String::new()).into_response().headers()["cache-control"], "no-store");
 }
