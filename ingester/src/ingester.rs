@@ -117,6 +117,10 @@ impl Ingester {
         if let Some(floor_bytes) = self.disk.too_low() {
             return Err(WriteError::DiskFull { floor_bytes });
         }
+        let mut rejections = batch.refuse_histograms();
+        if batch.series.iter().all(|series| series.samples.is_empty()) {
+            return Ok(WriteOutcome { durable: None, samples_accepted: 0, rejections });
+        }
         let tenant = self.tenants.get(tenant).await?;
         let (taken, commit) = tenant.append(&batch)?;
         // Its memory is for the next request; the disk needs none of it.
@@ -125,7 +129,8 @@ impl Ingester {
             Some(commit) => Some(commit.await.map_err(|error| write_error(&error))?),
             None => None,
         };
-        Ok(WriteOutcome { durable, samples_accepted: taken.accepted, rejections: taken.rejections })
+        rejections.merge(taken.rejections);
+        Ok(WriteOutcome { durable, samples_accepted: taken.accepted, rejections })
     }
 }
 

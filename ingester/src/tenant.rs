@@ -210,7 +210,8 @@ impl Counts {
                 Rejection::DuplicateTimestamp
                 | Rejection::InvalidLabels
                 | Rejection::MissingName
-                | Rejection::Histogram => {}
+                | Rejection::Histogram
+                | Rejection::Conflict => {}
             }
         }
     }

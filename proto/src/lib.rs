@@ -24,6 +24,7 @@ mod write;
 pub use generated::{hintspb, prometheus_copy, thanos};
 
 pub use write::{
-    Excerpt, InvalidLabelSet, LabelFields, LabelLimits, Malformed, Rejected, Rejection, Rejections, RequestEncoder,
-    SampleFields, SeriesSlice, Tally, WriteBatch, WriteError, WriteOutcome, WriteTarget, count_rows, pack_labels,
+    Excerpt, ForwardPart, InvalidLabelSet, InvalidRemoteWrite, LabelFields, LabelLimits, Malformed, Rejected,
+    Rejection, Rejections, RemoteWrite, RequestEncoder, SampleFields, SeriesSlice, Tally, TenantBatch, WriteBatch,
+    WriteError, WriteOutcome, WriteTarget, count_rows, forward_request, forward_tuples, pack_labels,
 };

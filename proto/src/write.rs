@@ -1,7 +1,7 @@
 //! What a write is, between the one who received it and the one who stores it.
 
 use bytes::Bytes;
-use model::{Durable, Fingerprint};
+use model::{Durable, Fingerprint, InvalidTenant};
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
@@ -12,6 +12,7 @@ mod label_set;
 #[cfg(test)]
 mod messages;
 mod rejections;
+mod remote_write;
 mod shape;
 mod walk;
 
@@ -19,20 +20,41 @@ pub use encode::RequestEncoder;
 pub use fields::{LabelFields, SampleFields};
 pub use label_set::{Excerpt, InvalidLabelSet, LabelLimits, pack_labels};
 pub use rejections::{Rejected, Rejection, Rejections};
+pub use remote_write::{ForwardPart, InvalidRemoteWrite, RemoteWrite, TenantBatch, forward_request, forward_tuples};
 pub use walk::{Malformed, Tally, count_rows};
 
-/// One series of a write that has labels and samples: where they lie in the batch's body.
+/// One series of a write that has labels and anything else: where they lie in the batch's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesSlice {
+    /// The whole series with its key and size, as field 1 of a request has it: what is forwarded.
+    pub field: Range<u32>,
     /// The label fields of the message, with their tags; contiguous unless [`SeriesSlice::scattered`].
     pub labels: Range<u32>,
-    /// The sample fields of the message, with their tags; contiguous unless [`SeriesSlice::scattered`].
+    /// The sample fields of the message, with their tags; contiguous unless [`SeriesSlice::scattered`]. Empty: it has none.
     pub samples: Range<u32>,
     /// The keyed hash of `labels`. Names no series if scattered.
     pub fingerprint: Fingerprint,
     /// The message interleaves its fields, so no slice holds just the labels: both ranges are the whole message, and the
     /// series takes the slow path.
     pub scattered: bool,
+    /// It has histograms.
+    pub histograms: bool,
+    /// It has exemplars.
+    pub exemplars: bool,
+}
+
+impl SeriesSlice {
+    /// Whether there is nothing in it to be stored, by anybody: it is passed over and not forwarded.
+    pub fn is_void(&self) -> bool {
+        self.samples.is_empty() && !self.histograms && !self.exemplars
+    }
+
+    /// Takes everything out of it.
+    pub fn clear(&mut self) {
+        self.samples = 0..0;
+        self.histograms = false;
+        self.exemplars = false;
+    }
 }
 
 /// The series of one request, as slices of its decompressed body. Made by [`WriteBatch::walk`].
@@ -42,6 +64,8 @@ pub struct WriteBatch {
     pub series: Vec<SeriesSlice>,
     /// Milliseconds since the epoch when the request came in: what "too far ahead" is measured against.
     pub received_ms: i64,
+    /// Which replica of a replicated write this is, from 1; 0: it was not replicated yet. Who only stores does not care.
+    pub replica: u32,
 }
 
 /// What became of a batch that was taken.
@@ -71,6 +95,14 @@ pub enum WriteError {
     SeriesLimit { limit: u64 },
     #[error("there are {limit} tenants, which is the limit")]
     TenantLimit { limit: usize },
+    #[error("a write quorum is not reachable: {0}")]
+    Unavailable(String),
+    #[error("no ingester can be named: {0}")]
+    NoPlace(String),
+    #[error("request replica exceeds receiver replication factor: {replica} of {replication_factor}")]
+    Replica { replica: u64, replication_factor: usize },
+    #[error("tenant name not valid: {0}")]
+    Tenant(#[from] InvalidTenant),
 }
 
 /// Takes writes: one per process that can store, or reach who stores.

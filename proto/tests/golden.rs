@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 use model::{Fingerprinter, LabelsRef};
-use proto::{LabelLimits, WriteBatch, count_rows, pack_labels};
+use prost::Message;
+use proto::{LabelLimits, RemoteWrite, TenantBatch, WriteBatch, count_rows, pack_labels, thanos};
 use serde_json::Value;
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -64,7 +65,8 @@ fn check(request: &Value) -> usize {
     assert_eq!(counts, [series.len() as u64, sum("samples"), sum("exemplars"), sum("histograms"), metadata]);
     assert_eq!(tally.unknown_fields, 0);
 
-    let with_samples = series.iter().filter(|series| !list(series, "samples").is_empty());
+    let carries = |series: &Value| ["samples", "histograms", "exemplars"].iter().any(|of| !list(series, of).is_empty());
+    let with_samples = series.iter().filter(|series| carries(series));
     let (mut order, mut packed, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
     for (row, series) in with_samples.enumerate() {
         let labels: Vec<_> = batch.labels(row).map(Result::unwrap).collect();
@@ -91,4 +93,67 @@ fn check(request: &Value) -> usize {
         assert!(!batch.series[row].scattered);
     }
     batch.series.len()
+}
+
+/// A series as text: labels, samples, and how many exemplars and histograms.
+fn told(labels: &[(&str, &str)], samples: &[(i64, f64)], counts: [usize; 2]) -> String {
+    format!("{labels:?} {samples:?} {counts:?}")
+}
+
+fn recorded_series(series: &Value) -> String {
+    let labels = list(series, "labels").iter();
+    // A label without a value has none in canonical JSON.
+    let text = |label: &'_ Value, name: &str| label[name].as_str().unwrap_or_default().to_owned();
+    let labels: Vec<_> = labels.map(|label| (text(label, "name"), text(label, "value"))).collect();
+    let labels: Vec<_> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let sample = |sample: &Value| {
+        let timestamp_ms = sample["timestamp"].as_str().map_or(0, |text| text.parse().unwrap());
+        (timestamp_ms, float(&sample["value"]))
+    };
+    let samples: Vec<_> = list(series, "samples").iter().map(sample).collect();
+    told(&labels, &samples, [list(series, "exemplars").len(), list(series, "histograms").len()])
+}
+
+/// The series of a part, from the slices that would be forwarded.
+fn walked_series(part: &TenantBatch, row: usize) -> String {
+    let slice = &part.batch.series[row];
+    let field = &part.batch.body[slice.field.start as usize..slice.field.end as usize];
+    let whole = thanos::WriteRequest::decode(field).unwrap().timeseries.remove(0);
+    let labels: Vec<_> = part.batch.labels(row).map(Result::unwrap).collect();
+    let text = |bytes| std::str::from_utf8(bytes).unwrap();
+    let labels: Vec<_> = labels.iter().map(|label| (text(label.name), text(label.value))).collect();
+    let samples: Vec<_> = part.batch.samples(row).collect();
+    told(&labels, &samples, [whole.exemplars.len(), whole.histograms.len()])
+}
+
+#[test]
+fn requests_of_thanos_routers() {
+    let Some(folder) = testkit::golden("proto requests_of_thanos_routers", "wire/grpc-write") else { return };
+    let (mut calls, mut rows) = (0, 0);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let recorded: Value = serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        for call in list(&recorded, "grpc_calls") {
+            let decoded = &call["decoded"];
+            let body = Bytes::from(unhex(call["message_hex"].as_str().unwrap()));
+            let write = RemoteWrite::walk(&body, &Fingerprinter::new([9; 192]), 0).unwrap();
+            let replica = decoded["replica"].as_str().unwrap_or("0");
+            assert_eq!(write.replica.to_string(), replica);
+            let mut want = Vec::new();
+            for of in list(decoded, "timeseriesTenantData").iter().chain([decoded]) {
+                let series = list(of, "timeseries").iter().map(recorded_series);
+                want.extend(series.map(|series| (of["tenant"].as_str().unwrap_or_default(), series)));
+            }
+            let mut walked = Vec::new();
+            for part in &write.parts {
+                let series = (0..part.batch.series.len()).map(|row| (part.tenant.as_str(), walked_series(part, row)));
+                walked.extend(series);
+            }
+            want.sort();
+            walked.sort();
+            assert_eq!(walked, want, "{} {}", recorded["router_version"], recorded["scenario"]);
+            rows += walked.len();
+            calls += 1;
+        }
+    }
+    assert!(calls > 50 && rows > 100, "{calls} calls, {rows} series");
 }

@@ -104,11 +104,11 @@ impl Receiver {
         if tally.series == 0 && tally.metadata == 0 && tally.unknown_fields > 0 {
             return Answer::Refused(Refusal::NotVersion1);
         }
-        let mut rejections = not_storable(&batch, tally);
+        let mut rejections = not_storable(tally);
         if endpoint == Endpoint::Write {
             take_out_nameless(&mut batch, &mut rejections);
         }
-        if batch.series.iter().all(|row| row.samples.is_empty()) {
+        if batch.series.iter().all(SeriesSlice::is_void) {
             return if rejections.is_empty() { Answer::Nothing } else { Answer::Rejected(rejections) };
         }
         match self.target.write(tenant, batch).await {
@@ -205,12 +205,8 @@ fn claimed_bytes(compressed: &[u8], limit_bytes: u32) -> Result<usize, Refusal> 
 }
 
 /// What the walk met that no target would store.
-fn not_storable(batch: &WriteBatch, tally: &Tally) -> Rejections {
+fn not_storable(tally: &Tally) -> Rejections {
     let mut rejections = Rejections::default();
-    rejections.add(None, Rejection::Histogram, tally.histograms, || match &tally.first_histogram {
-        Some(message) => format!("series {}", batch.labels_in(message)),
-        None => String::new(),
-    });
     rejections.add(None, Rejection::InvalidLabels, tally.unlabelled, || "a series has no label".to_owned());
     rejections
 }
@@ -222,7 +218,7 @@ fn take_out_nameless(batch: &mut WriteBatch, rejections: &mut Rejections) {
         let number = u32::try_from(row).ok();
         rejections.add(number, Rejection::MissingName, 1, || format!("series {}", batch.labels(row)));
         if let Some(series) = batch.series.get_mut(row) {
-            series.samples = 0..0;
+            series.clear();
         }
     }
 }

@@ -110,7 +110,8 @@ fn rejected(rejections: &Rejections, endpoint: Endpoint) -> StatusCode {
         | Rejection::OutOfBounds
         | Rejection::TooFarInFuture
         | Rejection::InvalidLabels
-        | Rejection::MissingName => true,
+        | Rejection::MissingName
+        | Rejection::Conflict => true,
         Rejection::Histogram => false,
     });
     match endpoint {
@@ -168,14 +169,23 @@ impl Refusal {
             Self::Write(WriteError::NotReady(_)) => "not_ready",
             Self::Write(WriteError::SeriesLimit { .. }) => "series_limit",
             Self::Write(WriteError::TenantLimit { .. }) => "tenant_limit",
+            Self::Write(WriteError::Unavailable(_)) => "no_quorum",
+            Self::Write(WriteError::NoPlace(_)) => "no_place",
+            Self::Write(WriteError::Replica { .. }) => "replica_header",
+            Self::Write(WriteError::Tenant(_)) => "tenant",
         }
     }
 }
 
 fn write_error(error: &WriteError) -> Status {
     match error {
-        WriteError::Malformed(_) => Status::plain(StatusCode::BAD_REQUEST),
-        WriteError::LogFailed(_) | WriteError::NotReady(_) => Status::retry(StatusCode::SERVICE_UNAVAILABLE, 5),
+        WriteError::Malformed(_) | WriteError::Replica { .. } | WriteError::Tenant(_) => {
+            Status::plain(StatusCode::BAD_REQUEST)
+        }
+        WriteError::LogFailed(_) | WriteError::NotReady(_) | WriteError::Unavailable(_) => {
+            Status::retry(StatusCode::SERVICE_UNAVAILABLE, 5)
+        }
+        WriteError::NoPlace(_) => Status::plain(StatusCode::INTERNAL_SERVER_ERROR),
         WriteError::DiskFull { .. } => Status::retry(StatusCode::SERVICE_UNAVAILABLE, 30),
         WriteError::SeriesLimit { .. } | WriteError::TenantLimit { .. } => {
             Status::retry(StatusCode::TOO_MANY_REQUESTS, 60)

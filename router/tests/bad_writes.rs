@@ -439,12 +439,15 @@ async fn tenants_and_replicas() {
 #[tokio::test]
 async fn a_target_that_cannot() {
     type Failure = fn() -> WriteError;
-    let cases: [(Failure, u16, Option<&str>); 6] = [
+    let cases: [(Failure, u16, Option<&str>); 9] = [
         (|| WriteError::NotReady("replaying, 40 %".into()), 503, Some("5")),
         (|| WriteError::DiskFull { floor_bytes: 1 << 30 }, 503, Some("30")),
         (|| WriteError::LogFailed("Input/output error".into()), 503, Some("5")),
         (|| WriteError::SeriesLimit { limit: 10 }, 429, Some("60")),
         (|| WriteError::TenantLimit { limit: 10 }, 429, Some("60")),
+        (|| WriteError::Unavailable("a:1: no answer".into()), 503, Some("5")),
+        (|| WriteError::NoPlace("no matching hashring".into()), 500, None),
+        (|| WriteError::Replica { replica: 4, replication_factor: 3 }, 400, None),
         (|| proto::Malformed { series: 7, at: 99, what: "a group" }.into(), 400, None),
     ];
     for (failure, code, retry_after) in cases {

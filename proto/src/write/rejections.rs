@@ -17,6 +17,8 @@ pub enum Rejection {
     MissingName,
     /// A histogram, which is not stored yet.
     Histogram,
+    /// A series that ingesters elsewhere refused, at least in part. What they said is in the detail.
+    Conflict,
 }
 
 /// One refusal.
@@ -38,7 +40,7 @@ pub struct Rejections {
 
 impl Rejection {
     /// Every reason, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OutOfOrder,
         Self::DuplicateTimestamp,
         Self::OutOfBounds,
@@ -46,6 +48,7 @@ impl Rejection {
         Self::InvalidLabels,
         Self::MissingName,
         Self::Histogram,
+        Self::Conflict,
     ];
 
     /// The reason as the value of a metric's label.
@@ -58,6 +61,7 @@ impl Rejection {
             Self::InvalidLabels => "invalid_labels",
             Self::MissingName => "missing_name",
             Self::Histogram => "histogram",
+            Self::Conflict => "conflict",
         }
     }
 
@@ -71,6 +75,7 @@ impl Rejection {
             Self::InvalidLabels => "invalid labels",
             Self::MissingName => "no metric name",
             Self::Histogram => "histograms are not supported yet",
+            Self::Conflict => "refused by its ingesters",
         }
     }
 
@@ -78,7 +83,7 @@ impl Rejection {
     pub fn unit(self) -> &'static str {
         match self {
             Self::OutOfOrder | Self::DuplicateTimestamp | Self::OutOfBounds | Self::TooFarInFuture => "samples",
-            Self::InvalidLabels | Self::MissingName => "series",
+            Self::InvalidLabels | Self::MissingName | Self::Conflict => "series",
             Self::Histogram => "histograms",
         }
     }

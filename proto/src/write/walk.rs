@@ -5,20 +5,21 @@
 //! are read once here, so that whoever appends them under a lock meets no error. Messages that are not stored
 //! (exemplars, histograms, metadata) are checked and counted.
 //!
-//! The table of series is the one thing allocated. Only a series that has both a label and a sample gets a row, which
-//! takes six bytes of body at the very least, so that the table cannot outgrow the body more than eightfold.
+//! The table of series is the one thing allocated. Only a series that has both a label and a sample, a histogram or an
+//! exemplar gets a row, which takes six bytes of body at the very least, so that the table cannot outgrow the body more than
+//! eightfold.
 
 use super::fields::{self, LABELS, LABELS_KEY, LabelFields, SAMPLES, SAMPLES_KEY, SampleFields};
 use super::shape::{EXEMPLAR, HISTOGRAM, LABEL, METADATA, Shape};
-use super::{SeriesSlice, WriteBatch};
+use super::{Rejection, Rejections, SeriesSlice, WriteBatch};
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use bytes::Bytes;
 use model::{Fingerprint, Fingerprinter};
 use std::ops::Range;
 
 // WriteRequest
-const TIMESERIES: u32 = 1;
-const TIMESERIES_KEY: u8 = 0x0a;
+pub(super) const TIMESERIES: u32 = 1;
+pub(super) const TIMESERIES_KEY: u8 = 0x0a;
 const METADATA_FIELD: u32 = 3;
 // TimeSeries
 const EXEMPLARS: u32 = 3;
@@ -54,8 +55,6 @@ pub struct Tally {
     pub unlabelled: u64,
     /// Fields of the request that version 1.0 does not know. A 2.0 request has nothing else.
     pub unknown_fields: u64,
-    /// The message of the first series with a histogram, as a range of the body.
-    pub first_histogram: Option<Range<u32>>,
 }
 
 /// How many rows the walk of `body` will make at most: what to reserve before it is walked.
@@ -102,9 +101,8 @@ impl WriteBatch {
             return Err(Malformed { series: 0, at: body.len(), what: "body over 4 GiB" });
         }
         let mut walk = Walk { series: Vec::with_capacity(rows), tally: Tally::default(), fingerprinter };
-        let number = |walk: &Walk<'_>| u32::try_from(walk.tally.series).unwrap_or(u32::MAX);
-        walk.request(&body).map_err(|fault| fault.in_series(number(&walk)))?;
-        Ok((Self { body, series: walk.series, received_ms }, walk.tally))
+        walk.request(&body).map_err(|fault| fault.in_series(walk.number()))?;
+        Ok((Self { body, series: walk.series, received_ms, replica: 0 }, walk.tally))
     }
 
     /// The labels of row `index`, as they were sent; nothing beyond the last row.
@@ -113,10 +111,32 @@ impl WriteBatch {
         LabelFields::new(body, at, u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// The labels in `message`, the range of a whole series, as [`Tally::first_histogram`] gives it.
-    pub fn labels_in(&self, message: &Range<u32>) -> LabelFields<'_> {
-        let (body, at) = self.cut(Some(message));
-        LabelFields::new(body, at, 0)
+    /// What a target says that stores no histograms: all of them, counted.
+    pub fn refuse_histograms(&self) -> Rejections {
+        let mut rejections = Rejections::default();
+        for (row, series) in self.series.iter().enumerate().filter(|(_, series)| series.histograms) {
+            let count = self.count_histograms(series).max(1);
+            let detail = || format!("series {}", self.labels(row));
+            rejections.add(u32::try_from(row).ok(), Rejection::Histogram, count, detail);
+        }
+        rejections
+    }
+
+    fn count_histograms(&self, series: &SeriesSlice) -> u64 {
+        let (body, mut at) = self.cut(Some(&series.field));
+        let mut count = 0;
+        // Well formed, for it was walked.
+        let _ = (|| {
+            wire::key(body, &mut at)?;
+            wire::end_of_len(body, &mut at)?;
+            while at < body.len() {
+                let key = wire::key(body, &mut at)?;
+                count += u64::from(key.number == HISTOGRAMS);
+                wire::skip(body, key.wire, &mut at)?;
+            }
+            Ok::<_, Fault>(())
+        })();
+        count
     }
 
     /// The samples of row `index`, in the order they were sent; nothing beyond the last row.
@@ -134,10 +154,10 @@ impl WriteBatch {
     }
 }
 
-struct Walk<'f> {
-    series: Vec<SeriesSlice>,
-    tally: Tally,
-    fingerprinter: &'f Fingerprinter,
+pub(super) struct Walk<'f> {
+    pub(super) series: Vec<SeriesSlice>,
+    pub(super) tally: Tally,
+    pub(super) fingerprinter: &'f Fingerprinter,
 }
 
 /// Where the fields of one number lie in their message.
@@ -150,19 +170,30 @@ struct Run {
     broken: bool,
 }
 
+/// What a series has besides labels and samples.
+#[derive(Clone, Copy, Default)]
+struct Others {
+    histograms: bool,
+    exemplars: bool,
+}
+
 impl Walk<'_> {
+    /// The number of the series at hand.
+    pub(super) fn number(&self) -> u32 {
+        u32::try_from(self.tally.series).unwrap_or(u32::MAX)
+    }
+
     fn request(&mut self, body: &[u8]) -> Result<(), Fault> {
         let mut at = 0;
         while let Some(&first) = body.get(at) {
+            let start = at;
             if first == TIMESERIES_KEY {
-                at += 1;
-                at = self.message(body, at)?;
+                at = self.message(body, start, at + 1)?;
                 continue;
             }
-            let start = at;
             let key = wire::key(body, &mut at)?;
             match (key.number, key.wire) {
-                (TIMESERIES, Wire::Len) => at = self.message(body, at)?,
+                (TIMESERIES, Wire::Len) => at = self.message(body, start, at)?,
                 (METADATA_FIELD, Wire::Len) => {
                     at = check(&METADATA, body, at)?;
                     self.tally.metadata += 1;
@@ -177,19 +208,19 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// One series, whose size is at `at`; returns where it ends.
+    /// One series, whose key is at `key` and whose size at `at`; returns where it ends.
     #[inline]
-    fn message(&mut self, body: &[u8], mut at: usize) -> Result<usize, Fault> {
+    pub(super) fn message(&mut self, body: &[u8], key: usize, mut at: usize) -> Result<usize, Fault> {
         let end = wire::end_of_len(body, &mut at)?;
-        self.one_series(body.get(..end).unwrap_or_default(), at)?;
+        self.one_series(body.get(..end).unwrap_or_default(), key, at)?;
         self.tally.series += 1;
         Ok(end)
     }
 
-    /// One series, from `start` to the end of `body`.
-    fn one_series(&mut self, body: &[u8], start: usize) -> Result<(), Fault> {
-        let (mut labels, mut samples) = (Run::default(), Run::default());
-        let (mut sample_count, histograms_before) = (0, self.tally.histograms);
+    /// One series, from `start` to the end of `body`; its key is at `key`.
+    fn one_series(&mut self, body: &[u8], key: usize, start: usize) -> Result<(), Fault> {
+        let (mut labels, mut samples, mut others) = (Run::default(), Run::default(), Others::default());
+        let mut sample_count = 0;
         let mut at = start;
         while let Some(&first) = body.get(at) {
             let field = at;
@@ -216,10 +247,12 @@ impl Walk<'_> {
                 (EXEMPLARS, Wire::Len) => {
                     at = check(&EXEMPLAR, body, at)?;
                     self.tally.exemplars += 1;
+                    others.exemplars = true;
                 }
                 (HISTOGRAMS, Wire::Len) => {
                     at = check(&HISTOGRAM, body, at)?;
                     self.tally.histograms += 1;
+                    others.histograms = true;
                 }
                 (LABELS | SAMPLES | EXEMPLARS | HISTOGRAMS, _) => {
                     return Err(Fault { at: field, what: WRONG_WIRE_TYPE });
@@ -227,33 +260,36 @@ impl Walk<'_> {
                 (_, wire) => wire::skip(body, wire, &mut at)?,
             }
         }
-        if self.tally.histograms > histograms_before && self.tally.first_histogram.is_none() {
-            self.tally.first_histogram = Some(narrow(start, body.len()));
-        }
         if labels.end > 0 && samples.end > 0 {
             self.tally.samples += sample_count;
-            self.add_row(body, start, labels, samples);
+            self.add_row(body, key..start, [labels, samples], others);
             return Ok(());
         }
-        let carries = samples.end > 0 || self.tally.histograms > histograms_before;
-        self.tally.unlabelled += u64::from(labels.end == 0 && carries);
+        if labels.end > 0 && (others.histograms || others.exemplars) {
+            self.add_row(body, key..start, [labels, samples], others);
+        }
+        self.tally.unlabelled += u64::from(labels.end == 0 && (samples.end > 0 || others.histograms));
         check_labels(body, start)
     }
 
-    fn add_row(&mut self, body: &[u8], start: usize, labels: Run, samples: Run) {
+    /// A row for the series whose key and size lie in `head`.
+    fn add_row(&mut self, body: &[u8], head: Range<usize>, [labels, samples]: [Run; 2], others: Others) {
         let scattered = labels.broken || samples.broken;
-        let whole = start..body.len();
-        let (labels, samples) =
-            if scattered { (whole.clone(), whole) } else { (labels.start..labels.end, samples.start..samples.end) };
+        let whole = head.end..body.len();
+        let samples = if scattered && samples.end > 0 { whole.clone() } else { samples.start..samples.end };
+        let labels = if scattered { whole } else { labels.start..labels.end };
         let fingerprint = match body.get(labels.clone()) {
             Some(region) => self.fingerprinter.of_region(region),
             None => Fingerprint(0),
         };
         self.series.push(SeriesSlice {
+            field: narrow(head.start, body.len()),
             labels: narrow(labels.start, labels.end),
             samples: narrow(samples.start, samples.end),
             fingerprint,
             scattered,
+            histograms: others.histograms,
+            exemplars: others.exemplars,
         });
     }
 }
@@ -316,7 +352,7 @@ impl Run {
 }
 
 impl Fault {
-    fn in_series(self, series: u32) -> Malformed {
+    pub(super) fn in_series(self, series: u32) -> Malformed {
         Malformed { series, at: self.at, what: self.what }
     }
 }

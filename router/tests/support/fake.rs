@@ -4,7 +4,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use model::{Clock, Durable, Fingerprinter, LabelsRef, ManualClock, TenantId};
 use parking_lot::Mutex;
-use proto::{LabelLimits, Rejection, Rejections, WriteBatch, WriteError, WriteOutcome, WriteTarget, pack_labels};
+use proto::{LabelLimits, Rejection, WriteBatch, WriteError, WriteOutcome, WriteTarget, pack_labels};
 use router::{App, Config, Parts};
 use service::{HttpMetrics, TenantLabel};
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ impl FakeTarget {
         if let Some(failure) = &self.failure {
             return Err(failure());
         }
-        let mut rejections = Rejections::default();
+        let mut rejections = batch.refuse_histograms();
         let mut samples_accepted = 0;
         let mut stored = self.stored.lock();
         for (row, series) in batch.series.iter().enumerate() {

@@ -34,7 +34,10 @@ fn read(body: &[u8]) -> Result<(Vec<Row>, Tally), Malformed> {
 
 /// What the walk should give, from a generated message.
 fn expected(request: &messages::WriteRequest) -> (Vec<Row>, Tally) {
-    let listed = request.timeseries.iter().filter(|series| !series.labels.is_empty() && !series.samples.is_empty());
+    let carries = |series: &messages::TimeSeries| {
+        series.samples.len() + series.exemplars.len() + series.histograms.len() > 0 && !series.labels.is_empty()
+    };
+    let listed = request.timeseries.iter().filter(|series| carries(series));
     let row = |series: &messages::TimeSeries| {
         let labels = series.labels.iter().map(|label| (label.name.clone(), label.value.clone()));
         let samples = series.samples.iter().map(|sample| (sample.timestamp, sample.value.to_bits()));
@@ -52,7 +55,6 @@ fn expected(request: &messages::WriteRequest) -> (Vec<Row>, Tally) {
             usize::from(series.labels.is_empty() && series.samples.len() + series.histograms.len() > 0)
         }),
         unknown_fields: 0,
-        first_histogram: None,
     };
     (rows, tally)
 }
@@ -125,10 +127,11 @@ proptest! {
     #[test]
     fn a_walk_reads_what_a_generated_decoder_reads(request in request()) {
         let body = request.encode_to_vec();
-        let (rows, mut tally) = read(&body).unwrap();
-        let histogram_in = tally.first_histogram.take();
-        prop_assert_eq!(histogram_in.is_some(), tally.histograms > 0);
-        prop_assert_eq!((rows, tally), expected(&request));
+        prop_assert_eq!(read(&body).unwrap(), expected(&request));
+        let (batch, _) = walk(&body).unwrap();
+        let labelled = request.timeseries.iter().filter(|series| !series.labels.is_empty());
+        let histograms: usize = labelled.map(|series| series.histograms.len()).sum();
+        prop_assert_eq!(batch.refuse_histograms().total(), histograms as u64);
     }
 
     /// Fields in any order, unknown ones between, keys and sizes padded.
@@ -303,16 +306,21 @@ fn series_without_labels_or_samples_get_no_row() {
 }
 
 #[test]
-fn the_first_series_with_a_histogram_is_pointed_at() {
+fn histograms_are_refused_by_series() {
     let labels = |host: &str| vec![messages::Label { name: b"host".to_vec(), value: host.into() }];
     let series = |host, histograms| messages::TimeSeries { labels: labels(host), histograms, ..Default::default() };
-    let histogram = || vec![messages::Histogram { count_int: 3, ..Default::default() }];
-    let timeseries = vec![series("a", vec![]), series("b", histogram()), series("c", histogram())];
+    let histogram = messages::Histogram { count_int: 3, ..Default::default() };
+    let timeseries = vec![series("a", vec![]), series("b", vec![histogram.clone(); 2]), series("c", vec![histogram])];
     let body = messages::WriteRequest { timeseries, metadata: vec![] }.encode_to_vec();
-    let (batch, tally) = walk(&body).unwrap();
-    assert_eq!(tally.histograms, 2);
-    let found: Vec<_> = batch.labels_in(&tally.first_histogram.unwrap()).map(Result::unwrap).collect();
-    assert_eq!(found, [model::Label { name: b"host", value: b"b" }]);
+    let (mut batch, tally) = walk(&body).unwrap();
+    assert_eq!((tally.histograms, batch.series.len()), (3, 2));
+    let rejections = batch.refuse_histograms();
+    let told = rejections.examples().iter().map(|told| (told.series, &*told.detail)).collect::<Vec<_>>();
+    assert_eq!(told, [(Some(0), r#"series {"host"="b"}"#), (Some(1), r#"series {"host"="c"}"#)]);
+    assert_eq!(rejections.total(), 3);
+    batch.series[0].clear();
+    assert!(batch.series[0].is_void());
+    assert_eq!(batch.refuse_histograms().total(), 1);
 }
 
 #[test]
