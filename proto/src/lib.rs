@@ -25,6 +25,7 @@ pub use generated::{hintspb, prometheus_copy, thanos};
 
 pub use write::{
     Excerpt, ForwardPart, InvalidLabelSet, InvalidRemoteWrite, LabelFields, LabelLimits, Malformed, Rejected,
-    Rejection, Rejections, RemoteWrite, RequestEncoder, SampleFields, SeriesSlice, Tally, TenantBatch, WriteBatch,
-    WriteError, WriteOutcome, WriteTarget, count_rows, forward_request, forward_tuples, pack_labels,
+    Rejection, Rejections, RemoteWrite, RemoteWriteServer, RequestEncoder, SampleFields, SeriesSlice, Tally,
+    TenantBatch, WriteBatch, WriteError, WriteOutcome, WriteTarget, count_rows, forward_request, forward_tuples,
+    pack_labels,
 };

@@ -13,6 +13,7 @@ mod label_set;
 mod messages;
 mod rejections;
 mod remote_write;
+mod server;
 mod shape;
 mod walk;
 
@@ -21,6 +22,7 @@ pub use fields::{LabelFields, SampleFields};
 pub use label_set::{Excerpt, InvalidLabelSet, LabelLimits, pack_labels};
 pub use rejections::{Rejected, Rejection, Rejections};
 pub use remote_write::{ForwardPart, InvalidRemoteWrite, RemoteWrite, TenantBatch, forward_request, forward_tuples};
+pub use server::RemoteWriteServer;
 pub use walk::{Malformed, Tally, count_rows};
 
 /// One series of a write that has labels and anything else: where they lie in the batch's body.

@@ -13,6 +13,11 @@ pub struct Config {
     pub default_tenant: TenantId,
     /// The header by which receivers number replicas.
     pub replica_header: HeaderName,
+    /// Whether a write with such a header is that one replica already: for a process that routes and stores. Others look at
+    /// the number only to refuse what is none.
+    pub takes_replicas: bool,
+    /// How often each series is stored, as `thanos_receive_replication_factor` shows it.
+    pub replication_factor: usize,
     /// The largest body as it comes over the wire, inside.
     pub max_body_bytes: u32,
     /// The largest body decompressed, inside.
@@ -48,6 +53,8 @@ impl Default for Config {
             tenant_header: HeaderName::from_static("thanos-tenant"),
             default_tenant: default_tenant(),
             replica_header: HeaderName::from_static("thanos-replica"),
+            takes_replicas: false,
+            replication_factor: 1,
             max_body_bytes: 12 << 20,
             max_decoded_bytes: 32 << 20,
             max_series: Some(50_000),

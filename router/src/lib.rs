@@ -6,6 +6,10 @@
 //! that says becomes a status by one table, which knows whose software the path imitates: `/api/v1/receive` answers as
 //! Thanos does, `/api/v1/write` as Prometheus.
 //!
+//! A process that routes has a [`Forwarder`] for its target: [`hashring`] says which ingesters a series goes to, [`quorum`]
+//! when it is safe, and a [`RingFile`] follows the file with the rings. [`Inbound`] takes what other routers send. A process
+//! that only stores has its ingester for a target.
+//!
 //! Nothing here knows a head, a log or a file.
 
 mod admission;
@@ -14,13 +18,21 @@ mod body;
 mod budget;
 mod buffers;
 mod config;
+mod forwarder;
 pub mod hashring;
+mod inbound;
 mod log_limit;
 mod metrics;
 mod protocol;
 pub mod quorum;
 mod remote_write;
+mod ring_file;
 mod status;
 
 pub use app::{App, Parts};
 pub use config::{Config, InvalidConfig};
+pub use forwarder::{
+    CannotApply, Dial, ForwardForm, ForwardOptions, Forwarder, ForwarderParts, GrpcDial, LocalNode, Transport,
+};
+pub use inbound::Inbound;
+pub use ring_file::{RingFile, RingFileError};

@@ -90,7 +90,7 @@ impl Metrics {
         };
         metrics.register(registry);
         let factor = Gauge::<i64>::default();
-        factor.set(1);
+        factor.set(i64::try_from(config.replication_factor).unwrap_or(i64::MAX));
         registry.register(
             "thanos_receive_replication_factor",
             "The number of times to replicate incoming write requests.",

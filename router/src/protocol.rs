@@ -33,12 +33,12 @@ const PROTOBUF: &str = "application/x-protobuf";
 const MESSAGE_1: &str = "prometheus.WriteRequest";
 const MESSAGE_2: &str = "io.prometheus.write.v2.Request";
 
-/// Judges the headers of a request to `endpoint`.
-pub(crate) fn check(endpoint: Endpoint, headers: &HeaderMap, config: &Config) -> Result<(), Refusal> {
+/// Judges the headers of a request to `endpoint`; returns which replica it is, 0 if it was not replicated yet.
+pub(crate) fn check(endpoint: Endpoint, headers: &HeaderMap, config: &Config) -> Result<u32, Refusal> {
     check_type(endpoint, headers)?;
     match endpoint {
-        Endpoint::Receive => check_replica(headers, config),
-        Endpoint::Write => check_encoding(headers),
+        Endpoint::Receive => replica(headers, config),
+        Endpoint::Write => check_encoding(headers).map(|()| 0),
     }
 }
 
@@ -83,11 +83,13 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// One who only ingests does not act on the number, but refuses what is none.
-fn check_replica(headers: &HeaderMap, config: &Config) -> Result<(), Refusal> {
-    let Some(replica) = headers.get(&config.replica_header) else { return Ok(()) };
+/// One who only ingests, or only routes, does not act on the number, but refuses what is none.
+fn replica(headers: &HeaderMap, config: &Config) -> Result<u32, Refusal> {
+    let Some(replica) = headers.get(&config.replica_header) else { return Ok(0) };
     match replica.to_str().map(str::parse::<u64>) {
-        Ok(Ok(_)) => Ok(()),
+        // Whatever does not fit exceeds every replication factor.
+        Ok(Ok(replica)) if config.takes_replicas => Ok(u32::try_from(replica).unwrap_or(u32::MAX)),
+        Ok(Ok(_)) => Ok(0),
         Ok(Err(_)) | Err(_) => Err(Refusal::Replica(Excerpt::of(replica.as_bytes()))),
     }
 }

@@ -73,12 +73,13 @@ impl Receiver {
         let (head, mut body) = request.into_parts();
         let body_of = async {
             let tenant = admission::tenant(&head.headers, &self.config)?;
-            protocol::check(endpoint, &head.headers, &self.config)?;
-            Ok((tenant, self.bodies.read(&mut body).await?))
+            let replica = protocol::check(endpoint, &head.headers, &self.config)?;
+            Ok((tenant, replica, self.bodies.read(&mut body).await?))
         };
         match body_of.await {
-            Ok((tenant, body)) => {
-                let (batch, tally) = self.decoder.decode(body, self.clock.now_ms()).await?;
+            Ok((tenant, replica, body)) => {
+                let (mut batch, tally) = self.decoder.decode(body, self.clock.now_ms()).await?;
+                batch.replica = replica;
                 Ok((tenant, batch, tally))
             }
             Err(refusal) => {

@@ -5,9 +5,14 @@
 #[path = "support/fake.rs"]
 #[allow(dead_code, reason = "shared by several test binaries")]
 mod fake;
+#[path = "golden/forward.rs"]
+mod forward;
 #[path = "golden/hashring.rs"]
 mod hashring;
 
+#[path = "support/peers.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod peers;
 #[path = "golden/quorum.rs"]
 mod quorum;
 

@@ -42,6 +42,15 @@ impl FakeTarget {
         Self { stored: Mutex::default(), failure: Some(Box::new(failure)) }
     }
 
+    /// What is stored, one line a sample.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let stored = self.stored.lock();
+        let line = |(tenant, labels): &(String, String), (timestamp_ms, bits): &(i64, u64)| {
+            format!("{tenant} {labels} {timestamp_ms} {:?}", f64::from_bits(*bits))
+        };
+        stored.iter().flat_map(|(series, samples)| samples.iter().map(|sample| line(series, sample))).collect()
+    }
+
     fn store(&self, tenant: &TenantId, batch: &WriteBatch) -> Result<WriteOutcome, WriteError> {
         if let Some(failure) = &self.failure {
             return Err(failure());
@@ -146,11 +155,7 @@ impl Rig {
 
     /// What is stored, one line a sample.
     pub(crate) fn stored(&self) -> Vec<String> {
-        let stored = self.target.stored.lock();
-        let line = |(tenant, labels): &(String, String), (timestamp_ms, bits): &(i64, u64)| {
-            format!("{tenant} {labels} {timestamp_ms} {:?}", f64::from_bits(*bits))
-        };
-        stored.iter().flat_map(|(series, samples)| samples.iter().map(|sample| line(series, sample))).collect()
+        self.target.lines()
     }
 
     /// The bits of all that is stored, in order.

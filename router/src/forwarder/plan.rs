@@ -1,0 +1,200 @@
+//! Which series go to whom.
+
+use super::peer::{Peer, What};
+use super::{ForwardForm, Live};
+use crate::hashring::{NoPlace, NodeId};
+use crate::quorum::Thresholds;
+use model::{Fingerprinter, InvalidTenant, TenantId, ring_hash};
+use proto::{
+    ForwardPart, Malformed, Rejection, Rejections, SeriesSlice, WriteBatch, WriteError, forward_request, forward_tuples,
+};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What is to be sent for one write.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) sends: Vec<Send>,
+    pub(super) thresholds: Thresholds,
+    /// How many numbers series have.
+    pub(super) series: usize,
+    pub(super) samples: u64,
+    /// What cannot be sent to anybody.
+    pub(super) rejections: Rejections,
+}
+
+/// One request to one peer.
+#[derive(Debug)]
+pub(super) struct Send {
+    pub(super) peer: Arc<Peer>,
+    pub(super) what: What,
+    /// The numbers of its series.
+    pub(super) series: Vec<u32>,
+}
+
+/// Makes plans.
+#[derive(Debug)]
+pub(super) struct Planner {
+    pub(super) live: Arc<Live>,
+    pub(super) label: Option<String>,
+    pub(super) form: ForwardForm,
+    pub(super) fingerprinter: Arc<Fingerprinter>,
+}
+
+/// The series of one tenant.
+struct Part {
+    tenant: TenantId,
+    batch: WriteBatch,
+    /// The number of each row in the whole write; rows that carry nothing are asked of nobody and have none.
+    numbers: Vec<u32>,
+    /// Rows by destination: node times replicas, plus replica from 0.
+    rows: Vec<Vec<u32>>,
+}
+
+impl Planner {
+    pub(super) fn plan(&self, tenant: &TenantId, batch: WriteBatch) -> Result<Plan, WriteError> {
+        let factor = self.live.rings.replication_factor();
+        let replica = usize::try_from(batch.replica).unwrap_or(usize::MAX);
+        // From 0: those this write is for.
+        let replicas = if replica > 0 { replica - 1..replica } else { 0..factor };
+        let thresholds = if replica > 0 { Thresholds::replicated() } else { Thresholds::new(factor) };
+        let mut plan = Plan { sends: Vec::new(), thresholds, series: 0, samples: 0, rejections: Rejections::default() };
+        let mut parts = Vec::new();
+        for (tenant, batch) in self.by_tenant(tenant, batch, &mut plan.rejections)? {
+            let rows = vec![Vec::new(); self.live.peers.len() * factor];
+            let mut part = Part { tenant, batch, numbers: Vec::new(), rows };
+            part.place(&self.live, replicas.clone(), &mut plan)?;
+            parts.push(part);
+        }
+        for (node, peer) in self.live.peers.iter().enumerate() {
+            for replica in replicas.clone() {
+                self.to_one(&parts, (peer, node * factor + replica, replica), &mut plan.sends);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The requests for one peer as one replica (from 0).
+    fn to_one(&self, parts: &[Part], (peer, destination, replica): (&Arc<Peer>, usize, usize), sends: &mut Vec<Send>) {
+        let replica = u32::try_from(replica + 1).unwrap_or(u32::MAX);
+        let of = |part: &Part| part.rows.get(destination).map(Vec::as_slice).unwrap_or_default().to_vec();
+        let (mut tuples, mut tuple_series) = (Vec::new(), Vec::new());
+        for part in parts {
+            let rows = of(part);
+            if rows.is_empty() {
+                continue;
+            }
+            let numbers = rows.iter().filter_map(|row| part.numbers.get(*row as usize).copied());
+            let series: Vec<u32> = numbers.collect();
+            if !peer.is_remote() {
+                let what = What::Local(part.tenant.clone(), part.some(&rows, replica));
+                sends.push(Send { peer: Arc::clone(peer), what, series });
+            } else if self.form == ForwardForm::Tenant {
+                let one = ForwardPart { tenant: &part.tenant, batch: &part.batch, rows: &rows };
+                let what = What::Remote(forward_request(&one, replica));
+                sends.push(Send { peer: Arc::clone(peer), what, series });
+            } else {
+                tuple_series.extend(series);
+                tuples.push((part, rows));
+            }
+        }
+        if !tuples.is_empty() {
+            let tuples: Vec<_> = (tuples.iter())
+                .map(|(part, rows)| ForwardPart { tenant: &part.tenant, batch: &part.batch, rows })
+                .collect();
+            let what = What::Remote(forward_tuples(&tuples, replica));
+            sends.push(Send { peer: Arc::clone(peer), what, series: tuple_series });
+        }
+    }
+
+    /// The series of each tenant. Those with the label that names one are its, without the label.
+    fn by_tenant(
+        &self,
+        tenant: &TenantId,
+        batch: WriteBatch,
+        rejections: &mut Rejections,
+    ) -> Result<Vec<(TenantId, WriteBatch)>, WriteError> {
+        let Some(label) = self.label.as_ref().map(String::as_bytes).filter(|label| !label.is_empty()) else {
+            return Ok(vec![(tenant.clone(), batch)]);
+        };
+        let mut named: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
+        let mut others = Vec::new();
+        for (row, series) in (0u32..).zip(&batch.series).filter(|(_, series)| !series.is_void()) {
+            let mut value = Vec::new();
+            for one in batch.labels(row as usize) {
+                let one = one.map_err(WriteError::Malformed)?;
+                if one.name == label {
+                    value = one.value.to_vec();
+                    break;
+                }
+            }
+            match value.is_empty() {
+                true => others.push(series.clone()),
+                false => named.entry(value).or_default().push(row),
+            }
+        }
+        let mut split = Vec::with_capacity(named.len() + 1);
+        for (name, rows) in named {
+            let without = batch.without_label(&rows, label, &self.fingerprinter)?;
+            // A series that was nothing but its tenant has no label left.
+            let gone = (rows.len() - without.series.len().min(rows.len())) as u64;
+            rejections.add(None, Rejection::InvalidLabels, gone, || "a series has no label but its tenant".to_owned());
+            split.push((named_tenant(&name)?, without));
+        }
+        split.push((tenant.clone(), WriteBatch { series: others, ..batch }));
+        Ok(split)
+    }
+}
+
+fn named_tenant(name: &[u8]) -> Result<TenantId, WriteError> {
+    let text = std::str::from_utf8(name).map_err(|error| InvalidTenant::BadByte { at: error.valid_up_to() })?;
+    Ok(TenantId::parse(text)?)
+}
+
+impl Part {
+    /// Numbers the series that carry anything, counts their samples, and finds their nodes.
+    fn place(&mut self, live: &Live, replicas: Range<usize>, plan: &mut Plan) -> Result<(), WriteError> {
+        let Self { tenant, batch, numbers, rows } = self;
+        if batch.series.iter().all(SeriesSlice::is_void) {
+            return Ok(());
+        }
+        let factor = live.rings.replication_factor();
+        let no_place = |why: NoPlace| WriteError::NoPlace(why.to_string());
+        let ring = live.rings.of_tenant(tenant.as_str()).map_err(no_place)?;
+        let mut nodes: Vec<NodeId> = Vec::with_capacity(factor);
+        for (row, series) in (0u32..).zip(&batch.series) {
+            if series.is_void() {
+                numbers.push(u32::MAX);
+                continue;
+            }
+            numbers.push(u32::try_from(plan.series).unwrap_or(u32::MAX));
+            plan.series += 1;
+            plan.samples += batch.samples(row as usize).count() as u64;
+            let hash = hash(tenant, batch, row)?;
+            nodes.clear();
+            ring.nodes(hash, replicas.end, &mut nodes).map_err(no_place)?;
+            for replica in replicas.clone() {
+                let node = nodes.get(replica).map_or(usize::MAX, |node| *node as usize);
+                if let Some(rows) = rows.get_mut(node.saturating_mul(factor).saturating_add(replica)) {
+                    rows.push(row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Some of its rows, for a target in this process.
+    fn some(&self, rows: &[u32], replica: u32) -> WriteBatch {
+        let series = rows.iter().filter_map(|row| self.batch.series.get(*row as usize).cloned()).collect();
+        WriteBatch { body: self.batch.body.clone(), series, received_ms: self.batch.received_ms, replica }
+    }
+}
+
+/// What the ring looks up for a row.
+fn hash(tenant: &TenantId, batch: &WriteBatch, row: u32) -> Result<u64, Malformed> {
+    let mut fault = None;
+    let labels = batch.labels(row as usize).map_while(|label| label.map_err(|malformed| fault = Some(malformed)).ok());
+    let hash = ring_hash(tenant.as_str().as_bytes(), labels);
+    fault.map_or(Ok(hash), Err)
+}

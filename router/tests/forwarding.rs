@@ -1,0 +1,286 @@
+//! Writes to several ingesters: who gets what, and when the answer is given.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "support/fake.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod fake;
+#[path = "support/peers.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod peers;
+
+use fake::FakeTarget;
+use model::{ManualClock, TenantId};
+use peers::{Rig, Script, ring};
+use proto::{Rejection, RequestEncoder, WriteError, WriteTarget};
+use router::hashring::Algorithm;
+use router::{ForwardForm, ForwardOptions, Inbound, LocalNode, RingFile};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tonic::Code;
+
+const ABC: [&str; 3] = ["a:1", "b:1", "c:1"];
+
+fn options(replication_factor: usize) -> ForwardOptions {
+    ForwardOptions {
+        replication_factor,
+        algorithm: Algorithm::Ketama,
+        timeout: Duration::from_millis(500),
+        ..ForwardOptions::default()
+    }
+}
+
+/// `count` series of one sample.
+fn body(count: usize) -> Vec<u8> {
+    let mut request = RequestEncoder::default();
+    for number in 0..count {
+        let host = number.to_string();
+        request.series([(&b"__name__"[..], &b"up"[..]), (b"host", host.as_bytes())], [(fake::NOW_MS, 1.0)]);
+    }
+    request.take()
+}
+
+async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < Duration::from_secs(5), "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn each_replica_of_each_series_is_sent_once() {
+    for form in [ForwardForm::Tenant, ForwardForm::Tuples] {
+        let rig = Rig::over(&["a:1", "b:1", "c:1", "d:1"], ForwardOptions { form, ..options(3) });
+        let outcome = rig.write("t", &body(50)).await.unwrap();
+        assert!(outcome.durable.is_some() && outcome.rejections.is_empty());
+        assert_eq!(outcome.samples_accepted, 50);
+        rig.forwarder.drain().await;
+        let sent = rig.series();
+        assert_eq!(sent.len(), 150);
+        let placed: BTreeSet<_> = sent.iter().map(|(address, _, _, series)| (address, series)).collect();
+        assert_eq!(placed.len(), 150, "no node has two replicas of a series");
+        let numbered: BTreeSet<_> = sent.iter().map(|(_, _, replica, series)| (*replica, series)).collect();
+        assert_eq!(numbered.len(), 150);
+        assert!(numbered.iter().all(|(replica, _)| (1..=3).contains(replica)));
+        let tuples = rig.sent().iter().all(|(_, request)| request.timeseries.is_empty());
+        assert_eq!(tuples, form == ForwardForm::Tuples);
+        assert_eq!(rig.metric(r#"thanos_receive_forward_requests_total{result="success"}"#), 12.0);
+        assert_eq!(rig.metric(r#"thanos_receive_replications_total{result="error"}"#), 0.0);
+    }
+}
+
+#[tokio::test]
+async fn without_rings_nothing_is_taken() {
+    let rig = Rig::new(options(1), None);
+    assert!(matches!(rig.write("t", &body(1)).await, Err(WriteError::NotReady(_))));
+}
+
+#[tokio::test]
+async fn one_of_three_may_hang_and_is_waited_for_in_the_background() {
+    let rig = Rig::over(&ABC, options(3));
+    rig.script("b:1", Script::Slow(200));
+    let began = Instant::now();
+    let outcome = rig.write("t", &body(20)).await.unwrap();
+    assert!(outcome.durable.is_some());
+    assert!(began.elapsed() < Duration::from_millis(150), "{:?}", began.elapsed());
+    assert!(rig.sent().iter().all(|(address, _)| address != "b:1"));
+    rig.forwarder.drain().await;
+    assert_eq!(rig.series().len(), 60, "the slow one has it, too");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_does_not_stop_its_write() {
+    let rig = Rig::over(&ABC, options(3));
+    for address in ABC {
+        rig.script(address, Script::Slow(50));
+    }
+    let body = body(5);
+    let write = rig.write("t", &body);
+    assert!(tokio::time::timeout(Duration::from_millis(10), write).await.is_err());
+    until("all are sent", || rig.series().len() == 15).await;
+}
+
+#[tokio::test]
+async fn two_of_three_down_is_unavailable() {
+    let rig = Rig::over(&ABC, options(3));
+    rig.script("a:1", Script::Fails(Code::Unavailable));
+    rig.script("c:1", Script::Hangs);
+    let error = rig.write("t", &body(20)).await.unwrap_err();
+    let WriteError::Unavailable(text) = &error else { panic!("{error}") };
+    assert!(text.contains("a:1: Unavailable: scripted answer") && text.contains("c:1: no answer in time"), "{text}");
+}
+
+#[tokio::test]
+async fn conflicts_of_a_quorum_are_told() {
+    let rig = Rig::over(&ABC, options(3));
+    rig.script("a:1", Script::Fails(Code::AlreadyExists));
+    assert!(rig.write("t", &body(4)).await.unwrap().rejections.is_empty());
+    rig.script("b:1", Script::Fails(Code::AlreadyExists));
+    let outcome = rig.write("t", &body(4)).await.unwrap();
+    assert!(outcome.durable.is_none());
+    assert_eq!(outcome.rejections.counts().collect::<Vec<_>>(), [(Rejection::Conflict, 4)]);
+    assert!(outcome.rejections.examples()[0].detail.contains("scripted answer"));
+}
+
+#[tokio::test]
+async fn a_peer_that_is_down_is_left_alone_for_a_while() {
+    let rig = Rig::over(&["a:1"], options(1));
+    rig.script("a:1", Script::Fails(Code::Unavailable));
+    assert!(rig.write("t", &body(1)).await.is_err());
+    rig.script("a:1", Script::Ok);
+    let error = rig.write("t", &body(1)).await.unwrap_err().to_string();
+    assert!(error.contains("left alone"), "{error}");
+    assert_eq!(rig.sent().len(), 1);
+    tokio::time::sleep(Duration::from_millis(110)).await;
+    rig.write("t", &body(1)).await.unwrap();
+
+    // Other rings, other luck.
+    rig.script("a:1", Script::Fails(Code::Unavailable));
+    assert!(rig.write("t", &body(1)).await.is_err());
+    rig.script("a:1", Script::Ok);
+    rig.forwarder.apply(ring(&["a:1", "b:1"]).as_bytes()).unwrap();
+    rig.write("t", &body(9)).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_beyond_the_workers_wait_and_then_fail() {
+    let rig = Rig::over(&["a:1"], ForwardOptions { workers: 1, waiting: 1, ..options(1) });
+    rig.script("a:1", Script::Slow(100));
+    let bodies = body(1);
+    let (first, second, third) =
+        tokio::join!(rig.write("t", &bodies), rig.write("t", &bodies), rig.write("t", &bodies));
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    assert!(third.unwrap_err().to_string().contains("too many requests wait"));
+}
+
+#[tokio::test]
+async fn series_go_to_the_tenants_they_name() {
+    let named = ForwardOptions { split_tenant_label: Some("team".to_owned()), ..options(1) };
+    let rig = Rig::over(&ABC, named);
+    let mut request = RequestEncoder::default();
+    for team in [&b"red"[..], b"blue", b""] {
+        request.series([(&b"__name__"[..], &b"up"[..]), (b"team", team)], [(1, 1.0)]);
+    }
+    request.series([(&b"__name__"[..], &b"down"[..])], [(1, 1.0)]);
+    request.series([(&b"team"[..], &b"red"[..])], [(1, 1.0)]);
+    let outcome = rig.write("header", &request.take()).await.unwrap();
+    assert_eq!(outcome.rejections.counts().collect::<Vec<_>>(), [(Rejection::InvalidLabels, 1)]);
+    let sent = rig.series();
+    let by = |tenant: &str| sent.iter().filter(|(_, of, ..)| of == tenant).count();
+    assert_eq!((by("red"), by("blue"), by("header")), (1, 1, 2));
+    assert!(sent.iter().all(|(_, tenant, _, series)| tenant == "header" || !series.contains("team")), "{sent:?}");
+
+    let mut request = RequestEncoder::default();
+    request.series([(&b"__name__"[..], &b"up"[..]), (b"team", b"..")], [(1, 1.0)]);
+    assert!(matches!(rig.write("header", &request.take()).await, Err(WriteError::Tenant(_))));
+}
+
+#[tokio::test]
+async fn a_node_that_is_this_process_is_written_to_directly() {
+    let target = Arc::new(FakeTarget::default());
+    let local = LocalNode { address: "b:1".to_owned(), target: Arc::clone(&target) as _ };
+    let rig = Rig::new(options(3), Some(local));
+    rig.forwarder.apply(ring(&ABC).as_bytes()).unwrap();
+    rig.write("t", &body(10)).await.unwrap();
+    rig.forwarder.drain().await;
+    assert_eq!(target.lines().len(), 10);
+    assert!(rig.sent().iter().all(|(address, _)| address != "b:1"));
+    assert_eq!(rig.series().len(), 20);
+}
+
+#[tokio::test]
+async fn a_replica_is_stored_where_it_was_sent() {
+    let target: Arc<FakeTarget> = Arc::default();
+    let local = LocalNode { address: "b:1".to_owned(), target: Arc::clone(&target) as _ };
+    let rig = Rig::new(options(3), Some(local));
+    rig.forwarder.apply(ring(&ABC).as_bytes()).unwrap();
+    let inbound = Inbound { forwarder: Arc::clone(&rig.forwarder), local: Some(Arc::clone(&target) as _) };
+    let tenant = TenantId::parse("t").unwrap();
+    let mut batch = rig.batch(&body(10));
+    batch.replica = 2;
+    inbound.write(&tenant, batch.clone()).await.unwrap();
+    assert_eq!((target.lines().len(), rig.sent().len()), (10, 0));
+    batch.replica = 4;
+    assert!(matches!(inbound.write(&tenant, batch.clone()).await, Err(WriteError::Replica { replica: 4, .. })));
+    batch.replica = 0;
+    inbound.write(&tenant, batch.clone()).await.unwrap();
+    // Over HTTP a replica goes to its node, alone.
+    let before = (target.lines().len(), rig.series().len());
+    batch.replica = 1;
+    rig.forwarder.drain().await;
+    rig.forwarder.write(&tenant, batch).await.unwrap();
+    let after = (target.lines().len(), rig.series().len());
+    assert!(after.1 - before.1 <= 10 && after.1 > before.1, "{before:?} {after:?}");
+}
+
+/// 300 swaps of rings under writes: each write has a whole ring, old or new.
+#[tokio::test]
+async fn rings_change_under_writes() {
+    let rig = Rig::over(&ABC, options(2));
+    for round in 0..300 {
+        if round % 2 == 0 {
+            rig.forwarder.apply(ring(&["b:1", "c:1", "d:1"]).as_bytes()).unwrap();
+        } else {
+            rig.forwarder.apply(ring(&ABC).as_bytes()).unwrap();
+        }
+        let outcome = rig.write("t", &body(3)).await.unwrap();
+        assert!(outcome.durable.is_some());
+    }
+    rig.forwarder.drain().await;
+    assert_eq!(rig.series().len(), 300 * 3 * 2);
+}
+
+#[tokio::test]
+async fn rings_that_cannot_be_leave_the_last_ones() {
+    let rig = Rig::over(&ABC, options(3));
+    let hash = rig.forwarder.config_hash();
+    for file in ["", "[]", &ring(&["a:1", "b:1"]), &ring(&["a:1", "b:1", "b:1"]), &ring(&["a:1", "b:1", "noport"])] {
+        assert!(rig.forwarder.apply(file.as_bytes()).is_err(), "{file}");
+        assert_eq!(rig.forwarder.config_hash(), hash);
+    }
+    rig.write("t", &body(5)).await.unwrap();
+    assert_eq!(rig.metric(r#"thanos_receive_hashring_nodes"#), 3.0);
+}
+
+/// As Kubernetes mounts a ConfigMap: a link to a directory of the day, swapped at once.
+#[tokio::test]
+async fn a_file_is_followed_through_a_swapped_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |day: &str, content: &str| {
+        std::fs::create_dir(dir.path().join(day)).unwrap();
+        std::fs::write(dir.path().join(day).join("hashrings.json"), content).unwrap();
+        let link = dir.path().join("..data_tmp");
+        std::os::unix::fs::symlink(day, &link).unwrap();
+        std::fs::rename(link, dir.path().join("..data")).unwrap();
+    };
+    put("..1", &ring(&["a:1"]));
+    let path = dir.path().join("hashrings.json");
+    std::os::unix::fs::symlink("..data/hashrings.json", &path).unwrap();
+
+    let rig = Rig::new(options(1), None);
+    let clock = Arc::new(ManualClock::at(5000));
+    let hour = Duration::from_secs(3600);
+    let mut file = RingFile::new(path, hour, Arc::clone(&rig.forwarder), clock, &rig.registry);
+    file.refresh().unwrap();
+    let (first, stop) = (rig.forwarder.config_hash(), service::Stop::new());
+    assert_eq!(rig.metric("thanos_receive_config_last_reload_success_timestamp_seconds"), 5.0);
+    let watching = file.run(stop.clone());
+    let story = async {
+        put("..2", &ring(&["a:1", "b:1"]));
+        until("the second is live", || rig.forwarder.config_hash() != first).await;
+        let second = rig.forwarder.config_hash();
+        assert_eq!(rig.metric("thanos_receive_config_hash"), second.unwrap() as f64);
+        put("..3", "[");
+        until("the third is refused", || rig.metric("thanos_receive_config_last_reload_successful") == 0.0).await;
+        assert_eq!(rig.forwarder.config_hash(), second);
+        assert!(rig.metric("thanos_receive_hashrings_file_errors_total") >= 1.0);
+        put("..4", &ring(&["c:1"]));
+        until("the fourth is live", || rig.metric("thanos_receive_config_last_reload_successful") == 1.0).await;
+        assert_eq!(rig.metric("thanos_receive_hashrings_file_changes_total"), 4.0);
+        stop.cancel();
+    };
+    let (watched, ()) = tokio::join!(watching, story);
+    watched.unwrap();
+}
