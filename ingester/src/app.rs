@@ -32,6 +32,8 @@ pub struct Parts {
 pub struct App {
     ingester: Arc<Ingester>,
     committers: Arc<Committers>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fingerprinter: Arc<Fingerprinter>,
     free_space_check_interval: Duration,
     maintenance_interval: Duration,
     ship_interval: Option<Duration>,
@@ -50,6 +52,7 @@ impl App {
         let (free_space_check_interval, maintenance_interval) =
             (config.free_space_check_interval, config.maintenance_interval);
         let Parts { fs, clock, fingerprinter, registry } = parts;
+        let (given_clock, key) = (Arc::clone(&clock), Arc::clone(&fingerprinter));
         let ship_interval = config.shipping.as_ref().map(|shipping| shipping.interval);
         let shipper_metrics = match ship_interval {
             Some(_) => ShipperMetrics::register(&registry),
@@ -59,7 +62,15 @@ impl App {
         let shared = Shared { config, fs, clock, fingerprinter, committers: committed, shipper_metrics };
         let ingester = Arc::new(Ingester::new(shared));
         metrics::register(&registry, &ingester);
-        Ok(Self { ingester, committers, free_space_check_interval, maintenance_interval, ship_interval })
+        Ok(Self {
+            ingester,
+            committers,
+            clock: given_clock,
+            fingerprinter: key,
+            free_space_check_interval,
+            maintenance_interval,
+            ship_interval,
+        })
     }
 
     /// Who takes writes.

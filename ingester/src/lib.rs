@@ -9,6 +9,8 @@
 //! What is read is read through [`Ingester::store`]. With a bucket ([`Shipping`]), blocks go there, and leave the disk no
 //! sooner than others can read them.
 //!
+//! Routers write through [`App::remote_write`], a gRPC service.
+//!
 //! Nothing here knows HTTP, and nothing here writes a file itself.
 
 mod app;
@@ -17,6 +19,7 @@ mod config;
 mod disk;
 mod ingester;
 mod metrics;
+mod remote_write;
 mod shipping;
 mod tenant;
 mod tenants;

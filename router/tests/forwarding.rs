@@ -10,15 +10,18 @@ mod fake;
 mod peers;
 
 use fake::FakeTarget;
-use model::{ManualClock, TenantId};
+use model::{Fingerprinter, ManualClock, TenantId};
 use peers::{Rig, Script, ring};
-use proto::{Rejection, RequestEncoder, WriteError, WriteTarget};
+use proto::{Rejection, RemoteWriteServer, RequestEncoder, WriteBatch, WriteError, WriteTarget};
 use router::hashring::Algorithm;
-use router::{ForwardForm, ForwardOptions, Inbound, LocalNode, RingFile};
+use router::{ForwardForm, ForwardOptions, Forwarder, ForwarderParts, GrpcDial, Inbound, LocalNode, RingFile};
+use service::{ClientMetrics, ClientOptions, Compression, Descriptors, GrpcLimits, GrpcServer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use telemetry::Registry;
 use tonic::Code;
+use tonic::service::Routes;
 
 const ABC: [&str; 3] = ["a:1", "b:1", "c:1"];
 
@@ -283,4 +286,51 @@ async fn a_file_is_followed_through_a_swapped_link() {
     };
     let (watched, ()) = tokio::join!(watching, story);
     watched.unwrap();
+}
+
+/// Three real servers behind real connections; then two of them go.
+#[tokio::test]
+async fn over_grpc() {
+    let (clock, fingerprinter) = (Arc::new(ManualClock::at(fake::NOW_MS)), Arc::new(Fingerprinter::new([3; 192])));
+    let mut stored: Vec<(Arc<FakeTarget>, service::Stop)> = Vec::new();
+    let (mut addresses, mut servers) = (Vec::new(), tokio::task::JoinSet::new());
+    for _ in 0..3 {
+        let (target, stop) = (Arc::new(FakeTarget::default()), service::Stop::new());
+        let service = RemoteWriteServer::service(
+            Arc::clone(&target) as _,
+            Arc::clone(&fingerprinter),
+            Arc::clone(&clock) as _,
+            RemoteWriteServer::MAX_BYTES,
+        );
+        let limits = GrpcLimits { grace: Duration::from_millis(100), ..GrpcLimits::default() };
+        let server = GrpcServer::bind("127.0.0.1:0", limits, &Registry::default()).await.unwrap();
+        addresses.push(server.address().to_string());
+        servers.spawn(server.serve(Routes::new(service), stop.clone()));
+        stored.push((target, stop));
+    }
+    let registry = Registry::default();
+    let options_of = ClientOptions { compression: Compression::Snappy, ..ClientOptions::default() };
+    let metrics = ClientMetrics::new(&registry, &Descriptors::parse(proto::grpc::DESCRIPTORS).unwrap());
+    let dial = Arc::new(GrpcDial { options: options_of, metrics });
+    let parts = ForwarderParts { dial, local: None, fingerprinter: Arc::clone(&fingerprinter), registry };
+    let forwarder = Forwarder::new(ForwardOptions { timeout: Duration::from_secs(5), ..options(3) }, parts);
+    let addresses: Vec<_> = addresses.iter().map(String::as_str).collect();
+    forwarder.apply(ring(&addresses).as_bytes()).unwrap();
+
+    let body = body(2000);
+    let batch = WriteBatch::walk(body.clone().into(), 2000, &fingerprinter, fake::NOW_MS).unwrap().0;
+    let tenant = TenantId::parse("t").unwrap();
+    let outcome = forwarder.write(&tenant, batch.clone()).await.unwrap();
+    assert!(outcome.durable.is_some());
+    until("all three have all", || stored.iter().all(|(target, _)| target.lines().len() == 2000)).await;
+
+    for (_, stop) in &stored[..2] {
+        stop.cancel();
+    }
+    for _ in 0..2 {
+        servers.join_next().await.unwrap().unwrap().unwrap();
+    }
+    let error = forwarder.write(&tenant, batch).await.unwrap_err();
+    assert!(matches!(&error, WriteError::Unavailable(text) if text.contains(addresses[0])), "{error}");
+    stored[2].1.cancel();
 }

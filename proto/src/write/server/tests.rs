@@ -7,9 +7,12 @@ use prost::Message;
 use std::future::Future;
 use std::pin::Pin;
 
+/// Tenant, replica and series of each write.
+type Given = Vec<(String, u32, usize)>;
+
 /// Answers by the name of the tenant, and remembers what it was given.
 #[derive(Debug, Default)]
-struct Target(Mutex<Vec<(String, u32, usize)>>);
+struct Target(Mutex<Given>);
 
 impl WriteTarget for Target {
     fn write<'a>(
@@ -42,7 +45,7 @@ fn series() -> prometheus_copy::TimeSeries {
 }
 
 /// What a server says, and what its target was given.
-fn send(body: Vec<u8>) -> (Result<(), Status>, Vec<(String, u32, usize)>) {
+fn send(body: Vec<u8>) -> (Result<(), Status>, Given) {
     let target = Arc::new(Target::default());
     let server = RemoteWriteServer {
         target: Arc::clone(&target) as _,
