@@ -274,6 +274,7 @@ impl http_body::Body for Recoded {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => this.messages.push(data),
                     Err(trailers) if this.messages.is_empty() || is_failure(&trailers) => {
+                        this.ended = true;
                         return Poll::Ready(Some(Ok(trailers)));
                     }
                     Err(_) => this.failure = Some(cut_short()),
@@ -300,3 +301,6 @@ fn is_failure(trailers: &Frame<Bytes>) -> bool {
 fn cut_short() -> Status {
     Status::internal("the stream ended within a message")
 }
+
+#[cfg(test)]
+mod tests;
