@@ -1,6 +1,6 @@
 //! The command line, and what is done with it.
 
-use crate::standalone;
+use crate::{query, receive, standalone, store, tools};
 use clap::{Args, Parser, Subcommand};
 use flags::CommandLine;
 use std::ffi::OsString;
@@ -26,7 +26,7 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
     arg_required_else_help = true,
     disable_help_subcommand = true
 )]
-struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     logs: LogFlags,
     #[command(subcommand)]
@@ -47,6 +47,15 @@ struct LogFlags {
 enum Command {
     /// Everything in one process: remote write in, storage, PromQL out
     Standalone(Box<standalone::Flags>),
+    /// Remote write in: routes series to ingesters, or stores them and ships blocks, or both
+    Receive(Box<receive::Flags>),
+    /// The Store API over the blocks of a bucket
+    Store(Box<store::Flags>),
+    /// PromQL over everything that speaks the Store API
+    Query(Box<query::Flags>),
+    /// What is not a server
+    #[command(subcommand)]
+    Tools(tools::Tool),
 }
 
 /// Runs the program and returns what it exits with: 0 after a clean stop, 1 if it could not start or failed, 2 if a flag's
@@ -59,11 +68,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(exit.code);
         }
     };
-    let Command::Standalone(own) = flags.command;
-    let config = match standalone::Config::read(*own, values) {
-        Ok(config) => config,
-        Err(err) => return fail(&err),
-    };
     if let Err(err) = telemetry::init_logs(LogConfig { level: flags.logs.level, format: flags.logs.format }) {
         return fail(&err);
     }
@@ -71,15 +75,31 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(err) => return fail(&format_args!("cannot start threads: {err}")),
     };
-    let ended = runtime.block_on(standalone::run(config));
+    let ended = runtime.block_on(run_command(flags.command, values));
     runtime.shutdown_timeout(LAST_GRACE);
     match ended {
         Ok(()) => {
             info!("exiting");
             ExitCode::SUCCESS
         }
-        Err(err) => fail(&err),
+        Err(cause) => fail(&cause),
     }
+}
+
+/// Checks what a command was told, and runs it to its end. The error is for whoever started it.
+async fn run_command(command: Command, values: Vec<(String, String)>) -> Result<(), String> {
+    let ended = match command {
+        Command::Standalone(own) => standalone::run(standalone::Config::read(*own, values).map_err(text)?).await,
+        Command::Receive(own) => receive::run(receive::Config::read(*own).map_err(text)?).await,
+        Command::Store(own) => store::run(store::Config::read(*own).map_err(text)?).await,
+        Command::Query(own) => query::run(query::Config::read(*own, values).map_err(text)?).await,
+        Command::Tools(tool) => return tools::run(tool).await.map_err(text),
+    };
+    ended.map_err(text)
+}
+
+fn text(cause: impl Display) -> String {
+    cause.to_string()
 }
 
 /// Says the cause in one plain line, the last one: what Kubernetes shows of a container that ended is the end of its log.

@@ -10,7 +10,7 @@ use service::{Readiness, Stop, TaskResult, Tasks};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::Store;
+use storeapi::LocalStore;
 use telemetry::Registry;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
@@ -79,7 +79,7 @@ impl App {
     }
 
     /// All tenants to read.
-    pub fn store(&self) -> Arc<dyn Store> {
+    pub fn store(&self) -> LocalStore {
         self.ingester.store()
     }
 

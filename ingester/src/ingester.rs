@@ -10,7 +10,7 @@ use proto::{WriteBatch, WriteError, WriteOutcome, WriteTarget};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use storeapi::{Component, LocalStore, SourceGroup, SourceProvider, Store};
+use storeapi::{Component, LocalStore, SourceGroup, SourceProvider};
 use tracing::{error, info};
 
 /// Stores what is written, tenant by tenant.
@@ -100,8 +100,8 @@ impl Ingester {
     }
 
     /// All tenants as one store.
-    pub fn store(self: &Arc<Self>) -> Arc<dyn Store> {
-        Arc::new(LocalStore::new("ingester", Component::Receive, Arc::clone(self) as Arc<dyn SourceProvider>))
+    pub fn store(self: &Arc<Self>) -> LocalStore {
+        LocalStore::new("ingester", Component::Receive, Arc::clone(self) as Arc<dyn SourceProvider>)
     }
 
     fn check_open(&self) -> Result<(), WriteError> {

@@ -16,6 +16,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use storeapi::Store;
 use testkit::{Fault, Loss, SimFs};
 use tsdb::fs::Fs;
 

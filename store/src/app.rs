@@ -14,7 +14,6 @@ use model::Clock;
 use service::{Readiness, Stop, TaskResult, Tasks};
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::Store;
 use telemetry::Registry;
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
@@ -74,8 +73,8 @@ impl App {
     }
 
     /// All blocks to read.
-    pub fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.store.clone())
+    pub fn store(&self) -> BucketStore {
+        self.store.clone()
     }
 
     /// The memory of requests.

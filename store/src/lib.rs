@@ -32,6 +32,7 @@ mod store;
 mod sync;
 
 pub use app::{App, Parts};
+pub use budget::BudgetLimits;
 pub use config::{Config, TimeBound, Within};
 pub use limits::{RequestLimits, SAMPLES_PER_CHUNK};
 pub use store::BucketStore;

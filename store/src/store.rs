@@ -22,6 +22,7 @@ use std::sync::Arc;
 use storeapi::{
     Component, LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
 };
+use ulid::Ulid;
 
 /// Blocks whose labels are read at the same time for one request.
 const LABEL_BLOCKS: usize = 16;
@@ -59,6 +60,11 @@ impl BucketStore {
     pub(crate) fn serve(&self, blocks: BlockSet) {
         self.0.metrics.blocks_loaded.set(i64::try_from(blocks.blocks().count()).unwrap_or(i64::MAX));
         *self.0.blocks.write() = Arc::new(blocks);
+    }
+
+    /// Whether requests find what is in `block` here.
+    pub fn serves(&self, block: Ulid) -> bool {
+        self.blocks().blocks().any(|served| served.meta.ulid == block)
     }
 
     /// The blocks served now.

@@ -46,3 +46,49 @@ fn flags_that_thanos_has_are_as_in_thanos() {
     assert!(compared.len() >= 18, "compared only {compared:?}");
     assert!(OTHER_DEFAULTS.iter().all(|(name, _)| compared.contains(name)), "{compared:?}");
 }
+
+/// Flags of Thanos' sub-commands of which ours differ in the default, and why.
+const SUB_COMMAND_DEFAULTS: [(&str, &str, &str); 0] = [];
+
+/// Every flag of `command` in Thanos is one here, with its default, and on or off where it is there.
+fn check_command(test: &str, command: &str) {
+    let Some(path) = testkit::golden(test, "flags/flags.jsonl") else { return };
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut cli = Cli::command();
+    cli.build();
+    let ours = cli.find_subcommand(command).unwrap();
+    let mut compared = 0;
+    for row in rows.filter(|row| row["command"] == command) {
+        let Some(name) = row["flag"].as_str() else { continue };
+        let arg = ours.get_arguments().find(|arg| arg.get_long() == Some(name));
+        let arg = arg.unwrap_or_else(|| panic!("thanos {command} has --{name}"));
+        let own: Vec<_> = arg.get_default_values().iter().map(|value| value.to_str().unwrap()).collect();
+        let want = row["default"].as_array().map(|values| values.iter().map(|value| value.as_str().unwrap()).collect());
+        let want: Vec<&str> = want.unwrap_or_default();
+        let other = SUB_COMMAND_DEFAULTS.iter().find(|row| (row.0, row.1) == (command, name)).map(|row| row.2);
+        let switch = row["bool"].as_bool().unwrap();
+        let unset = switch && own.is_empty() && want == ["false"];
+        assert!(unset || own.join(",") == other.unwrap_or(&want.join(",")), "--{name}: {own:?}, {want:?}");
+        assert_eq!(!arg.get_action().takes_values(), switch, "whether --{name} is on or off");
+        let repeats = row["repeatable"].as_bool().unwrap_or_default();
+        assert_eq!(matches!(arg.get_action(), clap::ArgAction::Append), repeats, "whether --{name} may be repeated");
+        compared += 1;
+    }
+    assert!(compared > 50, "compared only {compared}");
+}
+
+#[test]
+fn receive_has_every_flag_of_thanos() {
+    check_command("receive_has_every_flag_of_thanos", "receive");
+}
+
+#[test]
+fn store_has_every_flag_of_thanos() {
+    check_command("store_has_every_flag_of_thanos", "store");
+}
+
+#[test]
+fn query_has_every_flag_of_thanos() {
+    check_command("query_has_every_flag_of_thanos", "query");
+}

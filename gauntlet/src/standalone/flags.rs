@@ -1,11 +1,10 @@
 //! What can be typed. The names are those of Thanos' sub-commands (`receive`, `query`) where these have them, else
 //! Prometheus', else ours.
 
+use crate::common::WalDurability;
 use clap::Args;
 use flags::{ByteSize, GoDuration, PromDuration};
 use std::path::PathBuf;
-use std::str::FromStr;
-use tsdb::wal::Durability;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Flags {
@@ -125,7 +124,7 @@ pub(crate) struct Flags {
     #[arg(long = "http-grace-period", default_value = "2m", value_name = "DURATION", help_heading = "Network")]
     pub(crate) http_grace: PromDuration,
 
-    /// Where gRPC will be served; this version has none, and says so in its log
+    /// Where gRPC is served: the Store API over all there is, and writes of routers
     #[arg(
         long = "grpc-address",
         default_value = "127.0.0.1:10901",
@@ -137,26 +136,4 @@ pub(crate) struct Flags {
     /// Do not let web pages of other origins read answers
     #[arg(long = "web.disable-cors", help_heading = "Network")]
     pub(crate) disable_cors: bool,
-}
-
-/// [`Durability`] by the name it has as a flag's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WalDurability(pub(crate) Durability);
-
-/// A name that is none of them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("enum value must be one of fsync,write,none, got '{0}'")]
-pub(crate) struct UnknownDurability(String);
-
-impl FromStr for WalDurability {
-    type Err = UnknownDurability;
-
-    fn from_str(text: &str) -> Result<Self, UnknownDurability> {
-        match text {
-            "fsync" => Ok(Self(Durability::Synced)),
-            "write" => Ok(Self(Durability::Written)),
-            "none" => Ok(Self(Durability::Buffered)),
-            other => Err(UnknownDurability(other.to_owned())),
-        }
-    }
 }

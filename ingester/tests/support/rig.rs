@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::{SeriesBatch, SeriesFrame, SeriesRequest};
+use storeapi::{SeriesBatch, SeriesFrame, SeriesRequest, Store};
 use telemetry::{Format, Registry};
 use testkit::SimFs;
 use tsdb::chunk;

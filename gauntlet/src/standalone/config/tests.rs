@@ -113,7 +113,7 @@ fn contradictions_are_refused_by_name() {
     );
     check_refused(
         &["--receive.tenant-label-name=replica"],
-        "--receive.tenant-label-name is \"replica\"; another name than \"replica\" is needed, and not an empty one",
+        "--receive.tenant-label-name is \"replica\"; another name than those of external labels is needed, and not an empty one",
     );
     check_refused(
         &["--query.lookback-delta=-5m"],

@@ -1,0 +1,119 @@
+//! How samples are kept, checked.
+
+use flags::{ByteSize, PromDuration};
+use model::{Labels, TenantId};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+use tsdb::db::DbOptions;
+use tsdb::wal::{Compression, Durability, LogOptions};
+
+/// The narrowest block worth cutting.
+const MIN_BLOCK_MS: i64 = 60_000;
+
+/// What flags say of it.
+#[derive(Debug, Clone)]
+pub(crate) struct TsdbSettings {
+    /// Has a data directory for each tenant.
+    pub(crate) dir: PathBuf,
+    pub(crate) block: PromDuration,
+    pub(crate) max_block: PromDuration,
+    pub(crate) retention: PromDuration,
+    pub(crate) max_ahead: PromDuration,
+    pub(crate) durability: WalDurability,
+    pub(crate) wal_compression: bool,
+    pub(crate) free_space_floor: ByteSize,
+    /// 0: no limit.
+    pub(crate) max_series: u64,
+    pub(crate) external_labels: Labels,
+    pub(crate) tenant_label: String,
+    pub(crate) default_tenant: TenantId,
+}
+
+/// Why samples cannot be kept like that.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidTsdb {
+    #[error("--tsdb.min-block-duration is {0}, at least 1m is needed")]
+    BlockTooShort(PromDuration),
+    #[error(
+        "--tsdb.max-block-duration is {max} and --tsdb.min-block-duration {min}: blocks are not merged into longer ones in \
+         this version, leave the former out"
+    )]
+    BlockDurationsDiffer { min: PromDuration, max: PromDuration },
+    #[error(
+        "--tsdb.retention is {retention}, shorter than one block of {block}: it would remove blocks as they are cut"
+    )]
+    RetentionTooShort { retention: PromDuration, block: PromDuration },
+    #[error(
+        "--receive.tenant-label-name is {0:?}; another name than those of external labels is needed, and not an empty one"
+    )]
+    TenantLabel(String),
+}
+
+impl TsdbSettings {
+    /// The ingester's configuration.
+    ///
+    /// # Errors
+    /// Settings that contradict each other.
+    pub(crate) fn config(self) -> Result<ingester::Config, InvalidTsdb> {
+        let Self { block, max_block, retention, .. } = self;
+        if block.as_ms() < MIN_BLOCK_MS {
+            return Err(InvalidTsdb::BlockTooShort(block));
+        }
+        if max_block != block {
+            return Err(InvalidTsdb::BlockDurationsDiffer { min: block, max: max_block });
+        }
+        if !retention.is_zero() && retention < block {
+            return Err(InvalidTsdb::RetentionTooShort { retention, block });
+        }
+        if self.tenant_label.is_empty() || self.external_labels.get(self.tenant_label.as_bytes()).is_some() {
+            return Err(InvalidTsdb::TenantLabel(self.tenant_label));
+        }
+        let compression = if self.wal_compression { Compression::Snappy } else { Compression::None };
+        let db = DbOptions {
+            block_range_ms: block.as_ms(),
+            retention_ms: (!retention.is_zero()).then(|| retention.as_ms()),
+            // The ingester adds those of each tenant.
+            external_labels: BTreeMap::new(),
+            log: LogOptions { durability: self.durability.0, compression, ..LogOptions::default() },
+            cores: cores(),
+        };
+        Ok(ingester::Config {
+            tenant_label: self.tenant_label.into_bytes(),
+            max_series: if self.max_series == 0 { u64::MAX } else { self.max_series },
+            // As in Thanos, 0 switches the check off.
+            max_ahead: if self.max_ahead.is_zero() { Duration::MAX } else { self.max_ahead.as_std() },
+            free_space_floor_bytes: self.free_space_floor.0,
+            ..ingester::Config::standalone(self.dir, db, self.default_tenant, self.external_labels)
+        })
+    }
+}
+
+/// How many threads may work at once.
+pub(crate) fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// [`Durability`] by the name it has as a flag's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WalDurability(pub(crate) Durability);
+
+/// A name that is none of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("enum value must be one of fsync,write,none, got '{0}'")]
+pub(crate) struct UnknownDurability(String);
+
+impl FromStr for WalDurability {
+    type Err = UnknownDurability;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDurability> {
+        match text {
+            "fsync" => Ok(Self(Durability::Synced)),
+            "write" => Ok(Self(Durability::Written)),
+            "none" => Ok(Self(Durability::Buffered)),
+            other => Err(UnknownDurability(other.to_owned())),
+        }
+    }
+}

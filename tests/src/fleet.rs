@@ -1,0 +1,253 @@
+//! Router, ingesters, store and querier as processes of their own, over one bucket.
+
+use crate::remote_write::{Series, body};
+use crate::server::{Answer, Launch, Server};
+use serde_json::Value;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long it may take until something that happens by itself has happened.
+const PATIENCE: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(200);
+
+/// Who is in a fleet.
+#[derive(Debug, Clone)]
+pub struct Topology {
+    pub ingesters: usize,
+    /// On how many of them each series is.
+    pub replication: usize,
+    /// The time a block covers.
+    pub block: &'static str,
+    /// What else each ingester is told.
+    pub ingester_args: Vec<String>,
+}
+
+/// One that runs on a directory.
+#[derive(Debug)]
+pub struct Fleet {
+    dir: PathBuf,
+    topology: Topology,
+    programs: Programs,
+    ports: Vec<Ports>,
+    /// By number, from 0; `None`: it is down.
+    pub ingesters: Vec<Option<Server>>,
+    pub router: Server,
+    pub store: Server,
+    pub query: Server,
+}
+
+/// The program of each kind of member: ours, or a peer that takes the same flags.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    pub router: PathBuf,
+    pub ingester: PathBuf,
+    pub store: PathBuf,
+    pub query: PathBuf,
+}
+
+#[derive(Debug, Clone)]
+struct Ports {
+    http: String,
+    grpc: String,
+    write: String,
+}
+
+impl Topology {
+    /// Three ingesters, each series on all of them, blocks of two hours.
+    pub fn three() -> Self {
+        Self { ingesters: 3, replication: 3, block: "2h", ingester_args: Vec::new() }
+    }
+}
+
+impl Default for Programs {
+    /// All ours.
+    fn default() -> Self {
+        let ours = || crate::binary().to_owned();
+        Self { router: ours(), ingester: ours(), store: ours(), query: ours() }
+    }
+}
+
+impl Fleet {
+    /// Starts one of our own programs on `dir`, and waits until every member is ready.
+    pub async fn start(dir: &Path, topology: Topology) -> Self {
+        Self::of(dir, topology, Programs::default()).await
+    }
+
+    /// The same with other programs.
+    pub async fn of(dir: &Path, topology: Topology, programs: Programs) -> Self {
+        // The ingesters, then router, store and querier.
+        let ports = free_ports(topology.ingesters + 3);
+        let plan = Plan { dir, topology: &topology, programs: &programs, ports: &ports };
+        let mut ingesters = Vec::new();
+        for number in 0..topology.ingesters {
+            ingesters.push(Some(plan.ingester(number).start().await));
+        }
+        let store = plan.store().start().await;
+        let query = plan.query().start().await;
+        let router = plan.router().start().await;
+        let fleet = Self { dir: dir.to_owned(), ingesters, router, store, query, ports, programs, topology };
+        fleet.until_the_querier_knows(fleet.topology.ingesters + 1).await;
+        fleet
+    }
+
+    /// Writes `series` as `tenant` through the router.
+    pub async fn write(&self, tenant: &str, series: &[Series]) -> Answer {
+        let request = self.router.write_request("/api/v1/receive", body(series)).header("thanos-tenant", tenant);
+        self.router.send(request).await
+    }
+
+    /// The result of `expression` at `time_ms`, sorted by labels.
+    pub async fn answer(&self, expression: &str, time_ms: i64) -> Vec<Value> {
+        let mut result = self.query.query(expression, time_ms).await.as_array().unwrap().clone();
+        result.sort_by_key(|series| series["metric"].to_string());
+        result
+    }
+
+    /// Waits until `expression` finds `count` series at `time_ms`: the querier asks a new tenant's ingesters once they told it
+    /// of the tenant.
+    pub async fn until_found(&self, expression: &str, time_ms: i64, count: usize) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = self.answer(expression, time_ms).await;
+            if found.len() == count {
+                return;
+            }
+            assert!(Instant::now() < until, "{count} series wanted for too long: {found:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Kills ingester `number`.
+    pub fn kill(&mut self, number: usize) {
+        self.ingesters[number].take().expect("it runs").kill();
+    }
+
+    /// Stops ingester `number` as an operator does, and waits until it has ended: what it holds is in the bucket then.
+    pub fn stop(&mut self, number: usize) {
+        let ended = self.ingesters[number].take().expect("it runs").stop();
+        assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    }
+
+    /// Starts ingester `number` again.
+    pub async fn start_ingester(&mut self, number: usize) {
+        let started = self.plan().ingester(number).start().await;
+        self.ingesters[number] = Some(started);
+    }
+
+    /// The directory of the bucket.
+    pub fn bucket(&self) -> PathBuf {
+        self.dir.join("bucket")
+    }
+
+    /// The blocks in the bucket that are visible: those with a `meta.json`.
+    pub fn blocks(&self) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.bucket()) else { return Vec::new() };
+        let mut blocks: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        blocks.retain(|path| path.join("meta.json").exists());
+        blocks.sort();
+        blocks
+    }
+
+    /// Waits until `told` says so of the sum of `server`'s `metric`.
+    pub async fn until(server: &Server, metric: &str, told: impl Fn(f64) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let value = server.metric(metric).await;
+            if value.is_some_and(&told) {
+                return;
+            }
+            assert!(Instant::now() < until, "{metric} is {value:?} for too long");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until the querier lists `count` endpoints that answer.
+    pub async fn until_the_querier_knows(&self, count: usize) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let stores = self.query.get("/api/v1/stores").await.json();
+            let kinds = stores["data"].as_object().into_iter().flat_map(|kinds| kinds.values());
+            let known =
+                kinds.filter_map(Value::as_array).flatten().filter(|store| store["lastError"].is_null()).count();
+            if known == count {
+                return;
+            }
+            assert!(Instant::now() < until, "{known} endpoints instead of {count}: {stores}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn plan(&self) -> Plan<'_> {
+        Plan { dir: &self.dir, topology: &self.topology, programs: &self.programs, ports: &self.ports }
+    }
+}
+
+/// What members are started with.
+struct Plan<'a> {
+    dir: &'a Path,
+    topology: &'a Topology,
+    programs: &'a Programs,
+    ports: &'a [Ports],
+}
+
+impl Plan<'_> {
+    fn ingester(&self, number: usize) -> Launch {
+        let (ports, name) = (&self.ports[number], format!("ingester-{number}"));
+        let launch = Server::command(&self.programs.ingester, "receive", &ports.http, Some(&ports.write))
+            .arg(format!("--grpc-address={}", ports.grpc))
+            .arg(format!("--tsdb.path={}", self.dir.join(&name).display()))
+            .arg(format!("--label=replica=\"{name}\""))
+            .arg(format!("--tsdb.min-block-duration={}", self.topology.block))
+            .arg(format!("--tsdb.max-block-duration={}", self.topology.block))
+            .arg(self.bucket());
+        self.topology.ingester_args.iter().fold(launch, Launch::arg)
+    }
+
+    fn router(&self) -> Launch {
+        let ports = &self.ports[self.topology.ingesters];
+        let ring = self.dir.join("hashring.json");
+        let endpoints: Vec<_> = self.ports.iter().take(self.topology.ingesters).map(|of| of.grpc.as_str()).collect();
+        let document = serde_json::json!([{ "algorithm": "ketama", "endpoints": endpoints }]);
+        std::fs::write(&ring, document.to_string()).unwrap();
+        Server::command(&self.programs.router, "receive", &ports.http, Some(&ports.write))
+            .arg(format!("--grpc-address={}", ports.grpc))
+            .arg(format!("--receive.hashrings-file={}", ring.display()))
+            .arg(format!("--receive.replication-factor={}", self.topology.replication))
+            .arg("--label=replica=\"router\"")
+    }
+
+    fn store(&self) -> Launch {
+        let ports = &self.ports[self.topology.ingesters + 1];
+        Server::command(&self.programs.store, "store", &ports.http, None)
+            .arg(format!("--grpc-address={}", ports.grpc))
+            .arg(format!("--data-dir={}", self.dir.join("store").display()))
+            .arg("--sync-block-duration=1s")
+            .arg(self.bucket())
+    }
+
+    fn query(&self) -> Launch {
+        let ports = &self.ports[self.topology.ingesters + 2];
+        let launch = Server::command(&self.programs.query, "query", &ports.http, None)
+            .arg(format!("--grpc-address={}", ports.grpc))
+            .arg("--endpoint.info-timeout=1s")
+            .arg("--query.replica-label=replica");
+        let asked = self.ports.iter().take(self.topology.ingesters).chain([&self.ports[self.topology.ingesters + 1]]);
+        asked.fold(launch, |launch, of| launch.arg(format!("--endpoint={}", of.grpc)))
+    }
+
+    fn bucket(&self) -> String {
+        let directory = self.dir.join("bucket");
+        std::fs::create_dir_all(&directory).unwrap();
+        format!("--objstore.config=type: FILESYSTEM\nconfig:\n  directory: {:?}\n", directory.display().to_string())
+    }
+}
+
+/// Addresses of this machine that were free a moment ago, for `count` members.
+fn free_ports(count: usize) -> Vec<Ports> {
+    let held: Vec<_> = (0..3 * count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+    let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
+    held.chunks(3)
+        .map(|own| Ports { http: address(&own[0]), grpc: address(&own[1]), write: address(&own[2]) })
+        .collect()
+}
