@@ -1,16 +1,20 @@
 //! Stories over real processes: here is what they are told with, in `tests/e2e/` are the stories.
 //!
-//! [`Standalone::on`] starts `gauntlet standalone` on a directory and a free port, asks it, writes to it, stops it or kills
+//! [`Server::standalone`] starts `gauntlet standalone` on a directory and a free port, asks it, writes to it, stops it or kills
 //! it, and hears what it says on stderr. A process that a story leaves behind is killed when the story ends.
 
 #![allow(clippy::unwrap_used, reason = "test code: what goes wrong here fails the test that asked for it")]
 
 mod binary;
+mod fleet;
+mod http;
 mod process;
 mod remote_write;
-mod standalone;
+mod server;
 
 pub use binary::binary;
+pub use fleet::{Fleet, Programs, Topology};
+pub use http::client;
 pub use process::{Ended, Process};
 pub use remote_write::{Sample, Series, body};
-pub use standalone::{Answer, Launch, Standalone};
+pub use server::{Answer, Launch, Server};

@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,20 +11,20 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
 
-/// A running process; its stderr is kept. Killed when dropped.
+/// A running process; what it says is kept. Killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     lines: Receiver<String>,
     heard: Vec<String>,
-    reader: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// How a process ended.
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
-    /// All it said on stderr.
+    /// All it said on stderr, and on stdout where that is heard.
     pub stderr: String,
 }
 
@@ -41,18 +41,23 @@ impl Ended {
 }
 
 impl Process {
-    /// Starts `command`; its stdout is thrown away.
+    /// Starts `command` and hears its stderr; its stdout is thrown away.
     pub fn start(command: &mut Command) -> Self {
-        let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        Self::spawn(command.stdout(Stdio::null()))
+    }
+
+    /// Starts `command` and hears its stdout, too.
+    pub fn start_and_hear_all(command: &mut Command) -> Self {
+        Self::spawn(command.stdout(Stdio::piped()))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let spawned = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|err| panic!("{command:?}: {err}"));
-        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
         let (sender, lines) = channel();
-        let reader = std::thread::spawn(move || {
-            let mut read = stderr.lines().map_while(Result::ok);
-            // The story may have ended.
-            let _ = read.try_for_each(|line| sender.send(line));
-        });
-        Self { child, lines, heard: Vec::new(), reader: Some(reader) }
+        let stderr = child.stderr.take().map(|stderr| read(stderr, sender.clone()));
+        let stdout = child.stdout.take().map(|stdout| read(stdout, sender));
+        Self { child, lines, heard: Vec::new(), readers: stderr.into_iter().chain(stdout).collect() }
     }
 
     /// The process id.
@@ -120,12 +125,20 @@ impl Process {
                 None => std::thread::sleep(POLL),
             }
         };
-        if let Some(reader) = self.reader.take() {
+        for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
         self.heard.extend(self.lines.try_iter());
         Ended { status, stderr: self.heard.join("\n") }
     }
+}
+
+fn read(from: impl std::io::Read + Send + 'static, to: Sender<String>) -> JoinHandle<()> {
+    let mut read = BufReader::new(from).lines().map_while(Result::ok);
+    std::thread::spawn(move || {
+        // The story may have ended.
+        let _ = read.try_for_each(|line| to.send(line));
+    })
 }
 
 impl Drop for Process {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "e2e/fleet.rs"]
+mod fleet;
 #[path = "e2e/hostile.rs"]
 mod hostile;
 #[path = "e2e/kills.rs"]

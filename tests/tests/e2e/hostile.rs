@@ -1,6 +1,6 @@
 //! Requests that mean harm.
 
-use e2e::Standalone;
+use e2e::Server;
 
 /// Resident memory of a process, in bytes: now (`VmRSS`), or the most it ever had (`VmHWM`).
 fn resident_bytes(pid: u32, field: &str) -> u64 {
@@ -29,7 +29,7 @@ fn claim(mut claim: u64) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn snappy_bombs_are_refused_within_a_budget_of_memory() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).start().await;
+    let gauntlet = Server::standalone(dir.path()).start().await;
     let before = resident_bytes(gauntlet.process.id(), "VmRSS:");
     for _ in 0..4 {
         let requests = (0..24).map(|number| {
@@ -48,7 +48,7 @@ async fn snappy_bombs_are_refused_within_a_budget_of_memory() {
 #[tokio::test]
 async fn a_query_that_cannot_be_is_refused_politely() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).start().await;
+    let gauntlet = Server::standalone(dir.path()).start().await;
     let deep = format!("{}1{}", "(".repeat(30_000), ")".repeat(30_000));
     let long = vec!["1"; 30_000].join("+");
     for query in [deep.as_str(), long.as_str(), "sum(", "nosuch(up)", "up{a=~\"(\"}", ""] {

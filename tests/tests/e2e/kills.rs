@@ -1,7 +1,7 @@
 //! Killed again and again under load: what was acknowledged is there, and nothing else but what was sent.
 
 use crate::write_and_query::now_ms;
-use e2e::{Series, Standalone, body};
+use e2e::{Series, Server, body};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn request(name: &str, at_ms: i64) -> Vec<Series> {
 }
 
 /// Writes until the process is gone: to series of its own, and to series that all writers create and append to at once.
-async fn write(gauntlet: &Standalone, writer: usize, clock: &AtomicI64) -> Oracle {
+async fn write(gauntlet: &Server, writer: usize, clock: &AtomicI64) -> Oracle {
     let mut oracle = Oracle::default();
     loop {
         for name in [format!("own{writer}"), "shared".to_owned()] {
@@ -59,7 +59,7 @@ async fn write(gauntlet: &Standalone, writer: usize, clock: &AtomicI64) -> Oracl
 }
 
 /// Everything that is stored, by series and time.
-async fn stored(gauntlet: &Standalone, at_ms: i64) -> BTreeMap<(String, i64), f64> {
+async fn stored(gauntlet: &Server, at_ms: i64) -> BTreeMap<(String, i64), f64> {
     let found = gauntlet.query("load[2h]", at_ms).await;
     let samples = found.as_array().unwrap().iter().flat_map(|series| {
         let id = series["metric"]["id"].as_str().unwrap().to_owned();
@@ -89,7 +89,7 @@ async fn what_was_acknowledged_survives_kills_at_random_moments() {
     let clock = AtomicI64::new(begin_ms);
     let mut oracle = Oracle::default();
     for kill in 0..kills {
-        let gauntlet = Standalone::on(dir.path()).start().await;
+        let gauntlet = Server::standalone(dir.path()).start().await;
         check(&oracle, &stored(&gauntlet, clock.load(Ordering::Relaxed)).await);
         // Moments spread over the life of a load, from its first requests on.
         let moment = Duration::from_millis(20 + (kill as u64 * 7919) % 700);
@@ -104,7 +104,7 @@ async fn what_was_acknowledged_survives_kills_at_random_moments() {
             oracle.sent.extend(one.sent);
         }
     }
-    let gauntlet = Standalone::on(dir.path()).start().await;
+    let gauntlet = Server::standalone(dir.path()).start().await;
     let stored = stored(&gauntlet, clock.load(Ordering::Relaxed)).await;
     check(&oracle, &stored);
     println!("{kills} kills, {} samples acknowledged, {} stored", oracle.acknowledged.len(), stored.len());

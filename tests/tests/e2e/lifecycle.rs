@@ -1,6 +1,6 @@
 //! How the process starts, shows itself, and ends.
 
-use e2e::{Series, Standalone, binary};
+use e2e::{Series, Server, binary};
 use reqwest::Method;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@ fn run(args: &[&str]) -> e2e::Ended {
 #[tokio::test]
 async fn it_starts_on_an_empty_directory_and_shows_itself() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(&dir.path().join("data")).start().await;
+    let gauntlet = Server::standalone(&dir.path().join("data")).start().await;
     for (method, path, status, body) in [
         (Method::GET, "/-/healthy", 200, "OK"),
         (Method::HEAD, "/-/healthy", 200, ""),
@@ -49,7 +49,7 @@ async fn it_starts_on_an_empty_directory_and_shows_itself() {
 #[tokio::test]
 async fn the_api_is_served_with_its_headers() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).arg("--query.timeout=7s").start().await;
+    let gauntlet = Server::standalone(dir.path()).arg("--query.timeout=7s").start().await;
     let asked = gauntlet.request(Method::OPTIONS, "/api/v1/query").header("origin", "http://grafana");
     let answer = gauntlet.send(asked).await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, "http://grafana"));
@@ -85,8 +85,8 @@ async fn a_json_log_is_json() {
 #[tokio::test]
 async fn two_processes_never_share_a_directory() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Standalone::on(dir.path()).start().await;
-    let second = Standalone::on(dir.path()).arg("--http-address=127.0.0.1:0").ended();
+    let first = Server::standalone(dir.path()).start().await;
+    let second = Server::standalone(dir.path()).arg("--http-address=127.0.0.1:0").ended();
     assert_eq!(second.code(), Some(1), "{}", second.stderr);
     let last = second.last_line();
     assert!(last.starts_with("gauntlet: error: ") && last.contains("another process"), "{last}");
@@ -94,7 +94,7 @@ async fn two_processes_never_share_a_directory() {
     assert_eq!(first.get("/-/ready").await.status, 200, "the first is not disturbed");
     assert_eq!(first.stop().code(), Some(0));
     // And when the first is gone, the next may have it.
-    assert_eq!(Standalone::on(dir.path()).start().await.stop().code(), Some(0));
+    assert_eq!(Server::standalone(dir.path()).start().await.stop().code(), Some(0));
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_taken_port_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let ended = Standalone::on(dir.path()).arg(format!("--http-address={address}")).ended();
+    let ended = Server::standalone(dir.path()).arg(format!("--http-address={address}")).ended();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     let want = format!("gauntlet: error: cannot listen on {address}: ");
     assert!(ended.last_line().starts_with(&want) && ended.last_line().contains("--http-address"), "{}", ended.stderr);
@@ -114,7 +114,7 @@ async fn a_directory_that_cannot_be_used_is_told() {
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
     for path in [file.as_path(), Path::new("/proc/gauntlet")] {
-        let ended = Standalone::on(path).arg("--http-address=127.0.0.1:0").ended();
+        let ended = Server::standalone(path).arg("--http-address=127.0.0.1:0").ended();
         assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
         let last = ended.last_line();
         assert!(last.contains(&path.display().to_string()) && last.contains("--data-dir"), "{last}");
@@ -149,7 +149,7 @@ fn bad_command_lines_end_as_thanos_ends() {
 #[tokio::test]
 async fn healthy_while_it_replays_and_ready_only_then() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Standalone::on(dir.path()).start().await;
+    let first = Server::standalone(dir.path()).start().await;
     let now_ms = crate::write_and_query::now_ms();
     for part in 0..10 {
         let names: Vec<String> = (0..4000).map(|number| format!("{part}-{number}")).collect();
@@ -157,7 +157,7 @@ async fn healthy_while_it_replays_and_ready_only_then() {
         assert_eq!(first.write(&series.collect::<Vec<_>>()).await.status, 200);
     }
     first.kill();
-    let second = Standalone::on(dir.path()).listen().await;
+    let second = Server::standalone(dir.path()).listen().await;
     let mut waited = 0;
     loop {
         assert_eq!(second.get("/-/healthy").await.status, 200);
@@ -179,7 +179,7 @@ async fn healthy_while_it_replays_and_ready_only_then() {
 #[tokio::test]
 async fn a_signal_lets_requests_end() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).start().await;
+    let gauntlet = Server::standalone(dir.path()).start().await;
     let body = e2e::body(&[Series::new("late", &[], &[(crate::write_and_query::now_ms(), 1.0)])]);
     let mut client = TcpStream::connect(gauntlet.address()).unwrap();
     let head = format!(
@@ -207,7 +207,7 @@ async fn a_signal_lets_requests_end() {
 #[tokio::test]
 async fn clients_that_never_end_do_not_keep_it() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).arg("--http-grace-period=500ms").start().await;
+    let gauntlet = Server::standalone(dir.path()).arg("--http-grace-period=500ms").start().await;
     let stuck: Vec<TcpStream> = (0..100)
         .map(|_| {
             let mut client = TcpStream::connect(gauntlet.address()).unwrap();
@@ -228,7 +228,7 @@ async fn clients_that_never_end_do_not_keep_it() {
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once_but_an_echo_does_not() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).start().await;
+    let gauntlet = Server::standalone(dir.path()).start().await;
     let mut stuck = TcpStream::connect(gauntlet.address()).unwrap();
     stuck.write_all(b"POST /api/v1/receive HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nhalf").unwrap();
     while gauntlet.metric("http_inflight_requests{handler=\"receive\"").await != Some(1.0) {

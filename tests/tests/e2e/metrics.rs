@@ -1,6 +1,6 @@
 //! What `/metrics` shows is what dashboards made for Thanos ask for.
 
-use e2e::{Series, Standalone};
+use e2e::{Series, Server};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Type and label names of a family; `le` counts, as in the recordings.
@@ -41,7 +41,7 @@ fn recorded(test: &str, component: &str) -> Option<BTreeMap<String, Family>> {
 async fn families_that_every_thanos_program_has_are_there() {
     const TEST: &str = "families_that_every_thanos_program_has_are_there";
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).start().await;
+    let gauntlet = Server::standalone(dir.path()).start().await;
     let now_ms = crate::write_and_query::now_ms();
     assert_eq!(gauntlet.write(&[Series::new("up", &[], &[(now_ms, 1.0)])]).await.status, 200);
     gauntlet.query("up", now_ms).await;

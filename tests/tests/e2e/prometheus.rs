@@ -1,7 +1,7 @@
 //! A real Prometheus writes to us, and both are asked the same.
 
 use crate::write_and_query::now_ms;
-use e2e::{Process, Standalone};
+use e2e::{Process, Server};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -83,7 +83,7 @@ fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 
@@ -122,7 +122,7 @@ impl Prometheus {
 type Points = BTreeMap<BTreeMap<String, String>, BTreeMap<String, f64>>;
 
 async fn ask(base: &str, path: &str, params: &[(&str, String)]) -> Value {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = e2e::client();
     let response = client.get(format!("{base}{path}")).query(params).send().await.unwrap();
     let (status, body) = (response.status(), response.text().await.unwrap());
     assert!(status.is_success(), "{params:?}: {status} {body}");
@@ -206,7 +206,7 @@ fn seconds(time_ms: i64) -> String {
 }
 
 /// The oldest and the newest time at which we have `up` of both targets.
-async fn shared_range(gauntlet: &Standalone) -> (i64, i64) {
+async fn shared_range(gauntlet: &Server) -> (i64, i64) {
     let all = gauntlet.query("up[10m]", now_ms()).await;
     let series = all.as_array().unwrap();
     assert_eq!(series.len(), 2, "{all}");
@@ -227,7 +227,7 @@ async fn a_prometheus_that_writes_to_us_and_we_answer_alike() {
         }
     }
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let gauntlet = Standalone::on(ours.path()).start().await;
+    let gauntlet = Server::standalone(ours.path()).start().await;
     let prometheus = Prometheus::start(theirs.path(), gauntlet.address());
     tokio::time::sleep(SCRAPING).await;
     let ours = format!("http://{}", gauntlet.address());

@@ -1,6 +1,6 @@
 //! What was written comes back, from one process and from the next.
 
-use e2e::{Series, Standalone};
+use e2e::{Series, Server};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The wall clock, in whole seconds so that times print the same everywhere.
@@ -17,7 +17,7 @@ fn counter(now_ms: i64, seconds: i64) -> Series {
     Series::new("requests_total", &[("job", "api"), ("instance", "a:1")], &samples)
 }
 
-async fn check(gauntlet: &Standalone, now_ms: i64) {
+async fn check(gauntlet: &Server, now_ms: i64) {
     let up = gauntlet.query("requests_total", now_ms).await;
     let labels = serde_json::json!({
         "__name__": "requests_total", "instance": "a:1", "job": "api",
@@ -34,19 +34,19 @@ async fn check(gauntlet: &Standalone, now_ms: i64) {
 async fn what_was_written_is_there_after_a_stop_and_after_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let now_ms = now_ms();
-    let first = Standalone::on(dir.path()).start().await;
+    let first = Server::standalone(dir.path()).start().await;
     let written = first.write(&[counter(now_ms, 300)]).await;
     assert_eq!(written.status, 200, "{written:?}");
     check(&first, now_ms).await;
     assert_eq!(first.stop().code(), Some(0));
 
-    let second = Standalone::on(dir.path()).start().await;
+    let second = Server::standalone(dir.path()).start().await;
     check(&second, now_ms).await;
     let more = second.write(&[Series::new("more", &[], &[(now_ms, 1.0)])]).await;
     assert_eq!(more.status, 200, "{more:?}");
     assert_eq!(second.kill().code(), None);
 
-    let third = Standalone::on(dir.path()).start().await;
+    let third = Server::standalone(dir.path()).start().await;
     check(&third, now_ms).await;
     assert_eq!(third.query("more", now_ms).await[0]["value"][1], "1");
 }
@@ -54,7 +54,7 @@ async fn what_was_written_is_there_after_a_stop_and_after_a_kill() {
 #[tokio::test]
 async fn the_alias_answers_as_prometheus_does() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).start().await;
+    let gauntlet = Server::standalone(dir.path()).start().await;
     let body = e2e::body(&[Series::new("up", &[], &[(now_ms(), 1.0)])]);
     let answer = gauntlet.send(gauntlet.write_request("/api/v1/write", body)).await;
     assert_eq!(answer.status, 204, "{answer:?}");
@@ -63,7 +63,7 @@ async fn the_alias_answers_as_prometheus_does() {
 #[tokio::test]
 async fn tenants_are_told_apart_by_their_label() {
     let dir = tempfile::tempdir().unwrap();
-    let gauntlet = Standalone::on(dir.path()).start().await;
+    let gauntlet = Server::standalone(dir.path()).start().await;
     let now_ms = now_ms();
     for tenant in ["a", "b"] {
         let body = e2e::body(&[Series::new("up", &[("of", tenant)], &[(now_ms, 1.0)])]);
