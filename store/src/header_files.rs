@@ -2,7 +2,7 @@
 
 use crate::block_error::BlockError;
 use crate::files::{BlockFiles, Means};
-use crate::index_header::{FILE_NAME, IndexHeader, ReadIndex, build};
+use crate::index_header::{FILE_NAME, IndexHeader, ReadIndex, open_or_build};
 use crate::limits::Fetch;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -13,7 +13,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use tracing::warn;
 use tsdb::SourceError;
 use tsdb::block::parse_name;
 use tsdb::fs::Fs;
@@ -54,19 +53,19 @@ impl HeaderFiles {
     /// # Errors
     /// The index cannot be read or is damaged itself; the file cannot be written.
     pub(crate) async fn open(&self, files: &BlockFiles) -> Result<Arc<IndexHeader>, BlockError> {
-        let path = self.dir_of(files.block).join(FILE_NAME);
-        match self.load(path.clone()).await {
-            Ok(header) => return Ok(header),
-            Err(SourceError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => warn!(block = %files.block, %error, "an index-header is damaged, it is built anew"),
-        }
         let dir = self.dir_of(files.block);
+        let path = dir.join(FILE_NAME);
+        // Mostly it is there, and then nothing waits for memory.
+        if let Ok(header) = self.load(path.clone()).await
+            && header.index_bytes() == files.index_bytes
+        {
+            return Ok(header);
+        }
         self.on_disk(move |fs| fs.create_dir_all(&dir)).await.map_err(|source| at(&path, source))?;
         let units = u32::try_from(files.index_bytes / UNIT_BYTES).unwrap_or(u32::MAX).clamp(1, self.building_units);
         // Nobody closes it.
         let _memory = self.building.acquire_many(units).await;
-        build(&Unbuilt(files), &*self.fs, &path).await?;
-        Ok(self.load(path).await?)
+        open_or_build(&Unbuilt(files), &*self.fs, &path).await.map(Arc::new)
     }
 
     /// Removes what is kept of a block.

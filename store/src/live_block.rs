@@ -131,6 +131,7 @@ impl LiveBlock {
             request.means.metrics.empty_postings();
             return Ok(());
         }
+        count_first(&ids, request).map_err(BlockFailure::at(POSTINGS, block))?;
         let (rows, received_rows) = mpsc::channel(BATCHES_WAITING);
         let reader = SeriesReader {
             files: &self.files,
@@ -153,6 +154,7 @@ impl LiveBlock {
         let request = &*asked.request;
         let header = self.header().await?;
         let (ids, _for_ids) = self.ids(&asked.matchers, &request.means).await?;
+        count_first(&ids, request)?;
         let (rows, mut received) = mpsc::channel(BATCHES_WAITING);
         let reader = SeriesReader {
             files: &self.files,
@@ -170,6 +172,12 @@ impl LiveBlock {
         };
         join(reader.run(&ids), take).await.1
     }
+}
+
+/// Counts the series of the first window, before the first is read. As Thanos: more than are asked for do not count.
+fn count_first(ids: &[u32], request: &BlockRequest) -> Result<(), BlockError> {
+    let count = ids.len().min(request.limit.unwrap_or(usize::MAX));
+    Ok(request.means.touched.series(count as u64)?)
 }
 
 /// What is asked of one block.

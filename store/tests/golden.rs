@@ -5,6 +5,8 @@
 mod index_header;
 #[path = "golden/selection.rs"]
 mod selection;
+#[path = "golden/storeapi.rs"]
+mod storeapi_calls;
 
 use model::{MatchOp, Matcher};
 use serde_json::Value;

@@ -80,7 +80,8 @@ enum Go {
 }
 
 impl SeriesReader<'_> {
-    /// Reads the series with those ids, which rise. What goes wrong is sent.
+    /// Reads the series with those ids, which rise, and of which as many as are asked for were counted. What goes wrong is
+    /// sent.
     pub(crate) async fn run(mut self, ids: &[u32]) {
         if let Err(error) = self.read_all(ids).await {
             // Nobody left to tell is no fault.
@@ -94,8 +95,11 @@ impl SeriesReader<'_> {
             Some(limit) if !self.reorder.sorts_all() => limit.max(1),
             _ => ids.len().max(1),
         };
+        let mut counted = self.request.limit.unwrap_or(usize::MAX);
         for ids in ids.chunks(window) {
-            self.request.means.touched.series(ids.len() as u64)?;
+            // It takes more to find so many, because some are not in the range or in the shard.
+            self.request.means.touched.series(ids.len().saturating_sub(counted) as u64)?;
+            counted = counted.saturating_sub(ids.len());
             if self.read_window(ids).await? == Go::Stop {
                 break;
             }

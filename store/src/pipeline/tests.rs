@@ -274,7 +274,6 @@ async fn limits_are_those_of_the_request() {
     let series = many("up", 10, 2, 20);
     let bench = bench(&series, 64 << 20).await;
     for (limits, text) in [
-        (RequestLimits { series: Some(9), ..RequestLimits::default() }, "series limit: limit 9 violated (got 10)"),
         (
             RequestLimits { samples: Some(2_279), ..RequestLimits::default() },
             "chunks limit: limit 18 violated (got 20)",
