@@ -98,7 +98,7 @@ impl IndexHeader {
         Ok(Self { path, lists_end, index_bytes, symbols, symbols_content, table, table_content, bytes })
     }
 
-    /// How large the index is of which this is the header.
+    /// How large the index is of which this is the header: one of another size is another index.
     pub fn index_bytes(&self) -> u64 {
         self.index_bytes
     }

@@ -115,3 +115,6 @@ impl<'h> Lists<'h> {
         IdList::decode(content).map_err(|fault| corrupt(Corruption { offset: 4 + fault.offset, ..fault }))
     }
 }
+
+#[cfg(test)]
+mod tests;

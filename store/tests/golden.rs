@@ -3,6 +3,8 @@
 
 #[path = "golden/index_header.rs"]
 mod index_header;
+#[path = "golden/posting_groups.rs"]
+mod posting_groups;
 #[path = "golden/selection.rs"]
 mod selection;
 #[path = "golden/storeapi.rs"]

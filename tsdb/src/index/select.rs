@@ -98,6 +98,16 @@ impl<'a> Plan<'a> {
         Some(plan)
     }
 
+    /// The groups of which a series must be on one list each.
+    pub fn picked(&self) -> impl Iterator<Item = &[PostingsRow<'a>]> {
+        self.picked.iter().map(Vec::as_slice)
+    }
+
+    /// The lists that a series must not be on.
+    pub fn taken_away(&self) -> &[PostingsRow<'a>] {
+        &self.taken_away
+    }
+
     /// The lists that are needed, one label's after the other's.
     pub fn lists(&self) -> impl Iterator<Item = PostingsRow<'a>> {
         self.picked.iter().flatten().chain(&self.taken_away).copied()

@@ -42,9 +42,14 @@ impl ReadIndex for Index {
 
 /// An index of so many series: two names, one of them with as many values.
 pub(crate) fn index(series: usize) -> Index {
+    index_from(0, series)
+}
+
+/// As [`index`], with values that count from `first` on.
+pub(crate) fn index_from(first: usize, series: usize) -> Index {
     let (fs, path) = (SimFs::new(), Path::new("/index"));
     let mut writer = IndexWriter::new();
-    for number in 0..series {
+    for number in first..first + series {
         let value = format!("{number:03}");
         let labels = Labels::from_pairs([("__name__", "up"), ("instance", value.as_str())]).unwrap();
         writer.add(labels.as_ref(), &[ChunkMeta { min_ms: 0, max_ms: 1, place: ChunkRef(8) }]).unwrap();
@@ -94,7 +99,7 @@ async fn the_header_of_another_index_is_built_again() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_not_removed() {
+async fn what_cannot_be_opened_is_not_built_again() {
     let index = index(5);
     let fs = built(&index).await;
     fs.stop_after(fs.steps());

@@ -1,5 +1,5 @@
 use super::super::IndexHeader;
-use super::super::build::tests::{HEADER, built, index};
+use super::super::build::tests::{HEADER, built, index, index_from};
 use super::path_of;
 use std::path::Path;
 
@@ -46,7 +46,8 @@ async fn offsets_are_made_once_and_again_when_they_do_not_fit() {
 
 #[tokio::test]
 async fn offsets_of_another_header_are_not_believed() {
-    let (mine, other) = (built(&index(70)).await, built(&index(71)).await);
+    // Of the same shape, but for values that are longer.
+    let (mine, other) = (built(&index(70)).await, built(&index_from(1000, 70)).await);
     let want = all(&IndexHeader::open(&mine, header_path()).unwrap());
     IndexHeader::open(&other, header_path()).unwrap();
     mine.plant(&path_of(header_path()), &other.read(&path_of(header_path())).unwrap()).unwrap();
