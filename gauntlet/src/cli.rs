@@ -86,6 +86,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Runs one sub-command, for a program that is nothing else: `args` are its own, after the program's name.
+pub fn run_as(command: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args = args.into_iter();
+    let program = args.next().unwrap_or_default();
+    run([program, command.into()].into_iter().chain(args))
+}
+
 /// Checks what a command was told, and runs it to its end. The error is for whoever started it.
 async fn run_command(command: Command, values: Vec<(String, String)>) -> Result<(), String> {
     let ended = match command {

@@ -12,7 +12,7 @@ mod standalone;
 mod store;
 mod tools;
 
-pub use cli::run;
+pub use cli::{run, run_as};
 
 /// Many threads allocate small things for long: what the system's allocator is not made for. Built without huge pages: arenas
 /// that grow little by little would be resident two megabytes at a time, nearly half of what a head takes.
