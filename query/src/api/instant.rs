@@ -20,7 +20,12 @@ pub(super) async fn query(State(api): State<Arc<Api>>, params: Params) -> Result
     let lookback_ms = scope.lookback_ms(lookback_ms(&api, &params)?);
     let mut expr = parse(&params)?;
     scope.confine(&mut expr);
-    let query_params = QueryParams { lookback_ms, limits: api.query_limits(), ..QueryParams::instant(time_ms) };
+    let query_params = QueryParams {
+        lookback_ms,
+        strict_sharing: scope.reads_by_function(),
+        limits: api.query_limits(),
+        ..QueryParams::instant(time_ms)
+    };
     let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout, scope).await?;
     Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit, api.flavour))
 }

@@ -140,6 +140,12 @@ impl Scope {
         }
     }
 
+    /// Whether what a select gives depends on the function and the range it is for: replicas are followed from its start on,
+    /// and of downsampled data it is the function that chooses.
+    pub(super) fn reads_by_function(&self) -> bool {
+        !self.replica_labels.is_empty() || self.max_resolution_ms > 0
+    }
+
     /// How the answer to a select is read.
     pub(crate) fn reading(&self, select: &Select) -> ReadOptions {
         let dedup = (!self.replica_labels.is_empty()).then_some(self.dedup_func);

@@ -37,7 +37,7 @@ pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryErro
     };
     let mut builder = Builder { facts, times, params, plan, uses: Vec::new() };
     builder.plan.result = builder.root(expr)?;
-    share(builder.uses, &mut builder.plan);
+    share(builder.uses, params.strict_sharing, &mut builder.plan);
     Ok(builder.plan)
 }
 

@@ -21,14 +21,16 @@ pub(super) struct PlannedUse {
 /// anyway, and a call costs more than to decode one.
 const NEAR_MS: i64 = 2 * 3_600_000;
 
-/// Makes selects of selectors, lowest level first and else in the order given.
-pub(super) fn share(mut uses: Vec<PlannedUse>, plan: &mut Plan) {
+/// Makes selects of selectors, lowest level first and else in the order given. With `strict` only those share one that ask
+/// for the same in every respect.
+pub(super) fn share(mut uses: Vec<PlannedUse>, strict: bool, plan: &mut Plan) {
     uses.sort_by_key(|planned| planned.level);
     let mut levels: Vec<usize> = Vec::new();
     for planned in uses {
         let key = sorted(&planned.matchers);
         let shared = plan.selects.iter().zip(&levels).position(|(select, level)| {
-            *level == planned.level && are_near(select.range, planned.range) && sorted(&select.matchers) == key
+            let suits = if strict { select.asks_like(&planned) } else { are_near(select.range, planned.range) };
+            *level == planned.level && suits && sorted(&select.matchers) == key
         });
         match shared {
             Some(at) => {
@@ -56,6 +58,12 @@ pub(super) fn share(mut uses: Vec<PlannedUse>, plan: &mut Plan) {
 }
 
 impl Select {
+    /// Whether it asks for just what another selector needs, matchers apart.
+    fn asks_like(&self, other: &PlannedUse) -> bool {
+        (self.range, self.step_ms, self.range_ms, &self.func)
+            == (other.range, other.step_ms, other.range_ms, &other.func)
+    }
+
     /// Asks for what another selector needs as well.
     fn widen(&mut self, other: &PlannedUse) {
         self.range = union(self.range, other.range);

@@ -9,7 +9,12 @@ fn prepare(text: &str, params: QueryParams) -> Result<Query, QueryError> {
 /// The selects of a query over ten minutes: name, range and function, and how many have to be finished before.
 #[track_caller]
 fn check_selects(text: &str, want: &[(&str, i64, i64, &str, usize)]) {
-    let query = prepare(text, QueryParams::range(3_600_000, 4_200_000, 60_000)).unwrap();
+    check_selects_with(QueryParams::range(3_600_000, 4_200_000, 60_000), text, want);
+}
+
+#[track_caller]
+fn check_selects_with(params: QueryParams, text: &str, want: &[(&str, i64, i64, &str, usize)]) {
+    let query = prepare(text, params).unwrap();
     let got: Vec<_> = query
         .selects()
         .iter()
@@ -32,6 +37,15 @@ fn equal_matchers_share_a_select() {
     check_selects("rate(x[5m]) / max_over_time(x[10m])", &[("x", 3000, 4200, "", 0)]);
     // Not if that made the stores give a week of which minutes are wanted.
     check_selects("x / x offset 1w", &[("x", -601_499, -600_600, "", 0), ("x", 3300, 4200, "", 0)]);
+}
+
+#[test]
+fn strictly_only_what_is_asked_alike_is_shared() {
+    let params = || QueryParams { strict_sharing: true, ..QueryParams::range(3_600_000, 4_200_000, 60_000) };
+    let both = [("x", 3000, 4200, "rate", 0), ("x", 3300, 4200, "rate", 0)];
+    check_selects_with(params(), "sum(rate(x[5m])) / sum(rate(x[10m]))", &both);
+    check_selects_with(params(), "rate(x[5m]) / x", &[("x", 3300, 4200, "", 0), ("x", 3300, 4200, "rate", 0)]);
+    check_selects_with(params(), "rate(x[5m]) / sum(rate(x[5m]))", &[("x", 3300, 4200, "rate", 0)]);
 }
 
 #[test]
