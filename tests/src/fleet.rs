@@ -46,11 +46,12 @@ pub struct Programs {
     pub query: PathBuf,
 }
 
+/// Where a member listens.
 #[derive(Debug, Clone)]
-struct Ports {
-    http: String,
-    grpc: String,
-    write: String,
+pub struct Ports {
+    pub http: String,
+    pub grpc: String,
+    pub write: String,
 }
 
 impl Topology {
@@ -244,7 +245,7 @@ impl Plan<'_> {
 }
 
 /// Addresses of this machine that were free a moment ago, for `count` members.
-fn free_ports(count: usize) -> Vec<Ports> {
+pub fn free_ports(count: usize) -> Vec<Ports> {
     let held: Vec<_> = (0..3 * count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
     let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
     held.chunks(3)

@@ -13,7 +13,7 @@ mod remote_write;
 mod server;
 
 pub use binary::binary;
-pub use fleet::{Fleet, Programs, Topology};
+pub use fleet::{Fleet, Ports, Programs, Topology, free_ports};
 pub use http::client;
 pub use process::{Ended, Process};
 pub use remote_write::{Sample, Series, body};

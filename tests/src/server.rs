@@ -165,15 +165,18 @@ impl Server {
         self.send(self.write_request("/api/v1/receive", body(series))).await
     }
 
+    /// A POST of `body` to `path` where remote write goes, without the headers of one.
+    pub fn bare_write_request(&self, path: &str, body: Vec<u8>) -> RequestBuilder {
+        let base = self.write_base.as_ref().unwrap_or(&self.base);
+        self.client.request(Method::POST, format!("{base}{path}")).body(body)
+    }
+
     /// A remote write of `body` to `path`, to be sent.
     pub fn write_request(&self, path: &str, body: Vec<u8>) -> RequestBuilder {
-        let base = self.write_base.as_ref().unwrap_or(&self.base);
-        self.client
-            .request(Method::POST, format!("{base}{path}"))
+        self.bare_write_request(path, body)
             .header("content-type", "application/x-protobuf")
             .header("content-encoding", "snappy")
             .header("x-prometheus-remote-write-version", "0.1.0")
-            .body(body)
     }
 
     /// The result of `expression` at `time_ms`.

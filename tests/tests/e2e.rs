@@ -14,5 +14,7 @@ mod lifecycle;
 mod metrics;
 #[path = "e2e/prometheus.rs"]
 mod prometheus;
+#[path = "e2e/recorded.rs"]
+mod recorded;
 #[path = "e2e/write_and_query.rs"]
 mod write_and_query;
