@@ -72,11 +72,11 @@ impl Ingester {
         }
     }
 
-    /// Takes no more writes. With a bucket, the heads become blocks and are shipped; then the tenants are closed, once the
+    /// Takes no more writes. With a bucket, the heads become blocks and are shipped, if that is wanted; then the tenants are closed, once the
     /// writes under way are in the log.
     pub async fn close(self: &Arc<Self>) {
         *self.phase.write() = Phase::Closing;
-        if self.shipping.is_some() {
+        if self.shipping.as_ref().is_some_and(|shipping| shipping.flush_at_end) {
             self.flush().await;
             self.ship().await;
         }

@@ -28,6 +28,9 @@ pub struct Shipping {
     /// A block past its retention stays at least so long after it was shipped (or, after a restart, was found to be): stores
     /// look at the bucket now and then only.
     pub margin: Duration,
+    /// Whether heads become blocks at the end, and are shipped, as under Thanos: the next process then begins with an empty
+    /// head, and takes nothing older. Otherwise the log has them.
+    pub flush_at_end: bool,
     /// Who knows better than to wait: whether somebody serves the block from the bucket. In place of the margin.
     pub served_elsewhere: Option<ServedElsewhere>,
 }
@@ -47,6 +50,7 @@ impl Shipping {
             timeout: Duration::from_secs(600),
             tenants_at_once: NonZeroUsize::MIN.saturating_add(1),
             margin: Duration::from_secs(3600),
+            flush_at_end: true,
             served_elsewhere: None,
         }
     }

@@ -105,13 +105,16 @@ impl Base {
         ClientMetrics::new(&self.registry, &self.descriptors)
     }
 
-    /// The bucket of that configuration.
+    /// The bucket of that configuration, which `flag` told.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(crate) fn bucket(&self, config: &bucket::Config) -> Result<Bucket, StartError> {
+    pub(crate) fn bucket(&self, config: &bucket::Config, flag: &'static str) -> Result<Bucket, StartError> {
         let metrics = bucket::Metrics::register(&self.registry);
-        bucket::open(config, &metrics, Arc::new(SystemClock)).map_err(StartError::part)
+        bucket::open(config, &metrics, Arc::new(SystemClock)).map_err(|error| match error {
+            bucket::OpenError::File { .. } => StartError::DataDir { flag, error: error.to_string() },
+            other => StartError::part(other),
+        })
     }
 
     /// Runs until a signal comes or a task fails, then stops the tasks, the last started first. Requests in flight have `grace`.

@@ -101,7 +101,10 @@ fn parts(role: Role, shared: &Shared, base: &mut Base) -> Result<Parts, StartErr
 /// The ingester, which ships if there is a bucket.
 fn storing(storage: Storage, shared: &Shared, base: &mut Base) -> Result<Stored, StartError> {
     let Storage { mut ingester, bucket } = storage;
-    ingester.shipping = bucket.map(|bucket| base.bucket(&bucket)).transpose()?.map(Shipping::new);
+    ingester.shipping = match bucket {
+        Some(bucket) => Some(Shipping::new(base.bucket(&bucket, "objstore.config")?)),
+        None => None,
+    };
     let parts = ingester::Parts {
         fs: Arc::new(StdFs),
         clock: Arc::clone(&shared.clock),

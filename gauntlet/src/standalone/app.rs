@@ -61,7 +61,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
         fingerprinter: Arc::clone(&fingerprinter),
         registry: base.registry.clone(),
     };
-    let bucket = base.bucket(&config.bucket)?;
+    let bucket = base.bucket(&config.bucket, "data-dir")?;
     let storage = Storage::build((config.ingester, parts), (config.store, bucket))?;
     let http = HttpMetrics::new(&base.registry, config.tenants);
     let max_message_bytes = config.router.max_decoded_bytes as usize;
@@ -88,8 +88,8 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     storage.bucket_store.start(&mut base.tasks, blocks);
     storage.ingester.start(&mut base.tasks, heads);
     // The last started is the first to stop: what it still answers needs the rest.
-    base.tasks.spawn("grpc server", move |stop| grpc.serve(calls, stop));
     base.tasks.spawn("http server", move |stop| server.serve(pages, stop));
+    base.tasks.spawn("grpc server", move |stop| grpc.serve(calls, stop));
     base.run(config.http.grace, "data-dir").await
 }
 
@@ -105,6 +105,8 @@ impl Storage {
         let bucket_store = store::App::build(store, reading);
         let served = bucket_store.store();
         let shipping = Shipping {
+            // A laptop's process is started again soon, and its senders go on where they were.
+            flush_at_end: false,
             served_elsewhere: Some(ServedElsewhere(Arc::new(move |block| served.serves(block)))),
             ..Shipping::new(bucket)
         };

@@ -19,7 +19,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let http = base.http(&config.http_address, config.http).await?;
     let grpc = base.grpc(config.grpc).await?;
     let parts = store::Parts {
-        bucket: base.bucket(&config.bucket)?,
+        bucket: base.bucket(&config.bucket, "objstore.config")?,
         fs: Arc::new(StdFs),
         clock: Arc::new(SystemClock),
         registry: base.registry.clone(),

@@ -43,7 +43,7 @@ async fn it_starts_on_an_empty_directory_and_shows_itself() {
     let ended = gauntlet.stop();
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
     assert!(ended.last_line().contains("msg=exiting"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("grpc is not served"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("listening for grpc"), "{}", ended.stderr);
 }
 
 #[tokio::test]
@@ -246,5 +246,6 @@ async fn a_second_signal_ends_it_at_once_but_an_echo_does_not() {
     let ended = process.ended();
     assert!(ended.stderr.contains("told again") && began.elapsed() < Duration::from_secs(20), "{}", ended.stderr);
     assert_eq!(ended.stderr.matches("signal=SIGTERM").count(), 2, "{}", ended.stderr);
-    assert_eq!((ended.code(), ended.last_line().starts_with("gauntlet: error: http server")), (Some(1), true));
+    let told = ended.last_line().starts_with("gauntlet: error: http server");
+    assert_eq!((ended.code(), told), (Some(1), true), "{}", ended.last_line());
 }
