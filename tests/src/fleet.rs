@@ -98,6 +98,19 @@ impl Fleet {
         self.router.send(request).await
     }
 
+    /// Writes `series` again and again, as a sender does, until the write is taken.
+    pub async fn until_written(&self, tenant: &str, series: &[Series]) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.write(tenant, series).await;
+            if answer.status == 200 {
+                return;
+            }
+            assert!(answer.status == 503 && Instant::now() < until, "{answer:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// The result of `expression` at `time_ms`, sorted by labels.
     pub async fn answer(&self, expression: &str, time_ms: i64) -> Vec<Value> {
         let mut result = self.query.query(expression, time_ms).await.as_array().unwrap().clone();
