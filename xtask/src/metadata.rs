@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// What the program is built for: crates that come with other platforms only are no matter.
+const PLATFORMS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+
 /// The part of `cargo metadata` that the checks read.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Metadata {
@@ -44,7 +47,9 @@ impl Metadata {
     pub(crate) fn load() -> anyhow::Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let asked = ["metadata", "--format-version", "1", "--locked"];
-        let output = Command::new(cargo).args(asked).output().context("cargo metadata did not start")?;
+        let platforms = PLATFORMS.iter().flat_map(|platform| ["--filter-platform", platform]);
+        let output =
+            Command::new(cargo).args(asked).args(platforms).output().context("cargo metadata did not start")?;
         ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).context("cargo metadata printed something unforeseen")
     }

@@ -4,11 +4,11 @@ use super::config::Config;
 use crate::common::{Base, QUERY_HANDLERS, StartError, cores};
 use model::{Clock, Labels, SystemClock};
 use query::Status;
-use service::{CpuPool, Entry, HttpMetrics, WebOptions, admin, web};
+use service::{ClientMetrics, ClientOptions, CpuPool, Entry, GrpcChannel, HttpMetrics, WebOptions, admin, web};
 use std::sync::Arc;
 use std::time::Duration;
 use storeapi::grpc::{InfoServer, StoreServer};
-use storeapi::{Component, Endpoints, Proxy, StatusProvider, Store, StoreProvider};
+use storeapi::{Component, Dial, Endpoints, Proxy, StatusProvider, Store, StoreProvider};
 use tonic::service::Routes;
 
 /// What the page at `/` names, besides probes and metrics.
@@ -26,6 +26,21 @@ const ENTRIES: [Entry; 7] = [
     Entry { path: "/api/v1/status/flags", methods: "GET", what: "flags and their values" },
 ];
 
+/// The way to endpoints.
+#[derive(Debug)]
+struct Channels {
+    options: ClientOptions,
+    metrics: ClientMetrics,
+}
+
+impl Dial for Channels {
+    type Channel = GrpcChannel;
+
+    fn dial(&self, address: &str) -> Result<GrpcChannel, String> {
+        GrpcChannel::new(address, &self.options, &self.metrics).map_err(|error| error.to_string())
+    }
+}
+
 /// How long readiness waits for endpoints to say what they hold.
 const FIRST_UPDATE: Duration = Duration::from_secs(30);
 
@@ -38,7 +53,8 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let http = base.http(&config.http_address, config.http).await?;
     let grpc = base.grpc(config.grpc).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let endpoints = Endpoints::new(config.endpoints, Arc::clone(&clock), base.client_metrics(), &base.registry);
+    let channels = Channels { options: config.client, metrics: base.client_metrics() };
+    let endpoints = Endpoints::new(config.endpoints, Arc::clone(&clock), channels, &base.registry);
     let endpoints = endpoints.map_err(StartError::part)?;
     let provider = Arc::clone(&endpoints) as Arc<dyn StoreProvider>;
     let proxy = Proxy::new("query", Component::Query, provider, Labels::empty(), &base.registry);
@@ -54,7 +70,10 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let pages = pages.merge(app.routes().route_layer(metrics.handlers(&QUERY_HANDLERS)));
     let pages = web(pages, &base.registry, WebOptions { cors: config.cors });
     let (polled, readiness) = (Arc::clone(&endpoints), base.probes.part("endpoints"));
-    base.tasks.spawn("endpoints", move |stop| endpoints.run(stop));
+    base.tasks.spawn("endpoints", move |stop| async move {
+        endpoints.run(stop.cancelled()).await;
+        Ok(())
+    });
     base.tasks.spawn("first look at endpoints", move |stop| async move {
         readiness.not_ready("endpoints are asked what they hold");
         tokio::select! {

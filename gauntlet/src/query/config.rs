@@ -18,6 +18,7 @@ pub(crate) struct Config {
     pub(crate) grpc: GrpcConfig,
     pub(crate) tenants: TenantLabel,
     pub(crate) endpoints: EndpointsConfig,
+    pub(crate) client: ClientOptions,
     pub(crate) query: query::Config,
     pub(crate) querier: Querier,
     /// As typed, for `/api/v1/status/flags`.
@@ -65,6 +66,7 @@ impl Config {
             cors: !flags.disable_cors,
             grpc,
             tenants: tenants.label(),
+            client: client(&flags.endpoints),
             endpoints: endpoints(&flags.endpoints)?,
             query,
             querier,
@@ -115,18 +117,22 @@ fn endpoints(flags: &EndpointFlags) -> Result<EndpointsConfig, InvalidEndpoint> 
     let usual = flags.endpoints.iter().map(|address| EndpointAddress::parse(address));
     let strict = flags.strict.iter().map(|address| EndpointAddress::parse_strict(address));
     let addresses = usual.chain(strict).collect::<Result<Vec<_>, _>>()?;
-    let EndpointFlags { tls, skip_verify, cert, key, ca, server_name, .. } = flags;
-    let tls = ClientFiles { secure: *tls, skip_verify: *skip_verify, cert, key, ca, server_name }.read();
-    let compression = if flags.compression == "snappy" { Compression::Snappy } else { Compression::None };
     let info_timeout = flags.info_timeout.as_std();
     Ok(EndpointsConfig {
         dns_interval: flags.dns_interval.as_std(),
         info_timeout: if info_timeout.is_zero() { DEFAULT_INFO_TIMEOUT } else { info_timeout },
         unhealthy_timeout: flags.unhealthy_timeout.as_std(),
-        client: ClientOptions { compression, tls, ..ClientOptions::default() },
         remote: RemoteOptions { frame_timeout: flags.response_timeout.as_std(), ..RemoteOptions::default() },
         ..EndpointsConfig::new(addresses)
     })
+}
+
+/// How endpoints are spoken with.
+fn client(flags: &EndpointFlags) -> ClientOptions {
+    let EndpointFlags { tls, skip_verify, cert, key, ca, server_name, .. } = flags;
+    let tls = ClientFiles { secure: *tls, skip_verify: *skip_verify, cert, key, ca, server_name }.read();
+    let compression = if flags.compression == "snappy" { Compression::Snappy } else { Compression::None };
+    ClientOptions { compression, tls, ..ClientOptions::default() }
 }
 
 /// An endpoint cannot be polled without a pause.

@@ -11,7 +11,7 @@ mod resolve;
 pub use address::{DnsName, EndpointAddress, InvalidEndpoint, Lookup};
 pub use book::EndpointStatus;
 
-use crate::grpc::{RemoteOptions, RemoteStore, fetch_info};
+use crate::grpc::{Channel, RemoteOptions, RemoteStore, fetch_info};
 use crate::proxy::{LiveStore, StoreProvider};
 use crate::store::{Store, StoreError, StoreInfo};
 use book::Book;
@@ -21,7 +21,6 @@ use metrics::{DnsMetrics, EndpointMetrics};
 use model::Clock;
 use parking_lot::Mutex;
 use resolve::Names;
-use service::{ClientError, ClientMetrics, ClientOptions, GrpcChannel, Stop, TaskResult};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,17 +38,27 @@ pub struct EndpointsConfig {
     pub info_timeout: Duration,
     /// How long an endpoint that stopped to answer is still asked, and shown: `--store.unhealthy-timeout`.
     pub unhealthy_timeout: Duration,
-    pub client: ClientOptions,
     pub remote: RemoteOptions,
 }
 
 /// Why endpoints cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointsError {
-    #[error(transparent)]
-    Address(#[from] ClientError),
+    #[error("endpoint {address}: {reason}")]
+    Address { address: String, reason: String },
     #[error("the system's DNS configuration cannot be used: {0}")]
     Dns(String),
+}
+
+/// Makes channels to peers.
+pub trait Dial: std::fmt::Debug + Send + Sync + 'static {
+    type Channel: Channel + std::fmt::Debug;
+
+    /// A channel to `address`. It connects when it is used, and each that is asked for is a connection of its own.
+    ///
+    /// # Errors
+    /// Why there is no way to such an address.
+    fn dial(&self, address: &str) -> Result<Self::Channel, String>;
 }
 
 /// Tells of each store how it is.
@@ -60,28 +69,26 @@ pub trait StatusProvider: std::fmt::Debug + Send + Sync {
 
 /// The endpoints of a querier: a [`StoreProvider`] that [`Endpoints::run`] keeps up to date.
 #[derive(Debug)]
-pub struct Endpoints {
+pub struct Endpoints<D: Dial> {
     config: EndpointsConfig,
     clock: Arc<dyn Clock>,
-    client_metrics: ClientMetrics,
+    dial: D,
     metrics: EndpointMetrics,
     /// Absent if no address is a name.
     names: tokio::sync::Mutex<Option<Names>>,
-    state: Mutex<State>,
+    state: Mutex<State<D::Channel>>,
     updated: watch::Sender<bool>,
 }
 
-#[derive(Debug)]
-struct State {
+struct State<C> {
     book: Book,
-    links: HashMap<String, Link>,
+    links: HashMap<String, Link<C>>,
 }
 
 /// The ways to one endpoint.
-#[derive(Clone)]
-struct Link {
-    info: GrpcChannel,
-    store: Arc<RemoteStore<GrpcChannel>>,
+struct Link<C> {
+    info: C,
+    store: Arc<RemoteStore<C>>,
 }
 
 impl EndpointsConfig {
@@ -92,13 +99,12 @@ impl EndpointsConfig {
             dns_interval: Duration::from_secs(30),
             info_timeout: Duration::from_secs(5),
             unhealthy_timeout: Duration::from_secs(5 * 60),
-            client: ClientOptions::default(),
             remote: RemoteOptions::default(),
         }
     }
 }
 
-impl Endpoints {
+impl<D: Dial> Endpoints<D> {
     /// Knows the addresses, has asked nobody yet.
     ///
     /// # Errors
@@ -106,7 +112,7 @@ impl Endpoints {
     pub fn new(
         config: EndpointsConfig,
         clock: Arc<dyn Clock>,
-        client_metrics: ClientMetrics,
+        dial: D,
         registry: &Registry,
     ) -> Result<Arc<Self>, EndpointsError> {
         let has_names = config.addresses.iter().any(|address| matches!(address, EndpointAddress::Dns(_)));
@@ -117,7 +123,7 @@ impl Endpoints {
         let endpoints = Self {
             config,
             clock,
-            client_metrics,
+            dial,
             metrics: EndpointMetrics::new(registry),
             names: tokio::sync::Mutex::new(names),
             state: Mutex::new(State { book: Book::new(unhealthy_timeout_ms), links: HashMap::new() }),
@@ -132,11 +138,9 @@ impl Endpoints {
         Ok(Arc::new(endpoints))
     }
 
-    /// Looks up, polls and forgets, until told to stop.
-    ///
-    /// # Errors
-    /// None; a failing endpoint is told by its status.
-    pub async fn run(self: Arc<Self>, stop: Stop) -> TaskResult {
+    /// Looks up, polls and forgets, until `stop` comes. A failing endpoint is told by its status.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
         let mut looked_up = None;
         let mut ticks = tokio::time::interval(self.config.info_timeout);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -153,7 +157,7 @@ impl Endpoints {
             };
             tokio::select! {
                 () = round => {}
-                () = stop.cancelled() => return Ok(()),
+                () = &mut stop => return,
             }
         }
     }
@@ -208,8 +212,9 @@ impl Endpoints {
         state.book.set_addresses(&usable);
     }
 
-    fn link(&self, address: &str) -> Result<Link, ClientError> {
-        let channel = || GrpcChannel::new(address, &self.config.client, &self.client_metrics);
+    fn link(&self, address: &str) -> Result<Link<D::Channel>, EndpointsError> {
+        let unusable = |reason| EndpointsError::Address { address: address.to_owned(), reason };
+        let channel = || self.dial.dial(address).map_err(unusable);
         let store = RemoteStore::new(book::unknown(address), channel()?, self.config.remote);
         Ok(Link { info: channel()?, store: Arc::new(store) })
     }
@@ -221,7 +226,7 @@ impl Endpoints {
             let link = |address: &str| Some((address.to_owned(), state.links.get(address)?.info.clone()));
             state.book.addresses().filter_map(link).collect()
         };
-        let ask = |(address, channel): (String, GrpcChannel)| async move {
+        let ask = |(address, channel): (String, D::Channel)| async move {
             let answer = tokio::time::timeout(self.config.info_timeout, fetch_info(&address, channel)).await;
             let late = |_| StoreError::TimedOut { store: address.clone(), reason: "no answer to Info".to_owned() };
             (answer.map_err(late).flatten(), address)
@@ -255,7 +260,7 @@ impl Endpoints {
     }
 }
 
-impl StoreProvider for Endpoints {
+impl<D: Dial> StoreProvider for Endpoints<D> {
     fn stores(&self) -> Vec<LiveStore> {
         let state = self.state.lock();
         let live = |(address, info): (&str, Arc<StoreInfo>)| {
@@ -266,15 +271,16 @@ impl StoreProvider for Endpoints {
     }
 }
 
-impl StatusProvider for Endpoints {
+impl<D: Dial> StatusProvider for Endpoints<D> {
     fn statuses(&self) -> Vec<EndpointStatus> {
         self.state.lock().book.statuses()
     }
 }
 
-impl std::fmt::Debug for Link {
+impl<C: Channel> std::fmt::Debug for State<C> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Link").field("peer", &self.store.peer()).finish_non_exhaustive()
+        let links: Vec<&String> = self.links.keys().collect();
+        out.debug_struct("State").field("book", &self.book).field("links", &links).finish()
     }
 }
 

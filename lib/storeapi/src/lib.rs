@@ -18,8 +18,8 @@ mod store;
 mod table;
 
 pub use endpoints::{
-    DnsName, EndpointAddress, EndpointStatus, Endpoints, EndpointsConfig, EndpointsError, InvalidEndpoint, Lookup,
-    StatusProvider,
+    Dial, DnsName, EndpointAddress, EndpointStatus, Endpoints, EndpointsConfig, EndpointsError, InvalidEndpoint,
+    Lookup, StatusProvider,
 };
 pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
 pub use local::{HeadGroup, LocalStore, SeriesLimits, SourceGroup, SourceProvider};

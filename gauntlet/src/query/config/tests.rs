@@ -34,7 +34,7 @@ fn flags_reach_the_querier() {
     let config = config.unwrap();
     assert_eq!(config.endpoints.addresses.len(), 4);
     assert_eq!(config.endpoints.remote.frame_timeout, Duration::from_secs(3));
-    assert_eq!(config.endpoints.client.compression, Compression::Snappy);
+    assert_eq!(config.client.compression, Compression::Snappy);
     assert_eq!(config.querier.replica_labels, ["replica", "rule_replica"]);
     assert_eq!(config.querier.dedup_func, DedupFunc::Chain);
     assert!(!config.querier.partial_response && config.querier.auto_downsampling && config.querier.tenancy.enforce);

@@ -6,7 +6,7 @@ use crate::store::{Component, SeriesBatch, SeriesFrame, SeriesRequest};
 use crate::table::{TableSource, labels, row};
 use crate::{LocalStore, Proxy, SourceGroup, SourceProvider};
 use model::{Labels, ManualClock, MatchOp, Matcher, TimeRange};
-use service::{Descriptors, GrpcLimits, GrpcServer};
+use service::{ClientMetrics, ClientOptions, Descriptors, GrpcChannel, GrpcLimits, GrpcServer, Stop};
 use tonic::service::Routes;
 use tsdb::SeriesSource;
 
@@ -33,17 +33,29 @@ async fn peer(replica: &str) -> (String, Stop) {
     (address, stop)
 }
 
-fn endpoints(addresses: &[(&str, bool)], clock: Arc<ManualClock>) -> Arc<Endpoints> {
+/// Real channels.
+#[derive(Debug)]
+struct Channels(ClientMetrics);
+
+impl Dial for Channels {
+    type Channel = GrpcChannel;
+
+    fn dial(&self, address: &str) -> Result<GrpcChannel, String> {
+        GrpcChannel::new(address, &ClientOptions::default(), &self.0).map_err(|error| error.to_string())
+    }
+}
+
+fn endpoints(addresses: &[(&str, bool)], clock: Arc<ManualClock>) -> Arc<Endpoints<Channels>> {
     let fixed =
         |(address, strict): &(&str, bool)| EndpointAddress::Static { address: (*address).to_owned(), strict: *strict };
     let registry = Registry::default();
     let config = EndpointsConfig::new(addresses.iter().map(fixed).collect());
     let client_metrics = ClientMetrics::new(&registry, &Descriptors::parse(proto::grpc::DESCRIPTORS).unwrap());
-    Endpoints::new(config, clock, client_metrics, &registry).unwrap()
+    Endpoints::new(config, clock, Channels(client_metrics), &registry).unwrap()
 }
 
 /// Label sets of series, and warnings.
-async fn ask(endpoints: &Arc<Endpoints>) -> (Vec<String>, Vec<String>) {
+async fn ask(endpoints: &Arc<Endpoints<Channels>>) -> (Vec<String>, Vec<String>) {
     let provider = Arc::clone(endpoints) as Arc<dyn StoreProvider>;
     let proxy = Proxy::new("query", Component::Query, provider, Labels::empty(), &Registry::default());
     let up = Matcher::new(MatchOp::Equal, "__name__", "up").unwrap();
@@ -113,14 +125,20 @@ async fn names_are_looked_up_and_told_apart() {
     let address = |text: &str| EndpointAddress::parse(text).unwrap();
     // The second names the same endpoint, and the third nothing.
     let addresses = vec![address(&format!("dns+localhost:{port}")), address(&a), address("dns+nothing.invalid:1")];
-    let made = Endpoints::new(EndpointsConfig::new(addresses), Arc::new(ManualClock::at(0)), client_metrics, &registry);
+    let made = Endpoints::new(
+        EndpointsConfig::new(addresses),
+        Arc::new(ManualClock::at(0)),
+        Channels(client_metrics),
+        &registry,
+    );
     let Ok(endpoints) = made else {
         testkit::skip("storeapi endpoints", "DNS configuration", "the system has none");
         return;
     };
     let stop = Stop::new();
+    let (polled, told) = (Arc::clone(&endpoints), stop.clone());
     #[allow(clippy::disallowed_methods, reason = "test code")]
-    let running = tokio::spawn(Arc::clone(&endpoints).run(stop.clone()));
+    let running = tokio::spawn(async move { polled.run(told.cancelled()).await });
     endpoints.first_update().await;
     assert_eq!(ask(&endpoints).await, (vec![series("a")], vec![]));
     let text = String::from_utf8(registry.encode(telemetry::Format::negotiate("")).unwrap()).unwrap();
@@ -133,7 +151,7 @@ async fn names_are_looked_up_and_told_apart() {
         assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");
     }
     stop.cancel();
-    running.await.unwrap().unwrap();
+    running.await.unwrap();
 }
 
 #[test]
@@ -141,6 +159,6 @@ fn a_bad_address_is_refused_when_it_is_configured() {
     let registry = Registry::default();
     let client_metrics = ClientMetrics::new(&registry, &Descriptors::parse(proto::grpc::DESCRIPTORS).unwrap());
     let config = EndpointsConfig::new(vec![EndpointAddress::parse("no-port").unwrap()]);
-    let made = Endpoints::new(config, Arc::new(ManualClock::at(0)), client_metrics, &registry);
-    assert!(matches!(made, Err(EndpointsError::Address(_))));
+    let made = Endpoints::new(config, Arc::new(ManualClock::at(0)), Channels(client_metrics), &registry);
+    assert!(matches!(made, Err(EndpointsError::Address { .. })));
 }
