@@ -52,6 +52,7 @@ pub struct Ports {
     pub http: String,
     pub grpc: String,
     pub write: String,
+    pub capnproto: String,
 }
 
 impl Topology {
@@ -210,6 +211,8 @@ impl Plan<'_> {
         let (ports, name) = (&self.ports[number], format!("ingester-{number}"));
         let launch = Server::command(&self.programs.ingester, "receive", &ports.http, Some(&ports.write))
             .arg(format!("--grpc-address={}", ports.grpc))
+            // Thanos binds it whether it is used or not.
+            .arg(format!("--receive.capnproto-address={}", ports.capnproto))
             .arg(format!("--tsdb.path={}", self.dir.join(&name).display()))
             .arg(format!("--label=replica=\"{name}\""))
             .arg(format!("--tsdb.min-block-duration={}", self.topology.block))
@@ -226,6 +229,7 @@ impl Plan<'_> {
         std::fs::write(&ring, document.to_string()).unwrap();
         Server::command(&self.programs.router, "receive", &ports.http, Some(&ports.write))
             .arg(format!("--grpc-address={}", ports.grpc))
+            .arg(format!("--receive.capnproto-address={}", ports.capnproto))
             .arg(format!("--receive.hashrings-file={}", ring.display()))
             .arg(format!("--receive.replication-factor={}", self.topology.replication))
             .arg("--label=replica=\"router\"")
@@ -259,9 +263,14 @@ impl Plan<'_> {
 
 /// Addresses of this machine that were free a moment ago, for `count` members.
 pub fn free_ports(count: usize) -> Vec<Ports> {
-    let held: Vec<_> = (0..3 * count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+    let held: Vec<_> = (0..4 * count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
     let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
-    held.chunks(3)
-        .map(|own| Ports { http: address(&own[0]), grpc: address(&own[1]), write: address(&own[2]) })
+    held.chunks(4)
+        .map(|own| Ports {
+            http: address(&own[0]),
+            grpc: address(&own[1]),
+            write: address(&own[2]),
+            capnproto: address(&own[3]),
+        })
         .collect()
 }

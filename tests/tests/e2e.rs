@@ -12,6 +12,8 @@ mod kills;
 mod lifecycle;
 #[path = "e2e/metrics.rs"]
 mod metrics;
+#[path = "e2e/mixed.rs"]
+mod mixed;
 #[path = "e2e/prometheus.rs"]
 mod prometheus;
 #[path = "e2e/recorded.rs"]

@@ -19,7 +19,7 @@ fn counters(name: &str, end_ms: i64, minutes: i64) -> Vec<Series> {
 }
 
 /// What a querier of two tenants is asked: plain, by tenant, over a range.
-async fn answers(fleet: &Fleet, now_ms: i64) -> Vec<Vec<Value>> {
+pub(crate) async fn answers(fleet: &Fleet, now_ms: i64) -> Vec<Vec<Value>> {
     let mut answers = Vec::new();
     for expression in [
         "requests_total",
@@ -33,7 +33,7 @@ async fn answers(fleet: &Fleet, now_ms: i64) -> Vec<Vec<Value>> {
     answers
 }
 
-async fn write_both(fleet: &Fleet, now_ms: i64) {
+pub(crate) async fn write_both(fleet: &Fleet, now_ms: i64) {
     for tenant in ["a", "b"] {
         let written = fleet.write(tenant, &counters("requests_total", now_ms, 60)).await;
         assert_eq!(written.status, 200, "{written:?}");

@@ -11,7 +11,7 @@ async fn nodes(dir: &Path, up: &[usize]) -> Vec<Server> {
     let ring = serde_json::json!([{ "algorithm": "ketama", "endpoints": endpoints }]).to_string();
     let mut nodes = Vec::new();
     for &number in up {
-        let Ports { http, grpc, write } = &ports[number];
+        let Ports { http, grpc, write, .. } = &ports[number];
         let launch = Server::command(binary(), "receive", http, Some(write))
             .arg(format!("--grpc-address={grpc}"))
             .arg(format!("--receive.local-endpoint={grpc}"))
