@@ -17,6 +17,8 @@ pub(crate) enum Command {
     Load(Load),
     /// Compares ingestion: CPU a sample, CPU a new series, anonymous memory a series.
     Ingest(Ingest),
+    /// Compares router and ingesters as separate processes, with one and three replicas: CPU a sample, bytes between them.
+    Fleet(Fleet),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -72,4 +74,16 @@ pub(crate) struct Ingest {
     /// Seconds without load before memory is read.
     #[arg(long, default_value_t = 30)]
     pub(crate) idle: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fleet {
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    /// How often each system is measured, in turns.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) repetitions: usize,
+    /// The program under test; by default the one beside this program. The peer is `$THANOS`.
+    #[arg(long)]
+    pub(crate) gauntlet: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@
 
 mod answers;
 mod cli;
+mod fleet;
 mod ingest;
 mod process;
 mod report;
@@ -24,5 +25,6 @@ fn main() -> anyhow::Result<()> {
     match cli::Cli::parse().command {
         cli::Command::Load(load) => sender::run(&load),
         cli::Command::Ingest(ingest) => ingest::run(&ingest),
+        cli::Command::Fleet(fleet) => fleet::run(&fleet),
     }
 }

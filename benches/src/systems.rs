@@ -114,12 +114,12 @@ fn from_env(variable: &str, default: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| default.into(), PathBuf::from)
 }
 
-fn beside_this_program() -> PathBuf {
+pub(crate) fn beside_this_program() -> PathBuf {
     let this = std::env::current_exe().unwrap_or_default();
     this.with_file_name("gauntlet")
 }
 
 /// A loopback address whose port nobody uses right now.
-fn free_address() -> anyhow::Result<String> {
+pub(crate) fn free_address() -> anyhow::Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
