@@ -57,6 +57,13 @@ fn query(url: &str, query: &str, time_ms: i64) -> anyhow::Result<Value> {
     serde_json::from_slice(&body).context("the answer is no JSON")
 }
 
+/// What `url` answers, as text.
+pub(crate) fn text(url: &str) -> anyhow::Result<String> {
+    let (status, body) = get(url)?;
+    ensure!(status == 200, "{url}: answer {status}");
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
 fn get(url: &str) -> anyhow::Result<(u16, Bytes)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

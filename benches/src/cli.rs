@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Ingest(Ingest),
     /// Compares router and ingesters as separate processes, with one and three replicas: CPU a sample, bytes between them.
     Fleet(Fleet),
+    /// Compares stores over one bucket: CPU, reads and memory for few and many series, cold and warm.
+    Store(StoreBench),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -83,6 +85,15 @@ pub(crate) struct Fleet {
     /// How often each system is measured, in turns.
     #[arg(long, default_value_t = 3)]
     pub(crate) repetitions: usize,
+    /// The program under test; by default the one beside this program. The peer is `$THANOS`.
+    #[arg(long)]
+    pub(crate) gauntlet: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreBench {
+    #[command(flatten)]
+    pub(crate) shape: Shape,
     /// The program under test; by default the one beside this program. The peer is `$THANOS`.
     #[arg(long)]
     pub(crate) gauntlet: Option<PathBuf>,

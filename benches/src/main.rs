@@ -16,6 +16,7 @@ mod ingest;
 mod process;
 mod report;
 mod sender;
+mod store;
 mod systems;
 mod workload;
 
@@ -26,5 +27,6 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Load(load) => sender::run(&load),
         cli::Command::Ingest(ingest) => ingest::run(&ingest),
         cli::Command::Fleet(fleet) => fleet::run(&fleet),
+        cli::Command::Store(bench) => store::run(&bench),
     }
 }

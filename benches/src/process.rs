@@ -1,6 +1,6 @@
 //! A system under load: a process on a core of its own, and what the kernel says of it.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -82,6 +82,15 @@ impl Process {
             std::thread::sleep(Duration::from_millis(50));
         }
         bail!("the system under load was not ready within {STARTS_WITHIN:?}")
+    }
+
+    /// Tells it to stop and waits until it has.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        let told = Command::new("kill").arg(self.child.id().to_string()).status()?;
+        ensure!(told.success(), "the system under load cannot be told to stop");
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the system under load ended with {status}");
+        Ok(())
     }
 
     fn proc(&self, file: &str) -> anyhow::Result<String> {
