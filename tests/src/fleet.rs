@@ -5,6 +5,7 @@ use crate::server::{Answer, Launch, Server};
 use serde_json::Value;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long it may take until something that happens by itself has happened.
@@ -261,16 +262,19 @@ impl Plan<'_> {
     }
 }
 
-/// Addresses of this machine that were free a moment ago, for `count` members.
+/// Addresses of this machine that were free a moment ago, for `count` members. Below those that the system gives to
+/// connections, so that no story in progress takes one meanwhile; and no two stories of this process are given the same.
 pub fn free_ports(count: usize) -> Vec<Ports> {
-    let held: Vec<_> = (0..4 * count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-    let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
-    held.chunks(4)
-        .map(|own| Ports {
-            http: address(&own[0]),
-            grpc: address(&own[1]),
-            write: address(&own[2]),
-            capnproto: address(&own[3]),
-        })
-        .collect()
+    let address = || loop {
+        let port = FIRST_PORT + (std::process::id() as usize * 101 + TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap()));
+        if let Ok(listener) = free {
+            break listener.local_addr().unwrap().to_string();
+        }
+    };
+    (0..count).map(|_| Ports { http: address(), grpc: address(), write: address(), capnproto: address() }).collect()
 }
+
+const FIRST_PORT: usize = 12_000;
+const PORTS: usize = 20_000;
+static TAKEN: AtomicUsize = AtomicUsize::new(0);

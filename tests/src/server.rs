@@ -75,9 +75,12 @@ impl Launch {
             return self.listen_somewhere();
         };
         let process = Process::start(&mut self.command);
-        let server = Server::of(process, &address, self.write);
+        let mut server = Server::of(process, &address, self.write);
         let until = Instant::now() + PATIENCE;
         while let Err(err) = server.try_send(server.request(Method::GET, "/-/healthy")).await {
+            if !server.process.is_running() {
+                panic!("{:?} ended: {}", self.command, server.process.ended().stderr);
+            }
             assert!(Instant::now() < until, "never listens: {err:?}");
             tokio::time::sleep(POLL).await;
         }
