@@ -20,8 +20,12 @@ pub struct Topology {
     pub replication: usize,
     /// The time a block covers.
     pub block: &'static str,
+    /// Whether they ship to the bucket.
+    pub ships: bool,
     /// What else each ingester is told.
     pub ingester_args: Vec<String>,
+    /// What else the router is told.
+    pub router_args: Vec<String>,
 }
 
 /// One that runs on a directory.
@@ -29,7 +33,8 @@ pub struct Topology {
 pub struct Fleet {
     dir: PathBuf,
     topology: Topology,
-    programs: Programs,
+    /// What those that start from now on are.
+    pub programs: Programs,
     ports: Vec<Ports>,
     /// By number, from 0; `None`: it is down.
     pub ingesters: Vec<Option<Server>>,
@@ -59,7 +64,14 @@ pub struct Ports {
 impl Topology {
     /// Three ingesters, each series on all of them, blocks of two hours.
     pub fn three() -> Self {
-        Self { ingesters: 3, replication: 3, block: "2h", ingester_args: Vec::new() }
+        Self {
+            ingesters: 3,
+            replication: 3,
+            block: "2h",
+            ships: true,
+            ingester_args: Vec::new(),
+            router_args: Vec::new(),
+        }
     }
 }
 
@@ -151,6 +163,26 @@ impl Fleet {
         self.ingesters[number] = Some(started);
     }
 
+    /// Starts the querier again.
+    pub async fn restart_query(&mut self) {
+        end(&mut self.query).await;
+        self.query = self.plan().query().start().await;
+        self.until_the_querier_knows(self.topology.ingesters + 1).await;
+    }
+
+    /// Starts the store again, on an empty directory.
+    pub async fn restart_store(&mut self) {
+        end(&mut self.store).await;
+        std::fs::remove_dir_all(self.dir.join("store")).unwrap();
+        self.store = self.plan().store().start().await;
+        self.until_the_querier_knows(self.topology.ingesters + 1).await;
+    }
+
+    /// The directory of ingester `number`.
+    pub fn ingester_dir(&self, number: usize) -> PathBuf {
+        self.dir.join(format!("ingester-{number}"))
+    }
+
     /// The directory of the bucket.
     pub fn bucket(&self) -> PathBuf {
         self.dir.join("bucket")
@@ -199,6 +231,14 @@ impl Fleet {
     }
 }
 
+/// Ends `server`, and waits until its addresses are free.
+async fn end(server: &mut Server) {
+    server.process.kill();
+    while server.process.is_running() {
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 /// What members are started with.
 struct Plan<'a> {
     dir: &'a Path,
@@ -217,8 +257,8 @@ impl Plan<'_> {
             .arg(format!("--tsdb.path={}", self.dir.join(&name).display()))
             .arg(format!("--label=replica=\"{name}\""))
             .arg(format!("--tsdb.min-block-duration={}", self.topology.block))
-            .arg(format!("--tsdb.max-block-duration={}", self.topology.block))
-            .arg(self.bucket());
+            .arg(format!("--tsdb.max-block-duration={}", self.topology.block));
+        let launch = if self.topology.ships { launch.arg(self.bucket()) } else { launch };
         self.topology.ingester_args.iter().fold(launch, Launch::arg)
     }
 
@@ -228,12 +268,13 @@ impl Plan<'_> {
         let endpoints: Vec<_> = self.ports.iter().take(self.topology.ingesters).map(|of| of.grpc.as_str()).collect();
         let document = serde_json::json!([{ "algorithm": "ketama", "endpoints": endpoints }]);
         std::fs::write(&ring, document.to_string()).unwrap();
-        Server::command(&self.programs.router, "receive", &ports.http, Some(&ports.write))
+        let launch = Server::command(&self.programs.router, "receive", &ports.http, Some(&ports.write))
             .arg(format!("--grpc-address={}", ports.grpc))
             .arg(format!("--receive.capnproto-address={}", ports.capnproto))
             .arg(format!("--receive.hashrings-file={}", ring.display()))
             .arg(format!("--receive.replication-factor={}", self.topology.replication))
-            .arg("--label=replica=\"router\"")
+            .arg("--label=replica=\"router\"");
+        self.topology.router_args.iter().fold(launch, Launch::arg)
     }
 
     fn store(&self) -> Launch {

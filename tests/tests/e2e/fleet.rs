@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Ten series that count up, a sample each 15 s for `minutes` until `end_ms`.
-fn counters(name: &str, end_ms: i64, minutes: i64) -> Vec<Series> {
+pub(crate) fn counters(name: &str, end_ms: i64, minutes: i64) -> Vec<Series> {
     let steps = minutes * 4;
     (0..10_i32)
         .map(|number| {
