@@ -10,12 +10,16 @@ use crate::workload::{STEP_MS, Workload};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// Ours or a peer's: a program that takes the flags of `thanos receive`.
 struct System {
     name: &'static str,
     program: PathBuf,
 }
+
+/// How often the querier asks what ingesters have.
+const POLL: Duration = Duration::from_secs(1);
 
 /// A router, its ingesters, and a querier of ours that checks what they hold. Killed when dropped.
 struct Running {
@@ -79,6 +83,8 @@ fn measure(system: &System, ours: &Path, fleet: &Fleet, replication: usize) -> a
     let cpu = running.cpu_seconds()? - first_cpu;
     let copied = running.copied_bytes().zip(first_bytes).map(|(after, before)| after - before);
     ensure!(first.refused + rest.refused == 0, "{} samples were refused", first.refused + rest.refused);
+    // The querier asks for what the ingesters last said they have.
+    std::thread::sleep(2 * POLL);
     answers::check(&running.query_url, &fleet.shape, end_ms, first.acknowledged + rest.acknowledged)?;
     let samples = rest.acknowledged.max(1) as f64;
     Ok(Measured {
@@ -104,6 +110,7 @@ fn start(system: &System, ours: &Path, replication: usize) -> anyhow::Result<Run
     let mut args = vec!["query".to_owned(), format!("--http-address={http}"), format!("--grpc-address={grpc}")];
     args.push("--query.replica-label=replica".to_owned());
     args.push("--query.max-samples=2000000000".to_owned());
+    args.push(format!("--endpoint.info-timeout={}s", POLL.as_secs()));
     args.extend(ports.iter().map(|port| format!("--endpoint-strict={port}")));
     let mut querier = Process::start(ours, &args, &data.path().join("query.log"))?;
     querier.wait_until(|| answers::is_ok(&format!("http://{http}/-/ready")))?;
