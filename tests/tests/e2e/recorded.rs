@@ -38,8 +38,9 @@ fn on_purpose(step: &Value, ours: u64) -> bool {
         200 => !series.iter().any(|series| has(series, "samples")) || series.iter().any(|series| is_unsorted(series)),
         // Labels that are no text.
         409 => step["decoded"]["undecodable"].is_string(),
-        // Which node is the one replica's depends on the nodes' addresses.
-        503 => step["headers"].get("THANOS-REPLICA").is_some(),
+        // Which node is the one replica's depends on the nodes' addresses; and so it does which series share a request with one
+        // that is refused, so that a replica's answer to both is a conflict.
+        503 => step["headers"].get("THANOS-REPLICA").is_some() || series.len() > 1,
         _ => false,
     }
 }
