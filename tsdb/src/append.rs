@@ -1,6 +1,6 @@
 //! What a head is given to append, and what it says of it.
 
-use model::{Fingerprint, LabelsRef};
+use model::{ExemplarRef, Fingerprint, HistogramRef, LabelsRef, MetadataRef};
 
 /// Series with samples, as they came in; read in place while the head holds a shard's lock.
 pub trait AppendSource {
@@ -17,6 +17,21 @@ pub trait AppendSource {
 
     /// The samples of series `index` as (milliseconds, value), in the order they came in.
     fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)>;
+
+    /// The histograms of series `index` as (milliseconds, histogram), valid ones, in the order they came in.
+    fn histograms(&self, _index: usize) -> impl Iterator<Item = (i64, HistogramRef<'_>)> {
+        std::iter::empty()
+    }
+
+    /// The exemplars of series `index`, in the order they came in.
+    fn exemplars(&self, _index: usize) -> impl Iterator<Item = ExemplarRef<'_>> {
+        std::iter::empty()
+    }
+
+    /// What was said of the metric that series `index` is of.
+    fn metadata(&self, _index: usize) -> Option<MetadataRef<'_>> {
+        None
+    }
 
     /// The checked labels of series `index`, to create it with. `None`: append only if the series is known, else report
     /// it as missed.

@@ -10,8 +10,10 @@ mod durable;
 mod fingerprint;
 mod go_float;
 mod hash;
+mod histogram;
 mod labels;
 mod matcher;
+mod metric;
 mod overlay;
 mod quote;
 mod regex;
@@ -25,8 +27,13 @@ pub use durable::Durable;
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use go_float::{PlainFloat, SampleFloat, ShortFloat};
 pub use hash::ring_hash;
+pub use histogram::{
+    BUCKET_CELLS, COUNT_CELL, CUSTOM_BUCKETS_SCHEMA, HistogramColumn, HistogramLayout, HistogramMatrix, HistogramRef,
+    InvalidHistogram, Numbers, ResetHint, Span, TooManyBuckets, ZERO_COUNT_CELL,
+};
 pub use labels::{InvalidLabels, Label, LabelIter, Labels, LabelsBuilder, LabelsRef, METRIC_NAME, PackedBuilder};
 pub use matcher::{InvalidMatcher, MatchOp, Matcher};
+pub use metric::{ExemplarRef, MetadataRef, MetricKind};
 pub use quote::Quoted;
 pub use regex::{Captures, InvalidRegex, Regex, RegexFault};
 pub use tenant::{InvalidTenant, TenantId};

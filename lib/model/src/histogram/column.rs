@@ -1,0 +1,151 @@
+//! Histograms of one series, or of one batch, in rows.
+
+use super::{HistogramLayout, HistogramRef, Numbers, ResetHint};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Histograms, one a row. Counts of rows that share a layout lie next to each other: see [`HistogramColumn::matrices`].
+///
+/// Decoders append rows in place with [`HistogramColumn::push_row`]; cleared, it keeps its memory.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct HistogramColumn {
+    layouts: Vec<Arc<HistogramLayout>>,
+    rows: Vec<Row>,
+    cells: Vec<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    layout: u32,
+    hint: ResetHint,
+    numbers: Numbers,
+    sum: f64,
+    /// Where its cells begin.
+    cells: usize,
+}
+
+/// Rows that share layout and numbers, as a matrix.
+#[derive(Debug, Clone)]
+pub struct HistogramMatrix<'a> {
+    /// Which rows of the column.
+    pub rows: Range<usize>,
+    pub layout: &'a Arc<HistogramLayout>,
+    pub numbers: Numbers,
+    /// [`HistogramLayout::cells`] numbers a row, row by row.
+    pub cells: &'a [u64],
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        (self.layout, self.hint, self.numbers, self.sum.to_bits(), self.cells)
+            == (other.layout, other.hint, other.numbers, other.sum.to_bits(), other.cells)
+    }
+}
+
+impl HistogramColumn {
+    /// How many histograms there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Histogram `row`; `None` beyond the end.
+    pub fn get(&self, row: usize) -> Option<HistogramRef<'_>> {
+        let Row { layout, hint, numbers, sum, cells } = *self.rows.get(row)?;
+        let layout = self.layouts.get(layout as usize)?;
+        Some(HistogramRef { layout, hint, numbers, cells: self.cells.get(cells..cells + layout.cells())?, sum })
+    }
+
+    /// All histograms, in order.
+    pub fn iter(&self) -> impl Iterator<Item = HistogramRef<'_>> {
+        (0..self.len()).map_while(|row| self.get(row))
+    }
+
+    /// The layout of histogram `row`, to be shared.
+    pub fn layout(&self, row: usize) -> Option<&Arc<HistogramLayout>> {
+        self.layouts.get(self.rows.get(row)?.layout as usize)
+    }
+
+    /// Appends a copy of `histogram`. Its layout is copied only if the last row has another.
+    pub fn push(&mut self, histogram: HistogramRef<'_>) {
+        let number = match self.layouts.last() {
+            Some(last) if **last == *histogram.layout => self.last_layout(),
+            _ => self.add_layout(Arc::new(histogram.layout.clone())),
+        };
+        let cells = self.push_row(number, histogram.numbers, histogram.hint, histogram.sum);
+        for (to, from) in cells.iter_mut().zip(histogram.cells) {
+            *to = *from;
+        }
+    }
+
+    /// Takes a layout for rows to come; returns its number. If it is the last one's equal, that one's.
+    pub fn add_layout(&mut self, layout: Arc<HistogramLayout>) -> u32 {
+        if self.layouts.last().is_none_or(|last| *last != layout) {
+            self.layouts.push(layout);
+        }
+        self.last_layout()
+    }
+
+    /// Appends a row of zeros, to be filled in. `layout` is the number of a layout of this column.
+    ///
+    /// # Panics
+    /// If there is no such layout.
+    pub fn push_row(&mut self, layout: u32, numbers: Numbers, hint: ResetHint, sum: f64) -> &mut [u64] {
+        let cells = self.cells.len();
+        self.cells.resize(cells + self.layouts[layout as usize].cells(), 0);
+        self.rows.push(Row { layout, hint, numbers, sum, cells });
+        &mut self.cells[cells..]
+    }
+
+    /// Says what the hint of histogram `row` is.
+    pub fn set_hint(&mut self, row: usize, hint: ResetHint) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.hint = hint;
+        }
+    }
+
+    /// Drops all rows from `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(row) = self.rows.get(len) {
+            self.cells.truncate(row.cells);
+            self.rows.truncate(len);
+            let layouts = self.rows.last().map_or(0, |row| row.layout as usize + 1);
+            self.layouts.truncate(layouts);
+        }
+    }
+
+    /// Forgets all, keeps the memory of rows and cells.
+    pub fn clear(&mut self) {
+        self.layouts.clear();
+        self.rows.clear();
+        self.cells.clear();
+    }
+
+    /// The rows in order, those with one layout and one kind of numbers together.
+    pub fn matrices(&self) -> impl Iterator<Item = HistogramMatrix<'_>> {
+        let mut start = 0;
+        let runs = self.rows.chunk_by(|one, other| (one.layout, one.numbers) == (other.layout, other.numbers));
+        runs.filter_map(move |run| {
+            let (first, rows) = (run.first()?, start..start + run.len());
+            start = rows.end;
+            let layout = self.layouts.get(first.layout as usize)?;
+            let cells = self.cells.get(first.cells..first.cells + layout.cells() * run.len())?;
+            Some(HistogramMatrix { rows, layout, numbers: first.numbers, cells })
+        })
+    }
+
+    /// Bytes of memory held, shared layouts among them.
+    pub fn size_bytes(&self) -> usize {
+        let layouts: usize = self.layouts.iter().map(|layout| layout.size_bytes()).sum();
+        layouts + size_of_val(&*self.rows) + size_of_val(&*self.cells)
+    }
+
+    /// The number of the layout that was added last, which there is.
+    fn last_layout(&self) -> u32 {
+        u32::try_from(self.layouts.len() - 1).unwrap_or(u32::MAX)
+    }
+}

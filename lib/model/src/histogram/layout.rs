@@ -1,0 +1,130 @@
+//! How the buckets of a histogram lie.
+
+use super::BUCKET_CELLS;
+
+/// The schema whose bucket bounds are listed, not computed.
+pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;
+
+/// A run of buckets that follow each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// How far it begins behind the end of the span before; of the first: behind bucket 0, and then it may be negative.
+    pub offset: i32,
+    /// How many buckets there are.
+    pub length: u32,
+}
+
+/// Schema, thresholds and spans of one or many histograms. Equality is that of the bits.
+#[derive(Debug, Clone, Default)]
+pub struct HistogramLayout {
+    schema: i32,
+    zero_threshold: f64,
+    positive: Vec<Span>,
+    negative: Vec<Span>,
+    custom_bounds: Vec<f64>,
+    positive_buckets: usize,
+    negative_buckets: usize,
+}
+
+/// A layout claims more buckets than [`HistogramLayout::MAX_BUCKETS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("histogram has {buckets} buckets, at most {} are possible", HistogramLayout::MAX_BUCKETS)]
+pub struct TooManyBuckets {
+    pub buckets: u64,
+}
+
+impl HistogramLayout {
+    /// The most buckets of a histogram, and the most bounds: what a file or a message may make us reserve.
+    pub const MAX_BUCKETS: usize = 1 << 16;
+
+    /// Puts a layout together. Nothing is checked but its size: see
+    /// [`HistogramRef::validate`](super::HistogramRef::validate).
+    ///
+    /// # Errors
+    /// More buckets, or more bounds, than [`HistogramLayout::MAX_BUCKETS`].
+    pub fn new(
+        schema: i32,
+        zero_threshold: f64,
+        positive: Vec<Span>,
+        negative: Vec<Span>,
+        custom_bounds: Vec<f64>,
+    ) -> Result<Self, TooManyBuckets> {
+        let count = |spans: &[Span]| spans.iter().map(|span| u64::from(span.length)).sum::<u64>();
+        let (positive_buckets, negative_buckets) = (count(&positive), count(&negative));
+        let buckets = positive_buckets.saturating_add(negative_buckets).max(custom_bounds.len() as u64);
+        if buckets > Self::MAX_BUCKETS as u64 {
+            return Err(TooManyBuckets { buckets });
+        }
+        let (positive_buckets, negative_buckets) = (positive_buckets as usize, negative_buckets as usize);
+        Ok(Self { schema, zero_threshold, positive, negative, custom_bounds, positive_buckets, negative_buckets })
+    }
+
+    /// How bounds follow from indices: −4 to 8 by powers of 2^(2^−schema), [`CUSTOM_BUCKETS_SCHEMA`] by a list.
+    pub fn schema(&self) -> i32 {
+        self.schema
+    }
+
+    /// Whether bounds are listed.
+    pub fn has_custom_buckets(&self) -> bool {
+        self.schema == CUSTOM_BUCKETS_SCHEMA
+    }
+
+    /// Observations up to so far from zero are in the zero bucket.
+    pub fn zero_threshold(&self) -> f64 {
+        self.zero_threshold
+    }
+
+    /// The spans of the positive buckets.
+    pub fn positive(&self) -> &[Span] {
+        &self.positive
+    }
+
+    /// The spans of the negative buckets.
+    pub fn negative(&self) -> &[Span] {
+        &self.negative
+    }
+
+    /// The upper bounds of custom buckets, without the last, which is +Inf; none with another schema.
+    pub fn custom_bounds(&self) -> &[f64] {
+        &self.custom_bounds
+    }
+
+    /// How many positive buckets there are.
+    pub fn positive_buckets(&self) -> usize {
+        self.positive_buckets
+    }
+
+    /// How many negative buckets there are.
+    pub fn negative_buckets(&self) -> usize {
+        self.negative_buckets
+    }
+
+    /// How many cells a histogram has: count, zero count, buckets.
+    pub fn cells(&self) -> usize {
+        BUCKET_CELLS + self.positive_buckets + self.negative_buckets
+    }
+
+    /// Bytes of memory held.
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+            + size_of_val(&*self.positive)
+            + size_of_val(&*self.negative)
+            + size_of_val(&*self.custom_bounds)
+    }
+}
+
+impl PartialEq for HistogramLayout {
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |bounds: &[f64], others: &[f64]| {
+            bounds.len() == others.len()
+                && bounds.iter().zip(others).all(|(one, other)| one.to_bits() == other.to_bits())
+        };
+        self.schema == other.schema
+            && self.zero_threshold.to_bits() == other.zero_threshold.to_bits()
+            && self.positive == other.positive
+            && self.negative == other.negative
+            && bits(&self.custom_bounds, &other.custom_bounds)
+    }
+}
+
+impl Eq for HistogramLayout {}

@@ -1,0 +1,81 @@
+use super::{HistogramColumn, HistogramLayout, HistogramRef, InvalidHistogram, Numbers, ResetHint, Span};
+
+fn layout(schema: i32, positive: &[(i32, u32)], negative: &[(i32, u32)], bounds: &[f64]) -> HistogramLayout {
+    let spans = |spans: &[(i32, u32)]| spans.iter().map(|&(offset, length)| Span { offset, length }).collect();
+    HistogramLayout::new(schema, 0.0, spans(positive), spans(negative), bounds.to_vec()).unwrap()
+}
+
+fn integer<'a>(layout: &'a HistogramLayout, cells: &'a [u64], sum: f64) -> HistogramRef<'a> {
+    HistogramRef { layout, hint: ResetHint::Unknown, numbers: Numbers::Integer, cells, sum }
+}
+
+#[test]
+fn rows_of_one_layout_are_a_matrix() {
+    let (narrow, wide) = (layout(0, &[(0, 2)], &[], &[]), layout(0, &[(0, 2), (3, 1)], &[(-1, 1)], &[]));
+    let rows = [
+        integer(&narrow, &[3, 1, 2, 0], 1.0),
+        integer(&narrow, &[5, 1, 2, 2], 2.0),
+        integer(&wide, &[9, 1, 2, 2, 3, 1], 3.0),
+        HistogramRef { numbers: Numbers::Float, ..integer(&wide, &[9, 1, 2, 2, 3, 1], 3.0) },
+    ];
+    let mut column = HistogramColumn::default();
+    rows.iter().for_each(|row| column.push(*row));
+    assert!(column.iter().eq(rows));
+    let got: Vec<_> = column.matrices().map(|matrix| (matrix.rows, matrix.numbers, matrix.cells.to_vec())).collect();
+    let wide_cells = vec![9, 1, 2, 2, 3, 1];
+    assert_eq!(
+        got,
+        [
+            (0..2, Numbers::Integer, vec![3, 1, 2, 0, 5, 1, 2, 2]),
+            (2..3, Numbers::Integer, wide_cells.clone()),
+            (3..4, Numbers::Float, wide_cells),
+        ]
+    );
+    assert_eq!((column.get(2).unwrap().positive(), column.get(2).unwrap().negative()), (&[2, 2, 3][..], &[1][..]));
+    column.truncate(1);
+    column.push(rows[2]);
+    assert!(column.iter().eq([rows[0], rows[2]]));
+    assert_eq!(column.get(2), None);
+}
+
+#[test]
+fn a_layout_of_too_many_buckets_is_refused() {
+    let spans = |length| vec![Span { offset: 0, length }; 2];
+    assert!(HistogramLayout::new(0, 0.0, spans(1 << 15), Vec::new(), Vec::new()).is_ok());
+    let refused = HistogramLayout::new(0, 0.0, spans(u32::MAX), spans(u32::MAX), Vec::new()).unwrap_err();
+    assert_eq!(refused.buckets, 4 * u64::from(u32::MAX));
+}
+
+#[test]
+fn what_prometheus_refuses_is_refused() {
+    let floats = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let plain = layout(2, &[(-3, 2), (1, 1)], &[(0, 1)], &[]);
+    let custom = layout(-53, &[(0, 3)], &[], &[1.0, 2.0]);
+    let check = |layout: &HistogramLayout, numbers, cells: &[u64], sum, want: Option<InvalidHistogram>| {
+        let got = HistogramRef { numbers, ..integer(layout, cells, sum) }.validate();
+        assert_eq!(got.err(), want, "{layout:?} {cells:?}");
+    };
+    let (int, float) = (Numbers::Integer, Numbers::Float);
+    check(&plain, int, &[10, 1, 2, 3, 0, 4], 1.0, None);
+    check(&plain, int, &[11, 1, 2, 3, 0, 4], f64::NAN, None);
+    check(&plain, int, &[11, 1, 2, 3, 0, 4], 1.0, Some(InvalidHistogram::CountMismatch { observed: 10, count: 11 }));
+    let too_small = InvalidHistogram::CountTooSmall { observed: 10.0, count: 9.0 };
+    check(&plain, int, &[9, 1, 2, 3, 0, 4], f64::NAN, Some(too_small));
+    let negative = InvalidHistogram::NegativeCount { side: "positive", number: 2, count: -1.0 };
+    check(&plain, int, &[5, 1, 2, u64::MAX, 0, 3], 1.0, Some(negative));
+    check(&plain, float, &floats(&[0.5, 1.0, 2.0, 0.0, 0.0, 3.5]), 1.0, None);
+    check(&plain, float, &floats(&[0.5, 1.0, 2.0, -1.0, 0.0, 3.5]), 1.0, Some(negative));
+    let zero = InvalidHistogram::NegativeZeroCount(-1.0);
+    check(&plain, float, &floats(&[0.5, -1.0, 2.0, 0.0, 0.0, 3.5]), 1.0, Some(zero));
+    check(&plain, float, &floats(&[-0.5, 1.0, 2.0, 0.0, 0.0, 3.5]), 1.0, Some(InvalidHistogram::NegativeTotal(-0.5)));
+    let offset = InvalidHistogram::SpanOffset { side: "negative", number: 2, offset: -1 };
+    check(&layout(0, &[], &[(0, 1), (-1, 1)], &[]), int, &[2, 0, 1, 1], 1.0, Some(offset));
+    check(&layout(9, &[], &[], &[]), int, &[0, 0], 1.0, Some(InvalidHistogram::Schema(9)));
+    check(&layout(1, &[], &[], &[1.0]), int, &[0, 0], 1.0, Some(InvalidHistogram::BoundsWithoutCustomSchema(1)));
+    check(&custom, int, &[6, 0, 1, 2, 3], 1.0, None);
+    check(&custom, int, &[7, 1, 1, 2, 3], 1.0, Some(InvalidHistogram::CustomAndExponential("zero count")));
+    let missing = InvalidHistogram::CustomBoundsMissing { bounds: 2 };
+    check(&layout(-53, &[(0, 2), (1, 1)], &[], &[1.0, 2.0]), int, &[6, 0, 1, 2, 3], 1.0, Some(missing));
+    check(&layout(-53, &[], &[], &[1.0, 1.0]), int, &[0, 0], 1.0, Some(InvalidHistogram::CustomBounds(1)));
+    check(&layout(-53, &[], &[], &[f64::INFINITY]), int, &[0, 0], 1.0, Some(InvalidHistogram::CustomBounds(0)));
+}
