@@ -54,11 +54,11 @@ impl ChunkReads {
         for (at, place) in places.iter().enumerate() {
             wanted.push(extent(*place, places.get(at + 1).copied(), sizes)?);
         }
-        let wanted_bytes: u64 = wanted.iter().map(|read| read.range.end - read.range.start).sum();
+        let wanted_bytes = size_bytes(&wanted);
         let most_bytes = wanted_bytes.saturating_mul(2).saturating_add(SPARE_BYTES.min(max_bytes));
         for gap_bytes in GAPS_BYTES {
             let (reads, read_of_wanted) = join(&wanted, gap_bytes, max_bytes);
-            let read_bytes: u64 = reads.iter().map(|read| read.range.end - read.range.start).sum();
+            let read_bytes = size_bytes(&reads);
             if read_bytes <= most_bytes || gap_bytes == 0 {
                 let mut read_of = vec![0; chunks.len()];
                 for (index, read) in order.iter().zip(read_of_wanted) {
@@ -74,8 +74,12 @@ impl ChunkReads {
 
     /// Bytes of all reads.
     pub(crate) fn size_bytes(&self) -> u64 {
-        self.reads.iter().map(|read| read.range.end - read.range.start).sum()
+        size_bytes(&self.reads)
     }
+}
+
+fn size_bytes(reads: &[ChunkRead]) -> u64 {
+    reads.iter().map(|read| read.range.end - read.range.start).sum()
 }
 
 /// What a chunk is taken to be beside neighbours that tell their sizes: twice the largest of them, but not more than without

@@ -6,6 +6,7 @@ use crate::limits::{Fetch, Touched};
 use crate::metrics::RequestMetrics;
 use bucket::{Bucket, BucketError, CHUNKS, INDEX};
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -186,12 +187,8 @@ impl BlockFiles {
 
 /// The size of the index and those of the chunk files; `None` without index, or where a chunk file is missing between others.
 fn sizes(files: &[(String, u64)]) -> Option<(u64, Vec<u64>)> {
-    let index = files.iter().find(|(name, _)| name == INDEX)?.1;
-    let mut segments = Vec::new();
-    let count = files.iter().filter(|(name, _)| name.starts_with(CHUNKS)).count();
-    for number in 0..u32::try_from(count).ok()? {
-        let name = format!("{CHUNKS}/{}", file_name(number));
-        segments.push(files.iter().find(|(have, _)| *have == name)?.1);
-    }
-    Some((index, segments))
+    let by_name: HashMap<&str, u64> = files.iter().map(|(name, size_bytes)| (name.as_str(), *size_bytes)).collect();
+    let count = u32::try_from(by_name.keys().filter(|name| name.starts_with(CHUNKS)).count()).ok()?;
+    let segment = |number| by_name.get(format!("{CHUNKS}/{}", file_name(number)).as_str()).copied();
+    Some((*by_name.get(INDEX)?, (0..count).map(segment).collect::<Option<_>>()?))
 }

@@ -6,13 +6,14 @@ use crate::files::{Access, BlockFiles, Means};
 use crate::header_files::{self, HeaderFiles};
 use crate::index_header::IndexHeader;
 use crate::pipeline::chunks::{Batches, ChunkReader};
-use crate::pipeline::series::{RowBatch, SeriesReader, Staged};
+use crate::pipeline::series::{RowBatch, Rows, SeriesReader, Staged};
 use crate::pipeline::{BlockBatch, BlockRequest};
 use crate::postings;
 use crate::reorder::{Relabel, Reorder};
 use crate::selection::Span;
 use futures::future::join;
 use model::{Labels, Matcher, TimeRange};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use storeapi::{PartialResponse, SeriesBatch, SeriesFrame, SeriesStream, StoreError};
 use tokio::sync::{OnceCell, mpsc};
@@ -104,7 +105,7 @@ impl LiveBlock {
         let mut task = JoinSet::new();
         let (block, partial, metrics) = (Arc::clone(&self), asked.partial, asked.request.means.metrics.clone());
         task.spawn(async move { self.read(&asked, &sender).await });
-        let stream = BlockStream { block, store, partial, received, task, alive: Vec::new(), ended: false };
+        let stream = BlockStream { block, store, partial, received, task, alive: VecDeque::new(), ended: false };
         Box::pin(futures::stream::unfold(stream, move |mut stream| {
             let metrics = metrics.clone();
             async move {
@@ -133,17 +134,22 @@ impl LiveBlock {
         }
         count_first(&ids, request).map_err(BlockFailure::at(POSTINGS, block))?;
         let (rows, received_rows) = mpsc::channel(BATCHES_WAITING);
-        let reader = SeriesReader {
-            files: &self.files,
-            header,
-            request,
-            reorder: Reorder::new(self.relabel(header, &asked.without)),
-            staged: Staged::default(),
-            sender: rows,
-        };
+        let reader = self.reader(header, asked, rows);
         let chunks = ChunkReader { files: &self.files, request };
         join(reader.run(&ids), chunks.run(received_rows, sender)).await;
         Ok(())
+    }
+
+    /// What reads the entries of series, and hands their rows to `sender`.
+    fn reader<'a>(&'a self, header: &'a IndexHeader, asked: &'a Asked, sender: Rows) -> SeriesReader<'a> {
+        SeriesReader {
+            files: &self.files,
+            header,
+            request: &asked.request,
+            reorder: Reorder::new(self.relabel(header, &asked.without)),
+            staged: Staged::default(),
+            sender,
+        }
     }
 
     /// Reads the labels of the series that all `matchers` accept, and hands on their rows.
@@ -156,14 +162,7 @@ impl LiveBlock {
         let (ids, _for_ids) = self.ids(&asked.matchers, &request.means).await?;
         count_first(&ids, request)?;
         let (rows, mut received) = mpsc::channel(BATCHES_WAITING);
-        let reader = SeriesReader {
-            files: &self.files,
-            header,
-            request,
-            reorder: Reorder::new(self.relabel(header, &asked.without)),
-            staged: Staged::default(),
-            sender: rows,
-        };
+        let reader = self.reader(header, asked, rows);
         let take = async {
             while let Some(batch) = received.recv().await {
                 each(batch?);
@@ -199,7 +198,7 @@ struct BlockStream {
     /// Ends with the stream.
     task: JoinSet<()>,
     /// For what was handed out last: whoever merges holds one batch and waits for the next.
-    alive: Vec<Reservation>,
+    alive: VecDeque<Reservation>,
     ended: bool,
 }
 
@@ -211,9 +210,9 @@ impl BlockStream {
         match self.received.recv().await {
             Some(Ok(batch)) => {
                 if self.alive.len() > 1 {
-                    self.alive.remove(0);
+                    self.alive.pop_front();
                 }
-                self.alive.push(batch._reservation);
+                self.alive.push_back(batch._reservation);
                 Some(Ok(SeriesFrame::Series(SeriesBatch::Chunks(batch.series))))
             }
             Some(Err(failure)) => {

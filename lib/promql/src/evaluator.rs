@@ -196,7 +196,7 @@ fn raw(
     let values = samples.values[first..end].to_vec();
     let labels = labels.to_owned();
     let bytes = size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len() + 16 * values.len();
-    partial.uses[at].samples.push((labels, SampleColumns { timestamps_ms, values }));
+    partial.uses[at].samples.push((labels, SampleColumns { timestamps_ms, values, ..SampleColumns::default() }));
     Ok(bytes)
 }
 

@@ -157,6 +157,7 @@ fn kernels() {
                 let point = |value: &serde_json::Value| SampleColumns {
                     timestamps_ms: vec![0],
                     values: vec![float(value.as_str().unwrap())],
+                    ..SampleColumns::default()
                 };
                 let param: String =
                     values("args").iter().map(|arg| format!("{:?}, ", float(arg.as_str().unwrap()))).collect();

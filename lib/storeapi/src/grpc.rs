@@ -11,6 +11,7 @@ mod remote_store;
 mod request;
 mod store_server;
 
+pub(crate) use codes::{code_of, go_text};
 pub use codes::{error_of, status_of};
 pub use info::{InfoServer, fetch_info};
 pub use remote_store::{RemoteOptions, RemoteStore};

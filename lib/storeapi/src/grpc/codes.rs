@@ -3,25 +3,44 @@
 use crate::store::StoreError;
 use tonic::{Code, Status};
 
-/// What a caller is told of an error.
-pub fn status_of(error: &StoreError) -> Status {
-    let (code, text) = match error {
-        // Callers look for these texts, so nothing stands before them.
-        StoreError::Invalid(text) => (Code::InvalidArgument, text.clone()),
-        StoreError::LimitExceeded(text) => (Code::ResourceExhausted, text.clone()),
-        StoreError::Unavailable { .. } => (Code::Unavailable, error.to_string()),
-        StoreError::Aborted { .. } => (Code::Aborted, error.to_string()),
-        StoreError::TimedOut { .. } => (Code::DeadlineExceeded, error.to_string()),
-        StoreError::Canceled => (Code::Cancelled, error.to_string()),
-        StoreError::Unsupported { .. } => (Code::Unimplemented, error.to_string()),
-        StoreError::Internal { .. } => (Code::Internal, error.to_string()),
-    };
-    Status::new(code, text)
+/// The code that stands for an error.
+pub(crate) fn code_of(error: &StoreError) -> Code {
+    match error {
+        StoreError::Invalid(_) => Code::InvalidArgument,
+        StoreError::LimitExceeded(_) => Code::ResourceExhausted,
+        StoreError::Unavailable { .. } => Code::Unavailable,
+        StoreError::Aborted { .. } => Code::Aborted,
+        StoreError::TimedOut { .. } => Code::DeadlineExceeded,
+        StoreError::Canceled => Code::Cancelled,
+        StoreError::Unsupported { .. } => Code::Unimplemented,
+        StoreError::Internal { .. } => Code::Internal,
+    }
 }
 
-/// What `store` said, as an error. Its text is the one Go's gRPC gives a status, for those who look for it in warnings.
+/// What a caller is told of an error.
+pub fn status_of(error: &StoreError) -> Status {
+    let text = match error {
+        // Callers look for these texts, so nothing stands before them.
+        StoreError::Invalid(text) | StoreError::LimitExceeded(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Status::new(code_of(error), text)
+}
+
+/// A status as Go's gRPC prints it as an error: people and programs look for that in warnings.
+pub(crate) fn go_text(code: Code, message: &str) -> String {
+    let name = match code {
+        Code::Ok => "OK".to_owned(),
+        Code::Cancelled => "Canceled".to_owned(),
+        // All others are written alike in both languages.
+        other => format!("{other:?}"),
+    };
+    format!("rpc error: code = {name} desc = {message}")
+}
+
+/// What `store` said, as an error, in the words of [`go_text`].
 pub fn error_of(store: &str, status: &Status) -> StoreError {
-    let reason = format!("rpc error: code = {} desc = {}", go_name(status.code()), status.message());
+    let reason = go_text(status.code(), status.message());
     let store = store.to_owned();
     match status.code() {
         Code::InvalidArgument => StoreError::Invalid(format!("{store}: {reason}")),
@@ -41,28 +60,5 @@ pub fn error_of(store: &str, status: &Status) -> StoreError {
         | Code::Internal
         | Code::DataLoss
         | Code::Unauthenticated => StoreError::Internal { store, reason },
-    }
-}
-
-/// How Go prints a code.
-fn go_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "Canceled",
-        Code::Unknown => "Unknown",
-        Code::InvalidArgument => "InvalidArgument",
-        Code::DeadlineExceeded => "DeadlineExceeded",
-        Code::NotFound => "NotFound",
-        Code::AlreadyExists => "AlreadyExists",
-        Code::PermissionDenied => "PermissionDenied",
-        Code::ResourceExhausted => "ResourceExhausted",
-        Code::FailedPrecondition => "FailedPrecondition",
-        Code::Aborted => "Aborted",
-        Code::OutOfRange => "OutOfRange",
-        Code::Unimplemented => "Unimplemented",
-        Code::Internal => "Internal",
-        Code::Unavailable => "Unavailable",
-        Code::DataLoss => "DataLoss",
-        Code::Unauthenticated => "Unauthenticated",
     }
 }

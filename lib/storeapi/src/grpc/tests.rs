@@ -253,6 +253,7 @@ async fn columns_are_cut_into_chunks() {
     let columns = |count: i64| model::SampleColumns {
         timestamps_ms: (0..count).map(|at| at * 15_000).collect(),
         values: (0..count).map(|at| at as f64 * 0.5).collect(),
+        ..model::SampleColumns::default()
     };
     let series = SeriesFrame::Series(SeriesBatch::Columns(vec![(labels(&[("a", "b")]), columns(250))]));
     let told = Arc::new(Told { series: vec![Ok(series)], ..Told::default() });

@@ -1,5 +1,6 @@
 //! How the failure of one store is told, in the words in which Thanos tells it: people and programs look for them.
 
+use crate::grpc::{code_of, go_text};
 use crate::store::{PartialResponse, SeriesFrame, SeriesStream, StoreError, StoreInfo};
 use futures::StreamExt;
 use model::Labels;
@@ -74,21 +75,20 @@ pub(super) fn text(error: &StoreError) -> String {
 
 /// The same error, told as that of `store`.
 fn told(error: StoreError, info: &StoreInfo, store: String) -> StoreError {
-    let (code, said) = match &error {
-        StoreError::Unavailable { reason, .. } => ("Unavailable", reason.as_str()),
-        StoreError::Invalid(text) => ("InvalidArgument", text.as_str()),
-        StoreError::LimitExceeded(text) => ("ResourceExhausted", text.as_str()),
-        StoreError::Aborted { reason, .. } => ("Aborted", reason.as_str()),
-        StoreError::TimedOut { reason, .. } => ("DeadlineExceeded", reason.as_str()),
-        StoreError::Canceled => ("Canceled", "canceled"),
-        StoreError::Unsupported { reason, .. } => ("Unimplemented", reason.as_str()),
-        StoreError::Internal { reason, .. } => ("Internal", reason.as_str()),
+    let said = match &error {
+        StoreError::Invalid(text) | StoreError::LimitExceeded(text) => text.as_str(),
+        StoreError::Unavailable { reason, .. }
+        | StoreError::Aborted { reason, .. }
+        | StoreError::TimedOut { reason, .. }
+        | StoreError::Unsupported { reason, .. }
+        | StoreError::Internal { reason, .. } => reason.as_str(),
+        StoreError::Canceled => "canceled",
     };
     // A peer's error says already what a store in this process leaves to be said.
     let said = said.strip_prefix(info.name.as_str()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(said);
     let reason = match said.starts_with("rpc error: code = ") {
         true => said.to_owned(),
-        false => format!("rpc error: code = {code} desc = {said}"),
+        false => go_text(code_of(&error), said),
     };
     match error {
         StoreError::Invalid(_) => StoreError::Invalid(format!("{store}: {reason}")),
