@@ -64,11 +64,23 @@ pub(crate) fn text(url: &str) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
+/// What `url` answers to a POST without a body, as JSON.
+pub(crate) fn post(url: &str) -> anyhow::Result<Value> {
+    let (status, body) = call(http::Method::POST, url)?;
+    ensure!(status == 200, "{url}: answer {status}: {}", String::from_utf8_lossy(&body));
+    serde_json::from_slice(&body).context("the answer is no JSON")
+}
+
 fn get(url: &str) -> anyhow::Result<(u16, Bytes)> {
+    call(http::Method::GET, url)
+}
+
+fn call(method: http::Method, url: &str) -> anyhow::Result<(u16, Bytes)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let answer = client.get(url.parse()?).await?;
+        let request = http::Request::builder().method(method).uri(url).body(Empty::new())?;
+        let answer = client.request(request).await?;
         Ok((answer.status().as_u16(), answer.into_body().collect().await?.to_bytes()))
     })
 }

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Ingest(Ingest),
     /// Compares router and ingesters as separate processes, with one and three replicas: CPU a sample, bytes between them.
     Fleet(Fleet),
+    /// Compares the storage engine: bytes of log and block, restarts, a block from the head, answers about labels.
+    Storage(Ingest),
     /// Compares stores over one bucket: CPU, reads and memory for few and many series, cold and warm.
     Store(StoreBench),
 }

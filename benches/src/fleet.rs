@@ -64,7 +64,7 @@ pub(crate) fn run(fleet: &Fleet) -> anyhow::Result<()> {
     }
     let shape = &fleet.shape;
     println!(
-        "\nworkload: {} series, {} samples a series, {} a request, {} connections, seed {}; every sample acknowledged was read back",
+        "\nworkload: {} series, {} samples a series, {} a request, {} connections, seed {}; as many samples came back as were acknowledged, those of 20 series one by one",
         shape.series, shape.samples, shape.batch, shape.connections, shape.seed
     );
     Ok(())

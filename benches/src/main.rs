@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --release -p benches -- load --url http://127.0.0.1:10902/api/v1/receive
 //! cargo run --release -p benches -- ingest --peers prometheus,victoria-metrics
+//! cargo run --release -p benches -- storage --series 100000 --samples 240
+//! cargo run --release -p benches -- fleet | store
 //! ```
 //!
 //! The rules of a comparison are those of `benches/README.md`: the same bytes to each system, in turns, each pinned to one
@@ -16,6 +18,7 @@ mod ingest;
 mod process;
 mod report;
 mod sender;
+mod storage;
 mod store;
 mod systems;
 mod workload;
@@ -27,6 +30,7 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Load(load) => sender::run(&load),
         cli::Command::Ingest(ingest) => ingest::run(&ingest),
         cli::Command::Fleet(fleet) => fleet::run(&fleet),
+        cli::Command::Storage(bench) => storage::run(&bench),
         cli::Command::Store(bench) => store::run(&bench),
     }
 }

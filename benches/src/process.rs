@@ -69,6 +69,20 @@ impl Process {
         Ok(Memory { anonymous: anonymous * 1024, file: (resident - anonymous) * 1024 })
     }
 
+    /// The most that was resident since [`Process::forget_peak`], in bytes.
+    pub(crate) fn peak(&self) -> anyhow::Result<u64> {
+        let status = self.proc("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.context("/proc says nothing of a peak")? * 1024)
+    }
+
+    /// Lets the peak of resident memory begin anew at what is resident now.
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        const PEAK: &str = "5";
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), PEAK)?)
+    }
+
     /// Waits until `ready` answers 200.
     pub(crate) fn wait_until(&mut self, mut ready: impl FnMut() -> bool) -> anyhow::Result<()> {
         let deadline = Instant::now() + STARTS_WITHIN;

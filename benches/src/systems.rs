@@ -32,8 +32,10 @@ pub(crate) struct System {
 pub(crate) struct Running {
     pub(crate) process: Process,
     pub(crate) write_url: String,
+    /// The HTTP API, without a slash at its end.
+    pub(crate) api_url: String,
     pub(crate) query_url: String,
-    _data: tempfile::TempDir,
+    _data: Option<tempfile::TempDir>,
 }
 
 impl System {
@@ -63,8 +65,14 @@ impl System {
     /// Starts it on an empty directory and waits until it is ready.
     pub(crate) fn start(&self, log: &Path) -> anyhow::Result<Running> {
         let data = tempfile::tempdir()?;
+        let running = self.start_on(data.path(), log)?;
+        Ok(Running { _data: Some(data), ..running })
+    }
+
+    /// Starts it on what `data` holds and waits until it is ready.
+    pub(crate) fn start_on(&self, data: &Path, log: &Path) -> anyhow::Result<Running> {
         let (address, other) = (free_address()?, free_address()?);
-        let dir = data.path().display();
+        let dir = data.display();
         let (args, write, ready) = match self.kind {
             SystemKind::Gauntlet => (
                 vec![
@@ -72,17 +80,20 @@ impl System {
                     format!("--data-dir={dir}"),
                     format!("--http-address={address}"),
                     format!("--grpc-address={other}"),
+                    "--web.enable-admin-api".to_owned(),
                 ],
                 "/api/v1/receive",
                 "/-/ready",
             ),
             SystemKind::Prometheus => {
-                std::fs::write(data.path().join("empty.yml"), "")?;
+                std::fs::write(data.join("empty.yml"), "")?;
                 let args = [
                     format!("--config.file={dir}/empty.yml"),
                     format!("--storage.tsdb.path={dir}"),
                     format!("--web.listen-address={address}"),
                     "--web.enable-remote-write-receiver".to_owned(),
+                    "--web.enable-admin-api".to_owned(),
+                    "--enable-feature=memory-snapshot-on-shutdown".to_owned(),
                     "--query.max-samples=2000000000".to_owned(),
                 ];
                 (args.to_vec(), "/api/v1/write", "/-/ready")
@@ -101,8 +112,9 @@ impl System {
         let mut process = Process::start(&self.program, &args, log)?;
         let ready = format!("http://{address}{ready}");
         process.wait_until(|| crate::answers::is_ok(&ready)).with_context(|| format!("see {}", log.display()))?;
-        let query_url = format!("http://{address}/api/v1/query");
-        Ok(Running { process, write_url: format!("http://{address}{write}"), query_url, _data: data })
+        let (api_url, write_url) = (format!("http://{address}/api/v1"), format!("http://{address}{write}"));
+        let query_url = format!("{api_url}/query");
+        Ok(Running { process, write_url, api_url, query_url, _data: None })
     }
 
     pub(crate) fn name(&self) -> String {
