@@ -7,7 +7,7 @@ mod mapped;
 mod publish;
 mod std_fs;
 
-pub use publish::publish_dir;
+pub use publish::{publish_dir, replace_cache_file, replace_file};
 pub use std_fs::StdFs;
 
 use bytes::Bytes;

@@ -4,7 +4,7 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use tsdb::fs::{Fs, publish_dir};
+use tsdb::fs::{Fs, publish_dir, replace_cache_file, replace_file};
 
 /// All checks, in fresh directories below `root`, which exists and is empty.
 pub fn check(fs: &dyn Fs, root: &Path) {
@@ -16,6 +16,7 @@ pub fn check(fs: &dyn Fs, root: &Path) {
     open_files_outlive_their_names(fs, &fresh(fs, root, "open"));
     a_lock_is_exclusive_until_dropped(fs, &fresh(fs, root, "lock"));
     a_directory_is_published_whole(fs, &fresh(fs, root, "publish"));
+    a_file_is_replaced_whole(fs, &fresh(fs, root, "replace"));
     assert!(fs.free_bytes(root).unwrap() > 0);
 }
 
@@ -142,4 +143,17 @@ fn a_directory_is_published_whole(fs: &dyn Fs, dir: &Path) {
     assert_eq!(fs.read_dir(&tmp).unwrap_err().kind(), ErrorKind::NotFound);
     fs.create_dir_all(&tmp).unwrap();
     assert_eq!(publish_dir(fs, &tmp, &to).unwrap_err().kind(), ErrorKind::DirectoryNotEmpty, "never over another");
+}
+
+fn a_file_is_replaced_whole(fs: &dyn Fs, dir: &Path) {
+    let path = dir.join("list.json");
+    // What a crash left of an earlier attempt is in nobody's way.
+    write(fs, &dir.join("list.json.tmp"), b"half");
+    replace_file(fs, &path, |file| file.append(b"one")).unwrap();
+    assert_eq!(content(fs, &path), b"one");
+    let failed = replace_file(fs, &path, |file| file.append(b"tw").and(Err(ErrorKind::Other.into())));
+    assert_eq!((failed.unwrap_err().kind(), content(fs, &path)), (ErrorKind::Other, b"one".to_vec()));
+    replace_cache_file(fs, &path, b"three").unwrap();
+    assert_eq!(content(fs, &path), b"three");
+    assert_eq!(fs.read_dir(dir).unwrap().len(), 1);
 }

@@ -3,11 +3,11 @@
 use super::{HEAD_BYTES, IndexHeader, MAGIC, VERSION};
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 use tsdb::cursor::{Corruption, Fault};
-use tsdb::fs::Fs;
+use tsdb::fs::{Fs, replace_file};
 use tsdb::index::decode_header;
 use tsdb::index::toc::{TOC_BYTES, Toc};
 use tsdb::{FileError, SourceError};
@@ -79,7 +79,9 @@ pub async fn build<I: ReadIndex>(index: &I, fs: &dyn Fs, path: &Path) -> Result<
     let tables = part(toc.postings_table, size_bytes, size_bytes).map_err(|fault| wrong(toc_at, fault))?;
     let (symbols, tables) = futures::try_join!(index.read(symbols), index.read(tables))?;
     let parts = Parts { index_version: head.last().copied().unwrap_or_default(), lists_end: toc.postings_table };
-    write(fs, path, &parts.encode(&symbols, &tables)).map_err(|error| SourceError::from(error).into())
+    let content = parts.encode(&symbols, &tables);
+    let written = replace_file(fs, path, |file| file.append(&content)).map_err(FileError::at(path));
+    written.map_err(|error| SourceError::from(error).into())
 }
 
 /// The range from `start` to `end`, if it is one of an index whose last part that can be meant ends at `limit`.
@@ -116,25 +118,6 @@ impl Parts {
         file.extend_from_slice(&crc32c::crc32c(&toc).to_be_bytes());
         file
     }
-}
-
-fn write(fs: &dyn Fs, path: &Path, content: &[u8]) -> Result<(), FileError> {
-    let unfinished = path.with_extension("tmp");
-    let at = FileError::at(&unfinished);
-    write_synced(fs, &unfinished, content).map_err(at)?;
-    let dir = path.parent().unwrap_or(path);
-    fs.rename(&unfinished, path).and_then(|()| fs.sync_dir(dir)).map_err(FileError::at(path))
-}
-
-fn write_synced(fs: &dyn Fs, path: &Path, content: &[u8]) -> io::Result<()> {
-    // One that was not finished is in the way.
-    match fs.remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = fs.create_new(path)?;
-    file.append(content)?;
-    file.sync_data()
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@
 //! when it is missing, damaged or of another one.
 
 use bytes::Bytes;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use tsdb::cursor::{Corruption, Cursor, Fault};
-use tsdb::fs::Fs;
+use tsdb::fs::{Fs, replace_cache_file};
 use tsdb::index::Places;
 use tsdb::index::postings::PostingsTable;
 use tsdb::index::symbols::Symbols;
@@ -69,7 +68,8 @@ impl Finders {
             return Ok(finders);
         }
         let file = encode(identity, contents)?;
-        let made = write(fs, path, &file).map_err(|error| error.to_string());
+        // Not synced: what a crash leaves of it has a wrong checksum, or is missing, and is made again.
+        let made = replace_cache_file(fs, path, &file).map_err(|error| error.to_string());
         drop(file);
         match made.and_then(|()| Self::map(fs, path, identity, contents)) {
             Ok(finders) => Ok(finders),
@@ -168,19 +168,6 @@ fn encode(identity: Identity, contents: Contents<'_>) -> Result<Vec<u8>, Corrupt
     let sum = crc32c::crc32c(&file);
     file.extend_from_slice(&sum.to_be_bytes());
     Ok(file)
-}
-
-/// Not synced: what a crash leaves of it has a wrong checksum, or is missing, and is made again.
-fn write(fs: &dyn Fs, path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".tmp");
-    let unfinished = PathBuf::from(unfinished);
-    match fs.remove_file(&unfinished) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    fs.create_new(&unfinished)?.append(content)?;
-    fs.rename(&unfinished, path)
 }
 
 /// For `map_err`: the place of a fault, counted from further in front.

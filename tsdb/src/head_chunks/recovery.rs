@@ -9,7 +9,7 @@ use super::{Damage, HeadChunk, HeadChunkRef, file_name};
 use crate::chunk;
 use crate::cursor::{Corruption, Fault};
 use crate::file_error::FileError;
-use crate::fs::{DirEntry, Fs};
+use crate::fs::{DirEntry, Fs, replace_file};
 use bytes::Bytes;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -125,15 +125,7 @@ fn set_aside(fs: &dyn Fs, path: &Path, quarantine: &Path, offset: usize, bad: &[
 
 /// Puts a file with that content at `path` in one step, instead of the one that may be there.
 fn replace(fs: &dyn Fs, path: &Path, content: &[u8]) -> Result<(), FileError> {
-    let tmp = path.with_extension("tmp");
-    match fs.remove_file(&tmp) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(FileError { path: tmp, source: error }),
-        _ => {}
-    }
-    let mut file = fs.create_new(&tmp).map_err(FileError::at(&tmp))?;
-    file.append(content).and_then(|()| file.sync_data()).map_err(FileError::at(&tmp))?;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs.rename(&tmp, path).and_then(|()| fs.sync_dir(dir)).map_err(FileError::at(path))
+    replace_file(fs, path, |file| file.append(content)).map_err(FileError::at(path))
 }
 
 fn map(fs: &dyn Fs, path: &Path) -> Result<Bytes, FileError> {

@@ -12,7 +12,7 @@ use super::page;
 use super::reader::{ReadReport, SegmentReader, coding_of};
 use super::record::Decoded;
 use crate::file_error::FileError;
-use crate::fs::{AppendFile, Fs};
+use crate::fs::{AppendFile, Fs, replace_file};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -46,7 +46,7 @@ fn salvage_segment(fs: &dyn Fs, quarantine: &Path, file: &Path) -> Result<Salvag
     if only_tail {
         fs.truncate(file, from).and_then(|()| fs.sync_file(file)).map_err(FileError::at(file))?;
     } else {
-        rewrite(fs, file)?;
+        replace_file(fs, file, |out| copy_sound(fs, file, out)).map_err(FileError::at(file))?;
     }
     Ok(Salvaged { file: file.to_owned(), set_aside, bytes })
 }
@@ -112,19 +112,7 @@ fn copy_from(fs: &dyn Fs, file: &Path, from: u64, out: &mut dyn AppendFile) -> i
     Ok(size.saturating_sub(from))
 }
 
-/// Replaces a segment, in one step, by one of its sound records.
-fn rewrite(fs: &dyn Fs, file: &Path) -> Result<(), FileError> {
-    let tmp = file.with_extension("tmp");
-    match fs.remove_file(&tmp) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(FileError { path: tmp, source: error }),
-        _ => {}
-    }
-    let mut out = fs.create_new(&tmp).map_err(FileError::at(&tmp))?;
-    copy_sound(fs, file, &mut *out).map_err(FileError::at(file))?;
-    let dir = file.parent().unwrap_or(file);
-    fs.rename(&tmp, file).and_then(|()| fs.sync_dir(dir)).map_err(FileError::at(file))
-}
-
+/// Writes a segment of the sound records of another one.
 fn copy_sound(fs: &dyn Fs, file: &Path, out: &mut dyn AppendFile) -> io::Result<()> {
     let mut reader = SegmentReader::open(fs, file)?;
     let (mut stored, mut unpacker) = (StoredRecords::default(), Unpacker::default());
@@ -140,5 +128,5 @@ fn copy_sound(fs: &dyn Fs, file: &Path, out: &mut dyn AppendFile) -> io::Result<
         }
         out.append(&framed)?;
     }
-    out.sync_data()
+    Ok(())
 }

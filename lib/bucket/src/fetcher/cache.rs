@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::warn;
 use tsdb::block::{Meta, parse_name};
-use tsdb::fs::Fs;
+use tsdb::fs::{Fs, replace_cache_file};
 use ulid::Ulid;
 
 /// Where Thanos keeps them, below its data directory.
@@ -119,13 +119,7 @@ impl Disk {
 
     fn write(&self, one: &Cached) -> io::Result<()> {
         let dir = self.dir.join(one.meta.ulid.to_string());
-        let (tmp, path) = (dir.join("meta.json.tmp"), dir.join(META));
         self.fs.create_dir_all(&dir)?;
-        match self.fs.remove_file(&tmp) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        self.fs.create_new(&tmp)?.append(&one.bytes)?;
-        self.fs.rename(&tmp, &path)
+        replace_cache_file(&*self.fs, &dir.join(META), &one.bytes)
     }
 }

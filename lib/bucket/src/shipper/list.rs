@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 use tsdb::FileError;
-use tsdb::fs::Fs;
+use tsdb::fs::{Fs, replace_file};
 use ulid::Ulid;
 
 const NAME: &str = "thanos.shipper.json";
@@ -79,18 +79,7 @@ impl ShipperFile {
 
     /// Replaces the list in `dir`, durably: after a crash there is the old one or this one.
     pub(super) fn write(&self, fs: &dyn Fs, dir: &Path) -> Result<(), FileError> {
-        let (path, tmp) = (dir.join(NAME), dir.join(format!("{NAME}.tmp")));
-        let replace = || {
-            match fs.remove_file(&tmp) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = fs.create_new(&tmp)?;
-            file.append(&self.encode())?;
-            file.sync_data()?;
-            fs.rename(&tmp, &path)?;
-            fs.sync_dir(dir)
-        };
-        replace().map_err(FileError::at(&path))
+        let path = dir.join(NAME);
+        replace_file(fs, &path, |file| file.append(&self.encode())).map_err(FileError::at(&path))
     }
 }

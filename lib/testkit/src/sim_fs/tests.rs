@@ -2,7 +2,7 @@ use super::{Fault, Loss, SimFs, Step};
 use crate::fs_contract;
 use std::io::ErrorKind;
 use std::path::Path;
-use tsdb::fs::{Fs, publish_dir};
+use tsdb::fs::{Fs, publish_dir, replace_file};
 
 fn path(name: &str) -> &Path {
     Path::new(name)
@@ -244,6 +244,36 @@ fn a_published_directory_is_whole_after_any_crash() {
 fn without_syncs_a_published_directory_is_seen_half_done() {
     assert!(publishing_can_be_seen_half_done(SimFs::ignore_sync_data));
     assert!(publishing_can_be_seen_half_done(SimFs::ignore_sync_dir));
+}
+
+/// Replaces a file under a crash after every step; returns whether another content than the old and the new one was seen,
+/// or the old one once it was done.
+fn replacing_can_be_seen_half_done(lie: impl Fn(&SimFs)) -> bool {
+    let mut half_done = false;
+    for steps in 0.. {
+        let mut stopped = true;
+        for loss in (0..32).flat_map(|seed| [Loss::Torn(seed), Loss::Reordered(seed)]).chain([Loss::All]) {
+            let fs = SimFs::new();
+            lie(&fs);
+            fs.plant(path("/list"), b"old").unwrap();
+            fs.stop_after(steps);
+            let done = replace_file(&fs, path("/list"), |file| file.append(b"a new one"));
+            stopped = done.is_err();
+            let seen = fs.crash(loss).read(path("/list")).unwrap_or_default();
+            half_done |= seen != b"a new one" && (done.is_ok() || seen != b"old");
+        }
+        if !stopped {
+            break;
+        }
+    }
+    half_done
+}
+
+#[test]
+fn a_replaced_file_is_the_old_or_the_new_one_after_any_crash() {
+    assert!(!replacing_can_be_seen_half_done(|_| {}));
+    assert!(replacing_can_be_seen_half_done(SimFs::ignore_sync_data));
+    assert!(replacing_can_be_seen_half_done(SimFs::ignore_sync_dir));
 }
 
 #[test]
