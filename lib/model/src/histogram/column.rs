@@ -82,6 +82,11 @@ impl HistogramColumn {
         }
     }
 
+    /// The layouts of the column, by number.
+    pub fn layouts(&self) -> &[Arc<HistogramLayout>] {
+        &self.layouts
+    }
+
     /// Takes a layout for rows to come; returns its number. If it is the last one's equal, that one's.
     pub fn add_layout(&mut self, layout: Arc<HistogramLayout>) -> u32 {
         if self.layouts.last().is_none_or(|last| *last != layout) {
@@ -113,8 +118,9 @@ impl HistogramColumn {
         if let Some(row) = self.rows.get(len) {
             self.cells.truncate(row.cells);
             self.rows.truncate(len);
-            let layouts = self.rows.last().map_or(0, |row| row.layout as usize + 1);
-            self.layouts.truncate(layouts);
+            // The last row may have an earlier layout than one before it.
+            let layouts = self.rows.iter().map(|row| row.layout as usize + 1).max();
+            self.layouts.truncate(layouts.unwrap_or(0));
         }
     }
 

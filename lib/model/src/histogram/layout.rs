@@ -59,6 +59,26 @@ impl HistogramLayout {
         Ok(Self { schema, zero_threshold, positive, negative, custom_bounds, positive_buckets, negative_buckets })
     }
 
+    /// Whether [`HistogramLayout::new`] would give an equal layout of these.
+    pub fn is_of(
+        &self,
+        schema: i32,
+        zero_threshold: f64,
+        positive: &[Span],
+        negative: &[Span],
+        custom_bounds: &[f64],
+    ) -> bool {
+        let bits = |bounds: &[f64], others: &[f64]| {
+            bounds.len() == others.len()
+                && bounds.iter().zip(others).all(|(one, other)| one.to_bits() == other.to_bits())
+        };
+        self.schema == schema
+            && self.zero_threshold.to_bits() == zero_threshold.to_bits()
+            && self.positive == positive
+            && self.negative == negative
+            && bits(&self.custom_bounds, custom_bounds)
+    }
+
     /// How bounds follow from indices: −4 to 8 by powers of 2^(2^−schema), [`CUSTOM_BUCKETS_SCHEMA`] by a list.
     pub fn schema(&self) -> i32 {
         self.schema
@@ -115,15 +135,8 @@ impl HistogramLayout {
 
 impl PartialEq for HistogramLayout {
     fn eq(&self, other: &Self) -> bool {
-        let bits = |bounds: &[f64], others: &[f64]| {
-            bounds.len() == others.len()
-                && bounds.iter().zip(others).all(|(one, other)| one.to_bits() == other.to_bits())
-        };
-        self.schema == other.schema
-            && self.zero_threshold.to_bits() == other.zero_threshold.to_bits()
-            && self.positive == other.positive
-            && self.negative == other.negative
-            && bits(&self.custom_bounds, &other.custom_bounds)
+        let Self { schema, zero_threshold, positive, negative, custom_bounds, .. } = other;
+        self.is_of(*schema, *zero_threshold, positive, negative, custom_bounds)
     }
 }
 

@@ -39,6 +39,24 @@ fn rows_of_one_layout_are_a_matrix() {
 }
 
 #[test]
+fn a_row_may_have_a_layout_of_rows_before() {
+    let (narrow, wide) = (layout(0, &[(0, 1)], &[], &[]), layout(0, &[(0, 2)], &[], &[]));
+    let mut column = HistogramColumn::default();
+    column.push(integer(&narrow, &[1, 0, 1], 1.0));
+    column.push(integer(&wide, &[3, 0, 1, 2], 2.0));
+    let cells = column.push_row(0, Numbers::Integer, ResetHint::Unknown, 3.0);
+    cells.copy_from_slice(&[2, 0, 2]);
+    column.push(integer(&wide, &[4, 0, 2, 2], 4.0));
+    assert_eq!(column.layouts().len(), 2);
+    column.truncate(3);
+    let kept =
+        [integer(&narrow, &[1, 0, 1], 1.0), integer(&wide, &[3, 0, 1, 2], 2.0), integer(&narrow, &[2, 0, 2], 3.0)];
+    assert!(column.iter().eq(kept));
+    column.truncate(1);
+    assert_eq!((column.len(), column.layouts().len()), (1, 1));
+}
+
+#[test]
 fn a_layout_of_too_many_buckets_is_refused() {
     let spans = |length| vec![Span { offset: 0, length }; 2];
     assert!(HistogramLayout::new(0, 0.0, spans(1 << 15), Vec::new(), Vec::new()).is_ok());
