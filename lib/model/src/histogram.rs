@@ -10,7 +10,7 @@ mod layout;
 mod validity;
 
 pub use column::{HistogramColumn, HistogramMatrix};
-pub use layout::{CUSTOM_BUCKETS_SCHEMA, HistogramLayout, Span, TooManyBuckets};
+pub use layout::{CUSTOM_BUCKETS_SCHEMA, HistogramLayout, LayoutParts, Span, TooManyBuckets};
 pub use validity::InvalidHistogram;
 
 use crate::is_stale;

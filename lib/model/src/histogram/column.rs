@@ -1,17 +1,19 @@
 //! Histograms of one series, or of one batch, in rows.
 
-use super::{HistogramLayout, HistogramRef, Numbers, ResetHint};
+use super::{HistogramLayout, HistogramRef, LayoutParts, Numbers, ResetHint, TooManyBuckets};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Histograms, one a row. Counts of rows that share a layout lie next to each other: see [`HistogramColumn::matrices`].
 ///
 /// Decoders append rows in place with [`HistogramColumn::push_row`]; cleared, it keeps its memory.
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone)]
 pub struct HistogramColumn {
     layouts: Vec<Arc<HistogramLayout>>,
     rows: Vec<Row>,
     cells: Vec<u64>,
+    /// Layouts that were cleared and are nobody else's: memory for those to come.
+    spare: Vec<Arc<HistogramLayout>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +35,17 @@ pub struct HistogramMatrix<'a> {
     pub numbers: Numbers,
     /// [`HistogramLayout::cells`] numbers a row, row by row.
     pub cells: &'a [u64],
+}
+
+/// So many cleared layouts are kept at most,
+const SPARE_LAYOUTS: usize = 4096;
+/// none larger than this.
+const SPARE_LAYOUT_BYTES: usize = 1024;
+
+impl PartialEq for HistogramColumn {
+    fn eq(&self, other: &Self) -> bool {
+        self.layouts == other.layouts && self.rows == other.rows && self.cells == other.cells
+    }
 }
 
 impl PartialEq for Row {
@@ -72,10 +85,9 @@ impl HistogramColumn {
 
     /// Appends a copy of `histogram`. Its layout is copied only if the last row has another.
     pub fn push(&mut self, histogram: HistogramRef<'_>) {
-        let number = match self.layouts.last() {
-            Some(last) if **last == *histogram.layout => self.last_layout(),
-            _ => self.add_layout(Arc::new(histogram.layout.clone())),
-        };
+        let number = self.layout_of(histogram.layout.parts());
+        // A layout that is there has no more buckets than there may be.
+        let number = number.unwrap_or_else(|_| self.add_layout(Arc::new(histogram.layout.clone())));
         let cells = self.push_row(number, histogram.numbers, histogram.hint, histogram.sum);
         for (to, from) in cells.iter_mut().zip(histogram.cells) {
             *to = *from;
@@ -93,6 +105,28 @@ impl HistogramColumn {
             self.layouts.push(layout);
         }
         self.last_layout()
+    }
+
+    /// Takes a layout for rows to come, as [`HistogramColumn::add_layout`] does. A new one goes into memory of one that was
+    /// cleared, so that filling a column again and again allocates nothing in the end.
+    ///
+    /// # Errors
+    /// More buckets than there may be.
+    pub fn layout_of(&mut self, parts: LayoutParts<'_>) -> Result<u32, TooManyBuckets> {
+        if self.layouts.last().is_none_or(|last| last.parts() != parts) {
+            let mut layout = self.spare.pop().unwrap_or_default();
+            // Nobody else has it: whoever shared it meanwhile would see another one.
+            match Arc::get_mut(&mut layout) {
+                Some(layout) => layout.become_copy(parts)?,
+                None => {
+                    let mut own = HistogramLayout::default();
+                    own.become_copy(parts)?;
+                    layout = Arc::new(own);
+                }
+            }
+            self.layouts.push(layout);
+        }
+        Ok(self.last_layout())
     }
 
     /// Appends a row of zeros, to be filled in. `layout` is the number of a layout of this column.
@@ -124,9 +158,12 @@ impl HistogramColumn {
         }
     }
 
-    /// Forgets all, keeps the memory of rows and cells.
+    /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
-        self.layouts.clear();
+        let free =
+            |layout: &Arc<HistogramLayout>| Arc::strong_count(layout) == 1 && layout.size_bytes() <= SPARE_LAYOUT_BYTES;
+        let room = SPARE_LAYOUTS.saturating_sub(self.spare.len());
+        self.spare.extend(self.layouts.drain(..).filter(free).take(room));
         self.rows.clear();
         self.cells.clear();
     }
@@ -146,7 +183,7 @@ impl HistogramColumn {
 
     /// Bytes of memory held, shared layouts among them.
     pub fn size_bytes(&self) -> usize {
-        let layouts: usize = self.layouts.iter().map(|layout| layout.size_bytes()).sum();
+        let layouts: usize = self.layouts.iter().chain(&self.spare).map(|layout| layout.size_bytes()).sum();
         layouts + size_of_val(&*self.rows) + size_of_val(&*self.cells)
     }
 

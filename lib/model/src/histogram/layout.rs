@@ -26,6 +26,16 @@ pub struct HistogramLayout {
     negative_buckets: usize,
 }
 
+/// The parts of a layout where they lie. Equality is that of the bits.
+#[derive(Debug, Clone, Copy)]
+pub struct LayoutParts<'a> {
+    pub schema: i32,
+    pub zero_threshold: f64,
+    pub positive: &'a [Span],
+    pub negative: &'a [Span],
+    pub custom_bounds: &'a [f64],
+}
+
 /// A layout claims more buckets than [`HistogramLayout::MAX_BUCKETS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("histogram has {buckets} buckets, at most {} are possible", HistogramLayout::MAX_BUCKETS)]
@@ -49,13 +59,14 @@ impl HistogramLayout {
         negative: Vec<Span>,
         custom_bounds: Vec<f64>,
     ) -> Result<Self, TooManyBuckets> {
-        let count = |spans: &[Span]| spans.iter().map(|span| u64::from(span.length)).sum::<u64>();
-        let (positive_buckets, negative_buckets) = (count(&positive), count(&negative));
-        let buckets = positive_buckets.saturating_add(negative_buckets).max(custom_bounds.len() as u64);
-        if buckets > Self::MAX_BUCKETS as u64 {
-            return Err(TooManyBuckets { buckets });
-        }
-        let (positive_buckets, negative_buckets) = (positive_buckets as usize, negative_buckets as usize);
+        let parts = LayoutParts {
+            schema,
+            zero_threshold,
+            positive: &positive,
+            negative: &negative,
+            custom_bounds: &custom_bounds,
+        };
+        let (positive_buckets, negative_buckets) = parts.buckets()?;
         Ok(Self { schema, zero_threshold, positive, negative, custom_bounds, positive_buckets, negative_buckets })
     }
 
@@ -68,15 +79,34 @@ impl HistogramLayout {
         negative: &[Span],
         custom_bounds: &[f64],
     ) -> bool {
-        let bits = |bounds: &[f64], others: &[f64]| {
-            bounds.len() == others.len()
-                && bounds.iter().zip(others).all(|(one, other)| one.to_bits() == other.to_bits())
-        };
-        self.schema == schema
-            && self.zero_threshold.to_bits() == zero_threshold.to_bits()
-            && self.positive == positive
-            && self.negative == negative
-            && bits(&self.custom_bounds, custom_bounds)
+        self.parts() == LayoutParts { schema, zero_threshold, positive, negative, custom_bounds }
+    }
+
+    /// Becomes the layout of `parts`, in the memory it has.
+    ///
+    /// # Errors
+    /// As [`HistogramLayout::new`]; it is what it was then.
+    pub fn become_copy(&mut self, parts: LayoutParts<'_>) -> Result<(), TooManyBuckets> {
+        (self.positive_buckets, self.negative_buckets) = parts.buckets()?;
+        (self.schema, self.zero_threshold) = (parts.schema, parts.zero_threshold);
+        self.positive.clear();
+        self.positive.extend_from_slice(parts.positive);
+        self.negative.clear();
+        self.negative.extend_from_slice(parts.negative);
+        self.custom_bounds.clear();
+        self.custom_bounds.extend_from_slice(parts.custom_bounds);
+        Ok(())
+    }
+
+    /// Its parts.
+    pub fn parts(&self) -> LayoutParts<'_> {
+        LayoutParts {
+            schema: self.schema,
+            zero_threshold: self.zero_threshold,
+            positive: &self.positive,
+            negative: &self.negative,
+            custom_bounds: &self.custom_bounds,
+        }
     }
 
     /// How bounds follow from indices: −4 to 8 by powers of 2^(2^−schema), [`CUSTOM_BUCKETS_SCHEMA`] by a list.
@@ -133,11 +163,39 @@ impl HistogramLayout {
     }
 }
 
+impl LayoutParts<'_> {
+    /// How many positive and negative buckets there are.
+    fn buckets(&self) -> Result<(usize, usize), TooManyBuckets> {
+        let count = |spans: &[Span]| spans.iter().map(|span| u64::from(span.length)).sum::<u64>();
+        let (positive, negative) = (count(self.positive), count(self.negative));
+        let buckets = positive.saturating_add(negative).max(self.custom_bounds.len() as u64);
+        if buckets > HistogramLayout::MAX_BUCKETS as u64 {
+            return Err(TooManyBuckets { buckets });
+        }
+        Ok((positive as usize, negative as usize))
+    }
+}
+
 impl PartialEq for HistogramLayout {
     fn eq(&self, other: &Self) -> bool {
-        let Self { schema, zero_threshold, positive, negative, custom_bounds, .. } = other;
-        self.is_of(*schema, *zero_threshold, positive, negative, custom_bounds)
+        self.parts() == other.parts()
     }
 }
 
 impl Eq for HistogramLayout {}
+
+impl PartialEq for LayoutParts<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |bounds: &[f64], others: &[f64]| {
+            bounds.len() == others.len()
+                && bounds.iter().zip(others).all(|(one, other)| one.to_bits() == other.to_bits())
+        };
+        self.schema == other.schema
+            && self.zero_threshold.to_bits() == other.zero_threshold.to_bits()
+            && self.positive == other.positive
+            && self.negative == other.negative
+            && bits(self.custom_bounds, other.custom_bounds)
+    }
+}
+
+impl Eq for LayoutParts<'_> {}

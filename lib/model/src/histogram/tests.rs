@@ -97,3 +97,36 @@ fn what_prometheus_refuses_is_refused() {
     check(&layout(-53, &[], &[], &[1.0, 1.0]), int, &[0, 0], 1.0, Some(InvalidHistogram::CustomBounds(1)));
     check(&layout(-53, &[], &[], &[f64::INFINITY]), int, &[0, 0], 1.0, Some(InvalidHistogram::CustomBounds(0)));
 }
+
+#[test]
+fn a_cleared_column_takes_layouts_into_the_memory_it_has() {
+    let (narrow, wide) = (layout(0, &[(0, 2)], &[], &[]), layout(0, &[(0, 2), (3, 1)], &[(-1, 1)], &[]));
+    let custom = layout(-53, &[(0, 2)], &[], &[1.0, 2.0]);
+    let mut column = HistogramColumn::default();
+    for _ in 0..3 {
+        let at = |layout: &HistogramLayout, column: &mut HistogramColumn| column.layout_of(layout.parts()).unwrap();
+        let numbers = [at(&wide, &mut column), at(&wide, &mut column), at(&custom, &mut column)];
+        assert_eq!(numbers, [0, 0, 1]);
+        column.push(integer(&narrow, &[3, 1, 2, 0], 1.0));
+        assert_eq!(**column.layout(0).unwrap(), narrow);
+        column.clear();
+    }
+    // Whoever shares a layout keeps what he has.
+    column.push(integer(&narrow, &[3, 1, 2, 0], 1.0));
+    let shared = column.layout(0).unwrap().clone();
+    column.clear();
+    for _ in 0..4 {
+        taken_and_cleared(&shared, &wide, &mut column);
+    }
+    assert_eq!(*shared, narrow);
+    let many = Span { offset: 0, length: u32::MAX };
+    assert!(column.layout_of(super::LayoutParts { positive: &[many, many], ..narrow.parts() }).is_err());
+}
+
+#[track_caller]
+fn taken_and_cleared(shared: &std::sync::Arc<HistogramLayout>, other: &HistogramLayout, column: &mut HistogramColumn) {
+    column.layout_of(other.parts()).unwrap();
+    column.push(integer(other, &[9, 1, 2, 2, 3, 1], 1.0));
+    assert!(!std::sync::Arc::ptr_eq(shared, column.layout(0).unwrap()));
+    column.clear();
+}
