@@ -1,6 +1,8 @@
 //! Series like those of a Kubernetes cluster: 11 labels, about 310 bytes of label text, 200 series a pod; 40 % constant values,
 //! 20 % integer counters, 10 % float counters, 10 % gauges of bytes, 20 % gauges that change now and then.
 
+#![allow(dead_code, reason = "several benches share this, each uses a part")]
+
 use model::{Fingerprint, Fingerprinter, Labels, LabelsRef};
 use tsdb::AppendSource;
 
@@ -8,7 +10,7 @@ pub(crate) struct Load {
     series: Vec<Series>,
     /// The order in which series are sent.
     order: Vec<u32>,
-    time_ms: i64,
+    pub(crate) time_ms: i64,
     random: Random,
 }
 
@@ -29,15 +31,16 @@ pub(crate) struct Request<'a> {
 /// SplitMix64.
 struct Random(u64);
 
-const SERIES_PER_POD: usize = 200;
+pub(crate) const SERIES_PER_POD: usize = 200;
 
 impl Load {
-    pub(crate) fn new(count: usize, fingerprinter: &Fingerprinter) -> Self {
+    /// `count` series, the pods numbered from `first_pod` on.
+    pub(crate) fn new(first_pod: usize, count: usize, fingerprinter: &Fingerprinter) -> Self {
         let mut random = Random(42);
         let mut region = Vec::new();
         let series: Vec<_> = (0..count)
             .map(|number| {
-                let labels = labels(number / SERIES_PER_POD, number % SERIES_PER_POD);
+                let labels = labels(first_pod + number / SERIES_PER_POD, number % SERIES_PER_POD);
                 let fingerprint = fingerprinter.of_labels(labels.as_ref(), &mut region);
                 let kind = (random.next() % 10) as u8;
                 Series { labels, fingerprint, kind, value: (random.next() % 1000) as f64 }
