@@ -50,22 +50,40 @@ pub struct AppendLimits {
 /// What became of the series of an [`AppendSource`].
 #[derive(Debug, Default)]
 pub struct Appended {
-    /// Samples stored or repeated with an equal value, all of them in the log's buffer.
+    /// Floats stored or repeated with an equal value, all of them in the log's buffer.
     pub accepted: u64,
+    /// Histograms, likewise.
+    pub histograms: u64,
+    /// Exemplars stored or repeated; where the head keeps none, all that came of series it has.
+    pub exemplars: u64,
     /// Series created.
     pub created: u64,
     /// Indices of series the head does not know and was given no labels for.
     pub missed: Vec<u32>,
     /// The first [`Appended::MAX_REFUSED`] refusals.
     pub refused: Vec<Refused>,
-    /// How many samples were refused in all.
+    /// How many samples, floats and histograms, were refused in all.
     pub refused_total: u64,
+    /// Exemplars that were refused, which is no reason to refuse a sample.
+    pub exemplars_refused: ExemplarRefusals,
 }
 
 impl Appended {
     /// How many refusals are listed.
     pub const MAX_REFUSED: usize = 64;
 }
+
+/// How many exemplars were refused, and why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExemplarRefusals {
+    /// Before the newest of their series.
+    pub out_of_order: u64,
+    /// Names and values of their labels have more than [`MAX_EXEMPLAR_RUNES`] characters.
+    pub labels_too_long: u64,
+}
+
+/// How many characters the names and values of an exemplar's labels have together, at most (OpenMetrics 1.0).
+pub const MAX_EXEMPLAR_RUNES: usize = 128;
 
 /// One refused sample.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -23,6 +23,6 @@ pub mod segment;
 mod series;
 pub mod wal;
 
-pub use append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
+pub use append::{AppendLimits, AppendSource, Appended, ExemplarRefusals, MAX_EXEMPLAR_RUNES, Refused, RefusedBecause};
 pub use file_error::FileError;
 pub use series::{Aggregate, Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};
