@@ -5,8 +5,10 @@
 //!
 //! Source: Prometheus 3.14, `model/histogram/histogram.go`, `float_histogram.go`, `generic.go`.
 
+mod bounds;
 mod column;
 mod layout;
+mod text;
 mod validity;
 
 pub use column::{HistogramColumn, HistogramMatrix};
