@@ -48,7 +48,7 @@ struct ChunkCopy {
 #[derive(Debug, Clone)]
 enum ChunkData {
     InFile(HeadChunkRef),
-    Copied(Range<usize>),
+    Copied(Encoding, Range<usize>),
 }
 
 /// How many series are copied while a shard is locked once.
@@ -119,8 +119,8 @@ impl Copies {
         for copy in &self.places {
             self.chunks.push(match &copy.data {
                 ChunkData::InFile(place) => head.files.read(*place)?,
-                ChunkData::Copied(place) => {
-                    Chunk::raw(copy.min_ms, copy.max_ms, Encoding::Xor, memory.slice(place.clone()))
+                ChunkData::Copied(encoding, place) => {
+                    Chunk::raw(copy.min_ms, copy.max_ms, *encoding, memory.slice(place.clone()))
                 }
             });
         }
@@ -163,9 +163,10 @@ impl Copies {
             let data = match chunk.place {
                 Place::File(place) => ChunkData::InFile(HeadChunkRef(place)),
                 Place::Kept(kept) => {
+                    let Some((encoding, data)) = shard.kept(kept) else { continue };
                     let start = self.data.len();
-                    self.data.extend_from_slice(shard.kept(kept));
-                    ChunkData::Copied(start..self.data.len())
+                    self.data.extend_from_slice(data);
+                    ChunkData::Copied(encoding, start..self.data.len())
                 }
             };
             self.places.push(ChunkCopy { min_ms: chunk.min_ms, max_ms: chunk.max_ms, data });
@@ -178,7 +179,7 @@ impl Copies {
         if min_ms <= range.max_ms() && max_ms >= range.min_ms() {
             let start = self.data.len();
             shard.write_open_chunk(number, &mut self.data);
-            let data = ChunkData::Copied(start..self.data.len());
+            let data = ChunkData::Copied(Encoding::Xor, start..self.data.len());
             self.places.push(ChunkCopy { min_ms, max_ms, data });
         }
     }

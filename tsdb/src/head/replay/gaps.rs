@@ -8,7 +8,8 @@ use super::Replay;
 use crate::chunk::xor::XorState;
 use crate::head::chunk_list::FullChunk;
 use crate::head::selection::Located;
-use crate::head::shard::{Shard, TARGET_SAMPLES};
+use crate::head::shard::{EncodedChunk, Shard, TARGET_SAMPLES};
+use crate::series::Encoding;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
@@ -107,7 +108,9 @@ impl Replay<'_> {
             max_ms = max_ms.max(timestamp_ms);
         }
         self.head.times.include(min_ms, max_ms);
-        let place = shard.store(number, min_ms, max_ms, &state.finish(&words), &self.head.files);
+        let data = state.finish(&words);
+        let chunk = EncodedChunk { min_ms, max_ms, encoding: Encoding::Xor, data: &data };
+        let place = shard.store(number, &chunk, &self.head.files);
         FullChunk { min_ms, max_ms, place }
     }
 }
