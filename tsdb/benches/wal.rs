@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tsdb::fs::StdFs;
 use tsdb::head::Part;
 use tsdb::wal::{
-    Committers, Compression, Durability, Log, LogOptions, LoggedSample, Records, ReplayProgress, ReplayTarget, replay,
+    Committers, Compression, Durability, Log, LogOptions, Records, ReplayProgress, ReplayTarget, SampleRun, replay,
 };
 
 /// A request.
@@ -94,7 +94,7 @@ impl ReplayTarget for Nothing {
 
     fn series(&self, _: SeriesRef, _: LabelsRef<'_>, (): &mut ()) {}
 
-    fn samples(&self, samples: &[LoggedSample], _: Part, (): &mut ()) {
+    fn samples(&self, samples: SampleRun<'_>, _: Part, (): &mut ()) {
         std::hint::black_box(samples);
     }
 }

@@ -30,7 +30,10 @@ pub use codec::Compression;
 pub use committers::Committers;
 pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
 pub use reader::{Damage, ReadReport, read_segment};
-pub use record::{Decoded, LeftOut, LoggedSample, LoggedSeries, RecordKind, Records, Tombstone, decode_record};
+pub use record::{
+    Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, RecordKind, Records, Run,
+    SampleRun, Tombstone, decode_record,
+};
 pub use replay::{ReplayProgress, ReplayTarget, Replayed, replay};
 pub use salvage::{Salvaged, salvage};
 pub use writer::Durability;

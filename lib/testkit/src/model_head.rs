@@ -1,10 +1,10 @@
 //! The simplest head there can be: what a replay must come to.
 
-use model::{Labels, LabelsRef, SeriesRef, TimeRange};
+use model::{Labels, LabelsRef, SeriesRef};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use tsdb::head::Part;
-use tsdb::wal::{LoggedSample, ReplayTarget};
+use tsdb::wal::{ReplayTarget, SampleRun, Tombstone};
 
 /// Series with their samples in memory. Takes a sample that is newer than the last of its series, as a head does.
 #[derive(Debug, Default)]
@@ -70,9 +70,9 @@ impl ReplayTarget for ModelHead {
         by_ref.entry(series).or_insert(place);
     }
 
-    fn samples(&self, samples: &[LoggedSample], part: Part, (): &mut ()) {
+    fn samples(&self, run: SampleRun<'_>, part: Part, (): &mut ()) {
         let State { series, by_ref, highest, orphans, .. } = &mut *self.state.lock();
-        for sample in samples {
+        for sample in run.samples {
             *highest = (*highest).max(Some(sample.series));
             let Some(&place) = by_ref.get(&sample.series) else {
                 *orphans += u64::from(part.index == 0);
@@ -86,10 +86,12 @@ impl ReplayTarget for ModelHead {
         }
     }
 
-    fn delete(&self, series: SeriesRef, range: TimeRange) -> bool {
-        let State { series: all, by_ref, .. } = &mut *self.state.lock();
-        if let Some(&place) = by_ref.get(&series) {
-            all[place].samples.retain(|&timestamp_ms, _| !range.contains(timestamp_ms));
+    fn deletions(&self, deletions: &[Tombstone], part: Part, (): &mut ()) -> bool {
+        let State { series, by_ref, .. } = &mut *self.state.lock();
+        for &Tombstone { series: reference, range } in deletions {
+            if let Some(&place) = by_ref.get(&reference).filter(|place| *place % part.of == part.index) {
+                series[place].samples.retain(|&timestamp_ms, _| !range.contains(timestamp_ms));
+            }
         }
         true
     }

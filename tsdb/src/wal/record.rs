@@ -1,7 +1,7 @@
 //! The records of the log: what one says, and how it is read.
 //!
-//! Layouts are those of Prometheus 3.14 (`tsdb/record/record.go`); the byte tables are in `docs/format/wal.md`. Series
-//! and float samples are written and read. Of the other types the whole layout is checked and the items are counted.
+//! Layouts are those of Prometheus 3.14 (`tsdb/record/record.go`); the byte tables are in `docs/format/wal.md`. All
+//! thirteen types are read; those of samples with start timestamps are not written.
 
 mod decoded;
 mod histogram;
@@ -9,13 +9,15 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-pub use decoded::{Decoded, LeftOut, LoggedSample, LoggedSeries, Tombstone};
+pub use decoded::{
+    Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, Run, SampleRun, Tombstone,
+};
 pub use records::Records;
 pub(super) use records::split_records;
 
 use crate::cursor::{Corruption, Cursor, Fault};
-use histogram::Buckets;
-use model::{SeriesRef, TimeRange};
+use crate::head_chunks::HeadChunkRef;
+use model::{MetricKind, Numbers, SeriesRef, TimeRange};
 
 /// What a record holds: its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,8 +73,9 @@ pub fn decode_record(record: &[u8], into: &mut Decoded) -> Result<Option<RecordK
         Some(kind) => decode_items(kind, &mut cursor, into).map(|()| Some(kind)),
         None => Ok(None),
     });
-    if result.is_err() {
-        into.reset(before);
+    match result {
+        Ok(_) => into.end_record(&before),
+        Err(_) => into.reset(before),
     }
     result
 }
@@ -85,11 +88,11 @@ fn decode_items(kind: RecordKind, cursor: &mut Cursor<'_>, into: &mut Decoded) -
         RecordKind::Exemplars => exemplars(cursor, into),
         RecordKind::MmapMarkers => mmap_markers(cursor, into),
         RecordKind::Metadata => metadata(cursor, into),
-        RecordKind::Histograms | RecordKind::CustomHistograms => histograms(cursor, into, Buckets::Integer),
-        RecordKind::FloatHistograms | RecordKind::CustomFloatHistograms => histograms(cursor, into, Buckets::Float),
+        RecordKind::Histograms | RecordKind::CustomHistograms => histograms(cursor, into, Numbers::Integer),
+        RecordKind::FloatHistograms | RecordKind::CustomFloatHistograms => histograms(cursor, into, Numbers::Float),
         RecordKind::SamplesV2 => samples_v2(cursor, into),
-        RecordKind::HistogramsV2 => histograms_v2(cursor, into, Buckets::Integer),
-        RecordKind::FloatHistogramsV2 => histograms_v2(cursor, into, Buckets::Float),
+        RecordKind::HistogramsV2 => histograms_v2(cursor, into, Numbers::Integer),
+        RecordKind::FloatHistogramsV2 => histograms_v2(cursor, into, Numbers::Float),
     }
 }
 
@@ -102,17 +105,37 @@ fn series(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption>
 }
 
 fn samples(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
-    if cursor.is_empty() {
-        return Ok(());
-    }
-    let (base_ref, base_ms) = (cursor.be_u64()?, cursor.be_u64()?.cast_signed());
+    let prefixes = Prefixes::new(cursor)?;
     while !cursor.is_empty() {
-        let series = series_ref(base_ref.wrapping_add_signed(cursor.varint()?), cursor)?;
-        let timestamp_ms = base_ms.wrapping_add(cursor.varint()?);
+        let (series, timestamp_ms) = prefixes.next(cursor)?;
         let value = f64::from_bits(cursor.be_u64()?);
         into.push_sample(LoggedSample { series, timestamp_ms, value });
     }
     Ok(())
+}
+
+/// The references and times that precede the items of the first versions: as differences to those at the front.
+#[derive(Debug, Clone, Copy)]
+struct Prefixes {
+    base_ref: u64,
+    base_ms: i64,
+}
+
+impl Prefixes {
+    /// Reads what the differences are taken from; a record without items has none.
+    fn new(cursor: &mut Cursor<'_>) -> Result<Self, Corruption> {
+        if cursor.is_empty() {
+            return Ok(Self { base_ref: 0, base_ms: 0 });
+        }
+        Ok(Self { base_ref: cursor.be_u64()?, base_ms: cursor.be_u64()?.cast_signed() })
+    }
+
+    /// Reference and time.
+    #[inline]
+    fn next(self, cursor: &mut Cursor<'_>) -> Result<(SeriesRef, i64), Corruption> {
+        let series = series_ref(self.base_ref.wrapping_add_signed(cursor.varint()?), cursor)?;
+        Ok((series, self.base_ms.wrapping_add(cursor.varint()?)))
+    }
 }
 
 /// A walk over the references, times and start times that precede the items of the second versions.
@@ -152,32 +175,26 @@ fn samples_v2(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corrupt
     while !cursor.is_empty() {
         let (series, timestamp_ms, start_ms) = prefixes.next(cursor)?;
         let value = f64::from_bits(cursor.be_u64()?);
-        into.left_out.start_timestamps += u64::from(start_ms != 0);
         into.push_sample(LoggedSample { series, timestamp_ms, value });
+        into.set_start(start_ms);
     }
     Ok(())
 }
 
-fn histograms_v2(cursor: &mut Cursor<'_>, into: &mut Decoded, buckets: Buckets) -> Result<(), Corruption> {
+fn histograms_v2(cursor: &mut Cursor<'_>, into: &mut Decoded, numbers: Numbers) -> Result<(), Corruption> {
     let mut prefixes = PrefixesV2::default();
     while !cursor.is_empty() {
-        prefixes.next(cursor)?;
-        histogram::pass_over(cursor, buckets)?;
-        into.left_out.histograms += 1;
+        let (series, timestamp_ms, start_ms) = prefixes.next(cursor)?;
+        into.push_histogram(series, (timestamp_ms, start_ms), numbers, cursor)?;
     }
     Ok(())
 }
 
-fn histograms(cursor: &mut Cursor<'_>, into: &mut Decoded, buckets: Buckets) -> Result<(), Corruption> {
-    if cursor.is_empty() {
-        return Ok(());
-    }
-    let (base_ref, _base_ms) = (cursor.be_u64()?, cursor.be_u64()?);
+fn histograms(cursor: &mut Cursor<'_>, into: &mut Decoded, numbers: Numbers) -> Result<(), Corruption> {
+    let prefixes = Prefixes::new(cursor)?;
     while !cursor.is_empty() {
-        series_ref(base_ref.wrapping_add_signed(cursor.varint()?), cursor)?;
-        cursor.varint()?;
-        histogram::pass_over(cursor, buckets)?;
-        into.left_out.histograms += 1;
+        let (series, timestamp_ms) = prefixes.next(cursor)?;
+        into.push_histogram(series, (timestamp_ms, 0), numbers, cursor)?;
     }
     Ok(())
 }
@@ -195,47 +212,29 @@ fn tombstones(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corrupt
 }
 
 fn exemplars(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
-    if cursor.is_empty() {
-        return Ok(());
-    }
-    let (base_ref, _base_ms) = (cursor.be_u64()?, cursor.be_u64()?);
+    let prefixes = Prefixes::new(cursor)?;
     while !cursor.is_empty() {
-        series_ref(base_ref.wrapping_add_signed(cursor.varint()?), cursor)?;
-        cursor.varint()?;
-        cursor.be_u64()?;
-        pass_over_strings(cursor, 2)?;
-        into.left_out.exemplars += 1;
+        let (series, timestamp_ms) = prefixes.next(cursor)?;
+        let value = f64::from_bits(cursor.be_u64()?);
+        into.push_exemplar(series, timestamp_ms, value, cursor)?;
     }
     Ok(())
 }
 
 fn mmap_markers(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
     while !cursor.is_empty() {
-        series_ref(cursor.be_u64()?, cursor)?;
-        cursor.be_u64()?;
-        into.left_out.mmap_markers += 1;
+        let series = series_ref(cursor.be_u64()?, cursor)?;
+        let chunk = HeadChunkRef(cursor.be_u64()?);
+        into.markers.push(MmapMarker { series, chunk });
     }
     Ok(())
 }
 
 fn metadata(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
     while !cursor.is_empty() {
-        let series = cursor.uvarint()?;
-        series_ref(series, cursor)?;
-        cursor.u8()?;
-        pass_over_strings(cursor, 2)?;
-        into.left_out.metadata += 1;
-    }
-    Ok(())
-}
-
-/// A count, and so many groups of strings.
-fn pass_over_strings(cursor: &mut Cursor<'_>, per_item: usize) -> Result<(), Corruption> {
-    let items = cursor.uvarint()?;
-    for _ in 0..items {
-        for _ in 0..per_item {
-            cursor.string()?;
-        }
+        let series = series_ref(cursor.uvarint()?, cursor)?;
+        let kind = MetricKind::from_number(cursor.u8()?.into());
+        into.push_metadata(series, kind, cursor)?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 //!
 //! Three stages, batch by batch of some hundred kilobytes: **decode** (segments are read in order; decompression and
 //! decoding on several threads), **series** (in the order of the log, on the calling thread: a series is in the head before
-//! any sample that names it is looked at), **samples** (several threads, each with shards of its own, each in the order of
-//! the log). The number of batches under way is fixed, so memory does not grow with the log.
+//! any sample that names it is looked at; exemplars and metadata, too), **samples** (several threads, each with shards of
+//! its own, each in the order of the log; histograms, deletions and markers among them). The number of batches under way is
+//! fixed, so memory does not grow with the log.
 
 mod decoders;
 mod parts;
@@ -11,22 +12,25 @@ mod plan;
 mod source;
 
 use super::reader::ReadReport;
-use super::record::{LeftOut, LoggedSample};
+use super::record::{Decoded, HistogramRun, LeftOut, MmapMarker, Run, SampleRun, Tombstone};
 use crate::file_error::FileError;
 use crate::fs::Fs;
 use crate::head::{Part, Replay, ReplayScratch};
 use decoders::Decoders;
-use model::{LabelsRef, SeriesRef, TimeRange};
+use model::{ExemplarRef, LabelsRef, MetadataRef, SeriesRef};
 use parts::Parts;
 use plan::Plan;
 use source::{Batch, Source};
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 /// What a log is replayed into: a head that is being filled.
+///
+/// Series, exemplars and metadata are handed over one by one, by one thread, in the order of the log; the rest by one
+/// thread for each part, in the order of the log, too: so what concerns one series comes as it was logged, floats,
+/// histograms, deletions and markers mixed. What a method answers `false` to is counted as left out.
 pub trait ReplayTarget: Sync {
     /// What a thread needs, to be used again.
     type Scratch: Default + Send;
@@ -34,13 +38,64 @@ pub trait ReplayTarget: Sync {
     /// Takes a series. One label set may come under several references: all lead to one series.
     fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, scratch: &mut Self::Scratch);
 
-    /// Applies those samples that are in `part`. Called by one thread for each part, in the order of the log.
-    fn samples(&self, samples: &[LoggedSample], part: Part, scratch: &mut Self::Scratch);
-
-    /// Deletes what was logged before of a series in a range. Called while nothing else is. `false`: this target does not
-    /// delete.
-    fn delete(&self, _series: SeriesRef, _range: TimeRange) -> bool {
+    /// Takes an exemplar; its series came before. `false`: this target takes none.
+    fn exemplar(&self, _series: SeriesRef, _exemplar: ExemplarRef<'_>, _scratch: &mut Self::Scratch) -> bool {
         false
+    }
+
+    /// Takes what was said of a series, in place of what was said before. `false`: this target takes none.
+    fn metadata(&self, _series: SeriesRef, _metadata: MetadataRef<'_>, _scratch: &mut Self::Scratch) -> bool {
+        false
+    }
+
+    /// Applies those samples that are in `part`.
+    fn samples(&self, samples: SampleRun<'_>, part: Part, scratch: &mut Self::Scratch);
+
+    /// Applies those histograms that are in `part`. `false`: this target takes none.
+    fn histograms(&self, _histograms: HistogramRun<'_>, _part: Part, _scratch: &mut Self::Scratch) -> bool {
+        false
+    }
+
+    /// Deletes what was applied so far of the series that are in `part`, in the ranges told. `false`: this target does not
+    /// delete.
+    fn deletions(&self, _deletions: &[Tombstone], _part: Part, _scratch: &mut Self::Scratch) -> bool {
+        false
+    }
+
+    /// Of the series that are in `part`: the out-of-order samples applied so far are in the chunks told. `false`: this
+    /// target takes no such samples.
+    fn markers(&self, _markers: &[MmapMarker], _part: Part, _scratch: &mut Self::Scratch) -> bool {
+        false
+    }
+
+    /// Whether it keeps when counters began.
+    fn keeps_starts(&self) -> bool {
+        false
+    }
+
+    /// Applies what of `batch` is in `part`, run after run. Returns what the whole target leaves out of it. To be written
+    /// anew where there is a quicker way than run after run.
+    fn apply(&self, batch: &Decoded, part: Part, scratch: &mut Self::Scratch) -> LeftOut {
+        let mut left_out = LeftOut::default();
+        for run in batch.runs() {
+            match run {
+                Run::Samples(run) => {
+                    self.samples(run, part, scratch);
+                    left_out.start_timestamps += if self.keeps_starts() { 0 } else { run.starts() };
+                }
+                Run::Histograms(run) if self.histograms(run, part, scratch) => {
+                    left_out.start_timestamps += if self.keeps_starts() { 0 } else { run.starts() };
+                }
+                Run::Histograms(run) => left_out.histograms += run.entries.len() as u64,
+                Run::Deletions(run) => {
+                    left_out.deletions += if self.deletions(run, part, scratch) { 0 } else { run.len() as u64 };
+                }
+                Run::Markers(run) => {
+                    left_out.mmap_markers += if self.markers(run, part, scratch) { 0 } else { run.len() as u64 };
+                }
+            }
+        }
+        left_out
     }
 }
 
@@ -61,7 +116,10 @@ pub struct Replayed {
     pub segments: u64,
     /// Series in the records, repeated ones among them.
     pub series: u64,
+    /// Float samples.
     pub samples: u64,
+    pub histograms: u64,
+    pub exemplars: u64,
     pub report: ReadReport,
     pub left_out: LeftOut,
 }
@@ -99,8 +157,7 @@ impl Replayed {
         let (mut batch, mut scratch) = (Batch::default(), T::Scratch::default());
         while source.fill(&mut batch)? {
             self.series(&mut batch, target, &mut scratch);
-            target.samples(&batch.decoded.samples, Part::WHOLE, &mut scratch);
-            self.delete(&batch, target);
+            self.left_out.add(&target.apply(&batch.decoded, Part::WHOLE, &mut scratch));
         }
         Ok(())
     }
@@ -112,35 +169,31 @@ impl Replayed {
             let mut scratch = T::Scratch::default();
             decoders.drain(|mut batch| {
                 self.series(&mut batch, target, &mut scratch);
-                let batch = Arc::new(batch);
-                parts.apply(&batch);
-                if !batch.decoded.tombstones.is_empty() {
-                    parts.settle();
-                    self.delete(&batch, target);
-                }
-                parts.give_back(batch);
+                parts.apply(batch);
             })?;
-            parts.settle();
+            self.left_out.add(&parts.finish());
             Ok(())
         })
     }
 
+    /// What is applied by this thread.
     fn series<T: ReplayTarget>(&mut self, batch: &mut Batch, target: &T, scratch: &mut T::Scratch) {
-        for logged in batch.decoded.series() {
+        let decoded = &batch.decoded;
+        for logged in decoded.series() {
             target.series(logged.series, logged.labels, scratch);
         }
-        self.series += batch.decoded.series_len() as u64;
-        self.samples += batch.decoded.samples.len() as u64;
-        self.left_out.add(&batch.decoded.left_out);
-        self.report.add(std::mem::take(&mut batch.report));
-    }
-
-    /// Prometheus cuts a deletion to what its head has, so it does not touch what is logged later, be it applied already.
-    fn delete<T: ReplayTarget>(&mut self, batch: &Batch, target: &T) {
-        for tombstone in &batch.decoded.tombstones {
-            let deleted = target.delete(tombstone.series, tombstone.range);
-            self.left_out.deletions += u64::from(!deleted);
+        self.left_out.add(&decoded.left_out);
+        for (series, exemplar) in decoded.exemplars() {
+            self.left_out.exemplars += u64::from(!target.exemplar(series, exemplar, scratch));
         }
+        for (series, metadata) in decoded.metadata() {
+            self.left_out.metadata += u64::from(!target.metadata(series, metadata, scratch));
+        }
+        self.series += decoded.series_len() as u64;
+        self.samples += decoded.samples.len() as u64;
+        self.histograms += decoded.histograms.len() as u64;
+        self.exemplars += decoded.exemplars_len() as u64;
+        self.report.add(std::mem::take(&mut batch.report));
     }
 }
 
@@ -150,7 +203,7 @@ impl ReplayProgress {
         (self.read_bytes.load(Ordering::Relaxed), self.total_bytes.load(Ordering::Relaxed))
     }
 
-    /// Samples that were read.
+    /// Samples that were read, histograms among them.
     pub fn samples(&self) -> u64 {
         self.samples.load(Ordering::Relaxed)
     }
@@ -163,7 +216,7 @@ impl ReplayTarget for Replay<'_> {
         Replay::series(self, series, labels, scratch);
     }
 
-    fn samples(&self, samples: &[LoggedSample], part: Part, scratch: &mut ReplayScratch) {
-        Replay::samples(self, samples, part, scratch);
+    fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut ReplayScratch) {
+        Replay::samples(self, run.samples, part, scratch);
     }
 }

@@ -10,8 +10,8 @@ use testkit::{ModelHead, golden};
 use tsdb::fs::{Fs, StdFs};
 use tsdb::head::Part;
 use tsdb::wal::{
-    Decoded, LoggedSample, RecordKind, ReplayProgress, ReplayTarget, Replayed, decode_record, read_segment, replay,
-    salvage,
+    Decoded, LoggedSample, RecordKind, ReplayProgress, ReplayTarget, Replayed, SampleRun, Tombstone, decode_record,
+    read_segment, replay, salvage,
 };
 
 const HEADS: [&str; 8] = [
@@ -45,8 +45,9 @@ fn tell(record: &[u8]) -> (Told, Decoded) {
     let mut decoded = Decoded::default();
     let kind = decode_record(record, &mut decoded).unwrap().unwrap();
     let out = &decoded.left_out;
-    let kept = decoded.series_len() + decoded.samples.len() + decoded.tombstones.len();
-    let items = kept as u64 + out.histograms + out.exemplars + out.metadata + out.mmap_markers;
+    let kept = decoded.series_len() + decoded.samples.len() + decoded.histograms.len() + decoded.exemplars_len();
+    let others = decoded.tombstones.len() + decoded.metadata_len() + decoded.markers.len();
+    let items = (kept + others) as u64 + out.histograms + out.exemplars;
     let crc = format!("{:08x}", crc32c::crc32c(record));
     (Told { kind: kind as u64, size: record.len() as u64, crc, items }, decoded)
 }
@@ -129,9 +130,13 @@ fn from_items(lines: &[Value]) -> ModelHead {
                 2 | 11 => {
                     let value = f64::from_bits(u64::from_str_radix(item[2].as_str().unwrap(), 16).unwrap());
                     let sample = LoggedSample { series, timestamp_ms: number(1), value };
-                    head.samples(&[sample], Part::WHOLE, &mut ());
+                    let run = SampleRun { samples: &[sample], starts_ms: &[] };
+                    head.samples(run, Part::WHOLE, &mut ());
                 }
-                3 => drop(head.delete(series, TimeRange::new(number(1), number(2)).unwrap())),
+                3 => {
+                    let range = TimeRange::new(number(1), number(2)).unwrap();
+                    head.deletions(&[Tombstone { series, range }], Part::WHOLE, &mut ());
+                }
                 _ => {}
             }
         }

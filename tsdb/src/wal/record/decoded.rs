@@ -1,18 +1,45 @@
 //! What records say, in columns.
 
-use crate::cursor::{Corruption, Cursor, Fault};
-use model::{LabelsRef, PackedBuilder, SeriesRef, TimeRange};
+mod runs;
 
-/// What some records of the log said, in their order; reused.
+pub use runs::{HistogramRun, Run, SampleRun};
+use runs::{RunEnd, RunKind};
+
+use super::histogram::HistogramReader;
+use crate::cursor::{Corruption, Cursor, Fault};
+use crate::head_chunks::HeadChunkRef;
+use model::{
+    ExemplarRef, HistogramColumn, LabelsRef, MetadataRef, MetricKind, Numbers, PackedBuilder, SeriesRef, TimeRange,
+};
+use std::ops::Range;
+
+/// What some records of the log said, each kind in its order; reused.
+///
+/// Samples, histograms, deletions and markers are also there as they followed each other: see [`Decoded::runs`].
 #[derive(Debug, Default)]
 pub struct Decoded {
     builder: PackedBuilder,
+    histogram_reader: HistogramReader,
+    /// Packed labels of series and exemplars.
     labels: Vec<u8>,
+    /// Units and help texts.
+    texts: Vec<u8>,
     series: Vec<SeriesEntry>,
-    /// Samples in the order they were logged.
+    exemplars: Vec<ExemplarEntry>,
+    metadata: Vec<MetadataEntry>,
+    /// Where the kinds change.
+    runs: Vec<RunEnd>,
+    /// Float samples in the order they were logged.
     pub samples: Vec<LoggedSample>,
+    /// When the counters behind `samples` began, 0 where that is not known; ends behind the last one that is known.
+    pub starts_ms: Vec<i64>,
+    /// Histograms in the order they were logged; the rows of `histogram_rows`.
+    pub histograms: Vec<LoggedHistogram>,
+    pub histogram_rows: HistogramColumn,
     /// Deletions in the order they were logged.
     pub tombstones: Vec<Tombstone>,
+    /// Chunks of out-of-order samples in the order they were logged.
+    pub markers: Vec<MmapMarker>,
     /// What was read and checked, but is not kept.
     pub left_out: LeftOut,
 }
@@ -23,6 +50,17 @@ pub struct LoggedSample {
     pub series: SeriesRef,
     pub timestamp_ms: i64,
     pub value: f64,
+}
+
+/// A logged histogram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoggedHistogram {
+    pub series: SeriesRef,
+    pub timestamp_ms: i64,
+    /// When its counter began; 0: that is not known.
+    pub start_ms: i64,
+    /// Which row of [`Decoded::histogram_rows`] it is.
+    pub row: u32,
 }
 
 /// A logged series.
@@ -39,16 +77,27 @@ pub struct Tombstone {
     pub range: TimeRange,
 }
 
-/// Items that were read and checked, but that there is no place for yet.
+/// The out-of-order samples of a series that were logged before are in this chunk of `chunks_head`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MmapMarker {
+    pub series: SeriesRef,
+    pub chunk: HeadChunkRef,
+}
+
+/// Items that were read and checked, and then left out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct LeftOut {
+    /// Histograms of a schema that is not known, or that the target does not take.
     pub histograms: u64,
+    /// Exemplars whose labels are none, or that the target does not take.
     pub exemplars: u64,
+    /// What the target does not take.
     pub metadata: u64,
+    /// What the target does not take.
     pub mmap_markers: u64,
-    /// Deletions that the head did not carry out.
+    /// Deletions that the target did not carry out.
     pub deletions: u64,
-    /// Samples that were kept, but without their start timestamp.
+    /// Samples and histograms that were taken without their start timestamp.
     pub start_timestamps: u64,
     /// Records of a type that is not known.
     pub unknown_records: u64,
@@ -57,27 +106,49 @@ pub struct LeftOut {
 #[derive(Debug, Clone, Copy)]
 struct SeriesEntry {
     series: SeriesRef,
+    labels_start: usize,
     labels_end: usize,
 }
 
-/// A place to go back to.
 #[derive(Debug, Clone, Copy)]
+struct ExemplarEntry {
+    series: SeriesRef,
+    timestamp_ms: i64,
+    value: f64,
+    labels_start: usize,
+    labels_end: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct MetadataEntry {
+    series: SeriesRef,
+    kind: MetricKind,
+    unit_start: usize,
+    help_start: usize,
+    help_end: usize,
+}
+
+/// A place to go back to.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mark {
     labels: usize,
+    texts: usize,
     series: usize,
+    exemplars: usize,
+    metadata: usize,
     samples: usize,
+    histograms: usize,
     tombstones: usize,
+    markers: usize,
     left_out: LeftOut,
 }
 
 impl Decoded {
     /// The series in the order they were logged.
     pub fn series(&self) -> impl Iterator<Item = LoggedSeries<'_>> {
-        let mut start = 0;
         self.series.iter().map_while(move |entry| {
-            let packed = self.labels.get(start..entry.labels_end)?;
-            start = entry.labels_end;
-            Some(LoggedSeries { series: entry.series, labels: LabelsRef::from_packed_unchecked(packed) })
+            let labels = self.labels(entry.labels_start..entry.labels_end)?;
+            Some(LoggedSeries { series: entry.series, labels })
         })
     }
 
@@ -86,27 +157,92 @@ impl Decoded {
         self.series.len()
     }
 
+    /// The exemplars in the order they were logged.
+    pub fn exemplars(&self) -> impl Iterator<Item = (SeriesRef, ExemplarRef<'_>)> {
+        self.exemplars.iter().map_while(|entry| {
+            let labels = self.labels(entry.labels_start..entry.labels_end)?;
+            Some((entry.series, ExemplarRef { labels, timestamp_ms: entry.timestamp_ms, value: entry.value }))
+        })
+    }
+
+    /// How many exemplars there are.
+    pub fn exemplars_len(&self) -> usize {
+        self.exemplars.len()
+    }
+
+    /// What was said of series, in the order it was logged: of a series the last counts.
+    pub fn metadata(&self) -> impl Iterator<Item = (SeriesRef, MetadataRef<'_>)> {
+        self.metadata.iter().map_while(|entry| {
+            let unit = self.texts.get(entry.unit_start..entry.help_start)?;
+            let help = self.texts.get(entry.help_start..entry.help_end)?;
+            Some((entry.series, MetadataRef { kind: entry.kind, unit, help }))
+        })
+    }
+
+    /// How many times something was said of a series.
+    pub fn metadata_len(&self) -> usize {
+        self.metadata.len()
+    }
+
+    /// When the counter behind sample `at` began; 0: that is not known.
+    pub fn start_ms(&self, at: usize) -> i64 {
+        self.starts_ms.get(at).copied().unwrap_or(0)
+    }
+
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
-        self.reset(Mark { labels: 0, series: 0, samples: 0, tombstones: 0, left_out: LeftOut::default() });
+        self.reset(Mark::default());
+        self.runs.clear();
     }
 
     pub(super) fn mark(&self) -> Mark {
         Mark {
             labels: self.labels.len(),
+            texts: self.texts.len(),
             series: self.series.len(),
+            exemplars: self.exemplars.len(),
+            metadata: self.metadata.len(),
             samples: self.samples.len(),
+            histograms: self.histograms.len(),
             tombstones: self.tombstones.len(),
+            markers: self.markers.len(),
             left_out: self.left_out,
         }
     }
 
     pub(super) fn reset(&mut self, mark: Mark) {
         self.labels.truncate(mark.labels);
+        self.texts.truncate(mark.texts);
         self.series.truncate(mark.series);
+        self.exemplars.truncate(mark.exemplars);
+        self.metadata.truncate(mark.metadata);
         self.samples.truncate(mark.samples);
+        self.starts_ms.truncate(mark.samples);
+        self.histograms.truncate(mark.histograms);
+        self.histogram_rows.truncate(mark.histograms);
+        if mark.histograms == 0 {
+            self.histogram_rows.clear();
+        }
+        self.histogram_reader.forget_beyond(&self.histogram_rows);
         self.tombstones.truncate(mark.tombstones);
+        self.markers.truncate(mark.markers);
         self.left_out = mark.left_out;
+    }
+
+    /// A record was read that began at `mark`: what it added follows what was there.
+    pub(super) fn end_record(&mut self, mark: &Mark) {
+        let added = [
+            (RunKind::Samples, mark.samples, self.samples.len()),
+            (RunKind::Histograms, mark.histograms, self.histograms.len()),
+            (RunKind::Deletions, mark.tombstones, self.tombstones.len()),
+            (RunKind::Markers, mark.markers, self.markers.len()),
+        ];
+        // A record is of one kind.
+        let Some((kind, _, end)) = added.into_iter().find(|(_, before, after)| before < after) else { return };
+        match self.runs.last_mut() {
+            Some(last) if last.kind == kind => last.end = end,
+            _ => self.runs.push(RunEnd { kind, end }),
+        }
     }
 
     #[inline]
@@ -114,22 +250,107 @@ impl Decoded {
         self.samples.push(sample);
     }
 
+    /// Says when the counter behind the newest sample began.
+    pub(super) fn set_start(&mut self, start_ms: i64) {
+        if start_ms != 0 {
+            self.starts_ms.resize(self.samples.len().saturating_sub(1), 0);
+            self.starts_ms.push(start_ms);
+        }
+    }
+
+    /// Reads a histogram and adds it, if its schema is known.
+    pub(super) fn push_histogram(
+        &mut self,
+        series: SeriesRef,
+        (timestamp_ms, start_ms): (i64, i64),
+        numbers: Numbers,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Corruption> {
+        let row = u32::try_from(self.histograms.len()).unwrap_or(u32::MAX);
+        match self.histogram_reader.read(cursor, numbers, &mut self.histogram_rows)? {
+            true => self.histograms.push(LoggedHistogram { series, timestamp_ms, start_ms, row }),
+            false => self.left_out.histograms += 1,
+        }
+        Ok(())
+    }
+
     /// Reads labels (a count, then names and values) and adds the series. Labels that an untidy writer did not sort are
     /// put in order.
     pub(super) fn push_series(&mut self, series: SeriesRef, cursor: &mut Cursor<'_>) -> Result<(), Corruption> {
-        let invalid =
-            |cursor: &Cursor<'_>| cursor.fault(Fault::Malformed("label names are empty, repeated or too long"));
-        self.builder.clear();
-        for _ in 0..cursor.uvarint()? {
-            let (name, value) = (cursor.string()?, cursor.string()?);
-            self.builder.push(name, value).map_err(|_| invalid(cursor))?;
-        }
-        let labels = self.builder.finish().map_err(|_| invalid(cursor))?;
-        self.labels.extend_from_slice(labels.as_packed());
-        self.series.push(SeriesEntry { series, labels_end: self.labels.len() });
+        let Some(Range { start, end }) = self.push_labels(cursor)? else {
+            return Err(cursor.fault(Fault::Malformed("label names are empty, repeated or too long")));
+        };
+        self.series.push(SeriesEntry { series, labels_start: start, labels_end: end });
         Ok(())
     }
+
+    /// Reads labels and adds an exemplar that has them.
+    pub(super) fn push_exemplar(
+        &mut self,
+        series: SeriesRef,
+        timestamp_ms: i64,
+        value: f64,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Corruption> {
+        // Prometheus does not look at the names of an exemplar's labels, so it may have logged any.
+        match self.push_labels(cursor)? {
+            Some(Range { start, end }) => {
+                let (labels_start, labels_end) = (start, end);
+                self.exemplars.push(ExemplarEntry { series, timestamp_ms, value, labels_start, labels_end });
+            }
+            None => self.left_out.exemplars += 1,
+        }
+        Ok(())
+    }
+
+    /// Reads fields (a count, then names and values) and adds what they say of a series. Fields that are not known are
+    /// passed over.
+    pub(super) fn push_metadata(
+        &mut self,
+        series: SeriesRef,
+        kind: MetricKind,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Corruption> {
+        let (mut unit, mut help): (&[u8], &[u8]) = (&[], &[]);
+        for _ in 0..cursor.uvarint()? {
+            match (cursor.string()?, cursor.string()?) {
+                (UNIT_FIELD, value) => unit = value,
+                (HELP_FIELD, value) => help = value,
+                _ => {}
+            }
+        }
+        let unit_start = self.texts.len();
+        let help_start = unit_start + unit.len();
+        self.texts.extend_from_slice(unit);
+        self.texts.extend_from_slice(help);
+        self.metadata.push(MetadataEntry { series, kind, unit_start, help_start, help_end: self.texts.len() });
+        Ok(())
+    }
+
+    /// Reads labels to its end and keeps them. `None`: their names are not those of labels.
+    fn push_labels(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<Range<usize>>, Corruption> {
+        self.builder.clear();
+        let mut are_labels = true;
+        for _ in 0..cursor.uvarint()? {
+            let (name, value) = (cursor.string()?, cursor.string()?);
+            are_labels = are_labels && self.builder.push(name, value).is_ok();
+        }
+        let labels = are_labels.then(|| self.builder.finish().ok()).flatten();
+        Ok(labels.map(|labels| {
+            let start = self.labels.len();
+            self.labels.extend_from_slice(labels.as_packed());
+            start..self.labels.len()
+        }))
+    }
+
+    fn labels(&self, at: Range<usize>) -> Option<LabelsRef<'_>> {
+        self.labels.get(at).map(LabelsRef::from_packed_unchecked)
+    }
 }
+
+/// The names of metadata's fields.
+pub(super) const UNIT_FIELD: &[u8] = b"UNIT";
+pub(super) const HELP_FIELD: &[u8] = b"HELP";
 
 impl LeftOut {
     /// Adds what another part of the log left out.

@@ -1,57 +1,230 @@
-//! The body of a histogram in a record: checked and passed over.
+//! The body of a histogram in a record: read into a row.
 
-use crate::cursor::{Corruption, Cursor};
+use crate::cursor::{Corruption, Cursor, Fault};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use model::{BUCKET_CELLS, CUSTOM_BUCKETS_SCHEMA, HistogramColumn, HistogramLayout, Numbers, ResetHint, Span};
+use std::hash::BuildHasher;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-/// How counts are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Buckets {
-    /// Varints; buckets as deltas.
-    Integer,
-    /// Eight bytes each.
-    Float,
-}
+/// The schemas there can be, besides that of custom buckets.
+const EXPONENTIAL_SCHEMAS: RangeInclusive<i32> = -4..=8;
 
-/// The schema whose bounds are listed.
-const CUSTOM_BUCKETS_SCHEMA: i64 = -53;
-
+/// What a span takes at least: offset and length.
+const SPAN_MIN_BYTES: usize = 2;
 const FLOAT_BYTES: usize = 8;
 
-/// Reads past one histogram.
-pub(super) fn pass_over(cursor: &mut Cursor<'_>, buckets: Buckets) -> Result<(), Corruption> {
-    let _reset_hint = cursor.u8()?;
-    let schema = cursor.varint()?;
-    let _zero_threshold = cursor.be_u64()?;
-    for _zero_count_then_count in 0..2 {
-        match buckets {
-            Buckets::Integer => cursor.uvarint()?,
-            Buckets::Float => cursor.be_u64()?,
+/// Reads histograms into the rows of one column, in which equal layouts are one; reused.
+#[derive(Debug, Default)]
+pub(crate) struct HistogramReader {
+    positive: Vec<Span>,
+    negative: Vec<Span>,
+    bounds: Vec<f64>,
+    hasher: DefaultHashBuilder,
+    /// The layouts of the column, by what they hold.
+    layouts: HashTable<u32>,
+}
+
+/// What stands before the buckets.
+struct Head {
+    hint: ResetHint,
+    schema: i32,
+    zero_threshold: f64,
+    zero_count: u64,
+    count: u64,
+    sum: f64,
+}
+
+impl HistogramReader {
+    /// Reads one histogram and appends it to `column`, which no other reader adds to. `false`: its schema is not known, and
+    /// it was passed over.
+    ///
+    /// # Errors
+    /// The column may then have a row too many.
+    pub(crate) fn read(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        numbers: Numbers,
+        column: &mut HistogramColumn,
+    ) -> Result<bool, Corruption> {
+        let head = Head::read(cursor, numbers)?;
+        read_spans(cursor, &mut self.positive)?;
+        read_spans(cursor, &mut self.negative)?;
+        self.bounds.clear();
+        if head.schema == CUSTOM_BUCKETS_SCHEMA {
+            // Bounds are part of the layout, and stand behind the buckets.
+            let mut ahead = cursor.clone();
+            pass_over_buckets(&mut ahead, numbers)?;
+            read_bounds(&mut ahead, &mut self.bounds)?;
+        } else if !EXPONENTIAL_SCHEMAS.contains(&head.schema) {
+            pass_over_buckets(cursor, numbers)?;
+            return Ok(false);
+        }
+        self.check_size(cursor, numbers)?;
+        let layout = self.layout(&head, column).map_err(|fault| cursor.fault(fault))?;
+        let cells = column.push_row(layout, numbers, head.hint, head.sum);
+        let Some(([count, zero_count], buckets)) = cells.split_first_chunk_mut::<BUCKET_CELLS>() else {
+            unreachable!("a row has these cells")
         };
+        (*count, *zero_count) = (head.count, head.zero_count);
+        let (positive, negative) = buckets.split_at_mut(bucket_count(&self.positive));
+        read_buckets(cursor, numbers, positive)?;
+        read_buckets(cursor, numbers, negative)?;
+        if head.schema == CUSTOM_BUCKETS_SCHEMA {
+            read_bounds(cursor, &mut self.bounds)?;
+        }
+        Ok(true)
     }
-    let _sum = cursor.be_u64()?;
-    for _positive_then_negative in 0..2 {
-        for _ in 0..cursor.uvarint()? {
-            let (_offset, _length) = (cursor.varint()?, cursor.uvarint()?);
+
+    /// The column was cleared or cut.
+    pub(crate) fn forget_beyond(&mut self, column: &HistogramColumn) {
+        let kept = column.layouts().len();
+        self.layouts.retain(|&mut number| (number as usize) < kept);
+    }
+
+    /// Nothing is reserved for buckets that the record cannot hold.
+    fn check_size(&self, cursor: &Cursor<'_>, numbers: Numbers) -> Result<(), Corruption> {
+        let buckets = bucket_count(&self.positive).saturating_add(bucket_count(&self.negative));
+        let want = buckets.saturating_mul(bucket_min_bytes(numbers)) as u64;
+        let left = cursor.rest().len() as u64;
+        if want > left { Err(cursor.fault(Fault::Truncated { want, left })) } else { Ok(()) }
+    }
+
+    /// The number of the layout that was just read.
+    fn layout(&mut self, head: &Head, column: &mut HistogramColumn) -> Result<u32, Fault> {
+        let Self { positive, negative, bounds, hasher, layouts } = self;
+        let hash = layout_hash(hasher, head.schema, head.zero_threshold, positive, negative, bounds);
+        let is_same = |&number: &u32| {
+            let layout = column.layouts().get(number as usize);
+            layout.is_some_and(|known| known.is_of(head.schema, head.zero_threshold, positive, negative, bounds))
+        };
+        if let Some(&known) = layouts.find(hash, is_same) {
+            return Ok(known);
+        }
+        let (positive, negative, bounds) = (positive.clone(), negative.clone(), bounds.clone());
+        let layout = HistogramLayout::new(head.schema, head.zero_threshold, positive, negative, bounds);
+        let layout = layout.map_err(|error| Fault::TooLarge {
+            what: "number of buckets",
+            got: error.buckets,
+            limit: HistogramLayout::MAX_BUCKETS as u64,
+        })?;
+        let number = column.add_layout(Arc::new(layout));
+        let hash_of = |&number: &u32| {
+            let layout = column.layouts().get(number as usize);
+            layout.map_or(0, |known| {
+                let (positive, negative) = (known.positive(), known.negative());
+                layout_hash(hasher, known.schema(), known.zero_threshold(), positive, negative, known.custom_bounds())
+            })
+        };
+        layouts.insert_unique(hash, number, hash_of);
+        Ok(number)
+    }
+}
+
+impl Head {
+    fn read(cursor: &mut Cursor<'_>, numbers: Numbers) -> Result<Self, Corruption> {
+        // A hint of later versions says nothing to us.
+        let hint = ResetHint::from_number(cursor.u8()?.into()).unwrap_or_default();
+        let schema = i32::try_from(cursor.varint()?);
+        let schema = schema.map_err(|_| cursor.fault(Fault::Malformed("schema has more than 32 bits")))?;
+        let zero_threshold = f64::from_bits(cursor.be_u64()?);
+        let (zero_count, count) = match numbers {
+            Numbers::Integer => (cursor.uvarint()?, cursor.uvarint()?),
+            Numbers::Float => (cursor.be_u64()?, cursor.be_u64()?),
+        };
+        let sum = f64::from_bits(cursor.be_u64()?);
+        Ok(Self { hint, schema, zero_threshold, zero_count, count, sum })
+    }
+}
+
+fn layout_hash(
+    hasher: &DefaultHashBuilder,
+    schema: i32,
+    zero_threshold: f64,
+    positive: &[Span],
+    negative: &[Span],
+    bounds: &[f64],
+) -> u64 {
+    // Bounds tell hardly any layouts apart: their number, the first and the last of them will do.
+    let ends = [bounds.first(), bounds.last()].map(|bound| bound.map(|bound| bound.to_bits()));
+    hasher.hash_one((schema, zero_threshold.to_bits(), positive, negative, bounds.len(), ends))
+}
+
+fn bucket_count(spans: &[Span]) -> usize {
+    spans.iter().fold(0, |sum, span| sum.saturating_add(span.length as usize))
+}
+
+fn bucket_min_bytes(numbers: Numbers) -> usize {
+    match numbers {
+        Numbers::Integer => 1,
+        Numbers::Float => FLOAT_BYTES,
+    }
+}
+
+fn read_spans(cursor: &mut Cursor<'_>, spans: &mut Vec<Span>) -> Result<(), Corruption> {
+    spans.clear();
+    let count = read_count(cursor, SPAN_MIN_BYTES)?;
+    spans.reserve(count);
+    for _ in 0..count {
+        let (offset, length) = (i32::try_from(cursor.varint()?), u32::try_from(cursor.uvarint()?));
+        let (Ok(offset), Ok(length)) = (offset, length) else {
+            return Err(cursor.fault(Fault::Malformed("span has more than 32 bits")));
+        };
+        spans.push(Span { offset, length });
+    }
+    Ok(())
+}
+
+/// Counts lie as they are, or as the difference to the one before.
+fn read_buckets(cursor: &mut Cursor<'_>, numbers: Numbers, cells: &mut [u64]) -> Result<(), Corruption> {
+    if cursor.uvarint()? != cells.len() as u64 {
+        return Err(cursor.fault(Fault::Malformed("spans have another number of buckets than there are")));
+    }
+    match numbers {
+        Numbers::Integer => {
+            let mut count = 0_u64;
+            for cell in cells {
+                count = count.wrapping_add_signed(cursor.varint()?);
+                *cell = count;
+            }
+        }
+        Numbers::Float => {
+            for cell in cells {
+                *cell = cursor.be_u64()?;
+            }
         }
     }
+    Ok(())
+}
+
+fn pass_over_buckets(cursor: &mut Cursor<'_>, numbers: Numbers) -> Result<(), Corruption> {
     for _positive_then_negative in 0..2 {
-        let count = cursor.uvarint()?;
-        match buckets {
-            Buckets::Float => pass_over_floats(cursor, count)?,
-            Buckets::Integer => {
+        let count = read_count(cursor, bucket_min_bytes(numbers))?;
+        match numbers {
+            Numbers::Float => drop(cursor.bytes(count * FLOAT_BYTES)?),
+            Numbers::Integer => {
                 for _ in 0..count {
                     cursor.varint()?;
                 }
             }
         }
     }
-    if schema == CUSTOM_BUCKETS_SCHEMA {
-        let bounds = cursor.uvarint()?;
-        pass_over_floats(cursor, bounds)?;
+    Ok(())
+}
+
+fn read_bounds(cursor: &mut Cursor<'_>, bounds: &mut Vec<f64>) -> Result<(), Corruption> {
+    bounds.clear();
+    let count = read_count(cursor, FLOAT_BYTES)?;
+    bounds.reserve(count);
+    for _ in 0..count {
+        bounds.push(f64::from_bits(cursor.be_u64()?));
     }
     Ok(())
 }
 
-fn pass_over_floats(cursor: &mut Cursor<'_>, count: u64) -> Result<(), Corruption> {
-    let size = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(FLOAT_BYTES);
-    cursor.bytes(size).map(|_| ())
+/// A number of items that take so many bytes each, or more, and so must be there.
+fn read_count(cursor: &mut Cursor<'_>, item_min_bytes: usize) -> Result<usize, Corruption> {
+    let count = cursor.uvarint_usize()?;
+    let (want, left) = (count.saturating_mul(item_min_bytes) as u64, cursor.rest().len() as u64);
+    if want > left { Err(cursor.fault(Fault::Truncated { want, left })) } else { Ok(count) }
 }

@@ -1,5 +1,6 @@
-use super::{Decoded, LeftOut, RecordKind, Records, decode_record, split_records};
-use model::{Labels, SeriesRef};
+use super::{Decoded, LeftOut, LoggedSample, RecordKind, Records, Run, Tombstone, decode_record, split_records};
+use crate::cursor::Fault;
+use model::{HistogramRef, Labels, SeriesRef, Span};
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(pairs.iter().copied()).unwrap()
@@ -96,53 +97,200 @@ fn cleared_records_start_afresh() {
     assert_eq!(decoded.samples.iter().map(|s| (s.series.0, s.timestamp_ms)).collect::<Vec<_>>(), [(9, 90)]);
 }
 
+/// How many items there are of every kind.
+fn items(decoded: &Decoded) -> usize {
+    let Decoded { samples, histograms, tombstones, markers, .. } = decoded;
+    let columns = [samples.len(), histograms.len(), tombstones.len(), markers.len()];
+    let counted = [decoded.series_len(), decoded.exemplars_len(), decoded.metadata_len()];
+    columns.into_iter().chain(counted).sum()
+}
+
 /// Reads one record that must be whole, then every shorter version of it, which must fail or be of fewer items.
 #[track_caller]
-fn check(text: &str, kind: RecordKind, want: LeftOut, samples: usize, tombstones: usize) {
+fn check(text: &str, kind: RecordKind, want: &str) {
     let record = hex(text);
     let mut decoded = Decoded::default();
     assert_eq!(decode_record(&record, &mut decoded), Ok(Some(kind)));
-    assert_eq!((decoded.left_out, decoded.samples.len(), decoded.tombstones.len()), (want, samples, tombstones));
+    assert_eq!(tell(&decoded).join("; "), want);
     for size in 1..record.len() {
         let mut shorter = Decoded::default();
         let result = decode_record(&record[..size], &mut shorter);
-        let items = shorter.samples.len() + shorter.tombstones.len();
-        assert!(result.is_err() || items < samples + tombstones || shorter.left_out != want, "cut at {size}");
+        assert!(result.is_err() || items(&shorter) < items(&decoded), "cut at {size}");
         if result.is_err() {
-            assert_eq!((items, shorter.left_out), (0, LeftOut::default()), "cut at {size} leaves something");
+            assert_eq!((items(&shorter), shorter.runs().count()), (0, 0), "cut at {size} leaves something");
+            assert_eq!(shorter.left_out, LeftOut::default());
         }
     }
 }
 
+/// What was read, an item a line, run after run; then what is in no run.
+fn tell(decoded: &Decoded) -> Vec<String> {
+    let mut told = Vec::new();
+    for run in decoded.runs() {
+        match run {
+            Run::Samples(run) => {
+                let sample = |(at, s): (usize, &LoggedSample)| {
+                    format!("{} at {} from {}: {}", s.series.0, s.timestamp_ms, run.start_ms(at), s.value)
+                };
+                told.extend(run.samples.iter().enumerate().map(sample));
+            }
+            Run::Histograms(run) => told.extend(run.iter().map(|(entry, histogram)| {
+                let (series, at_ms, start_ms) = (entry.series.0, entry.timestamp_ms, entry.start_ms);
+                format!("{series} at {at_ms} from {start_ms}: {}", tell_histogram(&histogram))
+            })),
+            Run::Deletions(run) => {
+                let range = |stone: &Tombstone| format!("{}..={}", stone.range.min_ms(), stone.range.max_ms());
+                told.extend(run.iter().map(|stone| format!("{} without {}", stone.series.0, range(stone))));
+            }
+            Run::Markers(run) => {
+                told.extend(run.iter().map(|marker| format!("{} in {:x}", marker.series.0, marker.chunk.0)));
+            }
+        }
+    }
+    told.extend(decoded.exemplars().map(|(series, exemplar)| {
+        format!("{} at {}: {} {:?}", series.0, exemplar.timestamp_ms, exemplar.value, exemplar.labels)
+    }));
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    told.extend(decoded.metadata().map(|(series, metadata)| {
+        format!("{} is {} in {:?}: {:?}", series.0, metadata.kind.as_str(), text(metadata.unit), text(metadata.help))
+    }));
+    told
+}
+
+fn tell_histogram(histogram: &HistogramRef<'_>) -> String {
+    let HistogramRef { layout, hint, numbers, cells, sum } = histogram;
+    let spans = |spans: &[Span]| spans.iter().map(|span| (span.offset, span.length)).collect::<Vec<_>>();
+    let cells: Vec<_> = cells.iter().map(|&cell| numbers.value(cell)).collect();
+    let (positive, negative) = (spans(layout.positive()), spans(layout.negative()));
+    let bounds = layout.custom_bounds();
+    let of = format!("{} {} {positive:?} {negative:?} {bounds:?}", layout.schema(), layout.zero_threshold());
+    format!("{hint:?} {of} {cells:?} sum {sum}")
+}
+
+const BASE: &str = "0000000000000001 00000000000003e8";
+/// Spans of two positive buckets and one negative one.
+const INTEGER: &str = "01 02 3f00000000000000 05 0a 4000000000000000 01 02 02  01 04 01  02 02 01  01 06";
+const FLOAT: &str = "03 02 3f00000000000000 4000000000000000 4010000000000000 4000000000000000 \
+                     01 02 01 00 01 4000000000000000 00";
+const CUSTOM: &str = "02 69 0000000000000000 00 0a 4000000000000000 01 00 02 00 02 02 02 00 01 3ff0000000000000";
+
 #[test]
-fn the_other_types_are_checked_and_counted() {
-    let none = LeftOut::default();
-    let histogram = "01 02 3f00000000000000 05 0a 4000000000000000 01 02 03  01 04 01  02 02 01  01 06";
-    let floats =
-        "01 02 3f00000000000000 4000000000000000 4010000000000000 4000000000000000 01 02 01 00 01 4000000000000000 00";
-    let custom = "01 69 0000000000000000 00 0a 4000000000000000 01 00 01 00 01 02 00 01 3ff0000000000000";
-    let base = "0000000000000001 00000000000003e8";
-    check(&format!("07 {base} 00 00 {histogram}"), RecordKind::Histograms, LeftOut { histograms: 1, ..none }, 0, 0);
-    check(&format!("08 {base} 00 00 {floats}"), RecordKind::FloatHistograms, LeftOut { histograms: 1, ..none }, 0, 0);
-    check(&format!("09 {base} 00 00 {custom}"), RecordKind::CustomHistograms, LeftOut { histograms: 1, ..none }, 0, 0);
-    let two = format!("0c 02 d00f 00 {histogram} 02 02 01 {histogram} 00 02 02 08 {histogram}");
-    check(&two, RecordKind::HistogramsV2, LeftOut { histograms: 3, ..none }, 0, 0);
-    check("03 0000000000000001 02 04 0000000000000002 01 00", RecordKind::Tombstones, none, 0, 2);
-    let exemplar = format!("04 {base} 00 00 3ff0000000000000 01 01 61 01 62");
-    check(&exemplar, RecordKind::Exemplars, LeftOut { exemplars: 1, ..none }, 0, 0);
-    check("05 0000000000000001 0000000100000008", RecordKind::MmapMarkers, LeftOut { mmap_markers: 1, ..none }, 0, 0);
-    check("06 05 01 02 04 554e4954 01 73 04 48454c50 00", RecordKind::Metadata, LeftOut { metadata: 1, ..none }, 0, 0);
+fn histograms_are_read() {
+    let integer = "Reset 1 0.000030517578125 [(1, 2)] [(2, 1)] [] [10.0, 5.0, 1.0, 0.0, 3.0] sum 2";
+    let float = "Gauge 1 0.000030517578125 [(1, 1)] [] [] [4.0, 2.0, 2.0] sum 2";
+    let custom = "NotReset -53 0 [(0, 2)] [] [1.0] [10.0, 0.0, 1.0, 2.0] sum 2";
+    let two = format!("07 {BASE} 00 00 {INTEGER} 04 03 {INTEGER}");
+    check(&two, RecordKind::Histograms, &format!("1 at 1000 from 0: {integer}; 3 at 998 from 0: {integer}"));
+    check(&format!("08 {BASE} 02 00 {FLOAT}"), RecordKind::FloatHistograms, &format!("2 at 1000 from 0: {float}"));
+    check(&format!("09 {BASE} 00 02 {CUSTOM}"), RecordKind::CustomHistograms, &format!("1 at 1001 from 0: {custom}"));
+    let started = format!("0c 02 d00f 06 {INTEGER} 02 02 01 {INTEGER} 00 02 02 08 {CUSTOM} 01 00 00 {INTEGER}");
+    let told = [
+        format!("1 at 1000 from 3: {integer}"),
+        format!("2 at 1001 from 3: {integer}"),
+        format!("2 at 1001 from 7: {custom}"),
+        format!("1 at 1000 from 0: {integer}"),
+    ];
+    check(&started, RecordKind::HistogramsV2, &told.join("; "));
+}
+
+#[test]
+fn deletions_exemplars_markers_and_metadata_are_read() {
+    check(
+        "03 0000000000000001 02 04 0000000000000002 01 00",
+        RecordKind::Tombstones,
+        "1 without 1..=2; 2 without -1..=0",
+    );
+    let exemplars = format!("04 {BASE} 00 00 3ff0000000000000 01 01 61 01 62 01 02 4000000000000000 00");
+    check(&exemplars, RecordKind::Exemplars, "1 at 1000: 1 {a=\"b\"}; 0 at 1001: 2 {}");
+    check("05 0000000000000001 0000000100000008", RecordKind::MmapMarkers, "1 in 100000008");
+    let metadata = "06 05 01 03 04 554e4954 01 73 03 4e4557 01 78 04 48454c50 02 6869 06 63 00";
+    check(metadata, RecordKind::Metadata, r#"5 is counter in "s": "hi"; 6 is unknown in "": """#);
 }
 
 #[test]
 fn samples_with_start_times_are_read() {
     let text = "0b 0a d00f d00d 3ff0000000000000  01 02 00 4000000000000000  02 04 02 08 4008000000000000 \
                 02 06 01 4010000000000000";
-    let mut decoded = Decoded::default();
-    assert_eq!(decode_record(&hex(text), &mut decoded), Ok(Some(RecordKind::SamplesV2)));
-    let read: Vec<_> = decoded.samples.iter().map(|s| (s.series.0, s.timestamp_ms, s.value)).collect();
-    assert_eq!(read, [(5, 1000, 1.0), (4, 1001, 2.0), (5, 1002, 3.0), (6, 1003, 4.0)]);
-    assert_eq!(decoded.left_out.start_timestamps, 3);
+    let want = "5 at 1000 from 872: 1; 4 at 1001 from 0: 2; 5 at 1002 from 876: 3; 6 at 1003 from 876: 4";
+    check(text, RecordKind::SamplesV2, want);
+}
+
+#[test]
+fn kinds_follow_each_other_as_they_were_logged() {
+    let sample = |at: &str| format!("02 0000000000000001 00000000000000{at} 00 00 3ff0000000000000");
+    let texts = [
+        sample("01"),
+        sample("02"),
+        format!("07 {BASE} 00 00 {INTEGER}"),
+        "0b 02 06 04 4000000000000000".to_owned(),
+        "03 0000000000000001 02 04".to_owned(),
+        sample("04"),
+        "05 0000000000000001 0000000100000008".to_owned(),
+    ];
+    let mut decoded = decoded(&texts.map(|text| hex(&text)));
+    let told = tell(&decoded);
+    let times: Vec<_> = told.iter().map(|told| told.split(':').next().unwrap()).collect();
+    assert_eq!(
+        times,
+        [
+            "1 at 1 from 0",
+            "1 at 2 from 0",
+            "1 at 1000 from 0",
+            "1 at 3 from 2",
+            "1 without 1..=2",
+            "1 at 4 from 0",
+            "1 in 100000008"
+        ]
+    );
+    let kinds = decoded.runs().count();
+    decode_record(&hex("07 00"), &mut decoded).unwrap_err();
+    assert_eq!((decoded.runs().count(), tell(&decoded)), (kinds, told));
+    decoded.clear();
+    assert_eq!((items(&decoded), decoded.runs().count()), (0, 0));
+}
+
+#[test]
+fn equal_layouts_are_one() {
+    let text = format!("07 {BASE} 00 00 {INTEGER} 00 02 {CUSTOM} 00 04 {INTEGER} 00 06 {CUSTOM}");
+    let mut decoded = decoded(&[hex(&text)]);
+    assert_eq!((decoded.histograms.len(), decoded.histogram_rows.layouts().len()), (4, 2));
+    decode_record(&hex(&format!("08 {BASE} 00 00 {FLOAT} 00")), &mut decoded).unwrap_err();
+    decode_record(&hex(&text), &mut decoded).unwrap();
+    assert_eq!((decoded.histograms.len(), decoded.histogram_rows.layouts().len()), (8, 2));
+    decoded.clear();
+    decode_record(&hex(&text), &mut decoded).unwrap();
+    assert_eq!((decoded.histograms.len(), decoded.histogram_rows.layouts().len()), (4, 2));
+}
+
+#[test]
+fn histograms_of_unknown_schemas_and_exemplars_without_proper_labels_are_left_out() {
+    let finer = INTEGER.replacen("02", "7e", 1);
+    let mut decoded = decoded(&[
+        hex(&format!("07 {BASE} 00 00 {finer} 00 02 {INTEGER}")),
+        hex(&format!("04 {BASE} 00 00 3ff0000000000000 01 00 01 62 00 00 3ff0000000000000 00")),
+    ]);
+    assert_eq!((decoded.histograms.len(), decoded.exemplars_len()), (1, 1));
+    assert_eq!(decoded.left_out, LeftOut { histograms: 1, exemplars: 1, ..LeftOut::default() });
+    decoded.clear();
+    assert_eq!(decoded.left_out, LeftOut::default());
+}
+
+#[test]
+fn what_a_histogram_claims_must_be_there() {
+    let read = |body: &str| decode_record(&hex(&format!("07 {BASE} 00 00 {body}")), &mut Decoded::default());
+    let front = "01 02 3f00000000000000 05 0a 4000000000000000";
+    let fault = |body: &str| read(body).unwrap_err().fault;
+    // More spans, buckets and bounds than bytes.
+    assert!(matches!(fault(&format!("{front} ffffffffffffff7f 00")), Fault::Truncated { .. }));
+    assert!(matches!(fault(&format!("{front} 01 00 ffffffff0f 00 00 00")), Fault::Truncated { .. }));
+    assert!(matches!(fault(&format!("{front} 02 00 ffffffff0f 00 ffffffff0f 00 00 00")), Fault::Truncated { .. }));
+    assert!(matches!(fault(&CUSTOM.replace("01 3ff0", "ffff7f 3ff0")), Fault::Truncated { .. }));
+    // Spans that say another number of buckets than there is.
+    let other = INTEGER.replace("02 02 01  01 06", "01 02  01 06");
+    assert!(matches!(fault(&other), Fault::Malformed(_)));
+    let many = format!("{front} 01 00 818004 00 818004 {} 00", "00 ".repeat(65537));
+    assert!(matches!(fault(&many), Fault::TooLarge { got: 65537, .. }));
+    read(&many.replace("818004", "808004").replacen("00 00", "00", 1)).unwrap();
 }
 
 #[test]

@@ -3,29 +3,23 @@
 use super::ReplayTarget;
 use super::source::Batch;
 use crate::head::Part;
+use crate::wal::record::LeftOut;
 use crossbeam::channel::{Receiver, Sender, bounded};
-use crossbeam::sync::WaitGroup;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 /// The applying threads of a replay.
-pub(super) struct Parts {
-    work: Vec<Sender<Work>>,
-    empty: Sender<Batch>,
-}
-
-enum Work {
-    Apply(Arc<Batch>),
-    /// Tells that all before it is applied.
-    Settle(WaitGroup),
+pub(super) struct Parts<'scope> {
+    work: Vec<Sender<Arc<Batch>>>,
+    threads: Vec<ScopedJoinHandle<'scope, LeftOut>>,
 }
 
 /// Batches that may wait for a thread.
 const WAITING: usize = 2;
 
-impl Parts {
+impl<'scope> Parts<'scope> {
     /// Starts a thread for each of `parts` parts. Batches that all are done with go to `empty`.
-    pub(super) fn start<'scope, T: ReplayTarget>(
+    pub(super) fn start<T: ReplayTarget>(
         target: &'scope T,
         scope: &'scope thread::Scope<'scope, '_>,
         parts: usize,
@@ -34,46 +28,44 @@ impl Parts {
         let start = |index| {
             let (work, take) = bounded(WAITING);
             let empty = empty.clone();
-            scope.spawn(move || apply(target, Part { index, of: parts }, &take, &empty));
-            work
+            (work, scope.spawn(move || apply(target, Part { index, of: parts }, &take, &empty)))
         };
-        Self { work: (0..parts).map(start).collect(), empty: empty.clone() }
+        let (work, threads) = (0..parts).map(start).unzip();
+        Self { work, threads }
     }
 
     /// Has every thread apply its part of `batch`.
-    pub(super) fn apply(&self, batch: &Arc<Batch>) {
+    pub(super) fn apply(&self, batch: Batch) {
+        let batch = Arc::new(batch);
         for work in &self.work {
             // A thread that is gone has panicked, and that ends the replay with the scope.
-            let _ = work.send(Work::Apply(Arc::clone(batch)));
+            let _ = work.send(Arc::clone(&batch));
         }
     }
 
-    /// Waits until all is applied.
-    pub(super) fn settle(&self) {
-        let all = WaitGroup::new();
-        for work in &self.work {
-            let _ = work.send(Work::Settle(all.clone()));
+    /// Waits until all is applied. Returns what was left out.
+    pub(super) fn finish(self) -> LeftOut {
+        drop(self.work);
+        let mut left_out = LeftOut::default();
+        for (index, thread) in self.threads.into_iter().enumerate() {
+            match thread.join() {
+                // All say the same of what the target does not take.
+                Ok(told) if index == 0 => left_out = told,
+                Ok(_) => {}
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
         }
-        all.wait();
-    }
-
-    /// The caller is done with `batch`.
-    pub(super) fn give_back(&self, batch: Arc<Batch>) {
-        give_back(batch, &self.empty);
+        left_out
     }
 }
 
-fn apply<T: ReplayTarget>(target: &T, part: Part, work: &Receiver<Work>, empty: &Sender<Batch>) {
-    let mut scratch = T::Scratch::default();
-    for work in work {
-        match work {
-            Work::Apply(batch) => {
-                target.samples(&batch.decoded.samples, part, &mut scratch);
-                give_back(batch, empty);
-            }
-            Work::Settle(all) => drop(all),
-        }
+fn apply<T: ReplayTarget>(target: &T, part: Part, work: &Receiver<Arc<Batch>>, empty: &Sender<Batch>) -> LeftOut {
+    let (mut scratch, mut left_out) = (T::Scratch::default(), LeftOut::default());
+    for batch in work {
+        left_out.add(&target.apply(&batch.decoded, part, &mut scratch));
+        give_back(batch, empty);
     }
+    left_out
 }
 
 /// Whoever is the last to be done with a batch hands it on.

@@ -51,7 +51,8 @@ impl<'a> Source<'a> {
         let Some(path) = self.read(batch)? else { return Ok(false) };
         let Batch { decoded, report, stored, unpacker, .. } = batch;
         decode_stored(&path, stored, unpacker, decoded, report);
-        self.progress.samples.fetch_add(decoded.samples.len() as u64, Ordering::Relaxed);
+        let samples = (decoded.samples.len() + decoded.histograms.len()) as u64;
+        self.progress.samples.fetch_add(samples, Ordering::Relaxed);
         Ok(true)
     }
 
