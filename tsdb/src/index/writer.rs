@@ -1,19 +1,21 @@
 //! Writes an index in one pass over sorted series.
 //!
 //! The symbol table stands first in the file, but its order is known only when all series were seen. So series are
-//! collected in a small form (four bytes a label, a few a chunk) and written when they are complete: strings are ranked,
-//! entries encoded, and the lists made by counting how often each pair occurs and dealing the series out. No temporary
+//! collected in a small form ([`collected`]) and written when they are complete: strings are ranked, entries encoded, and
+//! the lists made by counting how often each pair occurs and dealing the series out, some lists at a time. No temporary
 //! files, no second look at the input.
 
+mod collected;
 mod dictionary;
 mod sink;
 
-use super::series::{ChunkMeta, encode_chunks};
+use super::series::ChunkMeta;
 use super::toc::Toc;
 use super::{MAGIC, SERIES_ALIGNMENT, VERSION};
 use crate::cursor::{push_uvarint, uvarint_bytes};
 use crate::file_error::FileError;
 use crate::fs::Fs;
+use collected::Collected;
 use dictionary::Dictionary;
 use model::LabelsRef;
 use sink::Sink;
@@ -34,25 +36,25 @@ pub enum IndexWriteError {
 
 /// Collects series, then writes them.
 ///
-/// Memory: per series 20 bytes, 8 for each label, about 12 for its first chunk and 7 for each further one; every
-/// distinct string and pair once.
+/// Memory: a few bytes for each label that differs from the series before and for each chunk, four for each series; every
+/// distinct string and pair once; and at the end for as many lists as a quarter of the first holds, at least 8 MiB.
 #[derive(Debug, Default)]
 pub struct IndexWriter {
     dictionary: Dictionary,
-    /// The pairs of all series, one series after the other.
-    pairs: Vec<u32>,
-    /// What entries say of chunks, one series after the other.
-    chunks: Vec<u8>,
-    series: Vec<Collected>,
-    /// The labels of the last series, packed.
+    series: Collected,
+    /// The labels of the last series, packed, and their pairs while they are looked up.
     last_labels: Vec<u8>,
+    pairs: Vec<u32>,
 }
 
-/// Where what was collected of a series ends.
+/// Lists are dealt out in passes over the series, each for at least so many postings.
+const DEALT_POSTINGS: usize = 2 << 20;
+
+/// A list to be: the pair it is of, and how many series have that.
 #[derive(Debug, Clone, Copy)]
-struct Collected {
-    pairs_end: usize,
-    chunks_end: usize,
+struct List {
+    pair: u32,
+    len: u32,
 }
 
 /// What is known while writing: the order of strings, and where things came to stand.
@@ -76,16 +78,15 @@ impl IndexWriter {
     /// Series or chunks out of order, more strings than an index can hold.
     pub fn add(&mut self, labels: LabelsRef<'_>, chunks: &[ChunkMeta]) -> Result<(), IndexWriteError> {
         let last = LabelsRef::from_packed_unchecked(&self.last_labels);
-        if !self.series.is_empty() && last >= labels {
+        if self.series.len() > 0 && last >= labels {
             return Err(IndexWriteError::OutOfOrder { labels: format!("{labels:?}") });
         }
         let in_order = |pair: &[ChunkMeta]| matches!(pair, [left, right] if left.max_ms <= right.min_ms);
         if !chunks.windows(2).all(in_order) || !chunks.iter().all(|chunk| chunk.min_ms <= chunk.max_ms) {
             return Err(IndexWriteError::ChunksOutOfOrder { labels: format!("{labels:?}") });
         }
-        self.add_pairs(labels)?;
-        encode_chunks(chunks, &mut self.chunks);
-        self.series.push(Collected { pairs_end: self.pairs.len(), chunks_end: self.chunks.len() });
+        self.find_pairs(labels)?;
+        self.series.push(&self.pairs, chunks);
         self.last_labels.clear();
         self.last_labels.extend_from_slice(labels.as_packed());
         Ok(())
@@ -117,13 +118,12 @@ impl IndexWriter {
     }
 
     /// Most labels are those of the series before: only what differs is looked up.
-    fn add_pairs(&mut self, labels: LabelsRef<'_>) -> Result<(), IndexWriteError> {
-        let last_start = self.series.len().checked_sub(2).and_then(|index| self.series.get(index));
-        let last_start = last_start.map_or(0, |collected| collected.pairs_end);
+    fn find_pairs(&mut self, labels: LabelsRef<'_>) -> Result<(), IndexWriteError> {
+        self.pairs.clear();
         let mut last = LabelsRef::from_packed_unchecked(&self.last_labels).iter();
         for (index, label) in labels.iter().enumerate() {
             let same = last.next() == Some(label);
-            let number = match self.pairs.get(last_start + index).filter(|_| same) {
+            let number = match self.series.last().get(index).filter(|_| same) {
                 Some(&number) => number,
                 None => self.dictionary.pair(label.name, label.value)?,
             };
@@ -159,9 +159,8 @@ impl IndexWriter {
     fn write_series(&self, sink: &mut Sink, layout: &mut Layout) -> Result<(), IndexWriteError> {
         layout.toc.series = sink.at();
         layout.ids.reserve_exact(self.series.len());
-        let (mut body, mut start) = (Vec::new(), Collected { pairs_end: 0, chunks_end: 0 });
-        for &end in &self.series {
-            let pairs = self.pairs.get(start.pairs_end..end.pairs_end).unwrap_or_default();
+        let (mut body, mut walk) = (Vec::new(), self.series.walk());
+        while let Some((pairs, chunks)) = walk.next() {
             body.clear();
             push_uvarint(&mut body, pairs.len() as u64);
             for &pair in pairs {
@@ -169,7 +168,7 @@ impl IndexWriter {
                 push_uvarint(&mut body, u64::from(layout.rank(name)));
                 push_uvarint(&mut body, u64::from(layout.rank(value)));
             }
-            body.extend_from_slice(self.chunks.get(start.chunks_end..end.chunks_end).unwrap_or_default());
+            body.extend_from_slice(chunks);
             sink.align(SERIES_ALIGNMENT);
             layout.ids.push(fits_u32("size of the index in units of 16 bytes", sink.at() / SERIES_ALIGNMENT)?);
             sink.put(|out| {
@@ -177,7 +176,6 @@ impl IndexWriter {
                 out.extend_from_slice(&body);
                 out.extend_from_slice(&crc32c::crc32c(&body).to_be_bytes());
             })?;
-            start = end;
         }
         Ok(())
     }
@@ -190,56 +188,62 @@ impl IndexWriter {
         let mut rows = vec![(0, 0, sink.at())];
         write_list(sink, &layout.ids)?;
 
-        let (ids, ends) = self.deal_out(&layout.ids);
-        for pair in self.sorted_pairs(layout) {
-            let (name, value) = self.dictionary.pair_strings(pair);
-            rows.push((name, value, sink.at()));
-            let pair = pair as usize;
-            let start = pair.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
-            let end = ends.get(pair).copied().unwrap_or(start);
-            write_list(sink, ids.get(start..end).unwrap_or_default())?;
+        let most = DEALT_POSTINGS.max(self.series.size_bytes() / 4 / size_of::<u32>());
+        let lists = self.sorted_lists(layout);
+        let mut rest = lists.as_slice();
+        while !rest.is_empty() {
+            let some;
+            (some, rest) = rest.split_at(first_lists(rest, most));
+            let dealt = self.deal_out(&layout.ids, some);
+            let mut dealt = dealt.as_slice();
+            for list in some {
+                let (name, value) = self.dictionary.pair_strings(list.pair);
+                rows.push((name, value, sink.at()));
+                let ids;
+                (ids, dealt) = dealt.split_at(list.len as usize);
+                write_list(sink, ids)?;
+            }
         }
-        drop(ids);
         self.write_table(sink, layout, &rows)
     }
 
-    /// Counting sort: the ids of the series of each pair, one pair after the other, and where each pair's end.
-    fn deal_out(&self, ids: &[u32]) -> (Vec<u32>, Vec<usize>) {
-        let mut counts = vec![0_usize; self.dictionary.pair_count()];
-        for &pair in &self.pairs {
-            if let Some(count) = counts.get_mut(pair as usize) {
-                *count += 1;
-            }
+    /// The ids of the series of each list, one list behind the other.
+    fn deal_out(&self, ids: &[u32], lists: &[List]) -> Vec<u32> {
+        /// The pair of another list.
+        const NOWHERE: usize = usize::MAX;
+        // Where the next id of each pair goes.
+        let (mut next, mut sum) = (vec![NOWHERE; self.dictionary.pair_count()], 0);
+        for list in lists {
+            next[list.pair as usize] = sum;
+            sum += list.len as usize;
         }
-        // From counts to the place where each pair's next id goes, which is where its ids end once all are dealt.
-        let mut next = counts;
-        let mut sum = 0;
-        for place in &mut next {
-            sum += std::mem::replace(place, sum);
-        }
-        let (mut dealt, mut start) = (vec![0; self.pairs.len()], 0);
-        for (collected, &id) in self.series.iter().zip(ids) {
-            for &pair in self.pairs.get(start..collected.pairs_end).unwrap_or_default() {
-                if let Some(place) = next.get_mut(pair as usize) {
-                    if let Some(slot) = dealt.get_mut(*place) {
-                        *slot = id;
-                    }
+        let (mut dealt, mut walk) = (vec![0; sum], self.series.walk());
+        for &id in ids {
+            let Some((pairs, _)) = walk.next() else { break };
+            for &pair in pairs {
+                if let Some(place) = next.get_mut(pair as usize).filter(|place| **place != NOWHERE) {
+                    dealt[*place] = id;
                     *place += 1;
                 }
             }
-            start = collected.pairs_end;
         }
-        (dealt, next)
+        dealt
     }
 
-    /// The pairs in order of name and value.
-    fn sorted_pairs(&self, layout: &Layout) -> Vec<u32> {
-        let mut pairs: Vec<u32> = (0..self.dictionary.pair_count() as u32).collect();
-        pairs.sort_unstable_by_key(|&pair| {
-            let (name, value) = self.dictionary.pair_strings(pair);
+    /// The lists in order of name and value.
+    fn sorted_lists(&self, layout: &Layout) -> Vec<List> {
+        let mut lists: Vec<List> = (0..self.dictionary.pair_count() as u32).map(|pair| List { pair, len: 0 }).collect();
+        let mut walk = self.series.walk();
+        while let Some((pairs, _)) = walk.next() {
+            for &pair in pairs {
+                lists[pair as usize].len += 1;
+            }
+        }
+        lists.sort_unstable_by_key(|list| {
+            let (name, value) = self.dictionary.pair_strings(list.pair);
             (layout.rank(name), layout.rank(value))
         });
-        pairs
+        lists
     }
 
     /// The postings offset table. The first row, that of all series, has the empty name and value.
@@ -285,6 +289,16 @@ impl Layout {
     fn rank(&self, number: u32) -> u32 {
         self.ranks.get(number as usize).copied().unwrap_or_default()
     }
+}
+
+/// How many lists from the first on have at most so many postings together; at least one, however long it is.
+fn first_lists(lists: &[List], most: usize) -> usize {
+    let mut sum = 0;
+    let fits = |list: &&List| {
+        sum += list.len as usize;
+        sum <= most
+    };
+    lists.iter().take_while(fits).count().max(1)
 }
 
 fn write_list(sink: &mut Sink, ids: &[u32]) -> Result<(), IndexWriteError> {
