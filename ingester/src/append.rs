@@ -202,7 +202,8 @@ impl Names<'_> {
     fn remember(&self, capacity: usize) {
         let row = |named: &NamedRow| self.batch.series.get(named.row as usize);
         let other = self.rows.iter().filter(|named| named.labels.is_some()).filter_map(|named| {
-            let series = row(named).filter(|series| !series.scattered && series.fingerprint != named.fingerprint)?;
+            let series =
+                row(named).filter(|series| !series.is_scattered() && series.fingerprint != named.fingerprint)?;
             Some((series.fingerprint, named.fingerprint))
         });
         let mut other = other.peekable();

@@ -119,7 +119,7 @@ impl Ingester {
         }
         let mut rejections = batch.refuse_histograms();
         if batch.series.iter().all(|series| series.samples.is_empty()) {
-            return Ok(WriteOutcome { durable: None, samples_accepted: 0, rejections });
+            return Ok(WriteOutcome { rejections, ..WriteOutcome::default() });
         }
         let tenant = self.tenants.get(tenant).await?;
         let (taken, commit) = tenant.append(&batch)?;
@@ -130,7 +130,7 @@ impl Ingester {
             None => None,
         };
         rejections.merge(taken.rejections);
-        Ok(WriteOutcome { durable, samples_accepted: taken.accepted, rejections })
+        Ok(WriteOutcome { durable, samples_accepted: taken.accepted, rejections, ..WriteOutcome::default() })
     }
 }
 

@@ -210,6 +210,14 @@ impl Counts {
                 Rejection::DuplicateTimestamp
                 | Rejection::InvalidLabels
                 | Rejection::MissingName
+                | Rejection::InvalidReference
+                | Rejection::NoSamples
+                | Rejection::MixedSamples
+                | Rejection::InvalidHistogram
+                | Rejection::TooManyBuckets
+                | Rejection::InvalidExemplar
+                | Rejection::ExemplarOutOfOrder
+                | Rejection::ExemplarTooLong
                 | Rejection::Histogram
                 | Rejection::Conflict => {}
             }

@@ -24,8 +24,9 @@ mod write;
 pub use generated::{hintspb, prometheus_copy, thanos};
 
 pub use write::{
-    Excerpt, ForwardPart, InvalidLabelSet, InvalidRemoteWrite, LabelFields, LabelLimits, Malformed, Rejected,
-    Rejection, Rejections, RemoteWrite, RemoteWriteServer, RequestEncoder, SampleFields, SeriesSlice, Tally,
+    BadHistogram, Excerpt, ExemplarField, ExemplarFields, ForwardPart, HistogramAt, HistogramFault, HistogramFields,
+    HistogramScratch, InvalidLabelSet, InvalidRemoteWrite, LabelFields, LabelLimits, Malformed, MetadataFields,
+    Rejected, Rejection, Rejections, RemoteWrite, RemoteWriteServer, RequestEncoder, SampleFields, SeriesSlice, Tally,
     TenantBatch, WriteBatch, WriteError, WriteOutcome, WriteTarget, count_rows, forward_request, forward_tuples,
     pack_labels,
 };

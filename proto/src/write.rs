@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::pin::Pin;
 
 mod encode;
+mod extras;
 mod fields;
+mod histograms;
 mod label_set;
 #[cfg(test)]
 mod messages;
@@ -18,7 +20,9 @@ mod shape;
 mod walk;
 
 pub use encode::RequestEncoder;
+pub use extras::{ExemplarField, ExemplarFields, MetadataFields};
 pub use fields::{LabelFields, SampleFields};
+pub use histograms::{BadHistogram, HistogramAt, HistogramFault, HistogramFields, HistogramScratch};
 pub use label_set::{Excerpt, InvalidLabelSet, LabelLimits, pack_labels};
 pub use rejections::{Rejected, Rejection, Rejections};
 pub use remote_write::{ForwardPart, InvalidRemoteWrite, RemoteWrite, TenantBatch, forward_request, forward_tuples};
@@ -30,32 +34,52 @@ pub use walk::{Malformed, Tally, count_rows};
 pub struct SeriesSlice {
     /// The whole series with its key and size, as field 1 of a request has it: what is forwarded.
     pub field: Range<u32>,
-    /// The label fields of the message, with their tags; contiguous unless [`SeriesSlice::scattered`].
+    /// The label fields of the message, with their tags; contiguous unless it is scattered.
     pub labels: Range<u32>,
-    /// The sample fields of the message, with their tags; contiguous unless [`SeriesSlice::scattered`]. Empty: it has none.
+    /// The sample fields of the message, with their tags; contiguous unless it is scattered. Empty: it has none.
     pub samples: Range<u32>,
-    /// The keyed hash of `labels`. Names no series if scattered.
+    /// The keyed hash of `labels`. Names no series if it is scattered.
     pub fingerprint: Fingerprint,
-    /// The message interleaves its fields, so no slice holds just the labels: both ranges are the whole message, and the
-    /// series takes the slow path.
-    pub scattered: bool,
-    /// It has histograms.
-    pub histograms: bool,
-    /// It has exemplars.
-    pub exemplars: bool,
+    /// Where its first histogram lies; the others are behind it, with other fields between them. 0: it has none.
+    histograms_at: u32,
+    /// Where its first exemplar, or its metadata, lie; likewise.
+    extras_at: u32,
 }
 
+/// The fingerprint of what has no contiguous labels. A region with that hash, should it ever come, takes the slow path.
+const SCATTERED: Fingerprint = Fingerprint(0);
+
 impl SeriesSlice {
+    /// Whether the message interleaves its fields, so that no slice holds just the labels: both ranges are the whole message
+    /// then, and the series takes the slow path.
+    pub fn is_scattered(&self) -> bool {
+        self.fingerprint == SCATTERED
+    }
+
+    /// Whether it has histograms.
+    pub fn has_histograms(&self) -> bool {
+        self.histograms_at > 0
+    }
+
+    /// Whether it has exemplars or metadata.
+    pub fn has_extras(&self) -> bool {
+        self.extras_at > 0
+    }
+
+    /// Whether it has neither samples nor histograms.
+    pub fn is_bare(&self) -> bool {
+        self.samples.is_empty() && !self.has_histograms()
+    }
+
     /// Whether there is nothing in it to be stored, by anybody: it is passed over and not forwarded.
     pub fn is_void(&self) -> bool {
-        self.samples.is_empty() && !self.histograms && !self.exemplars
+        self.is_bare() && !self.has_extras()
     }
 
     /// Takes everything out of it.
     pub fn clear(&mut self) {
         self.samples = 0..0;
-        self.histograms = false;
-        self.exemplars = false;
+        (self.histograms_at, self.extras_at) = (0, 0);
     }
 }
 
@@ -71,12 +95,16 @@ pub struct WriteBatch {
 }
 
 /// What became of a batch that was taken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct WriteOutcome {
     /// Proof that everything accepted is safe; `None` if nothing was.
     pub durable: Option<Durable>,
-    /// Samples stored, equal repeats among them.
+    /// Float samples stored, equal repeats among them.
     pub samples_accepted: u64,
+    /// Histograms, likewise.
+    pub histograms_accepted: u64,
+    /// Exemplars stored or repeated; where none are kept, all that came with series that are.
+    pub exemplars_accepted: u64,
     /// What was refused, and why; indices are into [`WriteBatch::series`].
     pub rejections: Rejections,
 }

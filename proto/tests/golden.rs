@@ -90,7 +90,7 @@ fn check(request: &Value) -> usize {
         let range = pack_labels(batch.labels(row), &LabelLimits::default(), &mut order, &mut packed).unwrap();
         let set = LabelsRef::from_packed(&packed[range]).unwrap();
         assert_eq!(batch.series[row].fingerprint, fingerprinter.of_labels(set, &mut scratch));
-        assert!(!batch.series[row].scattered);
+        assert!(!batch.series[row].is_scattered());
     }
     batch.series.len()
 }

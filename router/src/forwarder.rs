@@ -202,7 +202,7 @@ impl Forwarder {
         }
         let plan = self.plan(live, tenant, batch).await?;
         if plan.sends.is_empty() {
-            return Ok(WriteOutcome { durable: None, samples_accepted: 0, rejections: plan.rejections });
+            return Ok(WriteOutcome { rejections: plan.rejections, ..WriteOutcome::default() });
         }
         let (tell, told) = oneshot::channel();
         let drive = drive(plan, self.metrics.clone(), deadline, tell);
@@ -308,16 +308,19 @@ impl Report {
     fn outcome(&mut self, verdict: Verdict, samples: u64) -> Result<WriteOutcome, WriteError> {
         let mut rejections = std::mem::take(&mut self.rejections);
         match verdict {
-            Verdict::Stored(durable) => {
-                Ok(WriteOutcome { durable: Some(durable), samples_accepted: samples, rejections })
-            }
+            Verdict::Stored(durable) => Ok(WriteOutcome {
+                durable: Some(durable),
+                samples_accepted: samples,
+                rejections,
+                ..WriteOutcome::default()
+            }),
             Verdict::Conflict { series } => {
                 match self.conflicts.take() {
                     Some(Conflicts::Known(known)) => rejections.merge(known),
                     Some(Conflicts::Said(said)) => rejections.add(None, Rejection::Conflict, series, || said),
                     None => rejections.add(None, Rejection::Conflict, series, String::new),
                 }
-                Ok(WriteOutcome { durable: None, samples_accepted: 0, rejections })
+                Ok(WriteOutcome { rejections, ..WriteOutcome::default() })
             }
             Verdict::Unavailable => {
                 let told: Vec<_> = self.failures.iter().map(|(_, why)| why.as_str()).collect();

@@ -111,8 +111,16 @@ fn rejected(rejections: &Rejections, endpoint: Endpoint) -> StatusCode {
         | Rejection::TooFarInFuture
         | Rejection::InvalidLabels
         | Rejection::MissingName
+        | Rejection::TooManyBuckets
+        | Rejection::InvalidExemplar
+        | Rejection::ExemplarOutOfOrder
+        | Rejection::ExemplarTooLong
         | Rejection::Conflict => true,
-        Rejection::Histogram => false,
+        Rejection::InvalidReference
+        | Rejection::NoSamples
+        | Rejection::MixedSamples
+        | Rejection::InvalidHistogram
+        | Rejection::Histogram => false,
     });
     match endpoint {
         Endpoint::Receive if conflicts => StatusCode::CONFLICT,

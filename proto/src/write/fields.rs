@@ -15,6 +15,8 @@ const NAME_KEY: u8 = 0x0a;
 const VALUE_KEY: u8 = 0x12;
 const SAMPLE_VALUE_KEY: u8 = 0x09;
 const SAMPLE_TIMESTAMP_KEY: u8 = 0x10;
+/// Of version 2.0; in a request of 1.0 it is a field nobody knows.
+const SAMPLE_START_KEY: u8 = 0x18;
 
 /// The labels of a series as they were sent: in any order, nothing about them checked but the wire.
 #[derive(Debug, Clone)]
@@ -31,7 +33,7 @@ pub struct SampleFields<'a> {
 
 /// Walks a message, or a run of its fields, and stops at those of one number.
 #[derive(Debug, Clone)]
-struct FieldsOf<'a> {
+pub(super) struct FieldsOf<'a> {
     body: &'a [u8],
     at: usize,
     number: u32,
@@ -41,7 +43,7 @@ struct FieldsOf<'a> {
 impl<'a> LabelFields<'a> {
     /// Over the fields from `at` to the end of `body`; `series` is for errors only.
     pub(super) fn new(body: &'a [u8], at: usize, series: u32) -> Self {
-        Self { rest: FieldsOf { body, at, number: LABELS, key: LABELS_KEY }, series }
+        Self { rest: FieldsOf::new(body, at, LABELS, LABELS_KEY), series }
     }
 }
 
@@ -67,7 +69,7 @@ impl fmt::Display for LabelFields<'_> {
 impl<'a> SampleFields<'a> {
     /// Over the fields from `at` to the end of `body`.
     pub(super) fn new(body: &'a [u8], at: usize) -> Self {
-        Self { rest: FieldsOf { body, at, number: SAMPLES, key: SAMPLES_KEY } }
+        Self { rest: FieldsOf::new(body, at, SAMPLES, SAMPLES_KEY) }
     }
 }
 
@@ -98,9 +100,14 @@ impl Iterator for SampleFields<'_> {
 }
 
 impl<'a> FieldsOf<'a> {
+    /// Over the fields from `at` to the end of `body`; `key` is that of `number` in its usual spelling.
+    pub(super) fn new(body: &'a [u8], at: usize, number: u32, key: u8) -> Self {
+        Self { body, at, number, key }
+    }
+
     /// The next message of that number, as the body cut off behind it and its start.
     #[inline]
-    fn next_message(&mut self) -> Result<Option<(&'a [u8], usize)>, Fault> {
+    pub(super) fn next_message(&mut self) -> Result<Option<(&'a [u8], usize)>, Fault> {
         while let Some(&first) = self.body.get(self.at) {
             let start = self.at;
             if first == self.key {
@@ -170,6 +177,10 @@ pub(super) fn sample(message: &[u8], mut at: usize) -> Result<(i64, f64), Fault>
             SAMPLE_TIMESTAMP_KEY => {
                 at += 1;
                 timestamp_ms = wire::uvarint(message, &mut at)?.cast_signed();
+            }
+            SAMPLE_START_KEY => {
+                at += 1;
+                wire::uvarint(message, &mut at)?;
             }
             _ => odd_sample_field(message, &mut at, &mut timestamp_ms, &mut value)?,
         }

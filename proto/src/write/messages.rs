@@ -92,6 +92,9 @@ pub(crate) struct Histogram {
     pub(crate) timestamp: i64,
     #[prost(double, repeated, tag = "16")]
     pub(crate) custom_values: Vec<f64>,
+    /// Of version 2.0.
+    #[prost(int64, tag = "17")]
+    pub(crate) start_timestamp: i64,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]

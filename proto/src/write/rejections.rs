@@ -15,6 +15,22 @@ pub enum Rejection {
     InvalidLabels,
     /// No `__name__`, on a path whose own software asks for one.
     MissingName,
+    /// References to symbols that are not there, or an odd number of them: labels of a series, or of an exemplar.
+    InvalidReference,
+    /// A series without samples and histograms, on a path whose own software asks for one.
+    NoSamples,
+    /// A series with samples and histograms, on a path whose own software asks for one of them.
+    MixedSamples,
+    /// A histogram whose parts do not fit each other.
+    InvalidHistogram,
+    /// A histogram with more buckets than are allowed.
+    TooManyBuckets,
+    /// An exemplar whose labels are no label set.
+    InvalidExemplar,
+    /// An exemplar older than the newest of its series.
+    ExemplarOutOfOrder,
+    /// An exemplar with longer labels than there may be.
+    ExemplarTooLong,
     /// A histogram, which is not stored yet.
     Histogram,
     /// A series that ingesters elsewhere refused, at least in part. What they said is in the detail.
@@ -40,13 +56,21 @@ pub struct Rejections {
 
 impl Rejection {
     /// Every reason, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 16] = [
         Self::OutOfOrder,
         Self::DuplicateTimestamp,
         Self::OutOfBounds,
         Self::TooFarInFuture,
         Self::InvalidLabels,
         Self::MissingName,
+        Self::InvalidReference,
+        Self::NoSamples,
+        Self::MixedSamples,
+        Self::InvalidHistogram,
+        Self::TooManyBuckets,
+        Self::InvalidExemplar,
+        Self::ExemplarOutOfOrder,
+        Self::ExemplarTooLong,
         Self::Histogram,
         Self::Conflict,
     ];
@@ -60,6 +84,14 @@ impl Rejection {
             Self::TooFarInFuture => "too_far_in_future",
             Self::InvalidLabels => "invalid_labels",
             Self::MissingName => "missing_name",
+            Self::InvalidReference => "invalid_reference",
+            Self::NoSamples => "no_samples",
+            Self::MixedSamples => "mixed_samples",
+            Self::InvalidHistogram => "invalid_histogram",
+            Self::TooManyBuckets => "too_many_buckets",
+            Self::InvalidExemplar => "invalid_exemplar",
+            Self::ExemplarOutOfOrder => "exemplar_out_of_order",
+            Self::ExemplarTooLong => "exemplar_too_long",
             Self::Histogram => "histogram",
             Self::Conflict => "conflict",
         }
@@ -74,6 +106,14 @@ impl Rejection {
             Self::TooFarInFuture => "too far in the future",
             Self::InvalidLabels => "invalid labels",
             Self::MissingName => "no metric name",
+            Self::InvalidReference => "invalid references to symbols",
+            Self::NoSamples => "a series must contain at least one sample or histogram",
+            Self::MixedSamples => "a series must contain either samples or histograms, not both",
+            Self::InvalidHistogram => "invalid histogram",
+            Self::TooManyBuckets => "too many buckets",
+            Self::InvalidExemplar => "invalid labels of an exemplar",
+            Self::ExemplarOutOfOrder => "exemplar out of order",
+            Self::ExemplarTooLong => "labels of an exemplar are too long",
             Self::Histogram => "histograms are not supported yet",
             Self::Conflict => "refused by its ingesters",
         }
@@ -83,9 +123,22 @@ impl Rejection {
     pub fn unit(self) -> &'static str {
         match self {
             Self::OutOfOrder | Self::DuplicateTimestamp | Self::OutOfBounds | Self::TooFarInFuture => "samples",
-            Self::InvalidLabels | Self::MissingName | Self::Conflict => "series",
-            Self::Histogram => "histograms",
+            Self::InvalidLabels
+            | Self::MissingName
+            | Self::InvalidReference
+            | Self::NoSamples
+            | Self::MixedSamples
+            | Self::Conflict => "series",
+            Self::InvalidHistogram | Self::TooManyBuckets | Self::Histogram => "histograms",
+            Self::InvalidExemplar | Self::ExemplarOutOfOrder | Self::ExemplarTooLong => "exemplars",
         }
+    }
+}
+
+impl Rejection {
+    /// Whether a receiver of Thanos answers as if all were well: it drops what is refused and says nothing.
+    pub fn is_passed_over_by_thanos(self) -> bool {
+        matches!(self, Self::InvalidHistogram | Self::NoSamples)
     }
 }
 
@@ -115,6 +168,12 @@ impl Rejections {
         }
         let room = Self::MAX_EXAMPLES - self.examples.len();
         self.examples.extend(other.examples.into_iter().take(room));
+    }
+
+    /// Takes out all of one reason.
+    pub fn forget(&mut self, why: Rejection) {
+        self.counts[why as usize] = 0;
+        self.examples.retain(|example| example.why != why);
     }
 
     /// Whether nothing was refused.

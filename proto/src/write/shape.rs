@@ -1,7 +1,5 @@
-//! The messages of a write that are not stored: checked against their shape, and left behind.
-//!
-//! A receiver that generated its decoder refuses a request with a malformed exemplar; so do we, although the exemplar
-//! itself goes no further. Field numbers: `types.proto` of Prometheus.
+//! The messages of a write that the walk only checks: against their shape, so that whoever reads them meets no fault.
+//! Field numbers: `types.proto` of Prometheus.
 
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 
@@ -44,6 +42,8 @@ pub(super) static HISTOGRAM: Shape = Shape(&[
     (14, Kind::Varint),
     (15, Kind::Varint),
     (16, Kind::Fixed64s),
+    // Of version 2.0.
+    (17, Kind::Varint),
 ]);
 
 static SPAN: Shape = Shape(&[(1, Kind::Varint), (2, Kind::Varint)]);

@@ -2,28 +2,27 @@
 //!
 //! On the way nothing is copied: a series becomes the slice of its labels, the slice of its samples, and the keyed hash
 //! of the former. Labels are stepped over by their sizes and read only if the series turns out to be unknown; samples
-//! are read once here, so that whoever appends them under a lock meets no error. Messages that are not stored
-//! (exemplars, histograms, metadata) are checked and counted.
+//! are read once here, so that whoever appends them under a lock meets no error. Exemplars, histograms and metadata are
+//! checked against their shape and counted; of the former two a row knows where the first lies, and they are read from there.
 //!
 //! The table of series is the one thing allocated. Only a series that has both a label and a sample, a histogram or an
 //! exemplar gets a row, which takes six bytes of body at the very least, so that the table cannot outgrow the body more than
 //! eightfold.
 
+use super::extras::{EXEMPLARS, SERIES_METADATA};
 use super::fields::{self, LABELS, LABELS_KEY, LabelFields, SAMPLES, SAMPLES_KEY, SampleFields};
+use super::histograms::HISTOGRAMS;
 use super::shape::{EXEMPLAR, HISTOGRAM, LABEL, METADATA, Shape};
-use super::{Rejection, Rejections, SeriesSlice, WriteBatch};
+use super::{SCATTERED, SeriesSlice, WriteBatch};
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use bytes::Bytes;
-use model::{Fingerprint, Fingerprinter};
+use model::Fingerprinter;
 use std::ops::Range;
 
 // WriteRequest
 pub(super) const TIMESERIES: u32 = 1;
 pub(super) const TIMESERIES_KEY: u8 = 0x0a;
 const METADATA_FIELD: u32 = 3;
-// TimeSeries
-const EXEMPLARS: u32 = 3;
-const HISTOGRAMS: u32 = 4;
 
 /// The smallest series that gets a row: an empty label and an empty sample.
 const SMALLEST_ROW_BYTES: usize = 4;
@@ -111,34 +110,6 @@ impl WriteBatch {
         LabelFields::new(body, at, u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// What a target says that stores no histograms: all of them, counted.
-    pub fn refuse_histograms(&self) -> Rejections {
-        let mut rejections = Rejections::default();
-        for (row, series) in self.series.iter().enumerate().filter(|(_, series)| series.histograms) {
-            let count = self.count_histograms(series).max(1);
-            let detail = || format!("series {}", self.labels(row));
-            rejections.add(u32::try_from(row).ok(), Rejection::Histogram, count, detail);
-        }
-        rejections
-    }
-
-    fn count_histograms(&self, series: &SeriesSlice) -> u64 {
-        let (body, mut at) = self.cut(Some(&series.field));
-        let mut count = 0;
-        // Well formed, for it was walked.
-        let _ = (|| {
-            wire::key(body, &mut at)?;
-            wire::end_of_len(body, &mut at)?;
-            while at < body.len() {
-                let key = wire::key(body, &mut at)?;
-                count += u64::from(key.number == HISTOGRAMS);
-                wire::skip(body, key.wire, &mut at)?;
-            }
-            Ok::<_, Fault>(())
-        })();
-        count
-    }
-
     /// The samples of row `index`, in the order they were sent; nothing beyond the last row.
     #[inline]
     pub fn samples(&self, index: usize) -> SampleFields<'_> {
@@ -148,7 +119,7 @@ impl WriteBatch {
 
     /// The body cut off behind `range`, and where that begins.
     #[inline]
-    fn cut(&self, range: Option<&Range<u32>>) -> (&[u8], usize) {
+    pub(super) fn cut(&self, range: Option<&Range<u32>>) -> (&[u8], usize) {
         let range = range.map_or(0..0, |range| range.start as usize..range.end as usize);
         (self.body.get(..range.end).unwrap_or_default(), range.start)
     }
@@ -170,11 +141,12 @@ struct Run {
     broken: bool,
 }
 
-/// What a series has besides labels and samples.
+/// Where the first of what a series has besides labels and samples lies; 0: it has none.
 #[derive(Clone, Copy, Default)]
 struct Others {
-    histograms: bool,
-    exemplars: bool,
+    histograms_at: usize,
+    exemplars_at: usize,
+    metadata_at: usize,
 }
 
 impl Walk<'_> {
@@ -247,12 +219,17 @@ impl Walk<'_> {
                 (EXEMPLARS, Wire::Len) => {
                     at = check(&EXEMPLAR, body, at)?;
                     self.tally.exemplars += 1;
-                    others.exemplars = true;
+                    note(&mut others.exemplars_at, field);
                 }
                 (HISTOGRAMS, Wire::Len) => {
                     at = check(&HISTOGRAM, body, at)?;
                     self.tally.histograms += 1;
-                    others.histograms = true;
+                    note(&mut others.histograms_at, field);
+                }
+                // Not of 1.0: whoever reads it checks it.
+                (SERIES_METADATA, Wire::Len) => {
+                    note(&mut others.metadata_at, field);
+                    wire::skip(body, wire, &mut at)?;
                 }
                 (LABELS | SAMPLES | EXEMPLARS | HISTOGRAMS, _) => {
                     return Err(Fault { at: field, what: WRONG_WIRE_TYPE });
@@ -265,10 +242,10 @@ impl Walk<'_> {
             self.add_row(body, key..start, [labels, samples], others);
             return Ok(());
         }
-        if labels.end > 0 && (others.histograms || others.exemplars) {
+        if labels.end > 0 && (others.histograms_at > 0 || others.exemplars_at > 0) {
             self.add_row(body, key..start, [labels, samples], others);
         }
-        self.tally.unlabelled += u64::from(labels.end == 0 && (samples.end > 0 || others.histograms));
+        self.tally.unlabelled += u64::from(labels.end == 0 && (samples.end > 0 || others.histograms_at > 0));
         check_labels(body, start)
     }
 
@@ -279,18 +256,25 @@ impl Walk<'_> {
         let samples = if scattered && samples.end > 0 { whole.clone() } else { samples.start..samples.end };
         let labels = if scattered { whole } else { labels.start..labels.end };
         let fingerprint = match body.get(labels.clone()) {
-            Some(region) => self.fingerprinter.of_region(region),
-            None => Fingerprint(0),
+            Some(region) if !scattered => self.fingerprinter.of_region(region),
+            _ => SCATTERED,
         };
+        let extras = [others.exemplars_at, others.metadata_at].into_iter().filter(|at| *at > 0);
         self.series.push(SeriesSlice {
             field: narrow(head.start, body.len()),
             labels: narrow(labels.start, labels.end),
             samples: narrow(samples.start, samples.end),
+            histograms_at: narrow(others.histograms_at, 0).start,
+            extras_at: narrow(extras.min().unwrap_or(0), 0).start,
             fingerprint,
-            scattered,
-            histograms: others.histograms,
-            exemplars: others.exemplars,
         });
+    }
+}
+
+/// Remembers `at`, if nothing is remembered yet.
+fn note(remembered: &mut usize, at: usize) {
+    if *remembered == 0 {
+        *remembered = at;
     }
 }
 

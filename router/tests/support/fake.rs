@@ -87,7 +87,8 @@ impl FakeTarget {
             }
         }
         stored.retain(|_, samples| !samples.is_empty());
-        Ok(WriteOutcome { durable: (samples_accepted > 0).then(Durable::witnessed), samples_accepted, rejections })
+        let durable = (samples_accepted > 0).then(Durable::witnessed);
+        Ok(WriteOutcome { durable, samples_accepted, rejections, ..WriteOutcome::default() })
     }
 }
 

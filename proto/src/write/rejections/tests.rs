@@ -4,21 +4,24 @@ use super::*;
 fn all_are_counted_and_the_first_told() {
     let mut rejections = Rejections::default();
     assert!(rejections.is_empty());
-    rejections.add(Some(1), Rejection::Histogram, 0, || unreachable!("nothing happened"));
+    rejections.add(Some(1), Rejection::InvalidHistogram, 0, || unreachable!("nothing happened"));
     for series in 0..20 {
         rejections.add(Some(series), Rejection::OutOfOrder, 2, || "é".repeat(600));
     }
     let mut more = Rejections::default();
-    more.add(None, Rejection::Histogram, 7, || "x".into());
+    more.add(None, Rejection::InvalidHistogram, 7, || "x".into());
     more.merge(rejections.clone());
-    assert_eq!(more.counts().collect::<Vec<_>>(), [(Rejection::OutOfOrder, 40), (Rejection::Histogram, 7)]);
+    assert_eq!(more.counts().collect::<Vec<_>>(), [(Rejection::OutOfOrder, 40), (Rejection::InvalidHistogram, 7)]);
     assert_eq!(more.total(), 47);
     assert_eq!(more.examples().len(), Rejections::MAX_EXAMPLES);
-    assert_eq!(more.examples()[0], Rejected { series: None, why: Rejection::Histogram, detail: "x".into() });
+    assert_eq!(more.examples()[0], Rejected { series: None, why: Rejection::InvalidHistogram, detail: "x".into() });
     assert_eq!(more.examples()[1].detail.len(), Rejections::MAX_DETAIL_BYTES);
     rejections.merge(more);
     assert_eq!(rejections.examples().len(), Rejections::MAX_EXAMPLES);
     assert_eq!(rejections.total(), 87);
+    rejections.forget(Rejection::OutOfOrder);
+    assert_eq!(rejections.counts().collect::<Vec<_>>(), [(Rejection::InvalidHistogram, 7)]);
+    assert!(rejections.examples().iter().all(|example| example.why == Rejection::InvalidHistogram));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::{prometheus_copy, thanos};
-use model::Fingerprint;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
@@ -89,9 +88,11 @@ proptest! {
             for (row, series) in decoded(&part.batch).iter().enumerate() {
                 prop_assert_eq!(part.batch.samples(row).count(), series.samples.len());
                 let slice = &part.batch.series[row];
-                prop_assert_eq!((slice.histograms, slice.exemplars),
+                prop_assert_eq!((slice.has_histograms(), slice.has_extras()),
                     (!series.histograms.is_empty(), !series.exemplars.is_empty()));
-                prop_assert_ne!(slice.fingerprint, Fingerprint(0));
+                prop_assert_eq!(part.batch.histograms(row).skip_all(), series.histograms.len() as u64);
+                prop_assert_eq!(part.batch.exemplars(row).count(), series.exemplars.len());
+                prop_assert!(!slice.is_scattered());
             }
         }
     }

@@ -28,9 +28,12 @@ impl WriteTarget for Target {
             "lost" => Err(WriteError::NoPlace("nowhere".to_owned())),
             "late" => {
                 rejections.add(Some(0), Rejection::OutOfOrder, 1, || "at 5".to_owned());
-                Ok(WriteOutcome { durable: None, samples_accepted: 0, rejections })
+                Ok(WriteOutcome { rejections, ..WriteOutcome::default() })
             }
-            _ => Ok(WriteOutcome { durable: Some(Durable::witnessed()), samples_accepted: 1, rejections }),
+            _ => {
+                let durable = Some(Durable::witnessed());
+                Ok(WriteOutcome { durable, samples_accepted: 1, rejections, ..WriteOutcome::default() })
+            }
         };
         std::future::ready(answer).boxed()
     }

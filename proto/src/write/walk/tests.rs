@@ -128,10 +128,6 @@ proptest! {
     fn a_walk_reads_what_a_generated_decoder_reads(request in request()) {
         let body = request.encode_to_vec();
         prop_assert_eq!(read(&body).unwrap(), expected(&request));
-        let (batch, _) = walk(&body).unwrap();
-        let labelled = request.timeseries.iter().filter(|series| !series.labels.is_empty());
-        let histograms: usize = labelled.map(|series| series.histograms.len()).sum();
-        prop_assert_eq!(batch.refuse_histograms().total(), histograms as u64);
     }
 
     /// Fields in any order, unknown ones between, keys and sizes padded.
@@ -155,7 +151,7 @@ proptest! {
         let (batch, _) = walk(&body).unwrap();
         let numbers: Vec<u8> = fields.iter().map(|(.., number)| *number).collect();
         let runs = |number| numbers.chunk_by(|left, right| left == right).filter(|run| run[0] == number).count();
-        prop_assert_eq!(batch.series[0].scattered, runs(1) > 1 || runs(2) > 1);
+        prop_assert_eq!(batch.series[0].is_scattered(), runs(1) > 1 || runs(2) > 1);
 
         let (rows, _) = read(&body).unwrap();
         let decoded = messages::WriteRequest::decode(&*body).unwrap();
@@ -288,7 +284,7 @@ fn a_canonical_region_hashes_to_the_name_of_its_series() {
     let labels = Labels::from_pairs(pairs).unwrap();
     let fingerprint = fingerprinter().of_labels(labels.as_ref(), &mut Vec::new());
     assert_eq!(batch.series[0].fingerprint, fingerprint);
-    assert!(!batch.series[0].scattered);
+    assert!(!batch.series[0].is_scattered());
     assert_eq!(batch.series[0].labels.end, batch.series[0].samples.start);
 }
 
@@ -303,24 +299,6 @@ fn series_without_labels_or_samples_get_no_row() {
     let (rows, tally) = read(request.body()).unwrap();
     assert_eq!(rows, [(vec![(b"__name__".to_vec(), b"up".to_vec())], vec![(1, (-0.0f64).to_bits())])]);
     assert_eq!(tally, Tally { series: 4, samples: 1, unlabelled: 1, ..Tally::default() });
-}
-
-#[test]
-fn histograms_are_refused_by_series() {
-    let labels = |host: &str| vec![messages::Label { name: b"host".to_vec(), value: host.into() }];
-    let series = |host, histograms| messages::TimeSeries { labels: labels(host), histograms, ..Default::default() };
-    let histogram = messages::Histogram { count_int: 3, ..Default::default() };
-    let timeseries = vec![series("a", vec![]), series("b", vec![histogram.clone(); 2]), series("c", vec![histogram])];
-    let body = messages::WriteRequest { timeseries, metadata: vec![] }.encode_to_vec();
-    let (mut batch, tally) = walk(&body).unwrap();
-    assert_eq!((tally.histograms, batch.series.len()), (3, 2));
-    let rejections = batch.refuse_histograms();
-    let told = rejections.examples().iter().map(|told| (told.series, &*told.detail)).collect::<Vec<_>>();
-    assert_eq!(told, [(Some(0), r#"series {"host"="b"}"#), (Some(1), r#"series {"host"="c"}"#)]);
-    assert_eq!(rejections.total(), 3);
-    batch.series[0].clear();
-    assert!(batch.series[0].is_void());
-    assert_eq!(batch.refuse_histograms().total(), 1);
 }
 
 #[test]

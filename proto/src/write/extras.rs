@@ -1,0 +1,150 @@
+//! What a series has besides samples: exemplars, and what is said of its metric.
+//!
+//! Remote write 1.0 has no metadata in a series. A request of version 2.0 that was rewritten brings them in a field that
+//! readers of 1.0 step over, as they do over start timestamps.
+
+use super::fields::{FieldsOf, LabelFields};
+use super::{InvalidLabelSet, LabelLimits, WriteBatch, pack_labels};
+use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
+use model::{Label, MetadataRef, MetricKind};
+use std::ops::Range;
+
+pub(super) const EXEMPLARS: u32 = 3;
+pub(super) const EXEMPLARS_KEY: u8 = 0x1a;
+/// Our own, in a series of 1.0: far behind those that are in use, with a key of one byte.
+pub(super) const SERIES_METADATA: u32 = 15;
+pub(super) const SERIES_METADATA_KEY: u8 = 0x7a;
+/// In a request of 1.0.
+const REQUEST_METADATA: u32 = 3;
+const REQUEST_METADATA_KEY: u8 = 0x1a;
+
+/// The exemplars of a series, in the order they were sent.
+#[derive(Debug, Clone)]
+pub struct ExemplarFields<'a> {
+    rest: FieldsOf<'a>,
+    series: u32,
+}
+
+/// An exemplar as it was sent.
+#[derive(Debug, Clone)]
+pub struct ExemplarField<'a> {
+    pub labels: LabelFields<'a>,
+    /// Milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    pub value: f64,
+}
+
+/// What a request of remote write 1.0 says of metrics, by family, in the order it was sent.
+#[derive(Debug, Clone)]
+pub struct MetadataFields<'a> {
+    rest: FieldsOf<'a>,
+}
+
+impl<'a> ExemplarField<'a> {
+    /// Checks and sorts its labels and appends them to `packed`, as [`pack_labels`] does; there may be none.
+    ///
+    /// # Errors
+    /// As [`pack_labels`].
+    pub fn pack(&self, order: &mut Vec<Label<'a>>, packed: &mut Vec<u8>) -> Result<Range<usize>, InvalidLabelSet> {
+        match pack_labels(self.labels.clone(), &EXEMPLAR_LIMITS, order, packed) {
+            Err(InvalidLabelSet::NoLabels) => Ok(packed.len()..packed.len()),
+            other => other,
+        }
+    }
+}
+
+/// Storage holds them against fewer characters than these allow; what is beyond is not worth being packed.
+const EXEMPLAR_LIMITS: LabelLimits = LabelLimits { name_bytes: 1024, value_bytes: 2048, labels: 64 };
+
+/// Ends at the first fault. A batch that came out of a walk has none but in labels.
+impl<'a> Iterator for ExemplarFields<'a> {
+    type Item = ExemplarField<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (message, at) = self.rest.next_message().ok()??;
+        exemplar(message, at, self.series).ok()
+    }
+}
+
+/// Ends at the first fault. A batch that came out of a walk has none.
+impl<'a> Iterator for MetadataFields<'a> {
+    type Item = (&'a [u8], MetadataRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (message, at) = self.rest.next_message().ok()??;
+        metadata(message, at).ok()
+    }
+}
+
+fn exemplar(message: &[u8], start: usize, series: u32) -> Result<ExemplarField<'_>, Fault> {
+    let labels = LabelFields::new(message, start, series);
+    let mut exemplar = ExemplarField { labels, timestamp_ms: 0, value: 0.0 };
+    let mut at = start;
+    while at < message.len() {
+        let field = at;
+        let key = wire::key(message, &mut at)?;
+        match (key.number, key.wire) {
+            (2, Wire::Fixed64) => exemplar.value = f64::from_bits(wire::fixed64(message, &mut at)?),
+            (3, Wire::Varint) => exemplar.timestamp_ms = wire::uvarint(message, &mut at)?.cast_signed(),
+            (2 | 3, _) => return Err(Fault { at: field, what: WRONG_WIRE_TYPE }),
+            (_, wire) => wire::skip(message, wire, &mut at)?,
+        }
+    }
+    Ok(exemplar)
+}
+
+/// A MetricMetadata: the family, and what is said of it.
+fn metadata(message: &[u8], mut at: usize) -> Result<(&[u8], MetadataRef<'_>), Fault> {
+    let (mut family, mut said) = (&[][..], MetadataRef::default());
+    while at < message.len() {
+        let field = at;
+        let key = wire::key(message, &mut at)?;
+        match (key.number, key.wire) {
+            (1, Wire::Varint) => said.kind = MetricKind::from_number(wire::uvarint(message, &mut at)?),
+            (2 | 4 | 5, Wire::Len) => {
+                let end = wire::end_of_len(message, &mut at)?;
+                let text = message.get(std::mem::replace(&mut at, end)..end).unwrap_or_default();
+                match key.number {
+                    2 => family = text,
+                    4 => said.help = text,
+                    _ => said.unit = text,
+                }
+            }
+            (1 | 2 | 4 | 5, _) => return Err(Fault { at: field, what: WRONG_WIRE_TYPE }),
+            (_, wire) => wire::skip(message, wire, &mut at)?,
+        }
+    }
+    Ok((family, said))
+}
+
+impl WriteBatch {
+    /// The exemplars of row `index`, in the order they were sent; nothing beyond the last row.
+    pub fn exemplars(&self, index: usize) -> ExemplarFields<'_> {
+        let (body, at) = self.extras(index);
+        let rest = FieldsOf::new(body, at, EXEMPLARS, EXEMPLARS_KEY);
+        ExemplarFields { rest, series: u32::try_from(index).unwrap_or(u32::MAX) }
+    }
+
+    /// What was said of the metric of row `index`; only remote write 2.0 says it there. Text that is not UTF-8 says nothing.
+    pub fn metadata(&self, index: usize) -> Option<MetadataRef<'_>> {
+        let (body, at) = self.extras(index);
+        let (message, at) = FieldsOf::new(body, at, SERIES_METADATA, SERIES_METADATA_KEY).next_message().ok()??;
+        let (_, said) = metadata(message, at).ok()?;
+        let is_text = |text| std::str::from_utf8(text).is_ok();
+        (is_text(said.help) && is_text(said.unit)).then_some(said)
+    }
+
+    /// What a request of remote write 1.0 says of metrics beside its series: families with what is said of them.
+    pub fn families(&self) -> MetadataFields<'_> {
+        MetadataFields { rest: FieldsOf::new(&self.body, 0, REQUEST_METADATA, REQUEST_METADATA_KEY) }
+    }
+
+    fn extras(&self, index: usize) -> (&[u8], usize) {
+        let series = self.series.get(index);
+        let range = series.filter(|series| series.extras_at > 0).map(|series| series.extras_at..series.field.end);
+        self.cut(range.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests;
