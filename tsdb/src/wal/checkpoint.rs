@@ -8,7 +8,7 @@ use super::record::{Records, split_records};
 use super::segment::{SegmentFile, checkpoint_path, unfinished_path};
 use super::writer::{Durability, Group, Writer};
 use crate::fs::{Fs, publish_dir};
-use model::{LabelsRef, SeriesRef};
+use model::{ExemplarRef, HistogramRef, LabelsRef, MetadataRef, SeriesRef, TimeRange};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,47 @@ impl<'a> CheckpointWriter<'a> {
         self.flush_if(GROUP_BYTES)
     }
 
+    /// Adds a histogram of a series that was added before.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub fn histogram(&mut self, series: SeriesRef, timestamp_ms: i64, histogram: HistogramRef<'_>) -> io::Result<()> {
+        self.records.histogram(series, timestamp_ms, histogram);
+        self.flush_if(GROUP_BYTES)
+    }
+
+    /// Adds an exemplar of a series that was added before.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub fn exemplar(&mut self, series: SeriesRef, exemplar: ExemplarRef<'_>) -> io::Result<()> {
+        self.records.exemplar(series, exemplar);
+        self.flush_if(GROUP_BYTES)
+    }
+
+    /// Adds what was said last of a series that was added before.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub fn metadata(&mut self, series: SeriesRef, metadata: MetadataRef<'_>) -> io::Result<()> {
+        self.records.metadata(series, metadata);
+        self.flush_if(GROUP_BYTES)
+    }
+
+    /// Adds a deletion of samples in a range, both ends inside, of a series that was added before.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub fn deletion(&mut self, series: SeriesRef, range: TimeRange) -> io::Result<()> {
+        self.records.deletion(series, range);
+        self.flush_if(GROUP_BYTES)
+    }
+
+    /// See [`Records::barrier`].
+    pub fn barrier(&mut self) {
+        self.records.barrier();
+    }
+
     /// Makes the checkpoint durable, then visible. Afterwards the segments it stands for may go.
     ///
     /// # Errors
@@ -99,7 +140,7 @@ impl<'a> CheckpointWriter<'a> {
         }
         self.buffer.clear();
         self.records.copy_series(&mut self.buffer);
-        self.records.copy_samples(&mut self.buffer);
+        self.records.copy_others(&mut self.buffer);
         self.records.clear();
         self.writer.begin(&mut self.group);
         for record in split_records(&self.buffer) {

@@ -175,7 +175,7 @@ impl Log {
         let refused = shared.refuses(&state);
         records.copy_series(&mut state.pending);
         if refused.is_none() {
-            records.copy_samples(&mut state.pending);
+            records.copy_others(&mut state.pending);
         }
         state.sequenced += (state.pending.len() - before) as u64;
         if refused.is_some() || state.pending.len() >= EAGER_BYTES {

@@ -1,8 +1,10 @@
-//! The body of a histogram in a record: read into a row.
+//! The body of a histogram in a record: read into a row, and written.
 
-use crate::cursor::{Corruption, Cursor, Fault};
+use crate::cursor::{Corruption, Cursor, Fault, push_uvarint, push_varint};
 use hashbrown::{DefaultHashBuilder, HashTable};
-use model::{BUCKET_CELLS, CUSTOM_BUCKETS_SCHEMA, HistogramColumn, HistogramLayout, Numbers, ResetHint, Span};
+use model::{
+    BUCKET_CELLS, CUSTOM_BUCKETS_SCHEMA, HistogramColumn, HistogramLayout, HistogramRef, Numbers, ResetHint, Span,
+};
 use std::hash::BuildHasher;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -227,4 +229,53 @@ fn read_count(cursor: &mut Cursor<'_>, item_min_bytes: usize) -> Result<usize, C
     let count = cursor.uvarint_usize()?;
     let (want, left) = (count.saturating_mul(item_min_bytes) as u64, cursor.rest().len() as u64);
     if want > left { Err(cursor.fault(Fault::Truncated { want, left })) } else { Ok(count) }
+}
+
+/// Writes one histogram.
+pub(crate) fn push_histogram(out: &mut Vec<u8>, histogram: &HistogramRef<'_>) {
+    let HistogramRef { layout, hint, numbers, sum, .. } = *histogram;
+    out.push(hint as u8);
+    push_varint(out, layout.schema().into());
+    push_float(out, layout.zero_threshold());
+    for cell in [histogram.zero_count(), histogram.count()] {
+        match numbers {
+            Numbers::Integer => push_uvarint(out, cell),
+            Numbers::Float => out.extend_from_slice(&cell.to_be_bytes()),
+        }
+    }
+    push_float(out, sum);
+    push_spans(out, layout.positive());
+    push_spans(out, layout.negative());
+    push_buckets(out, numbers, histogram.positive());
+    push_buckets(out, numbers, histogram.negative());
+    if layout.has_custom_buckets() {
+        push_uvarint(out, layout.custom_bounds().len() as u64);
+        layout.custom_bounds().iter().for_each(|bound| push_float(out, *bound));
+    }
+}
+
+fn push_spans(out: &mut Vec<u8>, spans: &[Span]) {
+    push_uvarint(out, spans.len() as u64);
+    for span in spans {
+        push_varint(out, span.offset.into());
+        push_uvarint(out, span.length.into());
+    }
+}
+
+fn push_buckets(out: &mut Vec<u8>, numbers: Numbers, cells: &[u64]) {
+    push_uvarint(out, cells.len() as u64);
+    match numbers {
+        Numbers::Integer => {
+            let mut before = 0_u64;
+            for &cell in cells {
+                push_varint(out, cell.wrapping_sub(before).cast_signed());
+                before = cell;
+            }
+        }
+        Numbers::Float => cells.iter().for_each(|cell| out.extend_from_slice(&cell.to_be_bytes())),
+    }
+}
+
+fn push_float(out: &mut Vec<u8>, value: f64) {
+    out.extend_from_slice(&value.to_bits().to_be_bytes());
 }

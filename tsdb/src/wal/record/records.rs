@@ -1,83 +1,127 @@
 //! Records in the making: what a shard logs of one batch.
 
-use crate::cursor::push_uvarint;
+mod run;
+
+pub(in crate::wal) use run::split_records;
+
+use super::decoded::{HELP_FIELD, UNIT_FIELD};
+use super::histogram::push_histogram;
+use crate::cursor::{push_uvarint, push_varint};
+use crate::head_chunks::HeadChunkRef;
 use crate::wal::record::RecordKind;
-use model::{LabelsRef, SeriesRef};
-
-/// A record is ended when it has so many bytes. Snappy looks back no further, and what one bad sector can take with it
-/// stays small.
-const RECORD_BYTES: usize = 64 << 10;
-
-/// Type byte, reference and time that the deltas of a samples record are taken from.
-const SAMPLES_HEADER_BYTES: usize = 17;
-
-/// The most bytes a sample takes: two varints of 64 bits and the value.
-const SAMPLE_MAX_BYTES: usize = 28;
+use model::{ExemplarRef, HistogramRef, LabelsRef, MetadataRef, Numbers, SeriesRef, TimeRange};
+use run::{BasedRun, Run};
 
 /// Whole records of a batch in the layout of the log, uncompressed; reused, so that a steady batch allocates nothing.
 ///
-/// A shard pushes series and samples in any order; in the log the series records come first, so a sample never comes
-/// before the series it names.
+/// A shard pushes items in any order. In the log series come first, so nothing comes before the series it names; then what
+/// is pushed up to a [`Records::barrier`], in the order in which Prometheus logs a commit: markers, metadata, floats,
+/// histograms, exemplars, deletions. Of one kind items keep their order.
 #[derive(Debug, Default)]
 pub struct Records {
     series: Run,
-    samples: Run,
-    base_ref: u64,
-    base_ms: i64,
+    /// Whole records that come before what is in the runs below.
+    sealed: Vec<u8>,
+    markers: Run,
+    metadata: Run,
+    samples: BasedRun,
+    histograms: HistogramRuns,
+    exemplars: BasedRun,
+    deletions: Run,
 }
 
-/// Records one after the other, each preceded by its size as little-endian u32.
+/// Histograms, by the types of their records.
 #[derive(Debug, Default)]
-struct Run {
-    /// The bytes up to `used`; beyond it there may be room.
-    bytes: Vec<u8>,
-    used: usize,
-    /// Where the open record's size stands. That of the last record is filled in only when the run is copied.
-    open: usize,
+struct HistogramRuns {
+    integer: BasedRun,
+    custom: BasedRun,
+    float: BasedRun,
+    custom_float: BasedRun,
 }
-
-const SIZE_BYTES: usize = 4;
 
 impl Records {
     /// Logs that `series` has these labels.
     pub fn series(&mut self, series: SeriesRef, labels: LabelsRef<'_>) {
-        if self.series.wants_new_record() {
-            self.series.start(RecordKind::Series);
-        }
-        let run = &mut self.series;
-        // Series are rare: they may grow the vector as they like.
-        run.bytes.truncate(run.used);
-        run.bytes.extend_from_slice(&series.0.to_be_bytes());
-        push_uvarint(&mut run.bytes, labels.iter().count() as u64);
-        for string in labels.iter().flat_map(|label| [label.name, label.value]) {
-            push_uvarint(&mut run.bytes, string.len() as u64);
-            run.bytes.extend_from_slice(string);
-        }
-        run.used = run.bytes.len();
+        self.series.item(RecordKind::Series, |bytes| {
+            bytes.extend_from_slice(&series.0.to_be_bytes());
+            push_labels(bytes, labels);
+        });
     }
 
     /// Logs a sample of `series`.
     #[inline]
     pub fn sample(&mut self, series: SeriesRef, timestamp_ms: i64, value: f64) {
-        if self.samples.wants_new_record() {
-            self.start_samples(series, timestamp_ms);
+        self.samples.sample(RecordKind::Samples, series, timestamp_ms, value);
+    }
+
+    /// Logs a histogram of `series`.
+    pub fn histogram(&mut self, series: SeriesRef, timestamp_ms: i64, histogram: HistogramRef<'_>) {
+        let runs = &mut self.histograms;
+        let (run, kind) = match (histogram.numbers, histogram.layout.has_custom_buckets()) {
+            (Numbers::Integer, false) => (&mut runs.integer, RecordKind::Histograms),
+            (Numbers::Integer, true) => (&mut runs.custom, RecordKind::CustomHistograms),
+            (Numbers::Float, false) => (&mut runs.float, RecordKind::FloatHistograms),
+            (Numbers::Float, true) => (&mut runs.custom_float, RecordKind::CustomFloatHistograms),
+        };
+        run.item(kind, (series, timestamp_ms), |bytes| push_histogram(bytes, &histogram));
+    }
+
+    /// Logs an exemplar of `series`.
+    pub fn exemplar(&mut self, series: SeriesRef, exemplar: ExemplarRef<'_>) {
+        let ExemplarRef { labels, timestamp_ms, value } = exemplar;
+        self.exemplars.item(RecordKind::Exemplars, (series, timestamp_ms), |bytes| {
+            bytes.extend_from_slice(&value.to_bits().to_be_bytes());
+            push_labels(bytes, labels);
+        });
+    }
+
+    /// Logs what was said of `series`.
+    pub fn metadata(&mut self, series: SeriesRef, metadata: MetadataRef<'_>) {
+        self.metadata.item(RecordKind::Metadata, |bytes| {
+            push_uvarint(bytes, series.0);
+            bytes.push(metadata.kind as u8);
+            push_uvarint(bytes, 2);
+            for string in [UNIT_FIELD, metadata.unit, HELP_FIELD, metadata.help] {
+                push_string(bytes, string);
+            }
+        });
+    }
+
+    /// Logs that samples of `series` in a range are deleted, those logged before.
+    pub fn deletion(&mut self, series: SeriesRef, range: TimeRange) {
+        self.deletions.item(RecordKind::Tombstones, |bytes| {
+            bytes.extend_from_slice(&series.0.to_be_bytes());
+            push_varint(bytes, range.min_ms());
+            push_varint(bytes, range.max_ms());
+        });
+    }
+
+    /// Logs that the out-of-order samples of `series` logged before are in a chunk of `chunks_head`. Only in the log of
+    /// such samples.
+    pub fn marker(&mut self, series: SeriesRef, chunk: HeadChunkRef) {
+        self.markers.item(RecordKind::MmapMarkers, |bytes| {
+            bytes.extend_from_slice(&series.0.to_be_bytes());
+            bytes.extend_from_slice(&chunk.0.to_be_bytes());
+        });
+    }
+
+    /// What is pushed from now on comes behind all that was. To be called when a series goes from floats to histograms,
+    /// from histograms of one type (of numbers, of buckets) to another, or back, within a batch; before a marker that is of
+    /// samples in the batch; behind a deletion.
+    pub fn barrier(&mut self) {
+        let mut sealed = std::mem::take(&mut self.sealed);
+        for run in self.unsealed_mut() {
+            run.copy(&mut sealed);
+            run.clear();
         }
-        let delta_ref = zigzag(series.0.wrapping_sub(self.base_ref).cast_signed());
-        let delta_ms = zigzag(timestamp_ms.wrapping_sub(self.base_ms));
-        let room = self.samples.room();
-        let at = put_uvarint(room, 0, delta_ref);
-        let at = put_uvarint(room, at, delta_ms);
-        // One store: at most 20 of the 28 bytes are taken by then.
-        if let Some(place) = room.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
-            *place = value.to_bits().to_be_bytes();
-        }
-        self.samples.used += at + size_of::<f64>();
+        self.sealed = sealed;
     }
 
     /// Forgets all records, keeps the memory.
     pub fn clear(&mut self) {
         self.series.clear();
-        self.samples.clear();
+        self.sealed.clear();
+        self.unsealed_mut().into_iter().for_each(Run::clear);
     }
 
     /// Whether there is no record.
@@ -87,15 +131,14 @@ impl Records {
 
     /// What the records take in the log's buffer.
     pub fn size_bytes(&self) -> usize {
-        self.series.used + self.samples.used
+        self.series.size_bytes() + self.sealed.len() + self.unsealed().map(Run::size_bytes).into_iter().sum::<usize>()
     }
 
-    /// Gives back memory beyond `keep_bytes` for each of series and samples.
+    /// Gives back memory beyond `keep_bytes` for each kind of record.
     pub fn shrink_to(&mut self, keep_bytes: usize) {
-        for run in [&mut self.series, &mut self.samples] {
-            run.bytes.truncate(run.used.max(keep_bytes));
-            run.bytes.shrink_to(keep_bytes);
-        }
+        self.series.shrink_to(keep_bytes);
+        self.sealed.shrink_to(keep_bytes);
+        self.unsealed_mut().into_iter().for_each(|run| run.shrink_to(keep_bytes));
     }
 
     /// Appends the series records to `out`.
@@ -103,112 +146,53 @@ impl Records {
         self.series.copy(out);
     }
 
-    /// Appends the records of samples to `out`.
-    pub(in crate::wal) fn copy_samples(&self, out: &mut Vec<u8>) {
-        self.samples.copy(out);
+    /// Appends all others to `out`.
+    pub(in crate::wal) fn copy_others(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.sealed);
+        self.unsealed().into_iter().for_each(|run| run.copy(out));
     }
 
-    #[cold]
-    fn start_samples(&mut self, series: SeriesRef, timestamp_ms: i64) {
-        self.samples.start(RecordKind::Samples);
-        (self.base_ref, self.base_ms) = (series.0, timestamp_ms);
-        let run = &mut self.samples;
-        run.bytes.truncate(run.used);
-        run.bytes.extend_from_slice(&series.0.to_be_bytes());
-        run.bytes.extend_from_slice(&timestamp_ms.to_be_bytes());
-        run.used = run.bytes.len();
-        debug_assert_eq!(run.used - run.open, SIZE_BYTES + SAMPLES_HEADER_BYTES);
-    }
-}
-
-impl Run {
-    fn wants_new_record(&self) -> bool {
-        self.used == 0 || self.used - self.open >= RECORD_BYTES
+    /// All but the series, in the order of the log.
+    fn unsealed(&self) -> [&Run; 9] {
+        let HistogramRuns { integer, custom, float, custom_float } = &self.histograms;
+        [
+            &self.markers,
+            &self.metadata,
+            self.samples.run(),
+            integer.run(),
+            custom.run(),
+            float.run(),
+            custom_float.run(),
+            self.exemplars.run(),
+            &self.deletions,
+        ]
     }
 
-    #[cold]
-    fn start(&mut self, kind: RecordKind) {
-        self.bytes.truncate(self.used);
-        self.end_record();
-        self.open = self.used;
-        self.bytes.extend_from_slice(&[0; SIZE_BYTES]);
-        self.bytes.push(kind as u8);
-        self.used = self.bytes.len();
-    }
-
-    /// Fills in the size of the open record.
-    fn end_record(&mut self) {
-        let size = self.used - self.open;
-        if size > SIZE_BYTES {
-            put_size(&mut self.bytes, self.open, size - SIZE_BYTES);
-        }
-    }
-
-    /// Room for one sample behind what is used.
-    #[inline]
-    fn room(&mut self) -> &mut [u8; SAMPLE_MAX_BYTES] {
-        if self.bytes.len() < self.used + SAMPLE_MAX_BYTES {
-            self.grow();
-        }
-        match self.bytes.get_mut(self.used..).and_then(|rest| rest.first_chunk_mut()) {
-            Some(room) => room,
-            None => unreachable!("the run was just grown"),
-        }
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let size = (self.used + SAMPLE_MAX_BYTES).max(self.bytes.len() * 2).max(4 << 10);
-        self.bytes.resize(size, 0);
-    }
-
-    fn clear(&mut self) {
-        self.used = 0;
-        self.open = 0;
-    }
-
-    fn copy(&self, out: &mut Vec<u8>) {
-        let Some(bytes) = self.bytes.get(..self.used).filter(|bytes| !bytes.is_empty()) else { return };
-        let start = out.len();
-        out.extend_from_slice(bytes);
-        put_size(out, start + self.open, self.used - self.open - SIZE_BYTES);
+    fn unsealed_mut(&mut self) -> [&mut Run; 9] {
+        let HistogramRuns { integer, custom, float, custom_float } = &mut self.histograms;
+        [
+            &mut self.markers,
+            &mut self.metadata,
+            self.samples.run_mut(),
+            integer.run_mut(),
+            custom.run_mut(),
+            float.run_mut(),
+            custom_float.run_mut(),
+            self.exemplars.run_mut(),
+            &mut self.deletions,
+        ]
     }
 }
 
-/// The records of a buffer that [`Records`] were copied to, in order.
-pub(in crate::wal) fn split_records(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = buffer;
-    std::iter::from_fn(move || {
-        let (size, tail) = rest.split_first_chunk::<SIZE_BYTES>()?;
-        let (record, tail) = tail.split_at_checked(u32::from_le_bytes(*size) as usize)?;
-        rest = tail;
-        Some(record)
-    })
-}
-
-fn put_size(bytes: &mut [u8], at: usize, size: usize) {
-    let size = u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
-    if let Some(place) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
-        *place = size;
+/// How many there are, then each name and value.
+pub(crate) fn push_labels(out: &mut Vec<u8>, labels: LabelsRef<'_>) {
+    push_uvarint(out, labels.iter().count() as u64);
+    for string in labels.iter().flat_map(|label| [label.name, label.value]) {
+        push_string(out, string);
     }
 }
 
-fn zigzag(value: i64) -> u64 {
-    (value << 1 ^ value >> 63).cast_unsigned()
-}
-
-/// Writes `value` at `at`; returns where it ends.
-#[inline]
-fn put_uvarint(room: &mut [u8; SAMPLE_MAX_BYTES], mut at: usize, mut value: u64) -> usize {
-    while value >= 0x80 {
-        if let Some(slot) = room.get_mut(at) {
-            *slot = value.to_le_bytes()[0] | 0x80;
-        }
-        value >>= 7;
-        at += 1;
-    }
-    if let Some(slot) = room.get_mut(at) {
-        *slot = value.to_le_bytes()[0];
-    }
-    at + 1
+fn push_string(out: &mut Vec<u8>, string: &[u8]) {
+    push_uvarint(out, string.len() as u64);
+    out.extend_from_slice(string);
 }

@@ -1,6 +1,13 @@
-use super::{Decoded, LeftOut, LoggedSample, RecordKind, Records, Run, Tombstone, decode_record, split_records};
+use super::{
+    Decoded, LeftOut, LoggedSample, MmapMarker, RecordKind, Records, Run, Tombstone, decode_record, split_records,
+};
 use crate::cursor::Fault;
-use model::{HistogramRef, Labels, SeriesRef, Span};
+use crate::head_chunks::HeadChunkRef;
+use model::{
+    CUSTOM_BUCKETS_SCHEMA, ExemplarRef, HistogramColumn, HistogramLayout, HistogramRef, Labels, MetadataRef,
+    MetricKind, Numbers, ResetHint, SeriesRef, Span, TimeRange,
+};
+use proptest::prelude::*;
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(pairs.iter().copied()).unwrap()
@@ -10,7 +17,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
 fn logged(records: &Records) -> Vec<Vec<u8>> {
     let mut buffer = Vec::new();
     records.copy_series(&mut buffer);
-    records.copy_samples(&mut buffer);
+    records.copy_others(&mut buffer);
     assert_eq!(buffer.len(), records.size_bytes());
     split_records(&buffer).map(<[u8]>::to_vec).collect()
 }
@@ -291,6 +298,199 @@ fn what_a_histogram_claims_must_be_there() {
     let many = format!("{front} 01 00 818004 00 818004 {} 00", "00 ".repeat(65537));
     assert!(matches!(fault(&many), Fault::TooLarge { got: 65537, .. }));
     read(&many.replace("818004", "808004").replacen("00 00", "00", 1)).unwrap();
+}
+
+/// Logs again what was read, run after run.
+fn log_again(decoded: &Decoded) -> Records {
+    let mut records = Records::default();
+    decoded.series().for_each(|logged| records.series(logged.series, logged.labels));
+    decoded.metadata().for_each(|(series, metadata)| records.metadata(series, metadata));
+    for run in decoded.runs() {
+        match run {
+            Run::Samples(run) => run.samples.iter().for_each(|s| records.sample(s.series, s.timestamp_ms, s.value)),
+            Run::Histograms(run) => {
+                run.iter().for_each(|(entry, row)| records.histogram(entry.series, entry.timestamp_ms, row));
+            }
+            Run::Deletions(run) => run.iter().for_each(|stone| records.deletion(stone.series, stone.range)),
+            Run::Markers(run) => run.iter().for_each(|marker| records.marker(marker.series, marker.chunk)),
+        }
+        records.barrier();
+    }
+    decoded.exemplars().for_each(|(series, exemplar)| records.exemplar(series, exemplar));
+    records
+}
+
+#[test]
+fn what_prometheus_logs_is_logged_alike() {
+    let texts = [
+        "01 0000000000000101 02 01 61 01 78 01 62 01 79  0000000000000102 00".to_owned(),
+        "06 05 01 02 04 554e4954 01 73 04 48454c50 02 6869".to_owned(),
+        format!("02 {BASE} 00 00 3ff0000000000000 01 05 8000000000000000"),
+        format!("07 {BASE} 00 00 {INTEGER} 04 03 {INTEGER}"),
+        format!("09 {BASE} 00 00 {CUSTOM} 00 02 {CUSTOM}"),
+        format!("08 {BASE} 00 00 {FLOAT}"),
+        format!("0a {BASE} 00 00 {FLOAT}").replace(" 03 02 3f", " 03 69 3f") + " 01 3ff0000000000000",
+        "03 0000000000000001 02 04 0000000000000002 01 00".to_owned(),
+        "05 0000000000000001 0000000100000008 0000000000000002 0000000100000018".to_owned(),
+        format!("04 {BASE} 00 00 3ff0000000000000 01 01 61 01 62 01 02 4000000000000000 00"),
+    ];
+    let texts = texts.map(|text| hex(&text));
+    assert_eq!(logged(&log_again(&decoded(&texts))), texts);
+}
+
+#[test]
+fn a_batch_is_logged_in_the_order_of_a_commit() {
+    let decoded = decoded(&[hex(&format!("07 {BASE} 00 00 {INTEGER} 00 02 {CUSTOM}"))]);
+    let (plain, custom) = (decoded.histogram_rows.get(0).unwrap(), decoded.histogram_rows.get(1).unwrap());
+    let mut records = Records::default();
+    let float = |row| HistogramRef { numbers: Numbers::Float, ..row };
+    let labels = Labels::empty();
+    let push_all = |records: &mut Records| {
+        records.deletion(SeriesRef(1), TimeRange::ALL);
+        records.exemplar(SeriesRef(1), ExemplarRef { labels: labels.as_ref(), timestamp_ms: 1, value: 1.0 });
+        for row in [float(custom), float(plain), custom, plain] {
+            records.histogram(SeriesRef(1), 1, row);
+        }
+        records.sample(SeriesRef(1), 1, 1.0);
+        records.metadata(SeriesRef(1), MetadataRef::default());
+        records.marker(SeriesRef(1), HeadChunkRef(8));
+        records.series(SeriesRef(1), labels.as_ref());
+    };
+    let kinds = |records: &Records| logged(records).iter().map(|record| record[0]).collect::<Vec<_>>();
+    push_all(&mut records);
+    let order = [5, 6, 2, 7, 9, 8, 10, 4, 3];
+    assert_eq!(kinds(&records), [&[1][..], &order].concat());
+    records.barrier();
+    assert_eq!(kinds(&records), [&[1][..], &order].concat());
+    push_all(&mut records);
+    assert_eq!(kinds(&records), [&[1][..], &order, &order].concat());
+    records.clear();
+    assert_eq!((kinds(&records), records.is_empty()), (Vec::new(), true));
+    records.barrier();
+    push_all(&mut records);
+    assert_eq!(kinds(&records), [&[1][..], &order].concat());
+}
+
+/// Anything a histogram can hold.
+fn any_histogram() -> impl Strategy<Value = HistogramColumn> {
+    let spans = || proptest::collection::vec((any::<i32>(), 0_u32..6), 0..5);
+    let bounds = proptest::collection::vec(any::<u64>(), 0..5);
+    let schema = prop_oneof![-4_i32..=8, Just(CUSTOM_BUCKETS_SCHEMA)];
+    let cells = proptest::collection::vec(any::<u64>(), 64);
+    let numbers = prop_oneof![Just(Numbers::Integer), Just(Numbers::Float)];
+    (schema, spans(), spans(), bounds, cells, numbers, 0_u64..4, any::<[u64; 2]>()).prop_map(
+        |(schema, positive, negative, bounds, cells, numbers, hint, [sum, zero_threshold])| {
+            let spans = |spans: Vec<_>| spans.into_iter().map(|(offset, length)| Span { offset, length }).collect();
+            let bounds = if schema == CUSTOM_BUCKETS_SCHEMA { bounds } else { Vec::new() };
+            let bounds = bounds.into_iter().map(f64::from_bits).collect();
+            let (positive, negative) = (spans(positive), spans(negative));
+            let layout = HistogramLayout::new(schema, f64::from_bits(zero_threshold), positive, negative, bounds);
+            let (layout, hint) = (layout.unwrap(), ResetHint::from_number(hint).unwrap());
+            let mut column = HistogramColumn::default();
+            column.push(HistogramRef { layout: &layout, hint, numbers, cells: &cells, sum: f64::from_bits(sum) });
+            column
+        },
+    )
+}
+
+fn any_ref() -> impl Strategy<Value = SeriesRef> {
+    prop_oneof![0..10_u64, 0..SeriesRef::END].prop_map(SeriesRef)
+}
+
+proptest! {
+    #[test]
+    fn any_histograms_are_read_as_they_were_logged(
+        all in proptest::collection::vec((any_ref(), any::<i64>(), any_histogram()), 1..40),
+    ) {
+        let mut records = Records::default();
+        for (series, timestamp_ms, column) in &all {
+            records.histogram(*series, *timestamp_ms, column.get(0).unwrap());
+            records.barrier();
+        }
+        let decoded = decoded(&logged(&records));
+        prop_assert_eq!(decoded.histograms.len(), all.len());
+        for ((series, timestamp_ms, column), got) in all.iter().zip(&decoded.histograms) {
+            prop_assert_eq!((*series, *timestamp_ms, 0), (got.series, got.timestamp_ms, got.start_ms));
+            prop_assert_eq!(column.get(0), decoded.histogram_rows.get(got.row as usize));
+        }
+    }
+
+    #[test]
+    fn any_other_items_are_read_as_they_were_logged(
+        exemplars in proptest::collection::vec((any_ref(), any::<i64>(), any::<u64>(), "[a-z]{1,3}", ".*"), 0..20),
+        metadata in proptest::collection::vec((any_ref(), 0_u64..8, ".*", ".*"), 0..20),
+        ranges in proptest::collection::vec((any_ref(), any::<i64>(), any::<i64>()), 0..20),
+        markers in proptest::collection::vec((any_ref(), any::<u64>()), 0..20),
+    ) {
+        let mut records = Records::default();
+        let labels: Vec<_> = exemplars.iter().map(|(.., name, value)| labels(&[(name, value)])).collect();
+        for (&(series, timestamp_ms, value, ..), labels) in exemplars.iter().zip(&labels) {
+            let exemplar = ExemplarRef { labels: labels.as_ref(), timestamp_ms, value: f64::from_bits(value) };
+            records.exemplar(series, exemplar);
+        }
+        for (series, kind, unit, help) in &metadata {
+            let (unit, help) = (unit.as_bytes(), help.as_bytes());
+            records.metadata(*series, MetadataRef { kind: MetricKind::from_number(*kind), unit, help });
+        }
+        let ranges: Vec<_> = ranges.iter().map(|&(series, a, b)| {
+            Tombstone { series, range: TimeRange::new(a.min(b), a.max(b)).unwrap() }
+        }).collect();
+        ranges.iter().for_each(|stone| records.deletion(stone.series, stone.range));
+        let markers: Vec<_> = markers.iter().map(|&(series, chunk)| {
+            MmapMarker { series, chunk: HeadChunkRef(chunk) }
+        }).collect();
+        markers.iter().for_each(|marker| records.marker(marker.series, marker.chunk));
+
+        let decoded = decoded(&logged(&records));
+        prop_assert_eq!((&decoded.tombstones, &decoded.markers), (&ranges, &markers));
+        let got: Vec<_> = decoded.exemplars().map(|(series, exemplar)| {
+            (series, exemplar.timestamp_ms, exemplar.value.to_bits(), exemplar.labels.to_owned())
+        }).collect();
+        let want = exemplars.iter().zip(&labels);
+        let want: Vec<_> = want.map(|(&(series, at_ms, value, ..), labels)| (series, at_ms, value, labels.clone())).collect();
+        prop_assert_eq!(got, want);
+        let got: Vec<_> = decoded.metadata().map(|(series, told)| {
+            (series, told.kind as u64, told.unit.to_vec(), told.help.to_vec())
+        }).collect();
+        let want = metadata.into_iter();
+        let want: Vec<_> = want.map(|(series, kind, unit, help)| (series, kind, unit.into_bytes(), help.into_bytes())).collect();
+        prop_assert_eq!(got, want);
+    }
+
+    /// Whatever the bytes are: an answer, nothing half read, and no more memory than they account for.
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        kind in 0_u8..15,
+        rest in proptest::collection::vec(prop_oneof![0_u8..4, any::<u8>()], 0..400),
+        flips in proptest::collection::vec((0..600_usize, any::<u8>()), 0..4),
+        honest in 0..5_usize,
+    ) {
+        let honest = match honest {
+            0 => format!("07 {BASE} 00 00 {INTEGER} 04 03 {INTEGER}"),
+            1 => format!("09 {BASE} 00 00 {CUSTOM} 04 03 {CUSTOM}"),
+            2 => format!("0d 02 d00f 06 {FLOAT} 02 02 01 {FLOAT}"),
+            3 => format!("04 {BASE} 00 00 3ff0000000000000 01 01 61 01 62"),
+            _ => String::new(),
+        };
+        let mut record = hex(&honest);
+        if record.is_empty() {
+            record.push(kind);
+            record.extend(rest);
+        }
+        for (at, byte) in flips {
+            let at = at % record.len();
+            record[at] = byte;
+        }
+        let mut decoded = Decoded::default();
+        let result = decode_record(&record, &mut decoded);
+        prop_assert!(decoded.histogram_rows.size_bytes() <= 64 * record.len() + 1024, "{}", decoded.histogram_rows.size_bytes());
+        if result.is_err() {
+            prop_assert_eq!((items(&decoded), decoded.runs().count()), (0, 0));
+            prop_assert_eq!(decoded.histogram_rows.len(), 0);
+        }
+        let again = decode_record(&record, &mut decoded);
+        prop_assert_eq!(again, result);
+    }
 }
 
 #[test]
