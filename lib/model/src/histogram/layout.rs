@@ -70,18 +70,6 @@ impl HistogramLayout {
         Ok(Self { schema, zero_threshold, positive, negative, custom_bounds, positive_buckets, negative_buckets })
     }
 
-    /// Whether [`HistogramLayout::new`] would give an equal layout of these.
-    pub fn is_of(
-        &self,
-        schema: i32,
-        zero_threshold: f64,
-        positive: &[Span],
-        negative: &[Span],
-        custom_bounds: &[f64],
-    ) -> bool {
-        self.parts() == LayoutParts { schema, zero_threshold, positive, negative, custom_bounds }
-    }
-
     /// Becomes the layout of `parts`, in the memory it has.
     ///
     /// # Errors

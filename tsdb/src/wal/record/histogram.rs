@@ -3,11 +3,11 @@
 use crate::cursor::{Corruption, Cursor, Fault, push_uvarint, push_varint};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use model::{
-    BUCKET_CELLS, CUSTOM_BUCKETS_SCHEMA, HistogramColumn, HistogramLayout, HistogramRef, Numbers, ResetHint, Span,
+    BUCKET_CELLS, CUSTOM_BUCKETS_SCHEMA, HistogramColumn, HistogramLayout, HistogramRef, LayoutParts, Numbers,
+    ResetHint, Span,
 };
 use std::hash::BuildHasher;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 /// The schemas there can be, besides that of custom buckets.
 const EXPONENTIAL_SCHEMAS: RangeInclusive<i32> = -4..=8;
@@ -95,30 +95,20 @@ impl HistogramReader {
     /// The number of the layout that was just read.
     fn layout(&mut self, head: &Head, column: &mut HistogramColumn) -> Result<u32, Fault> {
         let Self { positive, negative, bounds, hasher, layouts } = self;
-        let hash = layout_hash(hasher, head.schema, head.zero_threshold, positive, negative, bounds);
-        let is_same = |&number: &u32| {
-            let layout = column.layouts().get(number as usize);
-            layout.is_some_and(|known| known.is_of(head.schema, head.zero_threshold, positive, negative, bounds))
-        };
-        if let Some(&known) = layouts.find(hash, is_same) {
+        let (schema, zero_threshold) = (head.schema, head.zero_threshold);
+        let parts = LayoutParts { schema, zero_threshold, positive, negative, custom_bounds: bounds };
+        let hash = hash_of(hasher, parts);
+        let parts_of = |&number: &u32| column.layouts().get(number as usize).map(|layout| layout.parts());
+        if let Some(&known) = layouts.find(hash, |number| parts_of(number) == Some(parts)) {
             return Ok(known);
         }
-        let (positive, negative, bounds) = (positive.clone(), negative.clone(), bounds.clone());
-        let layout = HistogramLayout::new(head.schema, head.zero_threshold, positive, negative, bounds);
-        let layout = layout.map_err(|error| Fault::TooLarge {
+        let number = column.layout_of(parts).map_err(|error| Fault::TooLarge {
             what: "number of buckets",
             got: error.buckets,
             limit: HistogramLayout::MAX_BUCKETS as u64,
         })?;
-        let number = column.add_layout(Arc::new(layout));
-        let hash_of = |&number: &u32| {
-            let layout = column.layouts().get(number as usize);
-            layout.map_or(0, |known| {
-                let (positive, negative) = (known.positive(), known.negative());
-                layout_hash(hasher, known.schema(), known.zero_threshold(), positive, negative, known.custom_bounds())
-            })
-        };
-        layouts.insert_unique(hash, number, hash_of);
+        let parts_of = |&number: &u32| column.layouts().get(number as usize).map(|layout| layout.parts());
+        layouts.insert_unique(hash, number, |number| parts_of(number).map_or(0, |parts| hash_of(hasher, parts)));
         Ok(number)
     }
 }
@@ -139,17 +129,11 @@ impl Head {
     }
 }
 
-fn layout_hash(
-    hasher: &DefaultHashBuilder,
-    schema: i32,
-    zero_threshold: f64,
-    positive: &[Span],
-    negative: &[Span],
-    bounds: &[f64],
-) -> u64 {
+fn hash_of(hasher: &DefaultHashBuilder, parts: LayoutParts<'_>) -> u64 {
+    let LayoutParts { schema, zero_threshold, positive, negative, custom_bounds } = parts;
     // Bounds tell hardly any layouts apart: their number, the first and the last of them will do.
-    let ends = [bounds.first(), bounds.last()].map(|bound| bound.map(|bound| bound.to_bits()));
-    hasher.hash_one((schema, zero_threshold.to_bits(), positive, negative, bounds.len(), ends))
+    let ends = [custom_bounds.first(), custom_bounds.last()].map(|bound| bound.map(|bound| bound.to_bits()));
+    hasher.hash_one((schema, zero_threshold.to_bits(), positive, negative, custom_bounds.len(), ends))
 }
 
 fn bucket_count(spans: &[Span]) -> usize {
