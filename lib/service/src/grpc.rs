@@ -18,6 +18,7 @@ pub use channel::{BadAddress, ClientError, ClientMetrics, ClientOptions, Compres
 pub use coding::{Snappy, SnappyClient, SnappyClientLayer, SnappyLayer};
 pub use methods::{BadDescriptors, Descriptors};
 pub use server::{GrpcLimits, GrpcServer};
+pub use snappy::{SnappyError, decode as decode_snappy, encode as encode_snappy};
 
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,8 @@ pub use admin::{Entry, admin};
 pub use cpu_pool::{CpuPool, CpuPoolError};
 pub use grpc::{
     BadAddress, BadDescriptors, ClientError, ClientMetrics, ClientOptions, Compression, Descriptors, GrpcChannel,
-    GrpcLimits, GrpcServer, Snappy, SnappyClient, SnappyClientLayer, SnappyLayer,
+    GrpcLimits, GrpcServer, Snappy, SnappyClient, SnappyClientLayer, SnappyError, SnappyLayer, decode_snappy,
+    encode_snappy,
 };
 pub use http_server::{HttpLimits, HttpServer};
 pub use listener::BindError;

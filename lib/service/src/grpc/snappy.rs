@@ -23,7 +23,7 @@ const BEST_RATIO: usize = 22;
 
 /// Why a stream is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum SnappyError {
+pub enum SnappyError {
     #[error("snappy: the message is cut short at byte {at}")]
     CutShort { at: usize },
     #[error("snappy: the message does not begin as a framed stream")]
@@ -47,7 +47,7 @@ pub(super) fn max_encoded_bytes(decoded_bytes: usize) -> usize {
 }
 
 /// Appends the stream of `message` to `out`.
-pub(super) fn encode(message: &[u8], encoder: &mut Encoder, out: &mut BytesMut) {
+pub fn encode(message: &[u8], encoder: &mut Encoder, out: &mut BytesMut) {
     out.put_slice(&MAGIC);
     for data in message.chunks(CHUNK_BYTES) {
         let start = out.len();
@@ -74,7 +74,7 @@ pub(super) fn encode(message: &[u8], encoder: &mut Encoder, out: &mut BytesMut) 
 ///
 /// # Errors
 /// A stream that is damaged, or holds more than `limit_bytes`. `out` then holds the part before.
-pub(super) fn decode(stream: &[u8], limit_bytes: usize, out: &mut BytesMut) -> Result<(), SnappyError> {
+pub fn decode(stream: &[u8], limit_bytes: usize, out: &mut BytesMut) -> Result<(), SnappyError> {
     let before = out.len();
     out.reserve(decoded_bytes(stream, limit_bytes)?.min(stream.len().saturating_mul(BEST_RATIO)));
     for chunk in Chunks::of(stream) {

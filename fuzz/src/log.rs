@@ -1,0 +1,105 @@
+//! The write-ahead log: records, segments, and damage to either.
+
+use crate::meter;
+use crate::parts::Parts;
+use crate::seeds;
+use model::Labels;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use testkit::{ModelHead, SimFs};
+use tsdb::fs::Fs;
+use tsdb::wal::{Decoded, ReplayProgress, Replayed, decode_record, replay, salvage};
+
+/// A record, unpacked. One that is damaged leaves nothing behind; one that is not says the same again.
+pub fn fuzz_wal_record(data: &[u8]) {
+    let mut decoded = Decoded::default();
+    let result = meter::within(data.len(), 256, 16 << 10, || decode_record(data, &mut decoded));
+    let said = |decoded: &Decoded| (decoded.series_len(), decoded.samples.len(), decoded.tombstones.len());
+    let once = said(&decoded);
+    match result {
+        Ok(_) => {
+            decode_record(data, &mut decoded).expect("it decoded before");
+            assert_eq!(said(&decoded), (2 * once.0, 2 * once.1, 2 * once.2));
+            assert!(decoded.series().all(|series| series.labels.iter().all(|label| !label.name.is_empty())));
+        }
+        Err(fault) => {
+            assert!(fault.offset <= data.len() as u64, "{fault}");
+            assert_eq!((once, decoded.left_out), ((0, 0, 0), Decoded::default().left_out));
+        }
+    }
+}
+
+/// Values by time, by series.
+pub(crate) type Samples = BTreeMap<Labels, BTreeMap<i64, u64>>;
+
+const DIR: &str = "/wal";
+
+fn replayed(fs: &SimFs) -> (Samples, Replayed) {
+    let head = ModelHead::default();
+    let progress = ReplayProgress::default();
+    let replayed = replay(fs, Path::new(DIR), &head, NonZeroUsize::MIN, &progress).expect("damage is no error");
+    let (read, total) = progress.bytes();
+    assert_eq!(read, total);
+    (head.into_series().into_iter().map(|series| (series.labels, series.samples)).collect(), replayed)
+}
+
+/// Replays what is there; sets aside what is damaged; replays again: to the same, without damage.
+fn replay_and_salvage(fs: &SimFs) -> Samples {
+    let (samples, first) = replayed(fs);
+    let salvaged = salvage(fs, Path::new("/quarantine"), &first.report).expect("the disk is sound");
+    let listed = first.report.damages.len() as u64;
+    assert_eq!(salvaged.is_empty(), listed == 0);
+    for one in &salvaged {
+        assert_eq!(fs.read(&one.set_aside).expect("it was set aside").len() as u64, one.bytes);
+    }
+    let (again, second) = replayed(fs);
+    assert_eq!(again, samples);
+    if first.report.damages_total == listed {
+        assert_eq!((second.report.damages_total, second.samples), (0, first.samples));
+    }
+    samples
+}
+
+/// A segment, as it is.
+pub fn fuzz_wal_segment(data: &[u8]) {
+    let fs = SimFs::new();
+    fs.create_dir_all(Path::new(DIR)).expect("the disk is empty");
+    fs.plant(Path::new("/wal/00000000"), data).expect("the directory is there");
+    replay_and_salvage(&fs);
+}
+
+/// A sound log of a checkpoint and three segments, and damage to it: nothing is found in it that was never written, and what
+/// was not touched is found.
+pub fn fuzz_wal_damage(data: &[u8]) {
+    let (fs, written) = seeds::a_log();
+    let paths =
+        ["checkpoint.00000000/00000000", "00000001", "00000002", "00000003"].map(|name| Path::new(DIR).join(name));
+    let mut files = paths.each_ref().map(|path| fs.read(path).expect("it is in the log"));
+    let mut parts = Parts::of(data);
+    let mut touched = false;
+    while !parts.is_empty() {
+        let (what, at, bits) = (parts.u8(), usize::from(parts.u16()), parts.u8());
+        let file = &mut files[usize::from(what % 4)];
+        let at = at % file.len().max(1);
+        touched |= !file.is_empty() && (what / 4 % 4 != 0 || bits != 0);
+        match what / 4 % 4 {
+            0 => file.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= bits),
+            1 => file.truncate(at),
+            2 => file.iter_mut().skip(at).take(usize::from(bits) * 64 + 1).for_each(|byte| *byte = 0),
+            _ => drop(file.splice(at..at, std::iter::repeat_n(bits, 1 + usize::from(bits)))),
+        }
+    }
+    for (path, file) in paths.iter().zip(&files) {
+        fs.plant(path, file).expect("the directory is there");
+    }
+    let found = replay_and_salvage(&fs);
+    for (labels, samples) in &found {
+        let written = written.get(labels);
+        let is_written = |(at, bits): (&i64, &u64)| written.and_then(|all| all.get(at)) == Some(bits);
+        assert!(samples.iter().all(is_written), "samples of {labels:?} were never written");
+    }
+    if !touched {
+        assert_eq!(found, written);
+    }
+}

@@ -1,0 +1,118 @@
+//! Text, and JSON, which is text.
+
+use crate::parts::push_sized;
+
+pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
+    let marks = MARK_FIELDS.map(|fields| format!("{{\"id\":\"01HZZZZZZZZZZZZZZZZZZZZZZZ\",\"version\":1,{fields}}}"));
+    vec![
+        ("promql", texts(&QUERIES)),
+        ("promql_selector", texts(&SELECTORS)),
+        ("matcher", PATTERNS.iter().map(|(pattern, value)| with_size(pattern, &[value.as_bytes()])).collect()),
+        (
+            "regex",
+            PATTERNS
+                .iter()
+                .map(|(pattern, value)| with_size(pattern, &[b"\0\x08$1-${n}$$", value.as_bytes()]))
+                .collect(),
+        ),
+        (
+            "hashring",
+            RINGS
+                .iter()
+                .flat_map(|ring| [[&[0, 1], ring.as_bytes()].concat(), [&[1, 3], ring.as_bytes()].concat()])
+                .collect(),
+        ),
+        ("object_store_config", texts(&BUCKETS)),
+        ("flag_values", texts(&FLAG_VALUES)),
+        ("tenant", texts(&["default-tenant", "..", "a/b", "a|b", "käse"])),
+        ("meta_json", texts(&METAS)),
+        ("marks", texts(&marks.each_ref().map(String::as_str))),
+        (
+            "shipper_list",
+            texts(&[
+                "{\"version\":1,\"uploaded\":[\"01HZZZZZZZZZZZZZZZZZZZZZZZ\"]}",
+                "{\"version\":1,\"uploaded\":null}",
+            ]),
+        ),
+    ]
+}
+
+fn with_size(sized: &str, others: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_sized(&mut out, sized.as_bytes());
+    out.extend(others.concat());
+    out
+}
+
+const QUERIES: [&str; 14] = [
+    "up",
+    "1 + -2 ^ 3 % NaN > bool 0x1F",
+    r#"sum by (job, "a b") (rate(http_requests_total{job=~"a|b",instance!~".*x"}[5m] offset -1h30m))"#,
+    "a * on (x) group_left (y, z) b unless ignoring () c",
+    "max_over_time(rate(x[1m])[1h:30s] @ end()) / 1e3",
+    r#"{"a.b", le!="0.5", x='\n\u00e9\xff'}"#,
+    "quantile without () (0.9, -(foo)) and bar or baz @ 1609746000.123",
+    "topk(5, x) == bool y + scalar(vector(time()))",
+    "label_replace(up, `a`, \"$1\", 'b', \"(.*)\") # comment\n",
+    "histogram_quantile(.99, sum(rate(x_bucket[5m])) by (le))",
+    "a[5m:] offset 5m",
+    "rate(x[1m + step() * 2] anchored)",
+    "foo + fill(0) bar + fill_left(1) fill_right(2) baz",
+    "count_values(\"v\", 1_000.5 * Inf) atan2 absent(x{})",
+];
+
+const SELECTORS: [&str; 5] = ["up", "{a=\"b\"}", "up{a!=\"b\",c=~\"d.*\"}", "{\"up\",x!~\"\"}", "{}"];
+
+const PATTERNS: [(&str, &str); 12] = [
+    ("", ""),
+    (".*", "x\ny"),
+    (".+", "a"),
+    ("a|b|c", "b"),
+    ("prefix.*", "prefix-and-more"),
+    (".*suffix", "a suffix"),
+    (".*in.*", "begin here"),
+    ("(?i)case", "CASE"),
+    ("a(b|c)(?P<n>d+)e?", "acdde"),
+    ("[^a-c]{2,3}\\d+", "xyz42"),
+    ("\\QA.B\\E|x{0}", "A.B"),
+    ("\\p{Greek}+\\x{e9}", "αβé"),
+];
+
+const RINGS: [&str; 3] = [
+    r#"[{"endpoints":["a:10901","b:10901","c:10901"]}]"#,
+    r#"[{"hashring":"x","tenants":["a*"],"tenant_matcher_type":"glob","algorithm":"ketama","endpoints":[{"address":"a:1","az":"1"},{"address":"b:1","az":"2"},{"address":"c:1","capnproto_address":"c:2","az":"3"}]},{"endpoints":["d:1"]}]"#,
+    r#"[{"hashring":"s","algorithm":"ketama","shuffle_sharding_config":{"shard_size":2,"overrides":[{"shard_size":1,"tenants":["a"]}]},"endpoints":["a:1","b:1","c:1"],"external_labels":{"k":"v"}}]"#,
+];
+
+const BUCKETS: [&str; 2] = [
+    "type: FILESYSTEM\nconfig:\n  directory: /bucket\nprefix: a/b\n",
+    "type: S3\nconfig:\n  bucket: b\n  endpoint: localhost:9000\n  access_key: k\n  secret_key: hush-hush\n  insecure: true\n  http_config:\n    idle_conn_timeout: 90s\n",
+];
+
+const FLAG_VALUES: [&str; 12] = [
+    "1h30m",
+    "1.5s",
+    "-2us",
+    "15d",
+    "1y2w3d",
+    "0",
+    "10KiB",
+    "1.5GB",
+    "replica=\"a\\\"b\"",
+    "2024-02-29T12:00:00.5+01:00",
+    "-6w",
+    "a=`raw`",
+];
+
+const METAS: [&str; 3] = [
+    "{\"ulid\":\"01HZZZZZZZZZZZZZZZZZZZZZZZ\",\"minTime\":0,\"maxTime\":7200000,\"stats\":{\"numSamples\":5,\"numSeries\":1,\"numChunks\":1},\"compaction\":{\"level\":1,\"sources\":[\"01HZZZZZZZZZZZZZZZZZZZZZZZ\"]},\"version\":1}",
+    "{\"ulid\":\"01HZZZZZZZZZZZZZZZZZZZZZZZ\",\"minTime\":-5,\"maxTime\":9,\"stats\":null,\"compaction\":{\"level\":2,\"sources\":[],\"parents\":[{\"ulid\":\"01HZZZZZZZZZZZZZZZZZZZZZZZ\",\"minTime\":-5,\"maxTime\":2}],\"hints\":[\"from-out-of-order\"]},\"version\":1,\"thanos\":{\"labels\":{\"a\":\"b\"},\"downsample\":{\"resolution\":300000},\"source\":\"receive\",\"files\":[{\"rel_path\":\"index\",\"size_bytes\":9},{\"rel_path\":\"chunks/000001\"}],\"upload_time\":\"2024-01-02T03:04:05.678Z\",\"extensions\":{\"x\":[1,2.5,null]}},\"more\":{\"y\":true}}",
+    "{\"ulid\":\"01HZZZZZZZZZZZZZZZZZZZZZZZ\",\"minTime\":0,\"maxTime\":1,\"version\":2}",
+];
+
+const MARK_FIELDS: [&str; 3] = [
+    "\"deletion_time\":1700000000,\"details\":\"why\"",
+    "\"no_compact_time\":1700000000,\"reason\":\"manual\"",
+    "\"no_downsample_time\":1700000000,\"reason\":\"\"",
+];

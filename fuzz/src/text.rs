@@ -1,0 +1,147 @@
+//! Text from people: queries, matchers, configuration, flags.
+
+use crate::meter;
+use crate::parts::Parts;
+use flags::{ByteSize, GoDuration, LabelFlag, PromDuration, TimeOrDuration};
+use model::{MatchOp, Matcher, Regex, TenantId};
+use promql::{ParseOptions, parse, parse_selector, parse_syntax};
+use router::hashring::{Algorithm, Rings};
+use std::fmt::Display;
+use std::path::Path;
+use std::str::FromStr;
+
+/// A query with everything on: an expression prints to text that parses to what prints so; a fault lies in the text.
+pub fn fuzz_promql(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let options = ParseOptions {
+        experimental_functions: true,
+        duration_expressions: true,
+        extended_range_selectors: true,
+        fill_modifiers: true,
+        ..ParseOptions::default()
+    };
+    let _maybe_not_supported = parse(text, &options);
+    let expr = match meter::within(text.len(), 1024, 256 << 10, || parse_syntax(text, &options)) {
+        Ok(expr) => expr,
+        Err(error) => {
+            assert!(
+                error.span.start <= error.span.end && error.span.start <= text.len() + 1,
+                "{error}: {:?}",
+                error.span
+            );
+            return;
+        }
+    };
+    assert!(expr.span.start <= expr.span.end && expr.span.end <= text.len());
+    let printed = expr.to_string();
+    // A printed query may be longer than the one it came from, and so be over the limit.
+    if printed.len() <= options.limits.length_bytes {
+        let again = parse_syntax(&printed, &options).unwrap_or_else(|error| panic!("{printed}: {error}"));
+        assert_eq!(again.to_string(), printed);
+    }
+}
+
+/// What `match[]` takes.
+pub fn fuzz_promql_selector(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    // Of an expression an automaton may be made, which has a limit of its own.
+    if let Ok(matchers) = parse_selector(text, &ParseOptions::default()) {
+        assert!(matchers.iter().all(|matcher| !matcher.name().is_empty()));
+    }
+}
+
+/// An expression and a value: shortcuts and negations agree with what the automaton says.
+pub fn fuzz_matcher(data: &[u8]) {
+    let mut parts = Parts::of(data);
+    let (pattern, value) = (parts.sized(), parts.rest());
+    let Ok(matcher) = Matcher::new(MatchOp::Regex, "name", pattern) else { return };
+    let matches = matcher.matches(value);
+    assert_eq!(matcher.inverse().matches(value), !matches);
+    assert!(!matcher.matches_all() || matches);
+    assert!(!matcher.matches_any_present() || matches != value.is_empty());
+    assert!(!matches || value.starts_with(matcher.prefix()), "prefix {:?}", matcher.prefix());
+    if let Some(values) = matcher.set_values() {
+        assert_eq!(values.iter().any(|one| **one == *value), matches);
+    }
+    // The same expression by way of the engine alone. `^(?s:…)$` reads a pattern with parentheses that close too early
+    // otherwise.
+    let regex = std::str::from_utf8(pattern).ok().filter(|pattern| !pattern.contains([')', '|', '(']));
+    if let Some(Ok(regex)) = regex.map(Regex::new) {
+        assert_eq!(regex.is_match(value), matches);
+    }
+}
+
+/// An expression with groups, a value, a template.
+pub fn fuzz_regex(data: &[u8]) {
+    let mut parts = Parts::of(data);
+    let (pattern, template, value) = (parts.sized(), parts.sized(), parts.rest());
+    let Some(Ok(regex)) = std::str::from_utf8(pattern).ok().map(Regex::new) else { return };
+    let captures = regex.captures(value);
+    assert_eq!(captures.is_some(), regex.is_match(value));
+    if let Some(captures) = captures {
+        let mut out = Vec::new();
+        captures.expand(template, &mut out);
+        assert!(captures.get(0).is_some());
+    }
+}
+
+/// A hashring file: what is taken has a place for a tenant, or says why not.
+pub fn fuzz_hashring(data: &[u8]) {
+    let mut parts = Parts::of(data);
+    let (algorithm, replication_factor, file) = (parts.u8() % 2, usize::from(parts.u8() % 4), parts.rest());
+    let algorithm = if algorithm == 0 { Algorithm::Hashmod } else { Algorithm::Ketama };
+    // A thousand sections for each endpoint, which takes a few bytes of the file to name.
+    let rings = meter::within(file.len(), 64 << 10, 256 << 10, || Rings::parse(file, algorithm, replication_factor));
+    let Ok(rings) = rings else { return };
+    for tenant in ["default-tenant", "a", ""] {
+        if let Err(why) = rings.of_tenant(tenant) {
+            assert!(!why.to_string().is_empty());
+        }
+    }
+    assert!(rings.configs().count() > 0);
+    let _maybe_not_valid = rings.validate(true);
+}
+
+/// The YAML of an object store. What it says of secrets is not shown.
+pub fn fuzz_object_store_config(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(config) = bucket::Config::parse(text) {
+        assert!(!format!("{config:?}").contains("hush-hush"));
+    }
+}
+
+/// Values of flags: what was read prints to what reads the same.
+pub fn fuzz_flag_values(data: &[u8]) {
+    fn check<T: FromStr + Display + PartialEq + std::fmt::Debug>(text: &str)
+    where
+        T::Err: Display + std::fmt::Debug,
+    {
+        match text.parse::<T>() {
+            Ok(value) => assert_eq!(value.to_string().parse::<T>().expect("what was printed is read"), value),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    check::<ByteSize>(text);
+    check::<GoDuration>(text);
+    check::<PromDuration>(text);
+    if let Ok(duration) = GoDuration::parse_flag(text) {
+        assert_eq!(duration.to_string().parse(), Ok(duration));
+    }
+    if let Ok(time) = text.parse::<TimeOrDuration>() {
+        time.at_ms(i64::MAX);
+        time.at_ms(i64::MIN);
+    }
+    if let Ok(label) = text.parse::<LabelFlag>() {
+        assert!(!label.name.is_empty());
+    }
+}
+
+/// The name of a tenant: as a part of a path it is one directory below where it is put.
+pub fn fuzz_tenant(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(tenant) = TenantId::parse(text) {
+        let (root, path) = (Path::new("/data/receive"), Path::new("/data/receive").join(tenant.as_str()));
+        assert_eq!((path.parent(), path.file_name().and_then(|name| name.to_str())), (Some(root), Some(text)));
+    }
+}
