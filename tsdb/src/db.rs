@@ -7,6 +7,7 @@
 
 mod cut;
 mod open;
+mod read_only;
 mod retention;
 mod stats;
 
@@ -28,6 +29,7 @@ use ulid::Ulid;
 
 pub use cut::CutBlock;
 pub use open::{Opened, SetAside};
+pub use read_only::{ReadOnly, ReadOnlyParts};
 pub use stats::DbStats;
 
 /// How a database is kept.
@@ -101,12 +103,16 @@ impl Db {
     /// of the two, or in both.
     pub fn sources(&self, range: TimeRange) -> Vec<Arc<dyn SeriesSource>> {
         // The head first: see `HeadReader`.
-        let head = self.head.time_range().filter(|held| held.overlaps(range));
-        let head = head.map(|_| Arc::new(self.head.reader(range)) as Arc<dyn SeriesSource>);
+        let head = self.head_source(range);
         let blocks = self.blocks.read();
         let in_range = blocks.iter().filter(|block| block.time_range().is_some_and(|held| held.overlaps(range)));
         let blocks = in_range.map(|block| Arc::new(block.clone()) as Arc<dyn SeriesSource>);
         blocks.chain(head).collect()
+    }
+
+    fn head_source(&self, range: TimeRange) -> Option<Arc<dyn SeriesSource>> {
+        let held = self.head.time_range().filter(|held| held.overlaps(range));
+        held.map(|_| Arc::new(self.head.reader(range)) as Arc<dyn SeriesSource>)
     }
 
     /// The times of all it holds, both ends inside; `None` if that is nothing.

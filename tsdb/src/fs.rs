@@ -4,9 +4,11 @@
 //! `sync_dir`. A test can stop after any of them and drop what was not synced.
 
 mod mapped;
+mod overlay;
 mod publish;
 mod std_fs;
 
+pub use overlay::Overlay;
 pub use publish::{publish_dir, replace_cache_file, replace_file};
 pub use std_fs::StdFs;
 

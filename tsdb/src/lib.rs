@@ -19,10 +19,12 @@ pub mod fs;
 pub mod head;
 pub mod head_chunks;
 pub mod index;
+mod samples;
 pub mod segment;
 mod series;
 pub mod wal;
 
 pub use append::{AppendLimits, AppendSource, Appended, ExemplarRefusals, MAX_EXEMPLAR_RUNES, Refused, RefusedBecause};
 pub use file_error::FileError;
+pub use samples::{SampleCursor, SampleError};
 pub use series::{Aggregate, Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};

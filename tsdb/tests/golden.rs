@@ -14,6 +14,8 @@ mod downsample;
 mod heads;
 #[path = "golden/json.rs"]
 mod json;
+#[path = "golden/read_only.rs"]
+mod read_only;
 #[path = "golden/rewrite.rs"]
 mod rewrite;
 #[path = "golden/select.rs"]
