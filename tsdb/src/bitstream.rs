@@ -63,6 +63,11 @@ impl<'a> BitReader<'a> {
         bits
     }
 
+    /// How many bits were not read yet.
+    pub(crate) fn left(&self) -> usize {
+        (self.bytes.len() * 8).saturating_sub(self.at)
+    }
+
     /// Whether more bits were consumed than there are.
     #[inline(always)]
     pub(crate) fn overran(&self) -> bool {

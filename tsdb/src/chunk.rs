@@ -2,11 +2,17 @@
 //!
 //! Format: `tsdb/docs/format/chunks.md`.
 
+pub mod histogram;
+mod start;
+mod varbit;
+mod window;
 pub mod xor;
+mod xor2;
 
 use crate::cursor::Corruption;
 use crate::series::{Aggregate, Encoding};
-use model::SampleColumns;
+use histogram::LayoutFault;
+use model::{ResetHint, SampleColumns};
 
 pub use crate::bitstream::WordSink;
 
@@ -23,22 +29,63 @@ pub enum ChunkError {
     Aggregate { aggregate: Aggregate, fault: Corruption },
     #[error("counts and sums of a downsampled chunk differ in time from sample {sample} on")]
     NotAligned { sample: usize },
-    #[error("chunks of encoding {encoding:?} cannot be decoded to floats")]
+    #[error("chunk has a varint of more than 64 bits in sample {sample} of {count}, which begins at byte {offset}")]
+    BadVarint { sample: usize, count: u16, offset: usize },
+    #[error("layout of a histogram chunk, {0}")]
+    Layout(LayoutFault),
+    #[error("samples cannot be left out of chunks of encoding {encoding:?}")]
     Unsupported { encoding: Encoding },
 }
 
-/// Appends all samples of a chunk to `columns`.
+/// Why a sample could not be read.
+#[derive(Debug)]
+enum SampleFault {
+    Truncated,
+    BadWindow,
+    Varint,
+    Layout(LayoutFault),
+}
+
+impl SampleFault {
+    /// The fault of sample `sample` of `count`, which begins at byte `offset`.
+    #[cold]
+    fn at(self, sample: usize, count: u16, offset: usize) -> ChunkError {
+        match self {
+            Self::Truncated => ChunkError::Truncated { sample, count, offset },
+            Self::BadWindow => ChunkError::BadWindow { sample, count, offset },
+            Self::Varint => ChunkError::BadVarint { sample, count, offset },
+            Self::Layout(fault) => ChunkError::Layout(fault),
+        }
+    }
+}
+
+/// Appends all samples of a chunk to `columns`: floats to `values`, histograms to `histograms` as well, start timestamps to
+/// `starts_ms`.
+///
+/// Hints are those of Prometheus' querier: [`ResetHint::Gauge`](model::ResetHint::Gauge) throughout a chunk of gauges;
+/// otherwise not known of the first histogram, no reset before the others. What a chunk says of its first one is for those
+/// who know the chunk before it: see [`reset_hint`]. A stale histogram has the empty layout.
 ///
 /// # Errors
-/// Malformed data, or an encoding without float samples, which is named; `columns` is as it was before.
+/// Malformed data; `columns` is as it was before.
 pub fn decode(encoding: Encoding, data: &[u8], columns: &mut SampleColumns) -> Result<(), ChunkError> {
     match encoding {
         Encoding::Xor => xor::decode_xor(data, columns),
-        Encoding::Histogram
-        | Encoding::FloatHistogram
-        | Encoding::Xor2
-        | Encoding::HistogramSt
-        | Encoding::FloatHistogramSt => Err(ChunkError::Unsupported { encoding }),
+        Encoding::Xor2 => xor2::decode(data, columns),
+        Encoding::Histogram | Encoding::FloatHistogram | Encoding::HistogramSt | Encoding::FloatHistogramSt => {
+            histogram::decode(encoding, data, columns)
+        }
+    }
+}
+
+/// What a histogram chunk says of its first histogram and the one before that, which was the last of another chunk;
+/// `None` for other encodings, and for data of less than three bytes.
+pub fn reset_hint(encoding: Encoding, data: &[u8]) -> Option<ResetHint> {
+    let &[first, _, third] = data.first_chunk()?;
+    match encoding {
+        Encoding::Histogram | Encoding::FloatHistogram => Some(histogram::hint_of_header(third)),
+        Encoding::HistogramSt | Encoding::FloatHistogramSt => Some(histogram::hint_of_header(first)),
+        Encoding::Xor | Encoding::Xor2 => None,
     }
 }
 
@@ -54,3 +101,6 @@ pub fn sample_count(encoding: Encoding, data: &[u8]) -> Result<u16, ChunkError> 
         Encoding::Xor | Encoding::Histogram | Encoding::FloatHistogram | Encoding::Xor2 => u16::from_be_bytes(header),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,13 @@
 mod bounds;
 mod column;
 mod layout;
+mod resolution;
 mod text;
 mod validity;
 
 pub use column::{HistogramColumn, HistogramMatrix};
 pub use layout::{CUSTOM_BUCKETS_SCHEMA, HistogramLayout, LayoutParts, Span, TooManyBuckets};
+pub use resolution::Reduction;
 pub use validity::InvalidHistogram;
 
 use crate::is_stale;

@@ -14,6 +14,9 @@ pub(super) fn retain(
     columns: &mut SampleColumns,
     keep: impl Fn(i64) -> bool,
 ) -> Result<Option<Chunk>, ChunkError> {
+    if chunk.encoding != Encoding::Xor {
+        return Err(ChunkError::Unsupported { encoding: chunk.encoding });
+    }
     columns.clear();
     chunk::decode(chunk.encoding, &chunk.data, columns)?;
     let (mut state, mut words) = (XorState::default(), Vec::new());

@@ -6,7 +6,7 @@
 //!
 //! Bit layout as in Prometheus, `tsdb/chunkenc/xor.go`; page: `tsdb/docs/format/chunks.md`.
 
-use super::{ChunkError, WordSink};
+use super::{ChunkError, SampleFault, WordSink};
 use crate::bitstream::BitReader;
 use crate::cursor::Cursor;
 use bytes::Bytes;
@@ -246,12 +246,6 @@ struct Decoder<'a> {
     trailing: u32,
 }
 
-/// Why a sample could not be read.
-enum SampleFault {
-    Truncated,
-    BadWindow,
-}
-
 impl<'a> Decoder<'a> {
     /// Reads the header.
     fn start(data: &'a [u8]) -> Result<Self, ChunkError> {
@@ -275,14 +269,17 @@ impl<'a> Decoder<'a> {
         let times = columns.timestamps_ms.get_mut(before..).unwrap_or_default();
         let values = columns.values.get_mut(before..).unwrap_or_default();
         let mut slots = times.iter_mut().zip(values.iter_mut());
-        let Err((offset, fault)) = self.fill(&mut slots) else { return Ok(()) };
+        let Err((offset, fault)) = self.fill(&mut slots) else {
+            // Samples of this encoding have no start.
+            if !columns.starts_ms.is_empty() {
+                columns.starts_ms.resize(before + count, 0);
+            }
+            return Ok(());
+        };
         let sample = count - slots.len() - 1;
         columns.timestamps_ms.truncate(before);
         columns.values.truncate(before);
-        Err(match fault {
-            SampleFault::Truncated => ChunkError::Truncated { sample, count: self.count, offset },
-            SampleFault::BadWindow => ChunkError::BadWindow { sample, count: self.count, offset },
-        })
+        Err(fault.at(sample, self.count, offset))
     }
 
     /// Fills the slots; on a fault, the offset of the sample it lies in, whose slot is taken.

@@ -141,6 +141,10 @@ fn newest_in(
             offset: 0,
             fault: error.to_string(),
         })?;
+        if columns.has_histograms() {
+            let fault = format!("the newest sample is a histogram, in a chunk of encoding {:?}", chunk.encoding);
+            return Err(SourceError::Corrupt { file: "chunks_head".to_owned(), offset: 0, fault });
+        }
         let end = columns.timestamps_ms.partition_point(|&timestamp_ms| timestamp_ms <= range.max_ms());
         let mut samples = columns.timestamps_ms.iter().zip(&columns.values).take(end);
         if let Some((&timestamp_ms, &value)) = samples.next_back().filter(|(time, _)| range.contains(**time)) {

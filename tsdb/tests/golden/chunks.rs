@@ -1,8 +1,11 @@
 //! `chunks.jsonl`: samples, and the very bytes they became.
 
 use super::json;
-use model::SampleColumns;
+use model::{ResetHint, SampleColumns};
+use serde_json::Value;
+use tsdb::Encoding;
 use tsdb::chunk::xor::{XorState, decode_xor};
+use tsdb::chunk::{self, reset_hint};
 
 #[test]
 fn xor_chunks_have_the_bytes_of_prometheus() {
@@ -24,6 +27,40 @@ fn xor_chunks_have_the_bytes_of_prometheus() {
         vectors += 1;
     }
     assert!(vectors > 70, "{vectors} vectors");
+}
+
+#[test]
+fn chunks_of_every_encoding_are_read() {
+    let Some(path) = testkit::golden("chunks_of_every_encoding_are_read", "tsdb/chunks.jsonl") else { return };
+    let mut read = [0; 7];
+    for vector in json::lines(&path) {
+        let name = &vector["name"];
+        let encoding = Encoding::from_byte(vector["enc"].as_u64().unwrap() as u8).unwrap();
+        let (mut columns, mut failed) = (SampleColumns::default(), None);
+        for recorded in vector["chunks"].as_array().unwrap() {
+            let data = json::hex(recorded["hex"].as_str().unwrap());
+            assert_eq!(u64::from(chunk::sample_count(encoding, &data).unwrap()), recorded["n"], "{name}");
+            check_reset(recorded, reset_hint(encoding, &data));
+            failed = failed.or(chunk::decode(encoding, &data, &mut columns).err());
+        }
+        assert_eq!(failed.is_some(), vector["read_error"].is_string(), "{name}: {failed:?}");
+        let want = if vector["out"].is_array() { &vector["out"] } else { &vector["in"] };
+        assert_eq!(Value::Array(json::notation(&columns)), *want, "{name}");
+        assert_eq!(json::notation(&json::columns(want)), json::notation(&columns), "{name}: the notation itself");
+        read[encoding as usize] += 1;
+    }
+    assert!(read[1..].iter().all(|&read| read > 40), "{read:?} vectors by encoding");
+}
+
+/// The recordings have the header's bits as a number.
+fn check_reset(recorded: &Value, hint: Option<ResetHint>) {
+    let bits = hint.map(|hint| match hint {
+        ResetHint::Unknown => 0,
+        ResetHint::NotReset => 1,
+        ResetHint::Reset => 2,
+        ResetHint::Gauge => 3,
+    });
+    assert_eq!(bits, recorded["reset"].as_u64(), "{recorded}");
 }
 
 fn encode(samples: &[(i64, u64)], resume: &[u64]) -> Vec<u8> {

@@ -1,7 +1,10 @@
 //! The notation of the recordings.
 
-use model::{Labels, LabelsRef, SampleColumns};
-use serde_json::Value;
+use model::{
+    BUCKET_CELLS, CUSTOM_BUCKETS_SCHEMA, HistogramLayout, HistogramRef, Labels, LabelsRef, Numbers, ResetHint,
+    SampleColumns, Span,
+};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// The lines of a file of JSON lines.
@@ -31,6 +34,149 @@ pub(crate) fn bits(columns: &SampleColumns) -> Vec<(i64, u64)> {
     columns.timestamps_ms.iter().zip(&columns.values).map(|(&t, value)| (t, value.to_bits())).collect()
 }
 
+/// Samples of all kinds `[kind, t, value]` or `[kind, t, value, st]`.
+pub(crate) fn columns(samples: &Value) -> SampleColumns {
+    let mut columns = SampleColumns::default();
+    samples.as_array().unwrap().iter().for_each(|sample| push(sample, &mut columns));
+    columns
+}
+
+/// Appends one sample.
+pub(crate) fn push(sample: &Value, columns: &mut SampleColumns) {
+    let time_ms = sample[1].as_i64().unwrap();
+    match sample[0].as_str().unwrap() {
+        "f" => columns.push(time_ms, float(&sample[2])),
+        "h" => with_histogram(&sample[2], Numbers::Integer, |found| columns.push_histogram(time_ms, found)),
+        "fh" => with_histogram(&sample[2], Numbers::Float, |found| columns.push_histogram(time_ms, found)),
+        other => panic!("a sample of kind {other}"),
+    }
+    columns.set_start(sample[3].as_i64().unwrap_or(0));
+}
+
+/// Hands over a histogram, `h` or `fh` without its time.
+pub(crate) fn with_histogram<Out>(value: &Value, numbers: Numbers, take: impl FnOnce(HistogramRef<'_>) -> Out) -> Out {
+    let list = |name: &str| value[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let spans = |name| {
+        let span =
+            |span: &Value| Span { offset: span[0].as_i64().unwrap() as i32, length: span[1].as_u64().unwrap() as u32 };
+        list(name).iter().map(span).collect()
+    };
+    let schema = value["schema"].as_i64().unwrap() as i32;
+    let bounds = list("cv").iter().map(float).collect();
+    let layout = HistogramLayout::new(schema, float(&value["zt"]), spans("ps"), spans("ns"), bounds).unwrap();
+    let cell = |value: &Value| match numbers {
+        Numbers::Integer => value.as_u64().unwrap(),
+        Numbers::Float => float(value).to_bits(),
+    };
+    let mut cells = vec![cell(&value["c"]), cell(&value["zc"])];
+    for name in ["pb", "nb"] {
+        let mut count = 0_u64;
+        cells.extend(list(name).iter().map(|bucket| match numbers {
+            Numbers::Float => cell(bucket),
+            // As differences to the bucket before.
+            Numbers::Integer => {
+                count = count.wrapping_add_signed(bucket.as_i64().unwrap());
+                count
+            }
+        }));
+    }
+    assert_eq!(cells.len(), layout.cells(), "{value}");
+    let hint = ResetHint::from_number(value["hint"].as_u64().unwrap()).unwrap();
+    take(HistogramRef { layout: &layout, hint, numbers, cells: &cells, sum: float(&value["sum"]) })
+}
+
+/// A float written as the hex of its bits.
+pub(crate) fn float(value: &Value) -> f64 {
+    f64::from_bits(u64::from_str_radix(value.as_str().unwrap(), 16).unwrap())
+}
+
+/// All samples as they would be recorded.
+pub(crate) fn notation(columns: &SampleColumns) -> Vec<Value> {
+    write(columns, false)
+}
+
+/// The same by meaning: without empty buckets, and without hints but for gauges. Spans depend on how samples met in a chunk,
+/// hints on what the reader knows of the chunk before.
+pub(crate) fn by_meaning(columns: &SampleColumns) -> Vec<Value> {
+    write(columns, true)
+}
+
+fn write(columns: &SampleColumns, by_meaning: bool) -> Vec<Value> {
+    assert_eq!(columns.timestamps_ms.len(), columns.values.len());
+    let sample = |(at, (&time_ms, value)): (usize, (&i64, &f64))| {
+        let mut sample = match columns.histogram(at) {
+            None => vec![json!("f"), json!(time_ms), bits_of(*value)],
+            Some(found) => {
+                let kind = if found.numbers == Numbers::Integer { "h" } else { "fh" };
+                assert_eq!(found.sum.to_bits(), value.to_bits(), "the sum stands among the values");
+                vec![json!(kind), json!(time_ms), Value::Object(written(found, by_meaning))]
+            }
+        };
+        if columns.start_ms(at) != 0 {
+            sample.push(json!(columns.start_ms(at)));
+        }
+        Value::Array(sample)
+    };
+    columns.timestamps_ms.iter().zip(&columns.values).enumerate().map(sample).collect()
+}
+
+fn bits_of(value: f64) -> Value {
+    json!(format!("{:016x}", value.to_bits()))
+}
+
+/// A histogram without its time.
+fn written(found: HistogramRef<'_>, by_meaning: bool) -> Map<String, Value> {
+    let cell = |cell: u64| match found.numbers {
+        Numbers::Integer => json!(cell),
+        Numbers::Float => bits_of(f64::from_bits(cell)),
+    };
+    let gauge_only = if found.hint == ResetHint::Gauge { found.hint } else { ResetHint::Unknown };
+    let hint = if by_meaning { gauge_only } else { found.hint };
+    let layout = found.layout;
+    let mut fields = Map::new();
+    fields.insert("hint".to_owned(), json!(hint as u8));
+    fields.insert("schema".to_owned(), json!(layout.schema()));
+    fields.insert("zt".to_owned(), bits_of(layout.zero_threshold()));
+    fields.insert("zc".to_owned(), cell(found.cells[1]));
+    fields.insert("c".to_owned(), cell(found.cells[0]));
+    fields.insert("sum".to_owned(), bits_of(found.sum));
+    assert!(found.cells.len() >= BUCKET_CELLS + found.positive().len() + found.negative().len());
+    let sides = [("ps", "pb", layout.positive(), found.positive()), ("ns", "nb", layout.negative(), found.negative())];
+    for (spans_name, buckets_name, spans, counts) in sides {
+        let mut lists = (Vec::new(), Vec::new());
+        if by_meaning {
+            let mut index = 0_i64;
+            let mut counts = counts.iter();
+            for span in spans {
+                index += i64::from(span.offset);
+                for (&count, at) in counts.by_ref().take(span.length as usize).zip(index..) {
+                    if found.numbers.value(count) != 0.0 {
+                        lists.0.push(json!(at));
+                        lists.1.push(cell(count));
+                    }
+                }
+                index += i64::from(span.length);
+            }
+        } else {
+            lists.0 = spans.iter().map(|span| json!([span.offset, span.length])).collect();
+            let mut before = 0;
+            lists.1.extend(counts.iter().map(|&count| match found.numbers {
+                Numbers::Float => cell(count),
+                Numbers::Integer => json!(count.wrapping_sub(std::mem::replace(&mut before, count)).cast_signed()),
+            }));
+        }
+        for (name, list) in [(spans_name, lists.0), (buckets_name, lists.1)] {
+            if !list.is_empty() {
+                fields.insert(name.to_owned(), Value::Array(list));
+            }
+        }
+    }
+    if layout.schema() == CUSTOM_BUCKETS_SCHEMA && !layout.custom_bounds().is_empty() {
+        fields.insert("cv".to_owned(), layout.custom_bounds().iter().map(|bound| bits_of(*bound)).collect());
+    }
+    fields
+}
+
 /// Bytes written in hex.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
@@ -54,16 +200,6 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// Its samples, if all are floats, as (t, bits).
-    pub(crate) fn floats(&self) -> Option<Vec<(i64, u64)>> {
-        self.line["samples"].as_array().unwrap().iter().map(float_sample).collect()
-    }
-
-    /// Whether all its chunks have the plain float encoding.
-    pub(crate) fn is_xor(&self) -> bool {
-        self.chunks().iter().all(|chunk| chunk[2] == 1)
-    }
-
     pub(crate) fn chunks(&self) -> &Vec<Value> {
         self.line["chunks"].as_array().unwrap()
     }

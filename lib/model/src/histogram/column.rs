@@ -147,15 +147,15 @@ impl HistogramColumn {
         }
     }
 
-    /// Drops all rows from `len` on.
+    /// Drops all rows from `len` on, and layouts that no row has.
     pub fn truncate(&mut self, len: usize) {
         if let Some(row) = self.rows.get(len) {
             self.cells.truncate(row.cells);
             self.rows.truncate(len);
-            // The last row may have an earlier layout than one before it.
-            let layouts = self.rows.iter().map(|row| row.layout as usize + 1).max();
-            self.layouts.truncate(layouts.unwrap_or(0));
         }
+        // The last row may have an earlier layout than one before it; one that no row came for goes as well.
+        let layouts = self.rows.iter().map(|row| row.layout as usize + 1).max();
+        self.layouts.truncate(layouts.unwrap_or(0));
     }
 
     /// Forgets all, keeps the memory.

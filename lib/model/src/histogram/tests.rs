@@ -130,3 +130,38 @@ fn taken_and_cleared(shared: &std::sync::Arc<HistogramLayout>, other: &Histogram
     assert!(!std::sync::Arc::ptr_eq(shared, column.layout(0).unwrap()));
     column.clear();
 }
+
+#[test]
+fn a_layout_without_rows_goes_when_rows_are_dropped() {
+    let narrow = layout(0, &[(0, 2)], &[], &[]);
+    let mut column = HistogramColumn::default();
+    column.push(integer(&narrow, &[3, 0, 1, 2], 1.0));
+    let before = column.clone();
+    assert_eq!(column.add_layout(std::sync::Arc::default()), 1);
+    column.truncate(1);
+    assert_eq!(column, before);
+}
+
+type Spans<'a> = &'a [(i32, u32)];
+
+#[test]
+fn reserved_schemas_are_reduced() {
+    let check = |schema, fine: [Spans<'_>; 2], coarse: [Spans<'_>; 2]| {
+        let reduction = layout(schema, fine[0], fine[1], &[]).reduction().unwrap();
+        assert_eq!(*reduction.layout(), layout(8, coarse[0], coarse[1], &[]));
+        reduction
+    };
+    check(9, [&[(1000, 2), (1, 1)], &[(5, 1)]], [&[(500, 3)], &[(3, 1)]]);
+    check(52, [&[(-7, 3)], &[(i32::MAX, 1)]], [&[(0, 1)], &[(1, 1)]]);
+    check(10, [&[(0, 0), (3, 1)], &[]], [&[(1, 1)], &[]]);
+    let reduction = check(10, [&[(1000, 2), (1, 1)], &[(5, 1)]], [&[(250, 2)], &[(2, 1)]]);
+    let fine = layout(10, &[(1000, 2), (1, 1)], &[(5, 1)], &[]);
+    let mut cells = [0; 5];
+    reduction.fold(integer(&fine, &[18, 1, 3, 4, 5, 6], 0.0), &mut cells);
+    assert_eq!(cells, [18, 1, 3, 9, 6]);
+    let floats = [9.0, 0.5, 1.5, 2.0, 2.5, 3.0].map(f64::to_bits);
+    let mut cells = [0; 5];
+    reduction.fold(HistogramRef { numbers: Numbers::Float, ..integer(&fine, &floats, 0.0) }, &mut cells);
+    assert_eq!(cells, [9.0, 0.5, 1.5, 4.5, 3.0].map(f64::to_bits));
+    assert_eq!([-53, -4, 8, 53].map(|schema| layout(schema, &[], &[], &[]).reduction()), [const { None }; 4]);
+}

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use tsdb::chunk::{ChunkError, decode};
 use tsdb::dedup::{chain, overlap_split, penalty};
 use tsdb::downsample::{CounterResets, average};
-use tsdb::{Aggregate, Chunk};
+use tsdb::{Aggregate, Chunk, Encoding};
 
 /// The columns of so many replicas are kept from one series to the next.
 const KEPT_REPLICAS: usize = 16;
@@ -18,6 +18,10 @@ pub(super) enum ReadError {
     Chunk(#[from] ChunkError),
     #[error("downsampled chunk from {min_ms} to {max_ms} ms lacks its aggregate {aggregate:?}")]
     Missing { min_ms: i64, max_ms: i64, aggregate: Aggregate },
+    #[error(
+        "series has histograms, from {min_ms} to {max_ms} ms in a chunk of encoding {encoding:?}: they cannot be evaluated"
+    )]
+    Histograms { min_ms: i64, max_ms: i64, encoding: Encoding },
 }
 
 /// Memory that is kept from one series to the next.
@@ -51,7 +55,7 @@ pub(super) fn read(chunks: &[Chunk], options: &ReadOptions, columns: &mut Sample
     let is_raw = chunks.iter().all(is_raw);
     if is_raw && chunks.windows(2).all(follows) {
         for chunk in chunks {
-            decode(chunk.encoding, &chunk.data, columns)?;
+            decode_floats(chunk, columns)?;
         }
         return Ok(());
     }
@@ -177,7 +181,7 @@ impl Scratch {
         if let [chunk] = unit
             && chunk.aggregate == Aggregate::Raw
         {
-            return Ok(decode(chunk.encoding, &chunk.data, columns)?);
+            return decode_floats(chunk, columns);
         }
         match reading.aggregates() {
             [aggregate] => decode_aggregate(unit, *aggregate, columns),
@@ -192,9 +196,18 @@ impl Scratch {
     }
 }
 
+/// Appends the samples of a chunk of floats. A histogram's sum must not be taken for a value.
+fn decode_floats(chunk: &Chunk, columns: &mut SampleColumns) -> Result<(), ReadError> {
+    decode(chunk.encoding, &chunk.data, columns)?;
+    // Nothing evaluates start timestamps.
+    columns.starts_ms.clear();
+    let Chunk { min_ms, max_ms, encoding, .. } = *chunk;
+    if columns.has_histograms() { Err(ReadError::Histograms { min_ms, max_ms, encoding }) } else { Ok(()) }
+}
+
 fn decode_aggregate(unit: &[Chunk], aggregate: Aggregate, columns: &mut SampleColumns) -> Result<(), ReadError> {
     match unit.iter().find(|chunk| chunk.aggregate == aggregate) {
-        Some(chunk) => Ok(decode(chunk.encoding, &chunk.data, columns)?),
+        Some(chunk) => decode_floats(chunk, columns),
         None => {
             let (min_ms, max_ms) = unit.first().map_or((0, 0), |chunk| (chunk.min_ms, chunk.max_ms));
             Err(ReadError::Missing { min_ms, max_ms, aggregate })

@@ -155,8 +155,13 @@ fn what_is_missing_or_does_not_fit_is_named() {
     let misplaced = ReadError::Chunk(ChunkError::NotAligned { sample: 0 });
     assert_eq!(read(&[all[0].clone(), sum], &JOIN, &mut columns), Err(misplaced));
 
-    let histograms = Chunk { encoding: Encoding::FloatHistogram, ..all[4].clone() };
-    let unsupported = ReadError::Chunk(ChunkError::Unsupported { encoding: Encoding::FloatHistogram });
+    // One whole count of 3, with the layout of no buckets.
+    let one = [0, 1, 0, 0, 0b0000_1001, 0b1000_0000, 0, 0, 0, 0, 0, 0, 0, 0];
+    let histograms = Chunk { encoding: Encoding::Histogram, data: one.to_vec().into(), ..all[4].clone() };
+    let unsupported = ReadError::Histograms { min_ms: 1, max_ms: 10, encoding: Encoding::Histogram };
+    let raw = Chunk { aggregate: Aggregate::Raw, ..histograms.clone() };
+    assert_eq!(read(&[raw], &PENALTY, &mut SampleColumns::default()), Err(unsupported));
+    let unsupported = ReadError::Histograms { min_ms: 1, max_ms: 10, encoding: Encoding::Histogram };
     let options = ReadOptions { reading: Reading::Counter, ..PENALTY };
     assert_eq!(read(&[histograms], &options, &mut columns), Err(unsupported));
 }

@@ -1,0 +1,88 @@
+//! Histograms whose buckets are finer than anything we keep, made coarser.
+
+use super::{BUCKET_CELLS, HistogramLayout, HistogramRef, Numbers, Span};
+
+/// The finest schema that is kept.
+const FINEST_SCHEMA: i32 = 8;
+/// The finest there may be: beyond [`FINEST_SCHEMA`] schemas are reserved, and reduced when they are met.
+const FINEST_RESERVED_SCHEMA: i32 = 52;
+
+/// A layout made coarser, and the way there for histograms that have the finer one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reduction {
+    layout: HistogramLayout,
+    /// Which cell of the coarser histogram each bucket of the finer one goes to.
+    targets: Vec<u32>,
+}
+
+impl HistogramLayout {
+    /// What becomes of a layout with a reserved schema (9 to 52): schema 8, in which each bucket holds several of the finer
+    /// ones. `None` for any other schema, which stays.
+    ///
+    /// Source: Prometheus 3.14, `ReduceResolution` in `model/histogram/`.
+    pub fn reduction(&self) -> Option<Reduction> {
+        if !(FINEST_SCHEMA + 1..=FINEST_RESERVED_SCHEMA).contains(&self.schema()) {
+            return None;
+        }
+        let shift = self.schema() - FINEST_SCHEMA;
+        let mut targets = Vec::with_capacity(self.cells() - BUCKET_CELLS);
+        let positive = reduce(self.positive(), shift, BUCKET_CELLS as u32, &mut targets);
+        let negative_cells = targets.last().map_or(BUCKET_CELLS as u32, |last| last + 1);
+        let negative = reduce(self.negative(), shift, negative_cells, &mut targets);
+        // It has no more buckets than the finer one.
+        let layout = Self::new(FINEST_SCHEMA, self.zero_threshold(), positive, negative, Vec::new()).ok()?;
+        Some(Reduction { layout, targets })
+    }
+}
+
+impl Reduction {
+    /// The coarser layout.
+    pub fn layout(&self) -> &HistogramLayout {
+        &self.layout
+    }
+
+    /// Adds the cells of a histogram of the finer layout to those of one of the coarser layout, which are zero before.
+    pub fn fold(&self, histogram: HistogramRef<'_>, cells: &mut [u64]) {
+        let (head, buckets) = histogram.cells.split_at_checked(BUCKET_CELLS).unwrap_or((histogram.cells, &[]));
+        for (to, from) in cells.iter_mut().zip(head) {
+            *to = *from;
+        }
+        for (&target, &bucket) in self.targets.iter().zip(buckets) {
+            let Some(cell) = cells.get_mut(target as usize) else { return };
+            *cell = match histogram.numbers {
+                Numbers::Integer => cell.wrapping_add(bucket),
+                Numbers::Float => (f64::from_bits(*cell) + f64::from_bits(bucket)).to_bits(),
+            };
+        }
+    }
+}
+
+/// The spans of one side with each index shifted; the cells the buckets go to, from `cell` on, are added to `targets`.
+fn reduce(spans: &[Span], shift: i32, mut cell: u32, targets: &mut Vec<u32>) -> Vec<Span> {
+    let mut reduced: Vec<Span> = Vec::new();
+    let mut index = 0_i64;
+    let mut newest: Option<i64> = None;
+    for span in spans {
+        index += i64::from(span.offset);
+        for _ in 0..span.length {
+            // A bucket's index is that of its upper bound, so those up to 2^shift make bucket 1.
+            let target = ((index - 1) >> shift) + 1;
+            index += 1;
+            match (newest, reduced.last_mut()) {
+                (Some(before), Some(_)) if target == before => {}
+                (Some(before), Some(last)) if target == before + 1 => {
+                    (last.length, cell) = (last.length + 1, cell + 1);
+                }
+                (before, _) => {
+                    let offset = target - before.map_or(0, |before| before + 1);
+                    cell += u32::from(before.is_some());
+                    let offset = i32::try_from(offset).unwrap_or(if offset < 0 { i32::MIN } else { i32::MAX });
+                    reduced.push(Span { offset, length: 1 });
+                }
+            }
+            newest = Some(target);
+            targets.push(cell);
+        }
+    }
+    reduced
+}
