@@ -121,6 +121,16 @@ pub(crate) fn skip(body: &[u8], wire: Wire, at: &mut usize) -> Result<(), Fault>
     }
 }
 
+/// Appends a varint.
+#[inline]
+pub(crate) fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
 /// How many bytes a varint takes.
 #[inline]
 pub(crate) fn uvarint_size(value: u64) -> usize {

@@ -17,6 +17,7 @@ mod rejections;
 mod remote_write;
 mod server;
 mod shape;
+mod version_2;
 mod walk;
 
 pub use encode::RequestEncoder;
@@ -27,6 +28,7 @@ pub use label_set::{Excerpt, InvalidLabelSet, LabelLimits, pack_labels};
 pub use rejections::{Rejected, Rejection, Rejections};
 pub use remote_write::{ForwardPart, InvalidRemoteWrite, RemoteWrite, TenantBatch, forward_request, forward_tuples};
 pub use server::RemoteWriteServer;
+pub use version_2::{BodySink, CannotRewrite, Outline, Rewritten, rewrite_v2};
 pub use walk::{Malformed, Tally, count_rows};
 
 /// One series of a write that has labels and anything else: where they lie in the batch's body.

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use bytes::Bytes;
-use model::{Fingerprinter, LabelsRef};
+use model::{Fingerprinter, HistogramColumn, LabelsRef, Span};
 use prost::Message;
-use proto::{LabelLimits, RemoteWrite, TenantBatch, WriteBatch, count_rows, pack_labels, thanos};
+use proto::{
+    BodySink, ExemplarField, HistogramAt, HistogramScratch, LabelFields, LabelLimits, Outline, RemoteWrite,
+    TenantBatch, WriteBatch, count_rows, pack_labels, rewrite_v2, thanos,
+};
 use serde_json::Value;
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -93,6 +96,161 @@ fn check(request: &Value) -> usize {
         assert!(!batch.series[row].is_scattered());
     }
     batch.series.len()
+}
+
+/// What a request of 2.0 is rewritten as must be what was recorded of it, symbols spelled out.
+#[test]
+fn requests_of_version_2() {
+    let (mut series, mut exemplars, mut histograms, mut starts) = (0, 0, 0, 0);
+    for file in ["v2", "v2-no-start-timestamps", "v2-refused-415", "v2-to-prometheus", "v2-to-thanos"] {
+        let Some(path) = testkit::golden("proto requests_of_version_2", &format!("wire/remote-write/{file}.json"))
+        else {
+            return;
+        };
+        let recorded: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for request in list(&recorded, "requests") {
+            let compressed = unhex(request["snappy_hex"].as_str().unwrap());
+            let body = snap::raw::Decoder::new().decompress_vec(&compressed).unwrap();
+            let mut sink = Sink(Vec::new());
+            let fingerprinter = Fingerprinter::new([9; 192]);
+            let rewritten = rewrite_v2(&body, Outline::of(&body).unwrap(), &fingerprinter, &mut sink).unwrap();
+            assert!(rewritten.rejections.is_empty());
+            let batch = WriteBatch { body: sink.0.into(), series: rewritten.series, received_ms: 0, replica: 0 };
+            let symbols: Vec<_> =
+                list(&request["decoded"], "symbols").iter().map(|text| text.as_str().unwrap()).collect();
+            let want = list(&request["decoded"], "timeseries").iter().map(|series| recorded_2(series, &symbols));
+            let got: Vec<_> = (0..batch.series.len()).map(|row| rewritten_2(&batch, row)).collect();
+            assert_eq!(got, want.collect::<Vec<_>>());
+            series += got.len();
+            exemplars += rewritten.tally.exemplars;
+            histograms += rewritten.tally.histograms;
+            starts += got.iter().filter(|series| !series.contains("starts []")).count();
+        }
+    }
+    println!("{series} series, {exemplars} exemplars, {histograms} histograms, {starts} series with start timestamps");
+    assert!(series > 500 && exemplars > 20 && histograms > 5 && starts > 20);
+}
+
+/// Takes everything.
+struct Sink(Vec<u8>);
+
+impl BodySink for Sink {
+    type Full = std::convert::Infallible;
+
+    fn room(&self) -> usize {
+        1 << 30
+    }
+
+    fn full(&self, wanted: usize) -> Self::Full {
+        panic!("{wanted} bytes")
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Self::Full> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn number(value: &Value) -> i64 {
+    value.as_str().map_or_else(|| value.as_i64().unwrap_or(0), |text| text.parse().unwrap())
+}
+
+/// Labels, samples with starts, exemplars and histograms of a series, as text.
+fn told_2(
+    labels: &[(String, String)],
+    samples: &[(i64, String)],
+    starts: &[i64],
+    exemplars: &[String],
+    histograms: &[String],
+) -> String {
+    let starts: Vec<_> = starts.iter().filter(|start_ms| **start_ms != 0).collect();
+    format!("{labels:?} samples {samples:?} starts {starts:?} exemplars {exemplars:?} histograms {histograms:?}")
+}
+
+/// A float to ten digits: the reader of JSON may be off by the last bit.
+fn digits(value: f64) -> String {
+    format!("{value:.9e}")
+}
+
+fn recorded_2(series: &Value, symbols: &[&str]) -> String {
+    let labels = |of: &Value| {
+        let refs: Vec<_> =
+            list(of, "labels_refs").iter().map(|of| symbols[of.as_u64().unwrap() as usize].to_owned()).collect();
+        refs.as_chunks::<2>().0.iter().map(|[name, value]| (name.clone(), value.clone())).collect::<Vec<_>>()
+    };
+    let mut starts: Vec<_> = list(series, "samples").iter().map(|sample| number(&sample["start_timestamp"])).collect();
+    starts.extend(list(series, "histograms").iter().map(|histogram| number(&histogram["start_timestamp"])));
+    let samples = list(series, "samples").iter();
+    let samples: Vec<_> =
+        samples.map(|sample| (number(&sample["timestamp"]), digits(float(&sample["value"])))).collect();
+    let exemplar =
+        |of: &Value| format!("{:?} {} {}", labels(of), number(&of["timestamp"]), digits(float(&of["value"])));
+    let exemplars: Vec<_> = list(series, "exemplars").iter().map(exemplar).collect();
+    let histograms: Vec<_> = list(series, "histograms").iter().map(recorded_histogram).collect();
+    told_2(&labels(series), &samples, &starts, &exemplars, &histograms)
+}
+
+fn recorded_histogram(of: &Value) -> String {
+    let spans = |name: &str| {
+        let span = |span: &Value| (number(&span["offset"]) as i32, number(&span["length"]) as u32);
+        list(of, name).iter().map(span).collect::<Vec<_>>()
+    };
+    let counts = |deltas: &str| {
+        let sum = |count: &mut i64, delta: &Value| {
+            *count += number(delta);
+            Some(*count as u64)
+        };
+        list(of, deltas).iter().scan(0, sum).collect::<Vec<_>>()
+    };
+    // All recorded ones count in whole numbers.
+    assert!(of["count_float"].is_null());
+    format!(
+        "{} {} {:?} {:?} {:?} {:?} {} {} {} {}",
+        number(&of["timestamp"]),
+        number(&of["schema"]),
+        spans("positive_spans"),
+        spans("negative_spans"),
+        counts("positive_deltas"),
+        counts("negative_deltas"),
+        number(&of["count_int"]),
+        number(&of["zero_count_int"]),
+        digits(float(&of["sum"])),
+        digits(float(&of["zero_threshold"])),
+    )
+}
+
+fn rewritten_2(batch: &WriteBatch, row: usize) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let labels = |labels: LabelFields<'_>| {
+        labels.map(Result::unwrap).map(|label| (text(label.name), text(label.value))).collect::<Vec<_>>()
+    };
+    let samples: Vec<_> = batch.samples(row).map(|(timestamp_ms, value)| (timestamp_ms, digits(value))).collect();
+    let mut starts: Vec<_> = batch.samples(row).starts().collect();
+    let exemplar = |exemplar: ExemplarField<'_>| {
+        format!("{:?} {} {}", labels(exemplar.labels), exemplar.timestamp_ms, digits(exemplar.value))
+    };
+    let exemplars: Vec<_> = batch.exemplars(row).map(exemplar).collect();
+    let (mut fields, mut histograms) = (batch.histograms(row), Vec::new());
+    let (mut column, mut scratch) = (HistogramColumn::default(), HistogramScratch::default());
+    while let Some(decoded) = fields.decode_next(&mut column, &mut scratch, 1000) {
+        let HistogramAt { timestamp_ms, start_ms, row } = decoded.unwrap();
+        let histogram = column.get(row).unwrap();
+        let spans = |spans: &[Span]| spans.iter().map(|span| (span.offset, span.length)).collect::<Vec<_>>();
+        starts.push(start_ms);
+        histograms.push(format!(
+            "{timestamp_ms} {} {:?} {:?} {:?} {:?} {} {} {} {}",
+            histogram.layout.schema(),
+            spans(histogram.layout.positive()),
+            spans(histogram.layout.negative()),
+            histogram.positive(),
+            histogram.negative(),
+            histogram.count(),
+            histogram.zero_count(),
+            digits(histogram.sum),
+            digits(histogram.layout.zero_threshold()),
+        ));
+    }
+    told_2(&labels(batch.labels(row)), &samples, &starts, &exemplars, &histograms)
 }
 
 /// A series as text: labels, samples, and how many exemplars and histograms.

@@ -1,5 +1,7 @@
 //! Writing remote write 1.0 requests, byte for byte as Prometheus does.
 
+use crate::wire::push_uvarint;
+
 /// Collects series and encodes them.
 #[derive(Debug, Default, Clone)]
 pub struct RequestEncoder {
@@ -54,12 +56,4 @@ fn push_len(out: &mut Vec<u8>, key: u8, bytes: &[u8]) {
     out.push(key);
     push_uvarint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
-}
-
-fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

@@ -11,11 +11,11 @@ pub(super) const SAMPLES: u32 = 2;
 /// One-byte keys of the fields that a sender puts first; any other spelling of a key takes the general way.
 pub(super) const LABELS_KEY: u8 = 0x0a;
 pub(super) const SAMPLES_KEY: u8 = 0x12;
-const NAME_KEY: u8 = 0x0a;
-const VALUE_KEY: u8 = 0x12;
+pub(super) const NAME_KEY: u8 = 0x0a;
+pub(super) const VALUE_KEY: u8 = 0x12;
 const SAMPLE_VALUE_KEY: u8 = 0x09;
 const SAMPLE_TIMESTAMP_KEY: u8 = 0x10;
-/// Of version 2.0; in a request of 1.0 it is a field nobody knows.
+/// When the counter began: of version 2.0, and of what it is rewritten as.
 const SAMPLE_START_KEY: u8 = 0x18;
 
 /// The labels of a series as they were sent: in any order, nothing about them checked but the wire.
@@ -70,6 +70,17 @@ impl<'a> SampleFields<'a> {
     /// Over the fields from `at` to the end of `body`.
     pub(super) fn new(body: &'a [u8], at: usize) -> Self {
         Self { rest: FieldsOf::new(body, at, SAMPLES, SAMPLES_KEY) }
+    }
+}
+
+impl<'a> SampleFields<'a> {
+    /// When the counters behind the samples began, 0 where none is told. Only remote write 2.0 tells.
+    pub fn starts(self) -> impl Iterator<Item = i64> + 'a {
+        let mut rest = self.rest;
+        std::iter::from_fn(move || {
+            let (message, at) = rest.next_message().ok()??;
+            start(message, at).ok()
+        })
     }
 }
 
@@ -188,6 +199,19 @@ pub(super) fn sample(message: &[u8], mut at: usize) -> Result<(i64, f64), Fault>
     Ok((timestamp_ms, value))
 }
 
+/// Reads the start of a Sample message.
+fn start(message: &[u8], mut at: usize) -> Result<i64, Fault> {
+    let mut start_ms = 0;
+    while at < message.len() {
+        let key = wire::key(message, &mut at)?;
+        match (key.number, key.wire) {
+            (3, Wire::Varint) => start_ms = wire::uvarint(message, &mut at)?.cast_signed(),
+            (_, wire) => wire::skip(message, wire, &mut at)?,
+        }
+    }
+    Ok(start_ms)
+}
+
 /// A field of a sample that is unknown, or known by a padded key.
 #[cold]
 fn odd_sample_field(message: &[u8], at: &mut usize, timestamp_ms: &mut i64, value: &mut f64) -> Result<(), Fault> {
@@ -196,7 +220,10 @@ fn odd_sample_field(message: &[u8], at: &mut usize, timestamp_ms: &mut i64, valu
     match (key.number, key.wire) {
         (1, Wire::Fixed64) => *value = f64::from_bits(wire::fixed64(message, at)?),
         (2, Wire::Varint) => *timestamp_ms = wire::uvarint(message, at)?.cast_signed(),
-        (1 | 2, _) => return Err(Fault { at: start, what: WRONG_WIRE_TYPE }),
+        (3, Wire::Varint) => {
+            wire::uvarint(message, at)?;
+        }
+        (1..=3, _) => return Err(Fault { at: start, what: WRONG_WIRE_TYPE }),
         (_, wire) => wire::skip(message, wire, at)?,
     }
     Ok(())

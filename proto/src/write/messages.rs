@@ -34,6 +34,9 @@ pub(crate) struct Sample {
     pub(crate) value: f64,
     #[prost(int64, tag = "2")]
     pub(crate) timestamp: i64,
+    /// Of version 2.0.
+    #[prost(int64, tag = "3")]
+    pub(crate) start_timestamp: i64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

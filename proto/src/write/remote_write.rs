@@ -11,7 +11,7 @@ use super::fields::{LABELS, LabelFields};
 use super::walk::{TIMESERIES, TIMESERIES_KEY, Walk};
 use super::{Malformed, Tally, WriteBatch};
 use crate::grpc::Raw;
-use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
+use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire, push_uvarint};
 use bytes::Bytes;
 use model::{Fingerprinter, InvalidTenant, TenantId};
 use std::collections::BTreeMap;
@@ -253,14 +253,6 @@ fn push_replica(out: &mut Vec<u8>, replica: u32) {
         out.push(REPLICA_KEY);
         push_uvarint(out, u64::from(replica));
     }
-}
-
-fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 impl WriteBatch {

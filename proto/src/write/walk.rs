@@ -25,7 +25,7 @@ pub(super) const TIMESERIES_KEY: u8 = 0x0a;
 const METADATA_FIELD: u32 = 3;
 
 /// The smallest series that gets a row: an empty label and an empty sample.
-const SMALLEST_ROW_BYTES: usize = 4;
+pub(super) const SMALLEST_ROW_BYTES: usize = 4;
 
 const _: () = assert!(size_of::<SeriesSlice>() <= 8 * (SMALLEST_ROW_BYTES + 2));
 
@@ -133,12 +133,12 @@ pub(super) struct Walk<'f> {
 
 /// Where the fields of one number lie in their message.
 #[derive(Clone, Copy, Default)]
-struct Run {
-    start: usize,
+pub(super) struct Run {
+    pub(super) start: usize,
     /// 0: there is none yet.
-    end: usize,
+    pub(super) end: usize,
     /// Another field lies between two of them.
-    broken: bool,
+    pub(super) broken: bool,
 }
 
 /// Where the first of what a series has besides labels and samples lies; 0: it has none.
@@ -292,14 +292,14 @@ fn usual_labels(body: &[u8], mut at: usize) -> Result<usize, Fault> {
 
 /// A sample whose size is at `at`; returns where it ends.
 #[inline]
-fn one_sample(body: &[u8], mut at: usize) -> Result<usize, Fault> {
+pub(super) fn one_sample(body: &[u8], mut at: usize) -> Result<usize, Fault> {
     let end = wire::end_of_len(body, &mut at)?;
     fields::sample(body.get(..end).unwrap_or_default(), at)?;
     Ok(end)
 }
 
 /// A message of `shape` whose size is at `at`; returns where it ends.
-fn check(shape: &Shape, body: &[u8], mut at: usize) -> Result<usize, Fault> {
+pub(super) fn check(shape: &Shape, body: &[u8], mut at: usize) -> Result<usize, Fault> {
     let end = wire::end_of_len(body, &mut at)?;
     shape.check(body.get(..end).unwrap_or_default(), at)?;
     Ok(end)
@@ -320,13 +320,13 @@ fn check_labels(body: &[u8], mut at: usize) -> Result<(), Fault> {
 }
 
 /// A range of the body; bodies over 4 GiB were refused.
-fn narrow(start: usize, end: usize) -> Range<u32> {
+pub(super) fn narrow(start: usize, end: usize) -> Range<u32> {
     u32::try_from(start).unwrap_or(u32::MAX)..u32::try_from(end).unwrap_or(u32::MAX)
 }
 
 impl Run {
     #[inline]
-    fn add(&mut self, start: usize, end: usize) {
+    pub(super) fn add(&mut self, start: usize, end: usize) {
         if self.end == 0 {
             self.start = start;
         }

@@ -47,7 +47,7 @@ prop_compose! {
 prop_compose! {
     fn series()(
         exemplars in vec(exemplar(), 0..4),
-        samples in vec(Just(messages::Sample { value: 1.0, timestamp: 2 }), 0..2),
+        samples in vec(Just(messages::Sample { value: 1.0, timestamp: 2, start_timestamp: 0 }), 0..2),
         histograms in vec(Just(messages::Histogram::default()), 0..2),
     ) -> messages::TimeSeries {
         let labels = vec![messages::Label { name: b"a".to_vec(), value: b"b".to_vec() }];

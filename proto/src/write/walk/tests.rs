@@ -71,7 +71,9 @@ fn label() -> impl Strategy<Value = messages::Label> {
 
 fn sample() -> impl Strategy<Value = messages::Sample> {
     let timestamp = prop_oneof![any::<i64>(), Just(0), Just(1_755_388_800_000)];
-    (any::<u64>(), timestamp).prop_map(|(bits, timestamp)| messages::Sample { value: f64::from_bits(bits), timestamp })
+    (any::<u64>(), timestamp, prop_oneof![Just(0), any::<i64>()]).prop_map(|(bits, timestamp, start_timestamp)| {
+        messages::Sample { value: f64::from_bits(bits), timestamp, start_timestamp }
+    })
 }
 
 fn exemplar() -> impl Strategy<Value = messages::Exemplar> {
@@ -322,7 +324,7 @@ fn the_encoder_writes_what_a_generated_one_writes() {
     let mut request = RequestEncoder::default();
     request.series([(&b"a"[..], &[b'v'; 200][..])], [(0, 0.0), (-5, 1.5), (1_755_388_800_000, f64::NAN)]);
     let labels = vec![messages::Label { name: b"a".to_vec(), value: vec![b'v'; 200] }];
-    let sample = |timestamp, value| messages::Sample { value, timestamp };
+    let sample = |timestamp, value| messages::Sample { value, timestamp, start_timestamp: 0 };
     let samples = vec![sample(0, 0.0), sample(-5, 1.5), sample(1_755_388_800_000, f64::NAN)];
     let series = messages::TimeSeries { labels, samples, ..Default::default() };
     let generated = messages::WriteRequest { timeseries: vec![series], metadata: vec![] };

@@ -1,0 +1,429 @@
+//! Requests of 2.0 against generated messages: what they are rewritten as, and what is refused.
+
+use super::super::{WriteBatch, count_rows, messages};
+use super::*;
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use prost::Message;
+
+// === messages as a code generator would have them ===
+
+#[derive(Clone, PartialEq, Message)]
+struct Request {
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    symbols: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "5")]
+    timeseries: Vec<TimeSeries>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TimeSeries {
+    #[prost(uint32, repeated, tag = "1")]
+    labels_refs: Vec<u32>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<messages::Sample>,
+    #[prost(message, repeated, tag = "3")]
+    histograms: Vec<messages::Histogram>,
+    #[prost(message, repeated, tag = "4")]
+    exemplars: Vec<Exemplar>,
+    #[prost(message, optional, tag = "5")]
+    metadata: Option<Metadata>,
+    #[prost(int64, tag = "6")]
+    created_timestamp: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Exemplar {
+    #[prost(uint32, repeated, tag = "1")]
+    labels_refs: Vec<u32>,
+    #[prost(double, tag = "2")]
+    value: f64,
+    #[prost(int64, tag = "3")]
+    timestamp: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct Metadata {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(uint32, tag = "3")]
+    help_ref: u32,
+    #[prost(uint32, tag = "4")]
+    unit_ref: u32,
+}
+
+/// What is written: a series of 1.0, with metadata where no version has them.
+#[derive(Clone, PartialEq, Message)]
+struct Written {
+    #[prost(message, repeated, tag = "1")]
+    timeseries: Vec<WrittenSeries>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct WrittenSeries {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<messages::Label>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<messages::Sample>,
+    #[prost(message, repeated, tag = "3")]
+    exemplars: Vec<messages::Exemplar>,
+    #[prost(message, repeated, tag = "4")]
+    histograms: Vec<messages::Histogram>,
+    #[prost(message, optional, tag = "15")]
+    metadata: Option<messages::MetricMetadata>,
+}
+
+// === what should come of them ===
+
+/// What is written of a request: by series, `None` for one that is refused or has no label.
+fn expected(request: &Request) -> Vec<Option<WrittenSeries>> {
+    let symbol = |reference: &u32| request.symbols.get(*reference as usize).cloned();
+    let labels = |refs: &[u32]| {
+        let (pairs, rest) = refs.as_chunks::<2>();
+        let label = |[name, value]: &[u32; 2]| Some(messages::Label { name: symbol(name)?, value: symbol(value)? });
+        pairs.iter().map(label).collect::<Option<Vec<_>>>().filter(|_| rest.is_empty())
+    };
+    let exemplar = |exemplar: &Exemplar| {
+        let &Exemplar { value, timestamp, .. } = exemplar;
+        Some(messages::Exemplar { labels: labels(&exemplar.labels_refs)?, value, timestamp })
+    };
+    let text = |reference: u32| if reference == 0 { Some(Vec::new()) } else { symbol(&reference) };
+    let metadata = |said: &Metadata| {
+        let (help, unit) = (text(said.help_ref)?, text(said.unit_ref)?);
+        Some(messages::MetricMetadata { kind: said.kind, help, unit, ..Default::default() })
+    };
+    let series = |series: &TimeSeries| {
+        let said = series.metadata.unwrap_or_default();
+        let metadata = metadata(&said)?;
+        let labels = labels(&series.labels_refs).filter(|labels| !labels.is_empty())?;
+        let stored = series.samples.len() + series.histograms.len() > 0;
+        Some(WrittenSeries {
+            labels,
+            samples: series.samples.clone(),
+            exemplars: series.exemplars.iter().filter_map(exemplar).collect(),
+            histograms: series.histograms.clone(),
+            metadata: (stored && said != Metadata::default()).then_some(metadata),
+        })
+    };
+    request.timeseries.iter().map(series).collect()
+}
+
+/// Takes at most so many bytes.
+#[derive(Debug)]
+struct Sink {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl BodySink for Sink {
+    type Full = usize;
+
+    fn room(&self) -> usize {
+        self.limit - self.bytes.len()
+    }
+
+    fn full(&self, wanted: usize) -> usize {
+        self.bytes.len() + wanted
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), usize> {
+        assert!(bytes.len() <= self.room());
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn rewrite_within(body: &[u8], limit: usize) -> Result<(WriteBatch, Rewritten), CannotRewrite<usize>> {
+    let outline = Outline::of(body)?;
+    let mut sink = Sink { bytes: Vec::new(), limit };
+    let rewritten = rewrite_v2(body, outline, &Fingerprinter::new([7; 192]), &mut sink)?;
+    assert!(rewritten.series.len() <= outline.rows && outline.size_bytes() <= 8 * body.len());
+    let (body, series) = (Bytes::from(sink.bytes), rewritten.series.clone());
+    Ok((WriteBatch { body, series, received_ms: 0, replica: 0 }, rewritten))
+}
+
+fn rewrite(body: &[u8]) -> Result<(WriteBatch, Rewritten), CannotRewrite<usize>> {
+    rewrite_within(body, 1 << 20)
+}
+
+/// Holds what `body` is rewritten as against what a generated decoder reads in it.
+fn compare(body: &[u8]) -> Result<(), TestCaseError> {
+    let (rewritten, request) = (rewrite(body), Request::decode(body));
+    let ((batch, rewritten), request) = match (rewritten, request) {
+        (Ok(rewritten), Ok(request)) => (rewritten, request),
+        (Ok(_), Err(refused)) => {
+            prop_assert!(false, "we take what is refused elsewhere: {}", refused);
+            return Ok(());
+        }
+        (Err(CannotRewrite::Malformed(refused)), Ok(_)) => {
+            prop_assert_eq!(refused.what, "a group");
+            return Ok(());
+        }
+        (Err(CannotRewrite::FirstSymbol), Ok(request)) => {
+            prop_assert!(!request.symbols[0].is_empty());
+            return Ok(());
+        }
+        (Err(CannotRewrite::Full(wanted)), Ok(_)) => {
+            prop_assert!(wanted > 1 << 20);
+            return Ok(());
+        }
+        (Err(_), Err(_)) => return Ok(()),
+    };
+    let want: Vec<_> = expected(&request).into_iter().flatten().collect();
+    let written = Written::decode(&*batch.body).unwrap();
+    // NaN is not itself; the texts are.
+    prop_assert_eq!(format!("{:?}", written.timeseries), format!("{want:?}"));
+    prop_assert_eq!(batch.series.len(), want.len());
+
+    // Whoever is sent the body finds the same rows, but for those with nothing in them.
+    let rows = count_rows(&batch.body).unwrap();
+    let (walked, _) = WriteBatch::walk(batch.body.clone(), rows, &Fingerprinter::new([7; 192]), 0).unwrap();
+    let full: Vec<_> = batch.series.iter().filter(|series| !series.is_void()).cloned().collect();
+    prop_assert_eq!(walked.series, full);
+    for (row, series) in written.timeseries.iter().enumerate() {
+        prop_assert_eq!(batch.samples(row).count(), series.samples.len());
+        prop_assert_eq!(batch.histograms(row).skip_all(), series.histograms.len() as u64);
+        prop_assert_eq!(batch.exemplars(row).count(), series.exemplars.len());
+        prop_assert_eq!(batch.labels(row).count(), series.labels.len());
+    }
+    count(&request, &rewritten)
+}
+
+/// Holds the tally, and what is refused.
+fn count(request: &Request, rewritten: &Rewritten) -> Result<(), TestCaseError> {
+    let all = expected(request);
+    let sum = |count: fn(&TimeSeries) -> usize| request.timeseries.iter().map(count).sum::<usize>() as u64;
+    let tally = &rewritten.tally;
+    prop_assert_eq!(tally.series, request.timeseries.len() as u64);
+    prop_assert_eq!(tally.histograms, sum(|series| series.histograms.len()));
+    prop_assert_eq!(tally.exemplars, sum(|series| series.exemplars.len()));
+    prop_assert_eq!(tally.samples, all.iter().flatten().map(|series| series.samples.len() as u64).sum::<u64>());
+    let dropped = request
+        .timeseries
+        .iter()
+        .zip(&all)
+        .filter_map(|(series, written)| Some((series.exemplars.len() - written.as_ref()?.exemplars.len()) as u64));
+    let dropped: u64 = dropped.sum();
+    let refused = request.timeseries.iter().zip(&all).filter(|(series, written)| {
+        let unlabelled = series.labels_refs.is_empty() && rewritten.rejections.is_empty();
+        written.is_none() && !unlabelled
+    });
+    let counts: Vec<_> = rewritten.rejections.counts().collect();
+    let counted = |why| counts.iter().find(|(one, _)| *one == why).map_or(0, |(_, count)| *count);
+    prop_assert_eq!(counted(Rejection::InvalidExemplar), dropped);
+    prop_assert!(counted(Rejection::InvalidReference) <= refused.count() as u64);
+    prop_assert_eq!(
+        counted(Rejection::InvalidReference) == 0,
+        request
+            .timeseries
+            .iter()
+            .zip(&all)
+            .all(|(series, written)| written.is_some() || is_just_unlabelled(request, series))
+    );
+    Ok(())
+}
+
+fn is_just_unlabelled(request: &Request, series: &TimeSeries) -> bool {
+    let said = series.metadata.unwrap_or_default();
+    let known = |reference: u32| reference == 0 || (reference as usize) < request.symbols.len();
+    series.labels_refs.is_empty() && known(said.help_ref) && known(said.unit_ref)
+}
+
+// === generated messages ===
+
+fn refs() -> impl Strategy<Value = Vec<u32>> {
+    prop_oneof![
+        8 => vec((1u32..5, 0u32..6), 0..5).prop_map(|pairs| pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()),
+        1 => vec(0u32..9, 0..7),
+        1 => vec(any::<u32>(), 0..3),
+    ]
+}
+
+prop_compose! {
+    fn sample()(bits in any::<u64>(), timestamp in any::<i64>(), start_timestamp in prop_oneof![Just(0), any::<i64>()])
+        -> messages::Sample
+    {
+        messages::Sample { value: f64::from_bits(bits), timestamp, start_timestamp }
+    }
+}
+
+prop_compose! {
+    fn series()(
+        labels_refs in refs(),
+        samples in vec(sample(), 0..3),
+        histograms in vec((any::<u64>(), any::<i64>()), 0..3),
+        exemplars in vec((refs(), any::<f64>(), any::<i64>()), 0..3),
+        metadata in prop::option::of((0i32..9, 0u32..7, 0u32..7)),
+        created_timestamp in any::<i64>(),
+    ) -> TimeSeries {
+        let histogram = |(count_int, start_timestamp)| messages::Histogram { count_int, start_timestamp, ..Default::default() };
+        let exemplar = |(labels_refs, value, timestamp)| Exemplar { labels_refs, value, timestamp };
+        let metadata = metadata.map(|(kind, help_ref, unit_ref)| Metadata { kind, help_ref, unit_ref });
+        TimeSeries {
+            labels_refs,
+            samples,
+            histograms: histograms.into_iter().map(histogram).collect(),
+            exemplars: exemplars.into_iter().map(exemplar).collect(),
+            metadata,
+            created_timestamp,
+        }
+    }
+}
+
+prop_compose! {
+    fn request()(
+        words in vec(prop_oneof![vec(any::<u8>(), 0..6), vec(any::<u8>(), 120..140)], 3..8),
+        timeseries in vec(series(), 0..5),
+    ) -> Request {
+        Request { symbols: std::iter::once(Vec::new()).chain(words).collect(), timeseries }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_request_is_rewritten_as_what_it_means(request in request()) {
+        compare(&request.encode_to_vec())?;
+    }
+
+    /// Symbols behind the series, series apart from each other, references one by one.
+    #[test]
+    fn odd_orders_mean_the_same(request in request(), order in vec(any::<u16>(), 30)) {
+        let mut fields: Vec<(u16, Vec<u8>)> = Vec::new();
+        for series in &request.timeseries {
+            let unpacked: Vec<u8> = series.labels_refs.iter().flat_map(|reference| {
+                let mut field = vec![0x08];
+                prost::encoding::encode_varint(u64::from(*reference), &mut field);
+                field
+            }).collect();
+            let (head, tail) = unpacked.split_at(0);
+            let rest = TimeSeries { labels_refs: vec![], ..series.clone() }.encode_to_vec();
+            let again = TimeSeries { samples: series.samples.clone(), ..Default::default() }.encode_to_vec();
+            let message = [head, &again, tail, &rest].concat();
+            let mut field = vec![0x2a];
+            prost::encoding::encode_varint(message.len() as u64, &mut field);
+            field.extend(message);
+            fields.push((1, field));
+        }
+        for (field, order) in fields.iter_mut().zip(order) {
+            field.0 = order;
+        }
+        fields.sort();
+        let mut body: Vec<u8> = fields.into_iter().flat_map(|(_, field)| field).collect();
+        body.extend(Request { symbols: request.symbols, timeseries: vec![] }.encode_to_vec());
+        compare(&body)?;
+    }
+
+    #[test]
+    fn damaged_bytes_are_taken_or_refused_as_by_a_generated_decoder(
+        request in request(),
+        damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut body = request.encode_to_vec();
+        for (at, byte) in damage {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        compare(&body)?;
+    }
+
+    /// There is room for all of it, or none of it is taken; never is more written than there is room for.
+    #[test]
+    fn the_limit_is_that_of_what_is_written(request in request(), less in 0usize..200) {
+        let body = request.encode_to_vec();
+        let (batch, rewritten) = rewrite(&body).unwrap();
+        let size = batch.body.len();
+        // What is refused in the end may have been too much before.
+        if !rewritten.rejections.is_empty() {
+            return Ok(());
+        }
+        prop_assert_eq!(rewrite_within(&body, size).unwrap().0.body.len(), size);
+        let limit = size.saturating_sub(less + 1);
+        if size > 0 {
+            let refused = rewrite_within(&body, limit);
+            prop_assert!(matches!(refused, Err(CannotRewrite::Full(wanted)) if wanted <= size + HEAD_BYTES));
+        }
+    }
+}
+
+// === one by one ===
+
+fn with(symbols: &[&str], series: TimeSeries) -> Vec<u8> {
+    let symbols = symbols.iter().map(|symbol| symbol.as_bytes().to_vec()).collect();
+    Request { symbols, timeseries: vec![series] }.encode_to_vec()
+}
+
+fn one_sample() -> Vec<messages::Sample> {
+    vec![messages::Sample { value: 1.0, timestamp: 2, start_timestamp: 1 }]
+}
+
+#[track_caller]
+fn refused(series: TimeSeries, why: Rejection, detail: &str) {
+    let body = with(&["", "__name__", "up"], series);
+    let (_, rewritten) = rewrite(&body).unwrap();
+    assert_eq!(rewritten.rejections.counts().collect::<Vec<_>>(), [(why, 1)]);
+    assert_eq!(rewritten.rejections.examples()[0].detail, detail);
+}
+
+#[test]
+fn references_that_lead_nowhere_are_told_in_the_words_of_prometheus() {
+    let series = |labels_refs: &[u32]| TimeSeries {
+        labels_refs: labels_refs.to_vec(),
+        samples: one_sample(),
+        ..Default::default()
+    };
+    let why = Rejection::InvalidReference;
+    refused(series(&[1, 2, 3]), why, "parsing labels for series [1 2 3]: invalid labelRefs length 3");
+    let outside =
+        "parsing labels for series [1 999]: labelRefs 1 (name) = 999 (value) outside of symbols table (size 3)";
+    refused(series(&[1, 999]), why, outside);
+    let many = [1, 2].repeat(500).into_iter().chain([1]).collect::<Vec<_>>();
+    let shown = [["1 2"; 16].join(" "), "…".to_owned()].join(" ");
+    let detail = format!("parsing labels for series [{shown}]: invalid labelRefs length 1001");
+    refused(series(&many), why, &detail);
+    let said = Metadata { kind: 1, help_ref: 3, unit_ref: 0 };
+    let detail = "metadata of series [1 2]: help 3, unit 0 outside of symbols table (size 3)";
+    refused(TimeSeries { metadata: Some(said), ..series(&[1, 2]) }, why, detail);
+    let exemplar = Exemplar { labels_refs: vec![1], value: 1.0, timestamp: 2 };
+    let detail = r#"parsing exemplar for series {"__name__"="up"}: invalid labelRefs length 1"#;
+    refused(TimeSeries { exemplars: vec![exemplar], ..series(&[1, 2]) }, Rejection::InvalidExemplar, detail);
+}
+
+#[test]
+fn the_first_symbol_is_empty() {
+    let body =
+        with(&["__name__", "up"], TimeSeries { labels_refs: vec![0, 1], samples: one_sample(), ..Default::default() });
+    assert_eq!(rewrite(&body).unwrap_err(), CannotRewrite::FirstSymbol);
+    let (batch, _) = rewrite(&with(&[], TimeSeries::default())).unwrap();
+    assert!(batch.series.is_empty());
+}
+
+/// A symbol of a kilobyte, named a million times by two megabytes of references.
+#[test]
+fn a_small_request_that_means_a_large_one_is_stopped_at_the_limit() {
+    let symbol = "s".repeat(1024);
+    let labels_refs = [1, 1].repeat(1 << 20);
+    let series =
+        |exemplars| TimeSeries { labels_refs: vec![1, 1], samples: one_sample(), exemplars, ..Default::default() };
+    let many = TimeSeries { labels_refs: labels_refs.clone(), samples: one_sample(), ..Default::default() };
+    let exemplar = Exemplar { labels_refs, value: 1.0, timestamp: 2 };
+    for body in [with(&["", &symbol], many), with(&["", &symbol], series(vec![exemplar]))] {
+        let refused = rewrite_within(&body, 32 << 20).unwrap_err();
+        assert!(matches!(refused, CannotRewrite::Full(wanted) if wanted < 33 << 20), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_canonical_region_hashes_to_the_name_of_its_series() {
+    let series = TimeSeries { labels_refs: vec![1, 2, 3, 4], samples: one_sample(), ..Default::default() };
+    let (batch, _) = rewrite(&with(&["", "__name__", "up", "job", &"j".repeat(300)], series)).unwrap();
+    let labels = model::Labels::from_pairs([("__name__", "up"), ("job", &"j".repeat(300))]).unwrap();
+    let fingerprint = Fingerprinter::new([7; 192]).of_labels(labels.as_ref(), &mut Vec::new());
+    assert_eq!(batch.series[0].fingerprint, fingerprint);
+}
+
+#[test]
+fn a_request_of_version_1_has_unknown_fields_only() {
+    let (batch, rewritten) = rewrite(&[0x0a, 0, 0x1a, 2, 0x08, 1]).unwrap();
+    assert_eq!((batch.series.len(), rewritten.tally), (0, Tally { unknown_fields: 2, ..Tally::default() }));
+}
