@@ -3,6 +3,7 @@
 //! Format: `tsdb/docs/format/meta.md`, `index.md`, `chunks.md` beside it.
 
 mod cursor;
+mod delete;
 mod meta;
 mod tombstones;
 mod trim;
@@ -12,8 +13,10 @@ pub use meta::{
     BlockFile, Compaction, Deletion, Downsample, FileHash, GoText, IndexStats, Interval, InvalidUploadTime,
     MAX_META_BYTES, Meta, Parent, Relabel, Rewrite, RewriteMatcher, Stats, Thanos, UploadTime,
 };
-pub use tombstones::{Deleted, Tombstones};
+pub use tombstones::Tombstones;
 pub use writer::{BlockSpec, BlockWriteError, BlockWriter};
+
+pub use crate::deleted::Deleted;
 
 use crate::cursor::Corruption;
 use crate::file_error::FileError;
@@ -44,8 +47,8 @@ pub struct Block {
 struct BlockFiles {
     dir: PathBuf,
     meta: Meta,
-    index: IndexReader,
-    segments: Segments,
+    index: Arc<IndexReader>,
+    segments: Arc<Segments>,
     tombstones: Tombstones,
     tombstones_fault: Option<SourceError>,
 }
@@ -59,8 +62,8 @@ impl Block {
     /// A file that is missing or damaged. Chunks are checked when they are read.
     pub fn open(fs: &dyn Fs, dir: &Path) -> Result<Self, SourceError> {
         let meta = read_meta(fs, dir)?;
-        let index = IndexReader::open(fs, &dir.join("index"))?;
-        let segments = Segments::open(fs, &dir.join("chunks"))?;
+        let index = Arc::new(IndexReader::open(fs, &dir.join("index"))?);
+        let segments = Arc::new(Segments::open(fs, &dir.join("chunks"))?);
         let (tombstones, tombstones_fault) = match read_tombstones(fs, &dir.join("tombstones")) {
             Ok(tombstones) => (tombstones, None),
             Err(fault) => (Tombstones::default(), Some(fault)),
@@ -94,7 +97,8 @@ impl Block {
         &self.files.tombstones
     }
 
-    /// Why the tombstones could not be read. Nothing is left out then, and the block must not be rewritten.
+    /// Why the tombstones could not be read. Nothing is left out then, nothing is deleted, and the
+    /// block must not be rewritten.
     pub fn tombstones_fault(&self) -> Option<&SourceError> {
         self.files.tombstones_fault.as_ref()
     }

@@ -13,6 +13,7 @@ pub mod chunk;
 pub mod cursor;
 pub mod db;
 pub mod dedup;
+mod deleted;
 pub mod downsample;
 mod file_error;
 pub mod fs;

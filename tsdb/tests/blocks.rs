@@ -7,6 +7,8 @@
 mod crash;
 #[path = "blocks/damage.rs"]
 mod damage;
+#[path = "blocks/delete.rs"]
+mod delete;
 #[path = "blocks/model.rs"]
 mod model_test;
 #[path = "blocks/promtool.rs"]

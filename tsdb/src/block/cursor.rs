@@ -1,7 +1,7 @@
 //! The walk over selected series of a block.
 
-use super::tombstones::Deleted;
 use super::{BlockFiles, trim};
+use crate::deleted::{self, Deleted};
 use crate::index::{ChunkMeta, SeriesEntry};
 use crate::series::{Chunk, ChunkSeriesBatch, SeriesCursor, SourceError};
 use model::{PackedBuilder, SampleColumns, TimeRange};
@@ -38,15 +38,15 @@ impl BlockCursor {
             self.block.index.series(id, &mut self.entry)?;
             let range = self.range;
             self.entry.chunks.retain(|chunk| chunk.min_ms <= range.max_ms() && range.min_ms() <= chunk.max_ms);
-            let deleted = self.block.tombstones.of_series(id);
-            self.entry.chunks.retain(|chunk| !deleted.iter().any(|each| each.covers(chunk.min_ms, chunk.max_ms)));
+            let stones = self.block.tombstones.of_series(id);
+            self.entry.chunks.retain(|chunk| !deleted::cover(stones, chunk.min_ms, chunk.max_ms));
             if self.entry.chunks.is_empty() {
                 continue;
             }
             self.chunks.clear();
             if !skip_chunks {
                 for meta in &self.entry.chunks {
-                    self.chunks.extend(read_chunk(&self.block, meta, deleted, &mut self.columns)?);
+                    self.chunks.extend(read_chunk(&self.block, meta, stones, &mut self.columns)?);
                 }
                 if self.chunks.is_empty() {
                     continue;
@@ -80,14 +80,14 @@ impl SeriesCursor for BlockCursor {
 fn read_chunk(
     block: &BlockFiles,
     meta: &ChunkMeta,
-    deleted: &[Deleted],
+    stones: &[Deleted],
     columns: &mut SampleColumns,
 ) -> Result<Option<Chunk>, SourceError> {
     let (encoding, data) = block.segments.chunk(meta.place)?;
     let chunk = Chunk::raw(meta.min_ms, meta.max_ms, encoding, data);
-    if !deleted.iter().any(|each| each.overlaps(meta.min_ms, meta.max_ms)) {
+    if !deleted::reach(stones, meta.min_ms, meta.max_ms) {
         return Ok(Some(chunk));
     }
-    let keep = |timestamp_ms| !deleted.iter().any(|each| each.contains(timestamp_ms));
+    let keep = |timestamp_ms| !deleted::holds(stones, timestamp_ms);
     trim::retain(&chunk, columns, keep).map_err(|fault| block.segments.fault(meta.place, fault.to_string()))
 }

@@ -2,7 +2,8 @@
 //!
 //! Format: `tsdb/docs/format/meta.md`.
 
-use crate::cursor::{Corruption, Cursor, Fault};
+use crate::cursor::{Corruption, Cursor, Fault, push_uvarint, push_varint};
+use crate::deleted::{self, Deleted};
 use std::collections::BTreeMap;
 
 const MAGIC: u32 = 0x0130_BA30;
@@ -11,13 +12,6 @@ const CRC_BYTES: usize = 4;
 
 /// The file of a block without any.
 pub(super) const EMPTY_FILE: [u8; 9] = [0x01, 0x30, 0xBA, 0x30, VERSION, 0, 0, 0, 0];
-
-/// A deleted range, both ends inside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deleted {
-    pub min_ms: i64,
-    pub max_ms: i64,
-}
 
 /// The deleted ranges of each series, by its id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,8 +58,35 @@ impl Tombstones {
             }
             by_series.entry(series).or_default().push(Deleted { min_ms, max_ms });
         }
-        by_series.values_mut().for_each(join);
+        by_series.values_mut().for_each(deleted::join);
         Ok(Self { by_series })
+    }
+
+    /// The file, for any reader of the format. Stones are in order of series and time, so that equal deletions are equal
+    /// files.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut file = EMPTY_FILE[..EMPTY_FILE.len() - CRC_BYTES].to_vec();
+        let base = file.len();
+        for (&series, ranges) in &self.by_series {
+            for range in ranges {
+                push_uvarint(&mut file, series);
+                push_varint(&mut file, range.min_ms);
+                push_varint(&mut file, range.max_ms);
+            }
+        }
+        let sum = crc32c::crc32c(file.get(base..).unwrap_or_default());
+        file.extend_from_slice(&sum.to_be_bytes());
+        file
+    }
+
+    /// Deletes a range, which does not run backwards, of a series.
+    pub fn add(&mut self, id: u32, range: Deleted) {
+        deleted::add(self.by_series.entry(u64::from(id)).or_default(), range);
+    }
+
+    /// How many ranges there are, of all series together.
+    pub fn ranges(&self) -> u64 {
+        self.by_series.values().map(|ranges| ranges.len() as u64).sum()
     }
 
     /// Whether nothing is deleted.
@@ -77,35 +98,6 @@ impl Tombstones {
     pub fn of_series(&self, id: u32) -> &[Deleted] {
         self.by_series.get(&u64::from(id)).map(Vec::as_slice).unwrap_or_default()
     }
-}
-
-impl Deleted {
-    /// Whether the millisecond lies inside.
-    pub fn contains(self, timestamp_ms: i64) -> bool {
-        self.min_ms <= timestamp_ms && timestamp_ms <= self.max_ms
-    }
-
-    /// Whether a range, both ends inside, shares a millisecond with this one.
-    pub fn overlaps(self, min_ms: i64, max_ms: i64) -> bool {
-        self.min_ms <= max_ms && min_ms <= self.max_ms
-    }
-
-    /// Whether a range, both ends inside, lies wholly in this one.
-    pub fn covers(self, min_ms: i64, max_ms: i64) -> bool {
-        self.min_ms <= min_ms && max_ms <= self.max_ms
-    }
-}
-
-/// Sorts ranges and joins those that overlap or touch.
-fn join(ranges: &mut Vec<Deleted>) {
-    ranges.sort_unstable();
-    ranges.dedup_by(|next, kept| {
-        let touches = next.min_ms <= kept.max_ms.saturating_add(1);
-        if touches {
-            kept.max_ms = kept.max_ms.max(next.max_ms);
-        }
-        touches
-    });
 }
 
 #[cfg(test)]

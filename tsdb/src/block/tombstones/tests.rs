@@ -33,6 +33,18 @@ fn ranges_are_sorted_and_joined() {
 }
 
 #[test]
+fn what_is_added_is_written_and_read() {
+    let mut tombstones = Tombstones::default();
+    assert_eq!((tombstones.encode(), tombstones.ranges()), (EMPTY_FILE.to_vec(), 0));
+    for (id, min_ms, max_ms) in [(300, -4, 1 << 50), (7, 5, 9), (7, i64::MIN, 1), (7, 12, i64::MAX), (7, 10, 10)] {
+        tombstones.add(id, Deleted { min_ms, max_ms });
+    }
+    let stones = [(7, i64::MIN, 1), (7, 5, 10), (7, 12, i64::MAX), (300, -4, 1 << 50)];
+    assert_eq!((tombstones.encode(), tombstones.ranges()), (file(&stones), 4));
+    assert_eq!(Tombstones::decode(&tombstones.encode()).unwrap(), tombstones);
+}
+
+#[test]
 fn files_that_are_none_are_refused() {
     let refused = |bytes: &[u8]| Tombstones::decode(bytes).unwrap_err();
     let at = |offset, fault| Corruption { offset, fault };
