@@ -6,7 +6,7 @@ mod cursor;
 mod delete;
 mod meta;
 mod tombstones;
-mod trim;
+pub(crate) mod trim;
 mod writer;
 
 pub use meta::{

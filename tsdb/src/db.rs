@@ -6,6 +6,7 @@
 //! ([`cut`]), lets go of the log behind them and of blocks past their retention ([`retention`]).
 
 mod cut;
+mod delete;
 mod open;
 mod read_only;
 mod retention;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use ulid::Ulid;
 
 pub use cut::CutBlock;
+pub use delete::Deletion;
 pub use open::{Opened, SetAside};
 pub use read_only::{ReadOnly, ReadOnlyParts};
 pub use stats::DbStats;

@@ -3,7 +3,7 @@
 //! A series is a number in a **shard** ([`shard`]): a 64-byte **hot line** with all that an append must know
 //! ([`hot_line`]), a small cold record, its open chunk and its lists in a **slab** ([`slab`]). Label sets are numbers of
 //! pairs from a **dictionary** that the shards share ([`dictionary`]); each shard has its own **postings** from pairs to
-//! lines ([`postings`]). A batch takes each shard's lock once ([`append`]); a reader copies what it needs under the same
+//! lines ([`postings`]). What is deleted stays where it is, and a list of ranges tells that it is not to be seen ([`tombstones`]). A batch takes each shard's lock once ([`append`]); a reader copies what it needs under the same
 //! lock, little at a time ([`read`]). Full chunks go to the head's chunk files, and what a block has taken over is
 //! dropped ([`truncate`]).
 //!
@@ -29,6 +29,7 @@ mod select;
 mod selection;
 mod shard;
 mod slab;
+mod tombstones;
 mod truncate;
 
 use crate::head_chunks::HeadChunks;
@@ -44,12 +45,14 @@ use select::MatcherCache;
 use shard::Shard;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use tombstones::Tombstones;
 use truncate::Pending;
 
 pub use append::AppendScratch;
 pub use last::{LastCursor, LastSamples};
 pub use read::HeadReader;
 pub use replay::{Part, Replay, ReplayScratch, ReplayStats};
+pub use tombstones::HeadDeletion;
 pub use truncate::Truncation;
 
 /// How a head is laid out. The data directory does not depend on it.
@@ -71,6 +74,7 @@ pub struct Head {
     pending: Mutex<Option<Pending>>,
     /// Found by a replay; for checkpoints. Locked before any shard.
     aliases: Mutex<Vec<Alias>>,
+    tombstones: Tombstones,
     times: Times,
     /// Held, shared, by each append from where it learns its bounds to its end; taken alone by who moves a bound.
     appending: RwLock<()>,
@@ -117,6 +121,7 @@ impl Head {
             epochs: Arc::default(),
             pending: Mutex::default(),
             aliases: Mutex::default(),
+            tombstones: Tombstones::default(),
             times: Times::default(),
             appending: RwLock::default(),
             series: AtomicU64::new(0),
@@ -151,7 +156,7 @@ impl Head {
     /// Bytes held in memory, about: room that was reserved and not touched is counted.
     pub fn size_bytes(&self) -> usize {
         let shards: usize = self.shards.iter().map(|shard| shard.lock().size_bytes()).sum();
-        shards + self.dictionary.read().size_bytes() + size_of_val(&*self.shards)
+        shards + self.dictionary.read().size_bytes() + self.tombstones.size_bytes() + size_of_val(&*self.shards)
     }
 
     fn shard_of(&self, fingerprint: Fingerprint) -> usize {

@@ -4,6 +4,8 @@
 
 #[path = "db/crash.rs"]
 mod crash;
+#[path = "db/delete.rs"]
+mod delete;
 #[path = "db/prometheus.rs"]
 mod prometheus;
 #[path = "db/rig.rs"]

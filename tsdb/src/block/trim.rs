@@ -9,7 +9,7 @@ use model::SampleColumns;
 ///
 /// # Errors
 /// Data that cannot be decoded, or samples other than floats.
-pub(super) fn retain(
+pub(crate) fn retain(
     chunk: &Chunk,
     columns: &mut SampleColumns,
     keep: impl Fn(i64) -> bool,

@@ -96,6 +96,7 @@ impl Db {
             let mut blocks = self.blocks.write();
             blocks.push(block);
             blocks.sort_by_key(|block| block.meta().min_ms);
+            self.head.blocks_reach(max_ms);
         }
         self.head.truncate(max_ms)?;
         Ok(CutBlock { min_ms, max_ms, meta })
@@ -169,7 +170,7 @@ impl Db {
         Ok(())
     }
 
-    /// Writes all series under `number`. Those created meanwhile are logged behind it.
+    /// Writes all series, and what was deleted of them, under `number`. Those created meanwhile are logged behind it.
     fn write_checkpoint(&self, number: u32) -> io::Result<()> {
         let log = &self.options.log;
         let mut writer =
@@ -178,6 +179,13 @@ impl Db {
         self.head.for_each_series(|series, labels| {
             if written.is_ok() {
                 written = writer.series(series, labels);
+            }
+        });
+        written?;
+        let mut written = Ok(());
+        self.head.for_each_deletion(|series, range| {
+            if written.is_ok() {
+                written = writer.deletion(series, range);
             }
         });
         written?;

@@ -58,6 +58,7 @@ impl Db {
         let whole = blocks.iter().map(Block::meta).filter(|meta| !meta.compaction.is_partial());
         if let Some(end_ms) = whole.map(|meta| meta.max_ms).max() {
             head.truncate(end_ms)?;
+            head.blocks_reach(end_ms);
         }
         let target = head.replay(found);
         opened.log = replay(&*fs, &log_dir, &target, options.cores, progress)?;

@@ -5,10 +5,13 @@ use super::chunk_list::Place;
 use super::dictionary::PairId;
 use super::selection::{Located, View};
 use super::shard::Shard;
+use super::tombstones::DeletedCopies;
+use crate::block::trim;
+use crate::deleted;
 use crate::head_chunks::HeadChunkRef;
 use crate::series::{Chunk, Encoding, SourceError};
 use bytes::Bytes;
-use model::{LabelsRef, TimeRange};
+use model::{LabelsRef, SampleColumns, TimeRange};
 use std::ops::Range;
 
 /// Copies of a few series: label pairs, chunks that are in memory, places of the others. Used again for the next few.
@@ -22,7 +25,8 @@ pub(super) struct Copies {
     places: Vec<ChunkCopy>,
     /// Chunks that are in memory.
     data: Vec<u8>,
-    /// After [`Copies::read_chunks`]: all chunks, by the places' positions.
+    deleted: DeletedCopies,
+    /// After [`Copies::read_chunks`]: all chunks.
     chunks: Vec<Chunk>,
     /// After [`Copies::labels`]: packed labels and where each set ends, in order of the series that are there.
     labels: Vec<u8>,
@@ -33,6 +37,7 @@ pub(super) struct Copies {
 #[derive(Debug, Clone)]
 pub(super) struct SeriesCopy {
     pairs: Range<usize>,
+    /// Of places first, after [`Copies::read_chunks`] of chunks.
     chunks: Range<usize>,
     /// A sample that needs no chunk.
     pub(super) last: Option<(i64, f64)>,
@@ -43,6 +48,8 @@ struct ChunkCopy {
     min_ms: i64,
     max_ms: i64,
     data: ChunkData,
+    /// What was deleted of the series, if any of it lies in the chunk.
+    deleted: Range<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -65,6 +72,7 @@ impl Copies {
         self.pairs.clear();
         self.places.clear();
         self.data.clear();
+        self.deleted.clear();
         self.series.clear();
         self.series.resize(window.len(), None);
         let mut by_shard = std::mem::take(&mut self.by_shard);
@@ -76,6 +84,7 @@ impl Copies {
             for &at in run {
                 let number = window[at as usize].number;
                 if view.sees(&shard, number) {
+                    self.deleted.begin(&view.head.tombstones, shard.lines[number].reference());
                     self.series[at as usize] = take(self, &shard, number);
                 }
             }
@@ -83,7 +92,7 @@ impl Copies {
         self.by_shard = by_shard;
     }
 
-    /// Copies the labels of a series and its chunks that overlap `range`; with `None` no chunks.
+    /// Copies the labels of a series and its chunks that overlap `range`, nothing if there are none; with `None` only labels.
     pub(super) fn take_series(&mut self, shard: &Shard, number: u32, range: Option<TimeRange>) -> Option<SeriesCopy> {
         let first = self.places.len();
         if let Some(range) = range {
@@ -91,12 +100,20 @@ impl Copies {
             self.take_open_chunk(shard, number, range);
         }
         let chunks = first..self.places.len();
+        if range.is_some() && chunks.is_empty() {
+            return None;
+        }
         Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks, last: None })
     }
 
     /// Copies the labels of a series, of which `last` is all that is wanted.
     pub(super) fn take_last(&mut self, shard: &Shard, number: u32, last: (i64, f64)) -> Option<SeriesCopy> {
         Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks: 0..0, last: Some(last) })
+    }
+
+    /// Whether the sample of that time of the series that is being taken was deleted.
+    pub(super) fn is_deleted(&self, timestamp_ms: i64) -> bool {
+        deleted::holds(self.deleted.of_series(), timestamp_ms)
     }
 
     /// Drops what was taken of the series that `keep` does not want, given their chunks.
@@ -109,10 +126,10 @@ impl Copies {
         }
     }
 
-    /// Gets the chunks that were taken, from files where they are there. No lock is held.
+    /// Gets the chunks that were taken, from files where they are there, without what was deleted. No lock is held.
     ///
     /// # Errors
-    /// A chunk that cannot be read.
+    /// A chunk that cannot be read, or from which nothing can be left out.
     pub(super) fn read_chunks(&mut self, head: &Head) -> Result<(), SourceError> {
         let memory = Bytes::copy_from_slice(&self.data);
         self.chunks.clear();
@@ -123,6 +140,37 @@ impl Copies {
                     Chunk::raw(copy.min_ms, copy.max_ms, *encoding, memory.slice(place.clone()))
                 }
             });
+        }
+        if self.deleted.is_empty() { Ok(()) } else { self.leave_out_deleted() }
+    }
+
+    #[cold]
+    fn leave_out_deleted(&mut self) -> Result<(), SourceError> {
+        let mut columns = SampleColumns::default();
+        // Where the chunks of each place begin.
+        let (mut kept, mut starts) = (Vec::with_capacity(self.chunks.len()), Vec::with_capacity(self.chunks.len() + 1));
+        for (copy, chunk) in self.places.iter().zip(self.chunks.drain(..)) {
+            starts.push(kept.len());
+            if copy.deleted.is_empty() {
+                kept.push(chunk);
+                continue;
+            }
+            let stones = self.deleted.get(&copy.deleted);
+            let rest = trim::retain(&chunk, &mut columns, |timestamp_ms| !deleted::holds(stones, timestamp_ms));
+            kept.extend(rest.map_err(|fault| SourceError::Corrupt {
+                file: "chunks_head".to_owned(),
+                offset: 0,
+                fault: fault.to_string(),
+            })?);
+        }
+        starts.push(kept.len());
+        self.chunks = kept;
+        for series in &mut self.series {
+            let Some(copy) = series.as_mut().filter(|copy| !copy.chunks.is_empty()) else { continue };
+            copy.chunks = starts[copy.chunks.start]..starts[copy.chunks.end];
+            if copy.chunks.is_empty() {
+                *series = None;
+            }
         }
         Ok(())
     }
@@ -157,7 +205,10 @@ impl Copies {
 
     fn take_full_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {
         for chunk in shard.full_chunks(number) {
-            if chunk.min_ms > range.max_ms() || chunk.max_ms < range.min_ms() {
+            if chunk.min_ms > range.max_ms()
+                || chunk.max_ms < range.min_ms()
+                || self.is_deleted_whole(chunk.min_ms, chunk.max_ms)
+            {
                 continue;
             }
             let data = match chunk.place {
@@ -169,18 +220,27 @@ impl Copies {
                     ChunkData::Copied(encoding, start..self.data.len())
                 }
             };
-            self.places.push(ChunkCopy { min_ms: chunk.min_ms, max_ms: chunk.max_ms, data });
+            self.push_place(chunk.min_ms, chunk.max_ms, data);
         }
     }
 
     fn take_open_chunk(&mut self, shard: &Shard, number: u32, range: TimeRange) {
         let max_ms = shard.lines[number].last_ms;
         let Some(min_ms) = shard.open_min_ms(number) else { return };
-        if min_ms <= range.max_ms() && max_ms >= range.min_ms() {
+        if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(min_ms, max_ms) {
             let start = self.data.len();
             shard.write_open_chunk(number, &mut self.data);
             let data = ChunkData::Copied(Encoding::Xor, start..self.data.len());
-            self.places.push(ChunkCopy { min_ms, max_ms, data });
+            self.push_place(min_ms, max_ms, data);
         }
+    }
+
+    fn is_deleted_whole(&self, min_ms: i64, max_ms: i64) -> bool {
+        deleted::cover(self.deleted.of_series(), min_ms, max_ms)
+    }
+
+    fn push_place(&mut self, min_ms: i64, max_ms: i64, data: ChunkData) {
+        let deleted = self.deleted.reaching(min_ms, max_ms);
+        self.places.push(ChunkCopy { min_ms, max_ms, data, deleted });
     }
 }

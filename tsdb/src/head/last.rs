@@ -121,7 +121,7 @@ impl LastCursor {
 /// Takes the newest sample from the hot line, or the chunks it is in.
 fn take(copies: &mut Copies, shard: &Shard, number: u32, range: TimeRange) -> Option<SeriesCopy> {
     let line = &shard.lines[number];
-    if line.last_ms > range.max_ms() {
+    if line.last_ms > range.max_ms() || copies.is_deleted(line.last_ms) {
         return copies.take_series(shard, number, Some(range));
     }
     let last = (line.last_ms, f64::from_bits(line.value_bits));

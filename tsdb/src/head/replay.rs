@@ -6,6 +6,7 @@
 //! chunk covers though it should becomes one ([`gaps`]). Series may be
 //! handed in by several threads at once, samples by one thread for each [`Part`].
 
+mod deletions;
 mod gaps;
 mod ref_table;
 

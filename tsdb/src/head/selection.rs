@@ -111,7 +111,11 @@ impl Selection {
                 let numbers = plan.evaluate(&shard.lock());
                 for some in numbers.chunks(LABELS_PER_LOCK) {
                     let shard = shard.lock();
-                    let fits = |number: u32| view.sees(&shard, number) && shard.overlaps(number, range);
+                    let fits = |number: u32| {
+                        view.sees(&shard, number)
+                            && shard.overlaps(number, range)
+                            && !view.head.tombstones.hide(&shard, number, range)
+                    };
                     for &number in some.iter().filter(|&&number| fits(number)) {
                         found.push((shard.pairs(number).next(), Located { shard: index, number }));
                     }

@@ -100,6 +100,11 @@ impl Head {
             done.series += gone.numbers.len() as u64;
             self.series.fetch_sub(gone.numbers.len() as u64, Ordering::Relaxed);
             remove_postings(shard, &gone);
+            if !self.tombstones.is_empty() {
+                let shard = shard.lock();
+                let gone: Vec<_> = gone.numbers.iter().map(|&number| shard.lines[number].reference()).collect();
+                self.tombstones.forget(min_ms, &gone);
+            }
             for some in gone.pairs.chunks(PAIRS_PER_LOCK) {
                 self.dictionary.write().release(some, epoch);
             }

@@ -219,4 +219,9 @@ impl ReplayTarget for Replay<'_> {
     fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut ReplayScratch) {
         Replay::samples(self, run.samples, part, scratch);
     }
+
+    fn deletions(&self, deletions: &[Tombstone], part: Part, _scratch: &mut ReplayScratch) -> bool {
+        Replay::deletions(self, deletions, part);
+        true
+    }
 }

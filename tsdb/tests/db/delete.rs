@@ -1,0 +1,311 @@
+//! What is deleted from a database is gone at once, after restarts, and from the blocks that are cut; nothing else is.
+
+use crate::rig::{
+    Contents, NO_LIMITS, RANGE_MS, STEP_MS, append, append_range, batch, check, contents, open, open_on, options,
+};
+use model::{MatchOp, Matcher, TimeRange};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use testkit::{Loss, SimFs};
+use tsdb::db::{Db, DbError, DbOptions};
+use tsdb::head::{AppendScratch, LastSamples};
+use tsdb::wal::LogOptions;
+use tsdb::{ChunkSeriesBatch, SeriesSource};
+
+const DIR: &str = "/data";
+
+fn of(numbers: &str) -> [Matcher; 1] {
+    [Matcher::new(MatchOp::Regex, "n", numbers).unwrap()]
+}
+
+fn range(min_ms: i64, max_ms: i64) -> TimeRange {
+    TimeRange::new(min_ms, max_ms).unwrap()
+}
+
+/// What goes from `contents` when the series of these numbers are deleted in `range`.
+fn forget(contents: &mut Contents, numbers: &str, range: TimeRange) {
+    let is_meant = |n: &[u8]| numbers.as_bytes().split(|byte| *byte == b'|').any(|number| number == n);
+    contents.retain(|(labels, at_ms), _| !(labels.get(b"n").is_some_and(is_meant) && range.contains(*at_ms)));
+}
+
+fn delete(db: &Db, numbers: &str, range: TimeRange, expected: &mut Contents) {
+    let _durable = db.delete(&of(numbers), range).unwrap().durable;
+    forget(expected, numbers, range);
+    check(db, expected);
+}
+
+#[test]
+fn what_is_deleted_does_not_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    append_range(&db, 0, RANGE_MS + RANGE_MS / 4, &mut expected);
+    // In the middle of a chunk, across several, the newest sample, and a series as a whole.
+    delete(&db, "0", range(3_000, 5_500), &mut expected);
+    delete(&db, "1", range(10_000, RANGE_MS), &mut expected);
+    delete(&db, "2", range(RANGE_MS, i64::MAX), &mut expected);
+    delete(&db, "3", TimeRange::ALL, &mut expected);
+    drop(db);
+    let db = open(dir.path());
+    check(&db, &expected);
+    assert_eq!(db.opened().log.left_out.deletions, 0);
+    // Cut away from what comes later.
+    append_range(&db, RANGE_MS + RANGE_MS / 4, 2 * RANGE_MS, &mut expected);
+    check(&db, &expected);
+    assert_eq!(db.maintain().unwrap().len(), 1);
+    check(&db, &expected);
+    delete(&db, "0|4", range(RANGE_MS - 20_000, RANGE_MS + 20_000), &mut expected);
+    db.close().unwrap();
+    drop(db);
+    check(&open(dir.path()), &expected);
+}
+
+#[test]
+fn a_deletion_outlives_the_segment_it_was_logged_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    append_range(&db, 0, RANGE_MS, &mut expected);
+    delete(&db, "0|1", range(RANGE_MS / 2, RANGE_MS - 7 * STEP_MS), &mut expected);
+    // Nothing of these ranges is left for a block, so that none says that they were cut.
+    let gone = range(0, 3 * RANGE_MS);
+    for at in 1..8 {
+        append_range(&db, at * RANGE_MS, (at + 1) * RANGE_MS, &mut expected);
+        if at == 3 {
+            delete(&db, "0|1|2|3|4", gone, &mut expected);
+        }
+        db.maintain().unwrap();
+        check(&db, &expected);
+        drop(open_copy(dir.path(), &expected));
+    }
+    let wal = std::fs::read_dir(dir.path().join("wal")).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = wal.map(|name| name.into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name.starts_with("checkpoint.")) && !names.contains(&"00000000".to_owned()));
+}
+
+/// A copy of the directory, as a crash leaves it, opened and looked at.
+fn open_copy(dir: &Path, expected: &Contents) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_tree(dir, copy.path());
+    check(&open(copy.path()), expected);
+    copy
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_series_that_comes_again_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    append_range(&db, 0, RANGE_MS, &mut expected);
+    delete(&db, "4", TimeRange::ALL, &mut expected);
+    // It falls out of the head, and is created anew.
+    for at_ms in (RANGE_MS..4 * RANGE_MS).step_by(STEP_MS as usize) {
+        append(&db, 4, at_ms, &mut expected);
+    }
+    db.maintain().unwrap();
+    assert_eq!(db.head().series(), 4);
+    append_range(&db, 4 * RANGE_MS, 4 * RANGE_MS + 30_000, &mut expected);
+    check(&db, &expected);
+    drop(db);
+    check(&open(dir.path()), &expected);
+}
+
+#[test]
+fn names_and_values_stay_until_the_series_go_and_selects_pass_over_what_is_hidden() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    append_range(&db, 0, 60_000, &mut expected);
+    delete(&db, "0", TimeRange::ALL, &mut expected);
+    delete(&db, "1", range(55_000, i64::MAX), &mut expected);
+    let reader = db.head().reader(TimeRange::ALL);
+    // As in Prometheus, whose postings know no tombstones.
+    assert_eq!(reader.label_values(b"n", &[]).unwrap().len(), 5);
+    let (mut batch, mut found) = (ChunkSeriesBatch::default(), 0);
+    let mut cursor = reader.select(&[], TimeRange::ALL).unwrap();
+    while {
+        cursor.next_batch(2, true, &mut batch).unwrap();
+        !batch.is_empty()
+    } {
+        found += batch.len();
+    }
+    assert_eq!(found, 4);
+}
+
+#[test]
+fn the_newest_samples_are_those_that_were_not_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    append_range(&db, 0, 60_000, &mut expected);
+    delete(&db, "0", range(59_000, 59_000), &mut expected);
+    delete(&db, "1", range(50_500, i64::MAX), &mut expected);
+    delete(&db, "2", range(0, 58_000), &mut expected);
+    delete(&db, "3", range(20_000, i64::MAX), &mut expected);
+    check_newest(&db, range(40_000, 60_000), &expected);
+    check_newest(&db, range(40_000, 55_000), &expected);
+    check_newest(&db, TimeRange::ALL, &expected);
+}
+
+/// The newest sample of each series in `range` is what the head says.
+fn check_newest(db: &Db, range: TimeRange, expected: &Contents) {
+    let mut newest = BTreeMap::new();
+    for ((labels, at_ms), bits) in expected.iter().filter(|((_, at_ms), _)| range.contains(*at_ms)) {
+        newest.insert(labels.clone(), (*at_ms, *bits));
+    }
+    let (mut cursor, mut batch) = (db.head().reader(range).select_last(&[], range), LastSamples::default());
+    let mut found = BTreeMap::new();
+    while {
+        cursor.next_batch(2, &mut batch).unwrap();
+        !batch.is_empty()
+    } {
+        found.extend(batch.iter().map(|(labels, at_ms, value)| (labels.to_owned(), (at_ms, value.to_bits()))));
+    }
+    assert_eq!(found, newest, "{range:?}");
+}
+
+fn open_sim(fs: &SimFs) -> Result<Db, DbError> {
+    let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
+    open_on(Arc::new(fs.clone()), Path::new(DIR), DbOptions { log, ..options() })
+}
+
+/// What is there, what may be gone, and what is to be gone.
+#[derive(Default)]
+struct Oracle {
+    sent: Contents,
+    kept: Contents,
+    /// Without what a deletion that is under way takes.
+    kept_in_any_case: Contents,
+}
+
+/// Appends, deletes and cuts; goes on as long as nothing fails.
+fn live(fs: &SimFs, oracle: &mut Oracle) -> Result<(), DbError> {
+    let db = open_sim(fs)?;
+    let deletions = [("0", RANGE_MS / 3), ("1|2", RANGE_MS), ("0|1|2", RANGE_MS / 2), ("1", 3 * RANGE_MS)];
+    let mut deletions = deletions.into_iter();
+    for at_ms in (0..3 * RANGE_MS).step_by(8_000) {
+        let sent = batch(3, at_ms);
+        batch(3, at_ms).add_to(&mut oracle.sent);
+        let (_, commit) = db.append(&sent, NO_LIMITS, &mut AppendScratch::default())?;
+        let _durable = commit.wait()?;
+        batch(3, at_ms).add_to(&mut oracle.kept);
+        sent.add_to(&mut oracle.kept_in_any_case);
+        if at_ms % 72_000 == 64_000
+            && let Some((numbers, length_ms)) = deletions.next()
+        {
+            let range = range(at_ms - length_ms, at_ms - 8_000);
+            forget(&mut oracle.kept_in_any_case, numbers, range);
+            let _durable = db.delete(&of(numbers), range)?.durable;
+            forget(&mut oracle.kept, numbers, range);
+        }
+        if at_ms % (RANGE_MS / 2) == 0 {
+            db.maintain()?;
+        }
+    }
+    db.close()
+}
+
+#[test]
+fn a_deletion_that_was_answered_holds_whatever_step_was_the_last() {
+    let whole = SimFs::new();
+    live(&whole, &mut Oracle::default()).unwrap();
+    let steps = whole.steps();
+    let journal = whole.take_journal();
+    for (step, path_part) in [("Rename", "tombstones.tmp"), ("Rename", "meta.json.tmp"), ("Rename", "checkpoint.")] {
+        let is_it = |line: &&String| line.starts_with(step) && line.contains(path_part);
+        assert!(journal.iter().any(|line| is_it(&line)), "no {step} of {path_part}");
+    }
+    for step in 0..steps {
+        let loss = [Loss::All, Loss::Torn(step), Loss::Reordered(step)][step as usize % 3];
+        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
+        fs.stop_after(step);
+        let _cut_off = live(&fs, &mut oracle);
+        let when = format!("after step {step} of {steps}, {loss:?}");
+        let db = open_sim(&fs.crash(loss)).unwrap_or_else(|error| panic!("{when}: {error}"));
+        let found = contents(&db, TimeRange::ALL);
+        let lost = oracle.kept_in_any_case.iter().find(|(key, bits)| found.get(*key) != Some(*bits));
+        assert!(lost.is_none(), "{when}: lost {lost:?}");
+        // A sample under way is in none of the two.
+        let back = found.iter().find(|(key, _)| {
+            oracle.sent.contains_key(*key) && !oracle.kept.contains_key(*key) && key.1 < newest_ms(&oracle.kept)
+        });
+        assert!(back.is_none(), "{when}: {back:?} came back");
+    }
+}
+
+fn newest_ms(contents: &Contents) -> i64 {
+    contents.keys().map(|(_, at_ms)| *at_ms).max().unwrap_or(i64::MIN)
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// So many steps of time, of the first so many series.
+    Append(i64, i64),
+    /// Of these series, from so long before the newest sample on, so long.
+    Delete(String, i64, i64),
+    Maintain,
+    /// Closed before, or not.
+    Restart(bool),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let numbers = prop_oneof!["[0-4]", Just("0|3".to_owned()), Just("0|1|2|3|4".to_owned())];
+    let step = prop_oneof![
+        5 => (1_i64..60, 0_i64..6).prop_map(|(steps, series)| Step::Append(steps, series)),
+        4 => (numbers, -5_i64..400, 0_i64..300).prop_map(|(numbers, back, length)| Step::Delete(numbers, back, length)),
+        2 => Just(Step::Maintain),
+        2 => any::<bool>().prop_map(Step::Restart),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn a_database_answers_as_a_map_from_which_is_deleted(steps in steps()) {
+        let fs = SimFs::new();
+        let (mut db, mut expected, mut now_ms) = (Some(open_sim(&fs).unwrap()), Contents::new(), 0);
+        for step in steps {
+            let open = db.as_ref().unwrap();
+            match step {
+                Step::Append(count, series) => {
+                    for _ in 0..count {
+                        now_ms += STEP_MS;
+                        append(open, series, now_ms, &mut expected);
+                    }
+                }
+                Step::Delete(numbers, back, length) => {
+                    let from_ms = now_ms - back * STEP_MS;
+                    delete(open, &numbers, range(from_ms, from_ms + length * STEP_MS), &mut expected);
+                }
+                Step::Maintain => drop(open.maintain().unwrap()),
+                Step::Restart(closed) => {
+                    if closed {
+                        open.close().unwrap();
+                    }
+                    drop(db.take());
+                    db = Some(open_sim(&fs).unwrap());
+                }
+            }
+            let db = db.as_ref().unwrap();
+            check(db, &expected);
+            let floor_ms = db.head().floor_ms();
+            let window = range((now_ms - 90 * STEP_MS).max(floor_ms).min(now_ms), now_ms);
+            check_newest(db, window, &expected);
+        }
+    }
+}
