@@ -1,7 +1,7 @@
 //! What can be asked of the program.
 
 use crate::systems::SystemKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
@@ -23,6 +23,15 @@ pub(crate) enum Command {
     Storage(Ingest),
     /// Compares stores over one bucket: CPU, reads and memory for few and many series, cold and warm.
     Store(StoreBench),
+}
+
+/// A version of remote write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// 1.0
+    V1,
+    /// 2.0: neither VictoriaMetrics nor Debian's Prometheus takes it.
+    V2,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -48,6 +57,9 @@ pub(crate) struct Shape {
     /// Milliseconds by which timestamps are off the 15 s grid, at most.
     #[arg(long, default_value_t = 0)]
     pub(crate) jitter: i64,
+    /// Which remote write is spoken.
+    #[arg(long, value_enum, default_value_t = Protocol::V1)]
+    pub(crate) protocol: Protocol,
     /// Chooses all that is random.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

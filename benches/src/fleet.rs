@@ -75,11 +75,10 @@ fn measure(system: &System, ours: &Path, fleet: &Fleet, replication: usize) -> a
     let end_ms = now_ms() / STEP_MS * STEP_MS;
     let mut workload = Workload::new(&fleet.shape, end_ms);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let connections = fleet.shape.connections;
-    let first = runtime.block_on(send_rounds(&running.write_url, connections, &mut workload, 1))?;
+    let first = runtime.block_on(send_rounds(&running.write_url, &mut workload, 1))?;
     let (first_cpu, first_bytes) = (running.cpu_seconds()?, running.copied_bytes());
     let rounds = workload.rounds_left();
-    let rest = runtime.block_on(send_rounds(&running.write_url, connections, &mut workload, rounds))?;
+    let rest = runtime.block_on(send_rounds(&running.write_url, &mut workload, rounds))?;
     let cpu = running.cpu_seconds()? - first_cpu;
     let copied = running.copied_bytes().zip(first_bytes).map(|(after, before)| after - before);
     ensure!(first.refused + rest.refused == 0, "{} samples were refused", first.refused + rest.refused);

@@ -1,7 +1,7 @@
 //! The comparison of ingestion.
 
 use crate::answers;
-use crate::cli::Ingest;
+use crate::cli::{Ingest, Shape};
 use crate::process::{Memory, pin_generator};
 use crate::report::{self, Measured};
 use crate::sender::{Connection, Sent, now_ms, send_round};
@@ -37,10 +37,10 @@ fn measure(system: &System, ingest: &Ingest, end_ms: i64) -> anyhow::Result<Meas
     let mut workload = Workload::new(&ingest.shape, end_ms);
     let empty = running.process.memory()?;
     let idle_cpu = running.process.cpu_seconds()?;
-    let first = runtime.block_on(send_rounds(&running.write_url, ingest.shape.connections, &mut workload, 1))?;
+    let first = runtime.block_on(send_rounds(&running.write_url, &mut workload, 1))?;
     let first_cpu = running.process.cpu_seconds()? - idle_cpu;
     let rounds = workload.rounds_left();
-    let rest = runtime.block_on(send_rounds(&running.write_url, ingest.shape.connections, &mut workload, rounds))?;
+    let rest = runtime.block_on(send_rounds(&running.write_url, &mut workload, rounds))?;
     let rest_cpu = running.process.cpu_seconds()? - idle_cpu - first_cpu;
     let total = first + rest;
     ensure!(total.refused == 0, "{} samples were refused", total.refused);
@@ -60,14 +60,11 @@ fn measure(system: &System, ingest: &Ingest, end_ms: i64) -> anyhow::Result<Meas
     })
 }
 
-/// Sends so many rounds to `url` over so many connections.
-pub(crate) async fn send_rounds(
-    url: &str,
-    connections: usize,
-    workload: &mut Workload,
-    rounds: usize,
-) -> anyhow::Result<Sent> {
-    let connections: Vec<_> = (0..connections.max(1)).map(|_| Connection::new(url)).collect::<Result<_, _>>()?;
+/// Sends so many rounds to `url`.
+pub(crate) async fn send_rounds(url: &str, workload: &mut Workload, rounds: usize) -> anyhow::Result<Sent> {
+    let Shape { connections, protocol, .. } = *workload.shape();
+    let connections: Vec<_> =
+        (0..connections.max(1)).map(|_| Connection::new(url, protocol)).collect::<Result<_, _>>()?;
     let mut sent = Sent::default();
     for _ in 0..rounds {
         sent = sent + send_round(&connections, workload).await?;

@@ -34,7 +34,8 @@ pub(crate) fn line(name: &str, one: &Measured) -> String {
 pub(crate) fn print(ingest: &Ingest, systems: &[System], measured: &[Vec<Measured>]) {
     let shape = &ingest.shape;
     println!(
-        "\nworkload: {} series, {} samples a series, {} a request, {} connections, {}, churn {} %/h, jitter {} ms, seed {}; limits off; every sample acknowledged was read back",
+        "\nworkload: remote write {:?}, {} series, {} samples a series, {} a request, {} connections, {}, churn {} %/h, jitter {} ms, seed {}; limits off; every sample acknowledged was read back",
+        shape.protocol,
         shape.series,
         shape.samples,
         shape.batch,

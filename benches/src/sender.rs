@@ -1,6 +1,6 @@
 //! Sends a load over HTTP, and counts what was acknowledged.
 
-use crate::cli::Load;
+use crate::cli::{Load, Protocol};
 use crate::workload::{Request, Workload};
 use anyhow::Context;
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use std::time::Instant;
 pub(crate) struct Connection {
     client: Client<HttpConnector, Full<Bytes>>,
     url: http::Uri,
+    protocol: Protocol,
 }
 
 /// What became of samples sent.
@@ -29,19 +30,24 @@ pub(crate) struct Sent {
 }
 
 impl Connection {
-    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, protocol: Protocol) -> anyhow::Result<Self> {
         let url = url.parse().with_context(|| format!("{url} is no URL"))?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(connector), url })
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(connector);
+        Ok(Self { client, url, protocol })
     }
 
     async fn send(&self, request: Request) -> anyhow::Result<Sent> {
         let mut sent = Sent { bytes: request.body.len(), ..Sent::default() };
+        let (content_type, version) = match self.protocol {
+            Protocol::V1 => ("application/x-protobuf", "0.1.0"),
+            Protocol::V2 => ("application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0"),
+        };
         let message = http::Request::post(self.url.clone())
             .header("Content-Encoding", "snappy")
-            .header("Content-Type", "application/x-protobuf")
-            .header("X-Prometheus-Remote-Write-Version", "0.1.0")
+            .header("Content-Type", content_type)
+            .header("X-Prometheus-Remote-Write-Version", version)
             .body(Full::new(Bytes::from(request.body)))?;
         let answer = self.client.request(message).await.context("the system under load does not answer")?;
         let status = answer.status();
@@ -76,8 +82,9 @@ pub(crate) async fn send_round(connections: &[Connection], workload: &mut Worklo
 pub(crate) fn run(load: &Load) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let connections: Vec<_> =
-            (0..load.shape.connections.max(1)).map(|_| Connection::new(&load.url)).collect::<Result<_, _>>()?;
+        let connections: Vec<_> = (0..load.shape.connections.max(1))
+            .map(|_| Connection::new(&load.url, load.shape.protocol))
+            .collect::<Result<_, _>>()?;
         let mut workload = Workload::new(&load.shape, now_ms());
         let (mut total, started) = (Sent::default(), Instant::now());
         while workload.rounds_left() > 0 {

@@ -80,7 +80,7 @@ fn live(system: &System, bench: &Ingest, end_ms: i64) -> anyhow::Result<Life> {
     let mut workload = Workload::new(&bench.shape, end_ms);
     let running = system.start_on(data.path(), &log)?;
     let rounds = workload.rounds_left();
-    let sent = runtime.block_on(send_rounds(&running.write_url, bench.shape.connections, &mut workload, rounds))?;
+    let sent = runtime.block_on(send_rounds(&running.write_url, &mut workload, rounds))?;
     ensure!(sent.refused == 0, "{} samples were refused", sent.refused);
     let samples = sent.acknowledged as f64;
     answers::check(&running.query_url, &bench.shape, end_ms, sent.acknowledged)?;

@@ -79,7 +79,7 @@ fn fill_bucket(bench: &StoreBench, program: &Path, dir: &Path) -> anyhow::Result
     let mut workload = Workload::new(&bench.shape, end_ms);
     let rounds = workload.rounds_left();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let sent = runtime.block_on(send_rounds(&format!("http://{write}/api/v1/receive"), 1, &mut workload, rounds))?;
+    let sent = runtime.block_on(send_rounds(&format!("http://{write}/api/v1/receive"), &mut workload, rounds))?;
     ensure!(sent.refused == 0, "{} samples were refused", sent.refused);
     ingester.stop()?;
     Ok(config)

@@ -6,8 +6,9 @@
 
 mod random;
 mod series;
+mod v2;
 
-use crate::cli::Shape;
+use crate::cli::{Protocol, Shape};
 use random::Random;
 use series::Series;
 
@@ -61,6 +62,11 @@ impl Workload {
         }
     }
 
+    /// What it was made from.
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     /// Rounds not yet asked for.
     pub(crate) fn rounds_left(&self) -> usize {
         self.shape.samples - self.round
@@ -89,16 +95,34 @@ impl Workload {
     fn requests_of(&mut self, connection: usize, connections: usize, at_ms: i64) -> Vec<Request> {
         let part = self.series.len().div_ceil(connections);
         let mine: Vec<usize> = self.order.iter().copied().filter(|index| index / part == connection).collect();
-        let mut body = Vec::new();
-        mine.chunks(self.shape.batch.max(1))
+        let batches = mine.chunks(self.shape.batch.max(1));
+        batches
             .map(|batch| {
-                body.clear();
-                for &index in batch {
-                    self.series[index].push_sample(at_ms, self.shape.jitter, &mut body);
-                }
+                let body = match self.shape.protocol {
+                    Protocol::V1 => self.body_v1(batch, at_ms),
+                    Protocol::V2 => self.body_v2(batch, at_ms),
+                };
                 Request { body: compress(&body), samples: batch.len() }
             })
             .collect()
+    }
+
+    fn body_v1(&mut self, batch: &[usize], at_ms: i64) -> Vec<u8> {
+        let mut body = Vec::new();
+        for &index in batch {
+            self.series[index].push_sample(at_ms, self.shape.jitter, &mut body);
+        }
+        body
+    }
+
+    fn body_v2(&mut self, batch: &[usize], at_ms: i64) -> Vec<u8> {
+        let jitter = self.shape.jitter;
+        let samples: Vec<_> = batch.iter().map(|&index| self.series[index].next_sample(at_ms, jitter)).collect();
+        let mut request = v2::Builder::default();
+        for (&index, sample) in batch.iter().zip(samples) {
+            request.push(&self.series[index], sample);
+        }
+        request.finish()
     }
 
     /// Gives some pods new names, and so all their series.

@@ -83,6 +83,11 @@ impl Series {
         body.extend_from_slice(&timestamp);
     }
 
+    /// Names and values.
+    pub(super) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// Selects this series and no other.
     pub(crate) fn selector(&self) -> String {
         let matchers: Vec<_> = self.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
@@ -139,7 +144,7 @@ fn region(labels: &[(&'static str, String)]) -> Vec<u8> {
     region
 }
 
-fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

@@ -1,7 +1,19 @@
 use super::*;
+use model::Fingerprinter;
+use proto::{BodySink, Outline, rewrite_v2};
 
 fn shape() -> Shape {
-    Shape { series: 1_000, samples: 6, batch: 300, connections: 1, shuffle: false, churn: 0.0, jitter: 0, seed: 7 }
+    Shape {
+        series: 1_000,
+        samples: 6,
+        batch: 300,
+        connections: 1,
+        shuffle: false,
+        churn: 0.0,
+        jitter: 0,
+        protocol: Protocol::V1,
+        seed: 7,
+    }
 }
 
 fn all_rounds(shape: &Shape) -> Vec<Vec<Vec<Request>>> {
@@ -72,4 +84,39 @@ fn what_is_expected_is_what_is_sent() {
         );
         assert!(*at_ms <= sent.start_ms + round as i64 * STEP_MS);
     }
+}
+
+/// Takes all there is.
+struct Everything(Vec<u8>);
+
+impl BodySink for Everything {
+    type Full = ();
+
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    fn full(&self, _: usize) {}
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), ()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+#[test]
+fn both_versions_say_the_same() {
+    let bodies = |protocol| {
+        let rounds = all_rounds(&Shape { protocol, churn: 500.0, ..shape() });
+        let body = |request: Request| snap::raw::Decoder::new().decompress_vec(&request.body).unwrap();
+        rounds.into_iter().flatten().flatten().map(body).collect::<Vec<_>>()
+    };
+    let spelled_out = |body: Vec<u8>| {
+        let mut sink = Everything(Vec::new());
+        let outline = Outline::of(&body).unwrap();
+        rewrite_v2(&body, outline, &Fingerprinter::new([3; 192]), &mut sink).unwrap();
+        sink.0
+    };
+    let second: Vec<_> = bodies(Protocol::V2).into_iter().map(spelled_out).collect();
+    assert!(second == bodies(Protocol::V1));
 }
