@@ -12,6 +12,47 @@ impl WordSink for Vec<u8> {
     }
 }
 
+/// Bits that do not fill a word yet: the end of a stream that is being written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct PendingBits {
+    /// The bits, from the top; the rest is zero.
+    pub(crate) word: u64,
+    /// How many there are, 0 to 63.
+    pub(crate) count: u8,
+}
+
+impl PendingBits {
+    /// Appends the low `count` bits of `bits`, 1 to 64; the others are zero. A word that is complete goes to `sink`.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, bits: u64, count: u32, sink: &mut impl WordSink) {
+        let free = 64 - u32::from(self.count);
+        if count < free {
+            self.word |= bits << (free - count);
+            self.count += count as u8;
+            return;
+        }
+        let over = count - free;
+        sink.push_word((self.word | bits >> over).to_be_bytes());
+        // A shift by 64 would be none at all.
+        self.word = if over == 0 { 0 } else { bits << (64 - over) };
+        self.count = over as u8;
+    }
+}
+
+/// Takes the first `end` bits of `data` to write on behind them: whole words go to `sink`.
+pub(crate) fn take_words(data: &[u8], end: usize, sink: &mut impl WordSink) -> PendingBits {
+    let mut words = data;
+    for _ in 0..end / 64 {
+        let Some((word, rest)) = words.split_first_chunk::<8>() else { break };
+        sink.push_word(*word);
+        words = rest;
+    }
+    let count = (end % 64) as u8;
+    let unused = 64 - u32::from(count);
+    let bits = BitReader::new(words, 0).peek().checked_shr(unused).unwrap_or(0);
+    PendingBits { word: bits.checked_shl(unused).unwrap_or(0), count }
+}
+
 /// Reads bits through a window of 64. Beyond the end there are zeros: whoever reads asks [`BitReader::overran`] once per
 /// sample, not once per bit.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 //!
 //! Format: `tsdb/docs/format/chunks.md`.
 
+mod encode;
 pub mod histogram;
 mod start;
 mod varbit;
@@ -15,6 +16,7 @@ use histogram::LayoutFault;
 use model::{ResetHint, SampleColumns};
 
 pub use crate::bitstream::WordSink;
+pub use encode::{encode, to_common};
 
 /// Why the data of a chunk could not be decoded. Offsets are bytes from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

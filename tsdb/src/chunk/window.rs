@@ -2,7 +2,8 @@
 //!
 //! Source: Prometheus 3.14, `tsdb/chunkenc/xor.go`.
 
-use crate::bitstream::BitReader;
+use super::xor::NO_WINDOW;
+use crate::bitstream::{BitReader, PendingBits, WordSink};
 
 /// Zeros before and behind the window. The default is one of all 64 bits, which is what a reader begins with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,6 +13,40 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// There is none yet, so that a writer begins with a new one. More zeros are in front than any XOR has.
+    pub(super) const NONE: Self = Self { leading: NO_WINDOW, trailing: 0 };
+
+    /// Writes an XOR with its control bits.
+    #[inline(always)]
+    pub(super) fn push_xor(&mut self, xor: u64, bits: &mut PendingBits, sink: &mut impl WordSink) {
+        if xor == 0 {
+            return bits.push(0, 1, sink);
+        }
+        let (leading, trailing) = (xor.leading_zeros().min(31), xor.trailing_zeros());
+        let (window_leading, window_trailing) = (u32::from(self.leading), u32::from(self.trailing));
+        if leading >= window_leading && trailing >= window_trailing {
+            bits.push(0b10, 2, sink);
+            return bits.push(xor >> window_trailing, 64 - window_leading - window_trailing, sink);
+        }
+        let significant = 64 - leading - trailing;
+        // 64 is written as 0.
+        let control = 0b11 << 11 | u64::from(leading) << 6 | u64::from(significant & 0x3f);
+        bits.push(control, 13, sink);
+        bits.push(xor >> trailing, significant, sink);
+        *self = Self { leading: leading as u8, trailing: trailing as u8 };
+    }
+
+    /// The window as a number, to be kept beside a value.
+    pub(super) fn to_aside(self) -> u64 {
+        u64::from(self.leading) << 8 | u64::from(self.trailing)
+    }
+
+    /// The window of that number.
+    pub(super) fn from_aside(aside: u64) -> Self {
+        let [.., leading, trailing] = aside.to_be_bytes();
+        Self { leading, trailing }
+    }
+
     /// Reads an XOR with its control bits. `None`: a window that reaches beyond 64 bits.
     #[inline(always)]
     pub(super) fn read_xor(&mut self, reader: &mut BitReader<'_>) -> Option<u64> {

@@ -6,8 +6,9 @@
 //!
 //! Bit layout as in Prometheus, `tsdb/chunkenc/xor.go`; page: `tsdb/docs/format/chunks.md`.
 
+use super::window::Window;
 use super::{ChunkError, SampleFault, WordSink};
-use crate::bitstream::BitReader;
+use crate::bitstream::{BitReader, PendingBits, take_words};
 use crate::cursor::Cursor;
 use bytes::Bytes;
 use model::SampleColumns;
@@ -118,15 +119,7 @@ impl XorState {
         let mut decoder = Decoder::start(data)?;
         decoder.run(&mut SampleColumns::default())?;
         let end_bits = decoder.reader.at().max(HEADER_BYTES * 8);
-        let mut words = data;
-        for _ in 0..end_bits / 64 {
-            let Some((word, rest)) = words.split_first_chunk::<8>() else { break };
-            sink.push_word(*word);
-            words = rest;
-        }
-        let pending_bits = (end_bits % 64) as u8;
-        let unused = 64 - u32::from(pending_bits);
-        let pending = BitReader::new(words, 0).peek().checked_shr(unused).unwrap_or(0);
+        let PendingBits { word: pending, count: pending_bits } = take_words(data, end_bits, sink);
         let (leading, trailing) = match decoder.count {
             0 => (NO_WINDOW, 0),
             _ => (decoder.leading as u8, decoder.trailing as u8),
@@ -135,7 +128,7 @@ impl XorState {
             last_ms: decoder.time_ms,
             value_bits: decoder.value_bits,
             delta_ms: decoder.delta_ms,
-            pending: pending.checked_shl(unused).unwrap_or(0),
+            pending,
             pending_bits,
             leading,
             trailing,
@@ -183,38 +176,23 @@ impl XorState {
 
     #[inline(always)]
     fn push_value(&mut self, xor: u64, sink: &mut impl WordSink) {
-        if xor == 0 {
-            return self.push(0, 1, sink);
-        }
-        let (leading, trailing) = (xor.leading_zeros().min(31), xor.trailing_zeros());
-        let (window_leading, window_trailing) = (u32::from(self.leading), u32::from(self.trailing));
-        // NO_WINDOW is larger than any count of zeros.
-        if leading >= window_leading && trailing >= window_trailing {
-            self.push(0b10, 2, sink);
-            return self.push(xor >> window_trailing, 64 - window_leading - window_trailing, sink);
-        }
-        let significant = 64 - leading - trailing;
-        // 64 is written as 0.
-        let control = 0b11 << 11 | u64::from(leading) << 6 | u64::from(significant & 0x3f);
-        self.push(control, 13, sink);
-        self.push(xor >> trailing, significant, sink);
-        (self.leading, self.trailing) = (leading as u8, trailing as u8);
+        let (mut bits, mut window) = (self.pending(), Window { leading: self.leading, trailing: self.trailing });
+        window.push_xor(xor, &mut bits, sink);
+        (self.pending, self.pending_bits) = (bits.word, bits.count);
+        (self.leading, self.trailing) = (window.leading, window.trailing);
     }
 
     /// Appends the low `count` bits of `bits`, 1 to 64; the others are zero.
     #[inline(always)]
     fn push(&mut self, bits: u64, count: u32, sink: &mut impl WordSink) {
-        let free = 64 - u32::from(self.pending_bits);
-        if count < free {
-            self.pending |= bits << (free - count);
-            self.pending_bits += count as u8;
-            return;
-        }
-        let over = count - free;
-        sink.push_word((self.pending | bits >> over).to_be_bytes());
-        // A shift by 64 would be none at all.
-        self.pending = if over == 0 { 0 } else { bits << (64 - over) };
-        self.pending_bits = over as u8;
+        let mut pending = self.pending();
+        pending.push(bits, count, sink);
+        (self.pending, self.pending_bits) = (pending.word, pending.count);
+    }
+
+    #[inline(always)]
+    fn pending(&self) -> PendingBits {
+        PendingBits { word: self.pending, count: self.pending_bits }
     }
 }
 

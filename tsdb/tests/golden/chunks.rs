@@ -4,6 +4,7 @@ use super::json;
 use model::{ResetHint, SampleColumns};
 use serde_json::Value;
 use tsdb::Encoding;
+use tsdb::chunk::histogram::{OpenHistograms, Pushed, header_of_first};
 use tsdb::chunk::xor::{XorState, decode_xor};
 use tsdb::chunk::{self, reset_hint};
 
@@ -50,6 +51,54 @@ fn chunks_of_every_encoding_are_read() {
         read[encoding as usize] += 1;
     }
     assert!(read[1..].iter().all(|&read| read > 40), "{read:?} vectors by encoding");
+}
+
+#[test]
+fn histogram_chunks_have_the_bytes_of_prometheus() {
+    let test = "histogram_chunks_have_the_bytes_of_prometheus";
+    let Some(path) = testkit::golden(test, "tsdb/chunks.jsonl") else { return };
+    let mut vectors = [0; 4];
+    for vector in json::lines(&path) {
+        let encoding = Encoding::from_byte(vector["enc"].as_u64().unwrap() as u8).unwrap();
+        if !matches!(encoding, Encoding::Histogram | Encoding::FloatHistogram) {
+            continue;
+        }
+        let name = &vector["name"];
+        let columns = json::columns(&vector["in"]);
+        let resume: Vec<_> = vector["resume"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        let (mut full, mut events) = (Vec::new(), Vec::new());
+        let mut open: Option<OpenHistograms> = None;
+        for at in 0..columns.len() {
+            let (time_ms, histogram) = (columns.timestamps_ms[at], columns.histogram(at).unwrap());
+            let Some(chunk) = &mut open else {
+                open = Some(OpenHistograms::begin(header_of_first(histogram), time_ms, histogram));
+                continue;
+            };
+            if resume.contains(&(at as u64)) {
+                *chunk = OpenHistograms::resume(encoding, &chunk.finish()).unwrap();
+            }
+            match chunk.push(time_ms, histogram) {
+                Ok(Pushed::Appended) => {}
+                Ok(Pushed::Recoded) => events.push(serde_json::json!([at, "recoded"])),
+                Err(header) => {
+                    full.push(chunk.finish());
+                    *chunk = OpenHistograms::begin(header, time_ms, histogram);
+                    events.push(serde_json::json!([at, "new"]));
+                }
+            }
+        }
+        full.extend(open.map(|chunk| chunk.finish()));
+        assert_eq!(Value::Array(events), vector["events"], "{name}");
+        let want: Vec<_> = vector["chunks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|chunk| json::hex(chunk["hex"].as_str().unwrap()))
+            .collect();
+        assert_eq!(full, want, "{} {name}", vector["id"]);
+        vectors[encoding as usize] += 1;
+    }
+    assert!(vectors[2] > 60 && vectors[3] > 60, "{vectors:?}");
 }
 
 /// The recordings have the header's bits as a number.

@@ -4,14 +4,12 @@ use super::super::start::Starts;
 use super::super::varbit::{read_int, read_uint};
 use super::super::window::Window;
 use super::super::{ChunkError, SampleFault};
-use super::{HEADER_BYTES, hint_of_header, layout::read_layout};
+use super::layout::read_layout;
+use super::{CellState, HEADER_BYTES, empty_layout, hint_of_header};
 use crate::bitstream::BitReader;
 use crate::series::Encoding;
 use model::{BUCKET_CELLS, HistogramLayout, Numbers, ResetHint, SampleColumns, is_stale};
-use std::sync::{Arc, LazyLock};
-
-/// What a stale histogram has.
-static EMPTY_LAYOUT: LazyLock<Arc<HistogramLayout>> = LazyLock::new(Arc::default);
+use std::sync::Arc;
 
 /// Appends all samples of a histogram chunk to `columns`.
 ///
@@ -54,13 +52,25 @@ pub(super) struct Decoder<'a> {
 /// The numbers of the newest sample, by cell. They stay when a stale sample comes, which shows none of them.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
-    pub(super) values: Vec<u64>,
+    values: Vec<u64>,
     /// By how much each changed; of whole counts.
-    pub(super) changes: Vec<u64>,
+    changes: Vec<u64>,
     /// The window of each; of floats.
-    pub(super) windows: Vec<Window>,
+    windows: Vec<Window>,
     /// How many positive buckets there are.
     positive: usize,
+}
+
+impl Cells {
+    /// What a writer that goes on must know of cell `at`.
+    pub(super) fn state(&self, at: usize) -> CellState {
+        let value = self.values.get(at).copied().unwrap_or_default();
+        let aside = match self.windows.get(at) {
+            Some(window) => window.to_aside(),
+            None => self.changes.get(at).copied().unwrap_or_default(),
+        };
+        CellState { value, aside }
+    }
 }
 
 impl<'a> Decoder<'a> {
@@ -98,48 +108,50 @@ impl<'a> Decoder<'a> {
 
     /// Appends all samples; what a fault leaves behind is for the caller to take away.
     fn run(&mut self, columns: &mut SampleColumns) -> Result<(), ChunkError> {
-        let count = self.count;
-        let fault = |fault: SampleFault| fault.at(0, count, HEADER_BYTES);
-        let layout = read_layout(&mut self.reader).map_err(fault)?;
-        match layout.reduction() {
-            None => self.read_samples(layout, columns),
-            Some(reduction) => {
-                let mut fine = SampleColumns::default();
-                self.read_samples(layout, &mut fine)?;
-                let coarse = Arc::new(reduction.layout().clone());
-                for (at, row) in fine.histograms.iter().enumerate() {
-                    let time_ms = fine.timestamps_ms.get(at).copied().unwrap_or_default();
-                    if row.is_stale() {
-                        columns.push_histogram(time_ms, row);
-                    } else {
-                        let number = columns.histograms.add_layout(Arc::clone(&coarse));
-                        let cells = columns.histograms.push_row(number, row.numbers, row.hint, row.sum);
-                        reduction.fold(row, cells);
-                        columns.histogram_at.push(position(columns.len()));
-                        columns.push(time_ms, row.sum);
-                    }
-                    columns.set_start(fine.start_ms(at));
-                }
-                Ok(())
+        let layout = self.read_layout()?;
+        let Some(reduction) = layout.reduction() else {
+            return self.read_samples(&Arc::new(layout), columns);
+        };
+        let mut fine = SampleColumns::default();
+        self.read_samples(&Arc::new(layout), &mut fine)?;
+        let coarse = Arc::new(reduction.layout().clone());
+        for (at, row) in fine.histograms.iter().enumerate() {
+            let time_ms = fine.timestamps_ms.get(at).copied().unwrap_or_default();
+            if row.is_stale() {
+                columns.push_histogram(time_ms, row);
+            } else {
+                let number = columns.histograms.add_layout(Arc::clone(&coarse));
+                let cells = columns.histograms.push_row(number, row.numbers, row.hint, row.sum);
+                reduction.fold(row, cells);
+                columns.histogram_at.push(position(columns.len()));
+                columns.push(time_ms, row.sum);
             }
+            columns.set_start(fine.start_ms(at));
         }
+        Ok(())
+    }
+
+    /// Appends all samples with the layout as it is, which may be one that is reserved.
+    pub(super) fn read_all(&mut self, columns: &mut SampleColumns) -> Result<HistogramLayout, ChunkError> {
+        let layout = self.read_layout()?;
+        self.read_samples(&Arc::new(layout.clone()), columns)?;
+        Ok(layout)
+    }
+
+    fn read_layout(&mut self) -> Result<HistogramLayout, ChunkError> {
+        read_layout(&mut self.reader).map_err(|fault| fault.at(0, self.count, HEADER_BYTES))
     }
 
     /// Reads all samples, once the layout is known.
-    pub(super) fn read_samples(
-        &mut self,
-        layout: HistogramLayout,
-        columns: &mut SampleColumns,
-    ) -> Result<(), ChunkError> {
+    fn read_samples(&mut self, layout: &Arc<HistogramLayout>, columns: &mut SampleColumns) -> Result<(), ChunkError> {
         let count = usize::from(self.count);
         columns.timestamps_ms.reserve(count);
         columns.values.reserve(count);
         columns.histogram_at.reserve(count);
-        let layout = Arc::new(layout);
         for sample in 0..count {
             let offset = self.reader.at() / 8;
-            self.read_sample(sample, &layout).map_err(|fault| fault.at(sample, self.count, offset))?;
-            self.push(sample, &layout, columns);
+            self.read_sample(sample, layout).map_err(|fault| fault.at(sample, self.count, offset))?;
+            self.push(sample, layout, columns);
         }
         Ok(())
     }
@@ -166,7 +178,7 @@ impl<'a> Decoder<'a> {
         let sum = f64::from_bits(self.sum_bits);
         let column = &mut columns.histograms;
         if is_stale(sum) {
-            let number = *self.empty_number.get_or_insert_with(|| column.add_layout(Arc::clone(&EMPTY_LAYOUT)));
+            let number = *self.empty_number.get_or_insert_with(|| column.add_layout(Arc::clone(empty_layout())));
             column.push_row(number, self.numbers, ResetHint::Unknown, sum);
         } else {
             let hint = match self.header {
