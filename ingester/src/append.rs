@@ -231,7 +231,7 @@ impl Taken {
         let why = match refused.why {
             RefusedBecause::OutOfOrder => Rejection::OutOfOrder,
             RefusedBecause::DuplicateTimestamp => Rejection::DuplicateTimestamp,
-            RefusedBecause::OutOfBounds => Rejection::OutOfBounds,
+            RefusedBecause::OutOfBounds | RefusedBecause::TooOld => Rejection::OutOfBounds,
             RefusedBecause::TooFarInFuture => Rejection::TooFarInFuture,
             RefusedBecause::SeriesLimit => {
                 self.series_limited = true;

@@ -184,8 +184,10 @@ impl AppendTo for Appending<'_> {
     fn append(&mut self, source: &Source<'_>) -> Result<Appended, LogError> {
         let (appended, commit) = SCRATCH.with_borrow_mut(|scratch| self.db.append(source, self.limits, scratch))?;
         if appended.accepted > 0 {
-            // It includes that of an earlier pass: the log is written in order.
-            self.commit = Some(commit);
+            self.commit = Some(match self.commit.take() {
+                Some(earlier) => commit.after(earlier),
+                None => commit,
+            });
         }
         Ok(appended)
     }

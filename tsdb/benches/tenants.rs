@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tsdb::db::{Db, DbOptions, DbParts};
 use tsdb::fs::StdFs;
-use tsdb::head::AppendScratch;
+use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::wal::{Committers, LogOptions, ReplayProgress};
 
 #[global_allocator]
@@ -40,6 +40,7 @@ fn main() {
         retention_ms: None,
         external_labels: BTreeMap::new(),
         log: LogOptions::default(),
+        out_of_order: OutOfOrder::default(),
         cores: NonZeroUsize::new(2).unwrap(),
     };
     let (empty, few_threads, began) = (anonymous_bytes(), threads(), thread_cpu_ns());

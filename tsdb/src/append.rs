@@ -99,10 +99,12 @@ pub struct Refused {
 pub enum RefusedBecause {
     /// Older than the newest sample of its series.
     OutOfOrder,
-    /// The newest timestamp of its series again, with another value.
+    /// The newest timestamp of its series again, or that of a late sample, with another value.
     DuplicateTimestamp,
     /// Older than what the head still takes.
     OutOfBounds,
+    /// Out of order or out of bounds, and farther behind the newest sample of the head than late ones may be.
+    TooOld,
     /// After [`AppendLimits::max_ms`].
     TooFarInFuture,
     /// Its series would be one more than [`AppendLimits::max_series`].

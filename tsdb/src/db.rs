@@ -7,6 +7,7 @@
 
 mod cut;
 mod delete;
+mod late;
 mod open;
 mod read_only;
 mod retention;
@@ -16,7 +17,7 @@ use crate::append::{AppendLimits, AppendSource, Appended};
 use crate::block::{Block, BlockWriteError};
 use crate::file_error::FileError;
 use crate::fs::{Fs, LockGuard};
-use crate::head::{AppendScratch, Head};
+use crate::head::{AppendScratch, Head, OutOfOrder};
 use crate::head_chunks::HeadChunks;
 use crate::series::{SeriesSource, SourceError};
 use crate::wal::{Commit, Committers, Log, LogError, LogOptions};
@@ -44,6 +45,8 @@ pub struct DbOptions {
     /// The labels all series share outside, for the `thanos` section of the blocks.
     pub external_labels: BTreeMap<String, String>,
     pub log: LogOptions,
+    /// Which samples are taken that are older than the newest of their series.
+    pub out_of_order: OutOfOrder,
     /// How many threads may work at once.
     pub cores: NonZeroUsize,
 }
@@ -58,6 +61,8 @@ pub struct Db {
     head: Arc<Head>,
     head_chunks: Arc<HeadChunks>,
     log: Log,
+    /// The log of late samples; `None` if none are taken and none were left.
+    late_log: Option<Log>,
     /// By their first millisecond.
     blocks: RwLock<Vec<Block>>,
     /// Held while blocks are cut or removed: one at a time.
@@ -96,9 +101,11 @@ impl Db {
         limits: AppendLimits,
         scratch: &mut AppendScratch,
     ) -> Result<(Appended, Commit), LogError> {
-        let (appended, position) = self.head.append(source, limits, scratch)?;
+        let (appended, positions) = self.head.append(source, limits, scratch)?;
         // Nothing logged is nothing to wait for: the position before the first is durable from the start.
-        Ok((appended, self.log.commit(position.unwrap_or_default())))
+        let commit = self.log.commit(positions.log.unwrap_or_default());
+        let late = self.late_log.as_ref().zip(positions.late).map(|(log, position)| log.commit(position));
+        Ok((appended, late.into_iter().fold(commit, Commit::and)))
     }
 
     /// What may hold samples in `range`: the head, and blocks by time. A sample that moves into a block meanwhile is in one
@@ -113,14 +120,14 @@ impl Db {
     }
 
     fn head_source(&self, range: TimeRange) -> Option<Arc<dyn SeriesSource>> {
-        let held = self.head.time_range().filter(|held| held.overlaps(range));
+        let held = self.head.whole_range().filter(|held| held.overlaps(range));
         held.map(|_| Arc::new(self.head.reader(range)) as Arc<dyn SeriesSource>)
     }
 
     /// The times of all it holds, both ends inside; `None` if that is nothing.
     pub fn time_range(&self) -> Option<TimeRange> {
         let blocks = self.blocks.read();
-        let ranges = blocks.iter().filter_map(SeriesSource::time_range).chain(self.head.time_range());
+        let ranges = blocks.iter().filter_map(SeriesSource::time_range).chain(self.head.whole_range());
         ranges.reduce(TimeRange::hull)
     }
 
@@ -142,24 +149,29 @@ impl Db {
         let mut marks = self.upkeep.lock();
         // One that fails does not keep the others from making room.
         let cut = self.cut_due(&mut marks);
+        let late = self.cut_late_due(&mut marks, cut.as_ref().is_ok_and(|cut| !cut.is_empty()));
         let removed = self.remove_expired(may_go);
         let reclaimed = self.head.reclaim();
         let flushed = self.head_chunks.flush();
-        let cut = cut?;
+        let mut cut = cut?;
+        cut.append(&mut late?);
         removed?;
         reclaimed?;
         flushed?;
         Ok(cut)
     }
 
-    /// Cuts all that the head holds: a block for each range, the last one up to the newest sample only. Nothing before that
+    /// Cuts all that the head holds: a block for each range, the last one up to the newest sample only, and of late samples
+    /// blocks of their own. Nothing before that
     /// is appended any more, so this is for the end, where somebody else shall read the blocks.
     ///
     /// # Errors
     /// The first thing that failed. What was not cut is in the log.
     pub fn flush(&self) -> Result<Vec<CutBlock>, DbError> {
         let mut marks = self.upkeep.lock();
-        self.cut_all(&mut marks)
+        let mut cut = self.cut_all(&mut marks)?;
+        cut.append(&mut self.cut_late()?);
+        Ok(cut)
     }
 
     /// Writes and syncs what is in memory only, and takes nothing more.
@@ -168,7 +180,9 @@ impl Db {
     /// As the log's and the chunk files'. What was acknowledged is in the log already.
     pub fn close(&self) -> Result<(), DbError> {
         let _upkeep = self.upkeep.lock();
+        let late = self.late_log.as_ref().map_or(Ok(()), Log::close);
         self.log.close()?;
+        late?;
         Ok(self.head_chunks.sync()?)
     }
 

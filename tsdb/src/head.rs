@@ -19,6 +19,7 @@ mod epoch;
 mod hot_line;
 mod label_values;
 mod last;
+mod late;
 mod logged_series;
 mod order;
 mod postings;
@@ -37,6 +38,7 @@ use crate::wal::Log;
 use dictionary::Dictionary;
 use epoch::Epochs;
 use hot_line::MAX_CHUNK_RANGE_MS;
+use late::LateLog;
 use model::{Fingerprint, Fingerprinter, TimeRange};
 use order::RankCache;
 use parking_lot::{Mutex, RwLock};
@@ -48,10 +50,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tombstones::Tombstones;
 use truncate::Pending;
 
-pub use append::AppendScratch;
+pub use append::{AppendScratch, Positions};
 pub use last::{LastCursor, LastSamples};
+pub use late::OutOfOrder;
 pub use read::HeadReader;
-pub use replay::{Part, Replay, ReplayScratch, ReplayStats};
+pub use replay::{LateReplay, LateScratch, Part, Replay, ReplayScratch, ReplayStats};
 pub use tombstones::HeadDeletion;
 pub use truncate::Truncation;
 
@@ -81,6 +84,8 @@ pub struct Head {
     series: AtomicU64,
     fingerprinter: Fingerprinter,
     log: Log,
+    /// `None`: no late sample is taken.
+    late: Option<LateLog>,
     files: Arc<HeadChunks>,
 }
 
@@ -94,6 +99,8 @@ struct Times {
     floor_ms: AtomicI64,
     /// Samples before it are not appended; not below the floor once a block was cut.
     closed_ms: AtomicI64,
+    /// How many series have late samples.
+    late_series: AtomicU64,
 }
 
 /// How many shards a head has at most.
@@ -127,8 +134,16 @@ impl Head {
             series: AtomicU64::new(0),
             fingerprinter,
             log,
+            late: None,
             files,
         }
+    }
+
+    /// Takes late samples as `options` say, and logs them to `log`.
+    #[must_use]
+    pub fn with_late(mut self, options: OutOfOrder, log: Log) -> Self {
+        self.late = options.is_on().then_some(LateLog { options, log });
+        self
     }
 
     /// How many series there are.
@@ -136,9 +151,23 @@ impl Head {
         self.series.load(Ordering::Relaxed)
     }
 
-    /// The times of its samples, both ends inside, none before the last truncation; `None` if there are none.
+    /// The times of its samples that came in order, both ends inside, none before the last truncation; `None` if there are
+    /// none.
     pub fn time_range(&self) -> Option<TimeRange> {
         self.times.range()
+    }
+
+    /// The times of its late samples, both ends inside, and perhaps some more; `None` if there are none.
+    pub fn late_range(&self) -> Option<TimeRange> {
+        if !self.times.any_late() {
+            return None;
+        }
+        self.shards.iter().filter_map(|shard| shard.lock().late.range()).reduce(TimeRange::hull)
+    }
+
+    /// The times of all its samples.
+    pub fn whole_range(&self) -> Option<TimeRange> {
+        self.time_range().into_iter().chain(self.late_range()).reduce(TimeRange::hull)
     }
 
     /// Samples before this belong to blocks; `i64::MIN` before the first truncation.
@@ -175,6 +204,7 @@ impl Default for Times {
             newest_ms: AtomicI64::new(i64::MIN),
             floor_ms: AtomicI64::new(i64::MIN),
             closed_ms: AtomicI64::new(i64::MIN),
+            late_series: AtomicU64::new(0),
         }
     }
 }
@@ -199,6 +229,20 @@ impl Times {
     /// Before this nothing is appended.
     fn closed_ms(&self) -> i64 {
         self.closed_ms.load(Ordering::Acquire).max(self.floor_ms())
+    }
+
+    fn any_late(&self) -> bool {
+        self.late_series.load(Ordering::Acquire) > 0
+    }
+
+    /// Takes note, under the lock of the shard whose they are, that so many more series have late samples.
+    fn add_late(&self, series: u64) {
+        self.late_series.fetch_add(series, Ordering::AcqRel);
+    }
+
+    /// Or so many fewer.
+    fn remove_late(&self, series: u64) {
+        self.late_series.fetch_sub(series, Ordering::AcqRel);
     }
 
     fn range(&self) -> Option<TimeRange> {

@@ -11,6 +11,7 @@
 mod buffer;
 mod files;
 mod frame;
+mod newest;
 mod recovery;
 
 use crate::cursor::Corruption;
@@ -38,6 +39,9 @@ const FLUSH_BYTES: usize = 256 << 10;
 pub struct HeadChunkRef(pub u64);
 
 impl HeadChunkRef {
+    /// Before every place: files are numbered from 1.
+    pub(crate) const NONE: Self = Self(0);
+
     /// An offset is below 2^32: files end before they grow beyond that.
     fn new(file: u32, offset: u64) -> Self {
         Self(u64::from(file) << 32 | offset)
@@ -133,9 +137,19 @@ impl HeadChunks {
         self.buffer.lock().append(chunk)
     }
 
+    /// Where the next chunk will be: behind all there are.
+    pub fn end(&self) -> HeadChunkRef {
+        self.buffer.lock().end()
+    }
+
     /// Whether so much is buffered that [`HeadChunks::flush`] should be called soon.
     pub fn wants_flush(&self) -> bool {
         self.buffer.lock().buffered_bytes() >= FLUSH_BYTES
+    }
+
+    /// Bytes that wait to be written.
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffer.lock().buffered_bytes()
     }
 
     /// Writes out what is buffered. Nothing is lost on an error: the next flush begins where this one failed.
@@ -180,6 +194,12 @@ impl HeadChunks {
         let (frame, _) = frame::decode(&section).map_err(corrupt)?;
         let data = section.slice_ref(frame.data);
         Ok(Chunk::raw(frame.min_ms, frame.max_ms, frame.encoding, data))
+    }
+
+    /// The chunks of late samples up to the one at `through`, this one inside, are not needed any longer: until then a file
+    /// that has one stays.
+    pub fn let_go_of_late(&self, through: HeadChunkRef) {
+        self.files.let_go_of_late(through);
     }
 
     /// Removes the files whose chunks all end before `min_ms`, from the oldest on up to the first that must stay, and

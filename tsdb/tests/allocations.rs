@@ -75,10 +75,10 @@ fn a_steady_append_allocates_nothing_per_sample() {
     let mut append = |round: i64| {
         let round = Round { series: &series, time_ms: 1_800_000_000_000 + round * 15_000 };
         let before = counting::allocations();
-        let (appended, position) = head.append(&round, LIMITS, &mut scratch).unwrap();
+        let (appended, positions) = head.append(&round, LIMITS, &mut scratch).unwrap();
         let allocations = counting::allocations() - before;
         assert_eq!(appended.accepted, SERIES as u64);
-        let _durable = log.commit(position.unwrap()).wait().unwrap();
+        let _durable = log.commit(positions.log.unwrap()).wait().unwrap();
         allocations
     };
     let creating = append(0);

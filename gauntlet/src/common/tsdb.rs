@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 use tsdb::db::DbOptions;
+use tsdb::head::OutOfOrder;
 use tsdb::wal::{Compression, Durability, LogOptions};
 
 /// The narrowest block worth cutting.
@@ -78,6 +79,7 @@ impl TsdbSettings {
             // The ingester adds those of each tenant.
             external_labels: BTreeMap::new(),
             log: LogOptions { durability: self.durability.0, compression, ..LogOptions::default() },
+            out_of_order: OutOfOrder::default(),
             cores: cores(),
         };
         Ok(ingester::Config {

@@ -15,6 +15,7 @@ use testkit::SimFs;
 use tsdb::chunk;
 use tsdb::db::DbOptions;
 use tsdb::fs::Fs;
+use tsdb::head::OutOfOrder;
 use tsdb::wal::LogOptions;
 
 /// 2025-08-17T00:00:00Z, the base time of the recordings.
@@ -48,6 +49,7 @@ pub(crate) fn config() -> ingester::Config {
         retention_ms: None,
         external_labels: BTreeMap::new(),
         log: LogOptions::default(),
+        out_of_order: OutOfOrder::default(),
         cores: NonZeroUsize::MIN,
     };
     let external = Labels::from_pairs([("replica", "standalone")]).unwrap();

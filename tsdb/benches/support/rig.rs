@@ -47,7 +47,7 @@ impl Rig {
         let cpu_ns = thread_cpu_ns() - before;
         assert!(appended.refused_total == 0 && appended.missed.is_empty());
         // One request at a time, as one connection sends them.
-        self.log.commit(position.unwrap()).wait().map(drop).unwrap();
+        self.log.commit(position.log.unwrap()).wait().map(drop).unwrap();
         cpu_ns
     }
 

@@ -31,7 +31,11 @@ pub struct CutBlock {
 
 /// Where the log can be cut, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Marks(VecDeque<Mark>);
+pub(super) struct Marks {
+    marks: VecDeque<Mark>,
+    /// Late samples are to become blocks.
+    pub(super) late_due: bool,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Mark {
@@ -92,14 +96,20 @@ impl Db {
             meta = self.write_block(range)?;
         }
         if let Some(meta) = &meta {
-            let block = Block::open(&*self.fs, &self.dir.join(meta.ulid.to_string()))?;
-            let mut blocks = self.blocks.write();
-            blocks.push(block);
-            blocks.sort_by_key(|block| block.meta().min_ms);
+            self.add_block(meta)?;
             self.head.blocks_reach(max_ms);
         }
         self.head.truncate(max_ms)?;
         Ok(CutBlock { min_ms, max_ms, meta })
+    }
+
+    /// Takes a block that was published into the list.
+    pub(super) fn add_block(&self, meta: &Meta) -> Result<(), DbError> {
+        let block = Block::open(&*self.fs, &self.dir.join(meta.ulid.to_string()))?;
+        let mut blocks = self.blocks.write();
+        blocks.push(block);
+        blocks.sort_by_key(|block| block.meta().min_ms);
+        Ok(())
     }
 
     /// Moves the head's floor over ranges without samples, from `from_ms` on: a first sample of 1970 must not cost a cut for
@@ -136,6 +146,14 @@ impl Db {
 
     /// Writes and publishes what the head has in `range`.
     fn write_block(&self, range: TimeRange) -> Result<Option<Meta>, DbError> {
+        let spec = self.block_spec(range);
+        let mut writer = BlockWriter::create(&*self.fs, &self.dir, spec)?;
+        writer.add_all(&mut *self.head.reader(range).select(&[], range)?)?;
+        Ok(writer.finish()?)
+    }
+
+    /// A block of that range, its end inside.
+    pub(super) fn block_spec(&self, range: TimeRange) -> BlockSpec {
         let mut spec = BlockSpec::new(self.new_ulid(), range.min_ms(), range.max_ms().saturating_add(1));
         spec.thanos = Some(Thanos {
             version: 1,
@@ -143,9 +161,7 @@ impl Db {
             source: "receive".to_owned(),
             ..Thanos::default()
         });
-        let mut writer = BlockWriter::create(&*self.fs, &self.dir, spec)?;
-        writer.add_all(&mut *self.head.reader(range).select(&[], range)?)?;
-        Ok(writer.finish()?)
+        spec
     }
 
     fn new_ulid(&self) -> Ulid {
@@ -197,7 +213,7 @@ impl Db {
         let Some(held) = self.head.time_range() else {
             return Ok(());
         };
-        let due = match marks.0.back() {
+        let due = match marks.marks.back() {
             Some(last) => held.max_ms().saturating_sub(last.newest_ms) >= self.options.block_range_ms / 2,
             None => true,
         };
@@ -205,7 +221,7 @@ impl Db {
             let segment = self.log.cut()?;
             // What the segments below hold was in the head before it was logged, so the newest is known by now.
             let newest_ms = self.head.time_range().map_or(i64::MAX, TimeRange::max_ms);
-            marks.0.push_back(Mark { segment, newest_ms });
+            marks.marks.push_back(Mark { segment, newest_ms });
         }
         Ok(())
     }
@@ -214,10 +230,10 @@ impl Db {
 impl Marks {
     /// The last mark below which no sample is at or after `max_ms`.
     fn last_before(&self, max_ms: i64) -> Option<u32> {
-        self.0.iter().take_while(|mark| mark.newest_ms < max_ms).last().map(|mark| mark.segment)
+        self.marks.iter().take_while(|mark| mark.newest_ms < max_ms).last().map(|mark| mark.segment)
     }
 
     fn forget_through(&mut self, segment: u32) {
-        self.0.retain(|mark| mark.segment > segment);
+        self.marks.retain(|mark| mark.segment > segment);
     }
 }

@@ -7,7 +7,7 @@ use crate::fs::{Fs, LockGuard};
 use crate::head::{Head, HeadOptions, ReplayStats};
 use crate::head_chunks::{HeadChunk, HeadChunks, MAX_FILE_BYTES};
 use crate::series::SourceError;
-use crate::wal::{Log, ReplayProgress, Replayed, replay, salvage};
+use crate::wal::{Committers, Log, ReplayProgress, Replayed, replay, salvage};
 use parking_lot::{Mutex, RwLock};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ pub struct Opened {
     /// What was damaged and is no longer read. Nothing was deleted.
     pub set_aside: Vec<SetAside>,
     pub log: Replayed,
+    /// The log of late samples.
+    pub late_log: Replayed,
     pub head: ReplayStats,
 }
 
@@ -53,8 +55,10 @@ impl Db {
         let log = Log::open(Arc::clone(&fs), &log_dir, options.log, &committers).map_err(FileError::at(&log_dir))?;
         // An earlier process may have made the directories in here and ended before it synced their names.
         fs.sync_dir(dir).map_err(FileError::at(dir))?;
+        let late_log = open_late_log(&fs, dir, &options, &committers, found.iter().any(|chunk| chunk.out_of_order))?;
         let head_options = HeadOptions::new(options.cores.get(), options.block_range_ms);
-        let head = Arc::new(Head::new(head_options, fingerprinter, log.clone(), Arc::clone(&head_chunks)));
+        let head = Head::new(head_options, fingerprinter, log.clone(), Arc::clone(&head_chunks));
+        let head = Arc::new(late_log.iter().cloned().fold(head, |head, log| head.with_late(options.out_of_order, log)));
         let whole = blocks.iter().map(Block::meta).filter(|meta| !meta.compaction.is_partial());
         if let Some(end_ms) = whole.map(|meta| meta.max_ms).max() {
             head.truncate(end_ms)?;
@@ -62,9 +66,13 @@ impl Db {
         }
         let target = head.replay(found);
         opened.log = replay(&*fs, &log_dir, &target, options.cores, progress)?;
+        if let Some(late_log) = &late_log {
+            opened.late_log = replay(&*fs, late_log.dir(), &target.late(), options.cores, &ReplayProgress::default())?;
+        }
         opened.head = target.finish()?;
         // Reading passes over damage by itself; Prometheus, were it to open this log, would drop what comes behind.
-        let salvaged = salvage(&*fs, &dir.join(QUARANTINE), &opened.log.report)?;
+        let mut salvaged = salvage(&*fs, &dir.join(QUARANTINE), &opened.log.report)?;
+        salvaged.append(&mut salvage(&*fs, &dir.join(QUARANTINE), &opened.late_log.report)?);
         opened.set_aside.extend(salvaged.into_iter().map(|one| SetAside {
             fault: format!("{} bytes of the log cannot be read", one.bytes),
             from: one.file,
@@ -78,6 +86,7 @@ impl Db {
             head,
             head_chunks,
             log,
+            late_log,
             blocks: RwLock::new(blocks),
             upkeep: Mutex::new(cut::Marks::default()),
             opened,
@@ -85,6 +94,22 @@ impl Db {
             _lock: lock,
         })
     }
+}
+
+/// Opens the log of late samples, if there are to be any or were.
+fn open_late_log(
+    fs: &Arc<dyn Fs>,
+    dir: &Path,
+    options: &DbOptions,
+    committers: &Committers,
+    has_chunks: bool,
+) -> Result<Option<Log>, FileError> {
+    let dir = dir.join("wbl");
+    let is_wanted = options.out_of_order.is_on() || has_chunks;
+    if !is_wanted && !fs.read_dir(&dir).is_ok_and(|entries| !entries.is_empty()) {
+        return Ok(None);
+    }
+    Log::open(Arc::clone(fs), &dir, options.log, committers).map(Some).map_err(FileError::at(&dir))
 }
 
 /// Makes sure that there is a directory `dir`, durably: it and those above it that had to be made.

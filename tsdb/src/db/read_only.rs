@@ -7,6 +7,7 @@ use super::{Db, DbError, DbOptions, DbParts, Opened};
 use crate::block::{self, Block, Meta};
 use crate::file_error::FileError;
 use crate::fs::{Fs, Overlay};
+use crate::head::OutOfOrder;
 use crate::series::{SeriesSource, SourceError};
 use crate::wal::{Committers, LogOptions, ReplayProgress};
 use model::{Clock, Fingerprinter, TimeRange};
@@ -63,7 +64,7 @@ impl ReadOnly {
             let block = Block::open(&*fs, dir)?;
             return Ok(Self { held: Held::Block, blocks: Vec::new(), coarse: Vec::new() }.with(vec![block]));
         }
-        let is_ours = |name: &str| matches!(name, "wal" | "chunks_head") || block::parse_name(name).is_some();
+        let is_ours = |name: &str| matches!(name, "wal" | "wbl" | "chunks_head") || block::parse_name(name).is_some();
         if !names.iter().any(|entry| entry.is_dir && is_ours(&entry.name)) {
             let nothing = Error::new(ErrorKind::NotFound, "there is neither a block nor a log in this directory");
             return Err(FileError::at(dir)(nothing).into());
@@ -74,6 +75,7 @@ impl ReadOnly {
             retention_ms: None,
             external_labels: BTreeMap::new(),
             log: LogOptions::default(),
+            out_of_order: OutOfOrder::default(),
             cores,
         };
         let committers = Committers::start(NonZeroUsize::MIN).map_err(FileError::at(dir))?;

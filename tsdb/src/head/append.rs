@@ -7,12 +7,15 @@
 //!
 //! Nothing is allocated per sample: what a batch needs lies in [`AppendScratch`] and is used again.
 
+mod late;
+
 use super::Head;
 use super::dictionary::{Dictionary, InternMemo, PairId};
 use super::hot_line::NO_LINE;
 use super::shard::{Rules, Shard};
 use crate::append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
 use crate::wal::{LogError, Position, Records};
+use late::{LateBatch, LateShare, NotInOrder};
 use parking_lot::RwLockWriteGuard;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -27,10 +30,19 @@ pub struct AppendScratch {
     /// The line of each series of the share at hand, [`NO_LINE`] if it has none.
     lines: Vec<u32>,
     records: Records,
+    late: LateShare,
     /// Lines of which the log has all once it has `records`.
     logged: Vec<u32>,
     pairs: Vec<PairId>,
     memo: InternMemo,
+}
+
+/// Up to where a batch was sequenced into the logs; `None` where there was nothing to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Positions {
+    pub log: Option<Position>,
+    /// In the log of late samples.
+    pub late: Option<Position>,
 }
 
 /// What one batch carries from shard to shard.
@@ -38,6 +50,7 @@ struct Batch<'a, S> {
     head: &'a Head,
     source: &'a S,
     rules: Rules,
+    late: Option<LateBatch<'a>>,
     max_series: u64,
     appended: Appended,
     oldest_ms: i64,
@@ -54,7 +67,7 @@ const KEPT_RECORD_BYTES: usize = 1 << 20;
 
 impl Head {
     /// Appends a batch to the head and, in the same step, to the log. Nothing is durable yet: wait for
-    /// [`Log::commit`](crate::wal::Log::commit) of the position that comes back; `None` if there was nothing to log.
+    /// [`Log::commit`](crate::wal::Log::commit) of the positions that come back.
     ///
     /// Series without labels that the head does not know are reported as missed. A series is created only if one of its
     /// samples is in bounds. The newest sample of a series again, with the same bits, is accepted and logged again.
@@ -67,20 +80,25 @@ impl Head {
         source: &S,
         limits: AppendLimits,
         scratch: &mut AppendScratch,
-    ) -> Result<(Appended, Option<Position>), LogError> {
+    ) -> Result<(Appended, Positions), LogError> {
         self.log.accepts()?;
+        if let Some(late) = &self.late {
+            late.log.accepts()?;
+        }
         let _appending = self.appending.read();
         let mut batch = Batch {
             head: self,
             source,
             rules: self.rules(source, limits),
+            late: self.late_batch(source),
             max_series: limits.max_series,
             appended: Appended::default(),
             oldest_ms: i64::MAX,
             newest_ms: i64::MIN,
         };
         self.sort_by_shard(source, scratch);
-        let mut position = None;
+        scratch.late.clear();
+        let mut positions = Positions::default();
         let mut start = 0;
         for (number, shard) in self.shards.iter().enumerate() {
             let end = scratch.ends[number] as usize;
@@ -91,31 +109,42 @@ impl Head {
             batch.resolve(&mut shard, start..end, scratch);
             batch.append_samples(&mut shard, start..end, scratch);
             if !scratch.records.is_empty() {
-                position = position.max(Some(batch.sequence(&mut shard, scratch)?));
+                positions.log = positions.log.max(Some(batch.sequence(&mut shard, scratch)?));
             }
+            positions.late = positions.late.max(batch.sequence_late(&mut scratch.late)?);
             start = end;
         }
         scratch.records.shrink_to(KEPT_RECORD_BYTES);
+        scratch.late.shrink_to(KEPT_RECORD_BYTES);
         if self.files.wants_flush() {
             // A failure is not this batch's: the chunks stay in the buffer, and the next flush meets it again.
             let _ = self.files.flush();
         }
-        Ok((batch.appended, position))
+        if positions.late.is_some() {
+            // Series that late samples name may have been logged by another batch, and not be durable yet.
+            positions.log = Some(self.log.sequenced());
+        }
+        Ok((batch.appended, positions))
     }
 
     /// The bounds that hold for the whole batch, as Prometheus fixes them when an appender is made: half a chunk range
     /// before the newest sample, of a head without samples before the first that comes.
     fn rules<S: AppendSource>(&self, source: &S, limits: AppendLimits) -> Rules {
-        let newest_ms = match self.times.newest_ms() {
-            Some(newest_ms) => newest_ms,
-            None if source.is_empty() => i64::MIN,
-            None => source.samples(0).next().map_or(i64::MIN, |(timestamp_ms, _)| timestamp_ms),
-        };
+        let newest_ms = self.newest_ms(source);
         let chunk_range_ms = self.options.chunk_range_ms;
         Rules {
             floor_ms: self.times.closed_ms().max(newest_ms.saturating_sub(chunk_range_ms / 2)),
             max_ms: limits.max_ms,
             chunk_range_ms,
+        }
+    }
+
+    /// The newest sample of the head; of one without samples, the first that comes.
+    fn newest_ms<S: AppendSource>(&self, source: &S) -> i64 {
+        match self.times.newest_ms() {
+            Some(newest_ms) => newest_ms,
+            None if source.is_empty() => i64::MIN,
+            None => source.samples(0).next().map_or(i64::MIN, |(timestamp_ms, _)| timestamp_ms),
         }
     }
 
@@ -219,7 +248,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
             self.appended.missed.push(index);
             return None;
         };
-        if !self.source.samples(index as usize).any(|(timestamp_ms, _)| self.rules.bound(timestamp_ms).is_ok()) {
+        if !self.source.samples(index as usize).any(|(timestamp_ms, _)| self.bound(timestamp_ms).is_ok()) {
             self.refuse_all(index, None);
             return None;
         }
@@ -263,7 +292,11 @@ impl<'a, S: AppendSource> Batch<'a, S> {
                         self.oldest_ms = self.oldest_ms.min(timestamp_ms);
                         self.newest_ms = self.newest_ms.max(timestamp_ms);
                     }
-                    Err(why) => self.refuse(index, timestamp_ms, why),
+                    Err(why) if self.late.is_none() => self.refuse(index, timestamp_ms, why),
+                    Err(why) => {
+                        let sample = NotInOrder { index, number, timestamp_ms, why };
+                        self.take_late(shard, sample, value, &mut scratch.late);
+                    }
                 }
             }
         }
@@ -286,7 +319,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
     #[cold]
     fn refuse_all(&mut self, index: u32, why: Option<RefusedBecause>) {
         for (timestamp_ms, _) in self.source.samples(index as usize) {
-            let bound = self.rules.bound(timestamp_ms);
+            let bound = self.bound(timestamp_ms);
             if let Some(why) = why.or(bound.err()) {
                 self.refuse(index, timestamp_ms, why);
             }

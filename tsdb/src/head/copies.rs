@@ -1,9 +1,10 @@
 //! What a batch takes out of the shards: copies, made under their locks, little at a time.
 
 use super::Head;
-use super::chunk_list::Place;
+use super::chunk_list::{FullChunk, Place};
 use super::dictionary::PairId;
-use super::selection::{Located, View};
+use super::late::join;
+use super::selection::{Located, View, Window};
 use super::shard::Shard;
 use super::tombstones::DeletedCopies;
 use crate::block::trim;
@@ -39,6 +40,8 @@ pub(super) struct SeriesCopy {
     pairs: Range<usize>,
     /// Of places first, after [`Copies::read_chunks`] of chunks.
     chunks: Range<usize>,
+    /// There are late chunks among them, last.
+    late: bool,
     /// A sample that needs no chunk.
     pub(super) last: Option<(i64, f64)>,
 }
@@ -92,23 +95,29 @@ impl Copies {
         self.by_shard = by_shard;
     }
 
-    /// Copies the labels of a series and its chunks that overlap `range`, nothing if there are none; with `None` only labels.
-    pub(super) fn take_series(&mut self, shard: &Shard, number: u32, range: Option<TimeRange>) -> Option<SeriesCopy> {
+    /// Copies the labels of a series and its chunks that overlap `times`, nothing if there are none; with no time at all only
+    /// labels.
+    pub(super) fn take_series(&mut self, shard: &Shard, number: u32, times: Window) -> Option<SeriesCopy> {
         let first = self.places.len();
-        if let Some(range) = range {
+        if let Some(range) = times.in_order {
             self.take_full_chunks(shard, number, range);
             self.take_open_chunk(shard, number, range);
         }
+        let in_order = self.places.len();
+        if let Some(range) = times.late.filter(|_| shard.late.has(number)) {
+            self.take_late_chunks(shard, number, range);
+        }
         let chunks = first..self.places.len();
-        if range.is_some() && chunks.is_empty() {
+        if times.whole().is_some() && chunks.is_empty() {
             return None;
         }
-        Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks, last: None })
+        let late = self.places.len() > in_order;
+        Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks, late, last: None })
     }
 
     /// Copies the labels of a series, of which `last` is all that is wanted.
     pub(super) fn take_last(&mut self, shard: &Shard, number: u32, last: (i64, f64)) -> Option<SeriesCopy> {
-        Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks: 0..0, last: Some(last) })
+        Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks: 0..0, late: false, last: Some(last) })
     }
 
     /// Whether the sample of that time of the series that is being taken was deleted.
@@ -126,10 +135,11 @@ impl Copies {
         }
     }
 
-    /// Gets the chunks that were taken, from files where they are there, without what was deleted. No lock is held.
+    /// Gets the chunks that were taken, from files where they are there, without what was deleted, and joins late ones with
+    /// what they overlap. No lock is held.
     ///
     /// # Errors
-    /// A chunk that cannot be read, or from which nothing can be left out.
+    /// A chunk that cannot be read, from which nothing can be left out, or that cannot be joined.
     pub(super) fn read_chunks(&mut self, head: &Head) -> Result<(), SourceError> {
         let memory = Bytes::copy_from_slice(&self.data);
         self.chunks.clear();
@@ -141,7 +151,24 @@ impl Copies {
                 }
             });
         }
-        if self.deleted.is_empty() { Ok(()) } else { self.leave_out_deleted() }
+        if !self.deleted.is_empty() {
+            self.leave_out_deleted()?;
+        }
+        self.join_late()
+    }
+
+    /// Joins late chunks with what they overlap.
+    fn join_late(&mut self) -> Result<(), SourceError> {
+        for series in self.series.iter_mut().flatten().filter(|series| series.late) {
+            let mut joined = Vec::new();
+            join(self.chunks.get(series.chunks.clone()).unwrap_or_default(), &mut joined).map_err(|fault| {
+                SourceError::Corrupt { file: "chunks_head".to_owned(), offset: 0, fault: fault.to_string() }
+            })?;
+            let start = self.chunks.len();
+            self.chunks.append(&mut joined);
+            series.chunks = start..self.chunks.len();
+        }
+        Ok(())
     }
 
     #[cold]
@@ -204,7 +231,11 @@ impl Copies {
     }
 
     fn take_full_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {
-        for chunk in shard.full_chunks(number) {
+        self.take_listed(shard, shard.full_chunks(number), range);
+    }
+
+    fn take_listed(&mut self, shard: &Shard, chunks: impl Iterator<Item = FullChunk>, range: TimeRange) {
+        for chunk in chunks {
             if chunk.min_ms > range.max_ms()
                 || chunk.max_ms < range.min_ms()
                 || self.is_deleted_whole(chunk.min_ms, chunk.max_ms)
@@ -222,6 +253,17 @@ impl Copies {
             };
             self.push_place(chunk.min_ms, chunk.max_ms, data);
         }
+    }
+
+    fn take_late_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {
+        self.take_listed(shard, shard.late.chunks(number), range);
+        shard.late.buffer_chunks(number, |(min_ms, max_ms), encoding, encoded| {
+            if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(min_ms, max_ms) {
+                let start = self.data.len();
+                self.data.extend_from_slice(encoded);
+                self.push_place(min_ms, max_ms, ChunkData::Copied(encoding, start..self.data.len()));
+            }
+        });
     }
 
     fn take_open_chunk(&mut self, shard: &Shard, number: u32, range: TimeRange) {

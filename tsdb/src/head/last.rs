@@ -5,7 +5,7 @@
 
 use super::Head;
 use super::copies::{Copies, SERIES_PER_LOCK, SeriesCopy};
-use super::selection::{Selection, View};
+use super::selection::{Selection, View, Window};
 use super::shard::Shard;
 use crate::chunk;
 use crate::series::{Chunk, SourceError};
@@ -25,7 +25,7 @@ pub struct LastSamples {
 #[derive(Debug)]
 pub struct LastCursor {
     selection: Selection,
-    range: Option<TimeRange>,
+    window: Window,
     copies: Copies,
     columns: SampleColumns,
 }
@@ -69,9 +69,9 @@ impl LastSamples {
 
 impl LastCursor {
     pub(super) fn new(view: Arc<View>, matchers: &[Matcher], range: TimeRange) -> Self {
-        let range_seen = view.clip(range);
+        let window = view.clip(range);
         let selection = Selection::new(view, matchers, range);
-        Self { selection, range: range_seen, copies: Copies::default(), columns: SampleColumns::default() }
+        Self { selection, window, copies: Copies::default(), columns: SampleColumns::default() }
     }
 
     /// Replaces the contents of `batch` by the next at most `max_series` series; leaves it empty at the end. Of each series
@@ -81,15 +81,16 @@ impl LastCursor {
     /// A chunk that cannot be read or decoded; the cursor is at its end afterwards.
     pub fn next_batch(&mut self, max_series: usize, batch: &mut LastSamples) -> Result<(), SourceError> {
         batch.clear();
-        let (view, Some(range)) = (Arc::clone(&self.selection.view), self.range) else { return Ok(()) };
+        let (view, Some(range)) = (Arc::clone(&self.selection.view), self.window.whole()) else { return Ok(()) };
         while batch.is_empty() {
-            let window = self.selection.next(max_series.min(SERIES_PER_LOCK));
-            if window.is_empty() {
+            let some = self.selection.next(max_series.min(SERIES_PER_LOCK));
+            if some.is_empty() {
                 return Ok(());
             }
-            self.copies.take(&view, window, |copies, shard, number| take(copies, shard, number, range));
+            let times = self.window;
+            self.copies.take(&view, some, |copies, shard, number| take(copies, shard, number, times));
             if let Err(error) = self.finish(&view.head, range) {
-                self.range = None;
+                self.window = Window::default();
                 return Err(error);
             }
             for (labels, last, _) in self.copies.series() {
@@ -119,13 +120,20 @@ impl LastCursor {
 }
 
 /// Takes the newest sample from the hot line, or the chunks it is in.
-fn take(copies: &mut Copies, shard: &Shard, number: u32, range: TimeRange) -> Option<SeriesCopy> {
+fn take(copies: &mut Copies, shard: &Shard, number: u32, times: Window) -> Option<SeriesCopy> {
     let line = &shard.lines[number];
-    if line.last_ms > range.max_ms() || copies.is_deleted(line.last_ms) {
-        return copies.take_series(shard, number, Some(range));
-    }
     let last = (line.last_ms, f64::from_bits(line.value_bits));
-    (line.has_sample() && range.contains(last.0)).then(|| copies.take_last(shard, number, last))?
+    // A late sample is newer than that only if it came to a series that had been silent for long.
+    let later = |late: TimeRange| TimeRange::new(late.min_ms().max(last.0), late.max_ms());
+    let is_newest = line.has_sample()
+        && times.in_order.is_some_and(|range| range.contains(last.0))
+        && !copies.is_deleted(last.0)
+        && !times.late.and_then(later).is_some_and(|range| shard.late.overlaps(number, range));
+    match is_newest {
+        true => copies.take_last(shard, number, last),
+        false if times.has(shard, number) => copies.take_series(shard, number, times),
+        false => None,
+    }
 }
 
 /// The newest sample in `range`; chunks are in order.

@@ -10,7 +10,7 @@
 use super::Head;
 use super::copies::{Copies, SERIES_PER_LOCK};
 use super::last::LastCursor;
-use super::selection::{Selection, View};
+use super::selection::{Selection, View, Window};
 use crate::series::{ChunkSeriesBatch, SeriesCursor, SeriesSource, SourceError};
 use model::{Matcher, TimeRange};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct HeadReader {
 #[derive(Debug)]
 struct HeadCursor {
     selection: Selection,
-    range: Option<TimeRange>,
+    window: Window,
     copies: Copies,
 }
 
@@ -34,6 +34,11 @@ impl Head {
     /// Reads the head from now on, samples in `range`.
     pub fn reader(self: &Arc<Self>, range: TimeRange) -> HeadReader {
         HeadReader { view: Arc::new(View::new(self, range)) }
+    }
+
+    /// Reads the late samples of the head, and no others.
+    pub fn late_reader(self: &Arc<Self>, range: TimeRange) -> HeadReader {
+        HeadReader { view: Arc::new(View::of_late(self, range)) }
     }
 }
 
@@ -46,12 +51,12 @@ impl HeadReader {
 
 impl SeriesSource for HeadReader {
     fn time_range(&self) -> Option<TimeRange> {
-        self.view.clip(self.view.head.time_range()?)
+        self.view.clip(self.view.head.whole_range()?).whole()
     }
 
     fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Box<dyn SeriesCursor>, SourceError> {
         let selection = Selection::new(Arc::clone(&self.view), matchers, range);
-        Ok(Box::new(HeadCursor { selection, range: self.view.clip(range), copies: Copies::default() }))
+        Ok(Box::new(HeadCursor { selection, window: self.view.clip(range), copies: Copies::default() }))
     }
 
     fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
@@ -78,8 +83,8 @@ impl SeriesCursor for HeadCursor {
             if window.is_empty() {
                 return Ok(());
             }
-            let range = self.range.filter(|_| !skip_chunks);
-            self.copies.take(&view, window, |copies, shard, number| copies.take_series(shard, number, range));
+            let times = if skip_chunks { Window::default() } else { self.window };
+            self.copies.take(&view, window, |copies, shard, number| copies.take_series(shard, number, times));
             self.push_copies(&view.head, batch)?;
         }
         Ok(())

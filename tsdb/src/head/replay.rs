@@ -8,6 +8,7 @@
 
 mod deletions;
 mod gaps;
+mod late;
 mod ref_table;
 
 use super::Head;
@@ -21,6 +22,7 @@ use crate::head_chunks::{HeadChunk, HeadChunkRef};
 use crate::series::{Encoding, SourceError};
 use crate::wal::LoggedSample;
 use gaps::{Cover, Gaps};
+pub use late::{LateReplay, LateScratch};
 use model::{LabelsRef, SampleColumns, SeriesRef};
 use parking_lot::{Mutex, RwLock};
 use ref_table::RefTable;
@@ -80,9 +82,11 @@ pub struct ReplayStats {
     pub passed_over: u64,
     /// Samples, not belonging to blocks, of references that no series record names.
     pub orphans: u64,
-    /// Chunks taken over.
+    /// Late samples put into buffers.
+    pub late_samples: u64,
+    /// Chunks taken over, late ones among them.
     pub chunks: u64,
-    /// Chunks not taken over: out of order, overlapping, of another encoding, of no series, or of times that blocks have.
+    /// Chunks not taken over: overlapping though not late, of another encoding, of no series, or of times that blocks have.
     pub chunks_left_out: u64,
 }
 
@@ -93,6 +97,7 @@ struct Counts {
     samples: AtomicU64,
     passed_over: AtomicU64,
     orphans: AtomicU64,
+    late_samples: AtomicU64,
     chunks: AtomicU64,
     chunks_left_out: AtomicU64,
 }
@@ -251,10 +256,16 @@ impl Replay<'_> {
     fn attach_chunk(&self, shard: &mut Shard, number: u32, chunk: &HeadChunk) -> bool {
         let HeadChunk { place, min_ms, max_ms, encoding, out_of_order, .. } = *chunk;
         let fits = max_ms.checked_sub(min_ms).is_some_and(|span| u32::try_from(span).is_ok());
-        if out_of_order || encoding != Encoding::Xor || !fits || max_ms < self.head.floor_ms() {
+        if encoding != Encoding::Xor || !fits || (max_ms < self.head.floor_ms() && !out_of_order) {
             return false;
         }
         let full = FullChunk { min_ms, max_ms, place: Place::File(place.0) };
+        if out_of_order {
+            let before = shard.late.len();
+            shard.late.attach(number, full);
+            self.head.times.add_late((shard.late.len() - before) as u64);
+            return true;
+        }
         let line = &shard.lines[number];
         if !line.has_sample() || line.last_ms < min_ms {
             if line.count > 0 {
@@ -314,6 +325,7 @@ impl Counts {
             samples: get(&self.samples),
             passed_over: get(&self.passed_over),
             orphans: get(&self.orphans),
+            late_samples: get(&self.late_samples),
             chunks: get(&self.chunks),
             chunks_left_out: get(&self.chunks_left_out),
         }

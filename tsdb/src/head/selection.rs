@@ -18,12 +18,21 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) head: Arc<Head>,
-    /// The times it may look at, not before the head's floor; `None`: no time at all.
-    pub(super) range: Option<TimeRange>,
+    /// The times it may look at.
+    pub(super) window: Window,
     /// Series from this reference on are younger than the reader.
     end_reference: SeriesRef,
     /// Keeps numbers of lines and pairs what they are.
     _pin: Pin,
+}
+
+/// The times that are looked at; `None`: no time at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Window {
+    /// Of samples taken in order: not before the head's floor.
+    pub(super) in_order: Option<TimeRange>,
+    /// Of late samples.
+    pub(super) late: Option<TimeRange>,
 }
 
 /// Where a series is.
@@ -60,20 +69,41 @@ pub(super) const LABELS_PER_LOCK: usize = 4096;
 /// So many series, at least, are sorted at once.
 const BUNCH: usize = 1024;
 
+impl Window {
+    /// All times in it.
+    pub(super) fn whole(self) -> Option<TimeRange> {
+        self.in_order.into_iter().chain(self.late).reduce(TimeRange::hull)
+    }
+
+    /// Whether a series may have a sample in it.
+    #[inline]
+    pub(super) fn has(self, shard: &Shard, number: u32) -> bool {
+        self.in_order.is_some_and(|range| shard.overlaps(number, range))
+            || self.late.is_some_and(|range| shard.late.overlaps(number, range))
+    }
+}
+
 impl View {
     /// What a reader that begins now may see of `range`.
     pub(super) fn new(head: &Arc<Head>, range: TimeRange) -> Self {
         // In this order: whoever does not see a truncation's floor is pinned before it.
         let pin = head.epochs.pin(range.min_ms());
-        let range = TimeRange::new(range.min_ms().max(head.floor_ms()), range.max_ms());
+        let in_order = TimeRange::new(range.min_ms().max(head.floor_ms()), range.max_ms());
+        let window = Window { in_order, late: head.times.any_late().then_some(range) };
         let end_reference = head.dictionary.read().next_reference();
-        Self { head: Arc::clone(head), range, end_reference, _pin: pin }
+        Self { head: Arc::clone(head), window, end_reference, _pin: pin }
+    }
+
+    /// As [`View::new`], but late samples only.
+    pub(super) fn of_late(head: &Arc<Head>, range: TimeRange) -> Self {
+        let view = Self::new(head, range);
+        Self { window: Window { in_order: None, ..view.window }, ..view }
     }
 
     /// The part of `range` that may be looked at.
-    pub(super) fn clip(&self, range: TimeRange) -> Option<TimeRange> {
-        let own = self.range?;
-        TimeRange::new(own.min_ms().max(range.min_ms()), own.max_ms().min(range.max_ms()))
+    pub(super) fn clip(&self, range: TimeRange) -> Window {
+        let clip = |own: TimeRange| TimeRange::new(own.min_ms().max(range.min_ms()), own.max_ms().min(range.max_ms()));
+        Window { in_order: self.window.in_order.and_then(clip), late: self.window.late.and_then(clip) }
     }
 
     /// Whether the series is there and was when the reader began.
@@ -105,7 +135,8 @@ impl Selection {
     /// Finds the series that `matchers` accept and that have a sample's chunk in `range`.
     pub(super) fn new(view: Arc<View>, matchers: &[Matcher], range: TimeRange) -> Self {
         let mut found = Vec::new();
-        if let Some(range) = view.clip(range) {
+        let window = view.clip(range);
+        if window.whole().is_some() {
             let plan = view.head.plan(matchers);
             for (index, shard) in (0..).zip(&view.head.shards) {
                 let numbers = plan.evaluate(&shard.lock());
@@ -113,8 +144,8 @@ impl Selection {
                     let shard = shard.lock();
                     let fits = |number: u32| {
                         view.sees(&shard, number)
-                            && shard.overlaps(number, range)
-                            && !view.head.tombstones.hide(&shard, number, range)
+                            && window.has(&shard, number)
+                            && !view.head.tombstones.hide(&shard, number, window)
                     };
                     for &number in some.iter().filter(|&&number| fits(number)) {
                         found.push((shard.pairs(number).next(), Located { shard: index, number }));

@@ -6,6 +6,7 @@ mod open_chunk;
 use super::arena::Arena;
 use super::dictionary::PairId;
 use super::hot_line::{HotLine, NO_LINE, table_hash};
+use super::late::Late;
 use super::postings::Postings;
 use super::prefetch::prefetch;
 use super::slab::{Slab, Slot, Use};
@@ -27,6 +28,7 @@ pub(super) struct Shard {
     table: HashTable<u32>,
     slab: Slab,
     pub(super) postings: Postings,
+    pub(super) late: Late,
     /// Lines that a new series may take.
     free: Vec<u32>,
     /// Lines that fell free in an epoch which readers may still be in.
@@ -82,6 +84,7 @@ impl Default for Shard {
             table: HashTable::new(),
             slab: Slab::default(),
             postings: Postings::default(),
+            late: Late::default(),
             free: Vec::new(),
             dying: Vec::new(),
             kept: Vec::new(),
@@ -224,6 +227,7 @@ impl Shard {
             + self.table.allocation_size()
             + self.slab.capacity_bytes()
             + self.postings.size_bytes()
+            + self.late.size_bytes()
             + (self.free.capacity() + self.free_kept.capacity()) * 4
             + self.kept.iter().flatten().map(|kept| kept.data.len() + size_of::<Kept>()).sum::<usize>()
             + self.scratch.capacity()

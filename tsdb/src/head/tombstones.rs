@@ -7,7 +7,7 @@
 //! Deletions are rare: where there are none, a read costs one look at a flag.
 
 use super::Head;
-use super::selection::{LABELS_PER_LOCK, View};
+use super::selection::{LABELS_PER_LOCK, View, Window};
 use super::shard::Shard;
 use crate::deleted::{self, Deleted};
 use crate::wal::{LogError, Position, Records};
@@ -53,7 +53,7 @@ impl Head {
     pub fn delete(self: &Arc<Self>, matchers: &[Matcher], range: TimeRange) -> Result<HeadDeletion, LogError> {
         self.log.accepts()?;
         let view = View::new(self, range);
-        let Some(range) = view.clip(range) else { return Ok(HeadDeletion::default()) };
+        let Some(range) = view.clip(range).whole() else { return Ok(HeadDeletion::default()) };
         let plan = self.plan(matchers);
         let (mut done, mut records, mut stones) = (HeadDeletion::default(), Records::default(), Vec::new());
         for shard in &self.shards {
@@ -99,9 +99,10 @@ impl Head {
 /// What of `range` is to be deleted of a series: what it has chunks for.
 fn deletion(shard: &Shard, number: u32, range: TimeRange) -> Option<(SeriesRef, TimeRange)> {
     let line = &shard.lines[number];
-    let first = shard.full_chunks(number).next().map(|chunk| chunk.min_ms);
-    let first_ms = first.or_else(|| shard.open_min_ms(number))?;
-    let deleted = TimeRange::new(range.min_ms().max(first_ms), range.max_ms().min(line.last_ms))?;
+    let first = shard.full_chunks(number).next().map(|chunk| chunk.min_ms).or_else(|| shard.open_min_ms(number));
+    let in_order = first.and_then(|first_ms| TimeRange::new(first_ms, line.last_ms));
+    let held = in_order.into_iter().chain(shard.late.range_of(number)).reduce(TimeRange::hull)?;
+    let deleted = TimeRange::new(range.min_ms().max(held.min_ms()), range.max_ms().min(held.max_ms()))?;
     Some((line.reference(), deleted))
 }
 
@@ -121,19 +122,22 @@ impl Tombstones {
         self.any.store(!by_series.is_empty(), Ordering::Relaxed);
     }
 
-    /// Whether all chunks that a series has in `range` are deleted as a whole.
-    pub(super) fn hide(&self, shard: &Shard, number: u32, range: TimeRange) -> bool {
+    /// Whether all chunks that a series has in `times` are deleted as a whole.
+    pub(super) fn hide(&self, shard: &Shard, number: u32, times: Window) -> bool {
         if self.is_empty() {
             return false;
         }
         let line = &shard.lines[number];
         let by_series = self.by_series.read();
         let Some(stones) = by_series.get(&line.reference()) else { return false };
-        let is_no_answer = |min_ms: i64, max_ms: i64| {
-            min_ms > range.max_ms() || max_ms < range.min_ms() || deleted::cover(stones, min_ms, max_ms)
+        let is_no_answer = |times: Option<TimeRange>, min_ms: i64, max_ms: i64| {
+            let overlaps = times.is_some_and(|range| min_ms <= range.max_ms() && max_ms >= range.min_ms());
+            !overlaps || deleted::cover(stones, min_ms, max_ms)
         };
-        shard.full_chunks(number).all(|chunk| is_no_answer(chunk.min_ms, chunk.max_ms))
-            && shard.open_min_ms(number).is_none_or(|min_ms| is_no_answer(min_ms, line.last_ms))
+        let Window { in_order, late } = times;
+        shard.full_chunks(number).all(|chunk| is_no_answer(in_order, chunk.min_ms, chunk.max_ms))
+            && shard.open_min_ms(number).is_none_or(|min_ms| is_no_answer(in_order, min_ms, line.last_ms))
+            && shard.late.ranges(number).all(|(min_ms, max_ms)| is_no_answer(late, min_ms, max_ms))
     }
 
     /// Forgets what was deleted of series that are gone, and what lies before both `min_ms` and the end of the blocks.

@@ -9,8 +9,10 @@
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
 use super::dictionary::{PAIRS_PER_LOCK, PairId};
+use super::late::LateSweep;
 use super::shard::Shard;
 use crate::file_error::FileError;
+use crate::head_chunks::HeadChunkRef;
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use std::sync::atomic::Ordering;
@@ -30,6 +32,8 @@ pub struct Truncation {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pending {
     min_ms: i64,
+    /// Late chunks up to this one go as well.
+    late: Option<HeadChunkRef>,
     /// Readers of later epochs know of the floor.
     epoch: u32,
 }
@@ -57,7 +61,21 @@ impl Head {
         {
             let mut pending = self.pending.lock();
             self.times.floor_ms.fetch_max(min_ms, Ordering::Release);
-            *pending = Some(Pending { min_ms: self.floor_ms(), epoch: self.epochs.advance() });
+            let late = pending.and_then(|pending| pending.late);
+            *pending = Some(Pending { min_ms: self.floor_ms(), late, epoch: self.epochs.advance() });
+        }
+        self.reclaim()
+    }
+
+    /// Gives the late chunks up to the one at `through` over to blocks, which are to be visible by now.
+    ///
+    /// # Errors
+    /// As [`Head::truncate`].
+    pub fn truncate_late(&self, through: HeadChunkRef) -> Result<Truncation, FileError> {
+        {
+            let mut pending = self.pending.lock();
+            let late = pending.and_then(|pending| pending.late).max(Some(through));
+            *pending = Some(Pending { min_ms: self.floor_ms(), late, epoch: self.epochs.advance() });
         }
         self.reclaim()
     }
@@ -74,10 +92,16 @@ impl Head {
             self.store_kept(shard);
         }
         let mut removed = Ok(());
-        if let Some(Pending { min_ms, epoch }) = *pending {
-            if self.epochs.is_read(epoch, min_ms) {
+        if let Some(Pending { min_ms, late, epoch }) = *pending {
+            // Late chunks may be of any time.
+            let reach_ms = if late.is_some() { i64::MAX } else { min_ms };
+            if self.epochs.is_read(epoch, reach_ms) {
                 done.pending = true;
             } else {
+                if let Some(through) = late {
+                    self.sweep_late(through, &mut done);
+                    self.files.let_go_of_late(through);
+                }
                 self.sweep(min_ms, &mut done);
                 *pending = None;
                 removed = self.files.truncate(min_ms);
@@ -94,6 +118,8 @@ impl Head {
     /// Drops chunks before `min_ms` and series without a chunk. No reader looks back that far.
     pub(super) fn sweep(&self, min_ms: i64, done: &mut Truncation) {
         let epoch = self.epochs.now();
+        // What was deleted of late samples is to be known as long as these are here.
+        let deleted_ms = self.late_range().map_or(min_ms, |late| late.min_ms().min(min_ms));
         for shard in &self.shards {
             let gone = sweep_lines(shard, min_ms);
             done.chunks += gone.chunks;
@@ -103,7 +129,7 @@ impl Head {
             if !self.tombstones.is_empty() {
                 let shard = shard.lock();
                 let gone: Vec<_> = gone.numbers.iter().map(|&number| shard.lines[number].reference()).collect();
-                self.tombstones.forget(min_ms, &gone);
+                self.tombstones.forget(deleted_ms, &gone);
             }
             for some in gone.pairs.chunks(PAIRS_PER_LOCK) {
                 self.dictionary.write().release(some, epoch);
@@ -115,6 +141,23 @@ impl Head {
         // Who begins from now on holds none of what died.
         self.epochs.advance();
         self.matchers.clear();
+    }
+
+    /// Drops late chunks up to the one at `through`. Series that have nothing left are for [`Head::sweep`].
+    fn sweep_late(&self, through: HeadChunkRef, done: &mut Truncation) {
+        for shard in &self.shards {
+            let mut sweep = LateSweep::default();
+            loop {
+                let mut shard = shard.lock();
+                let before = shard.late.len();
+                let goes_on = shard.late.sweep(through, &mut sweep);
+                self.times.remove_late((before - shard.late.len()) as u64);
+                if !goes_on {
+                    break;
+                }
+            }
+            done.chunks += sweep.dropped;
+        }
     }
 
     /// Offers the chunk files again what they did not take.
@@ -157,7 +200,7 @@ fn sweep_line(shard: &mut Shard, number: u32, min_ms: i64, kept: &mut Vec<FullCh
     }
     let line = &shard.lines[number];
     let open_is_old = line.count > 0 && line.last_ms < min_ms;
-    let is_empty = kept.is_empty() && (line.count == 0 || open_is_old);
+    let is_empty = kept.is_empty() && (line.count == 0 || open_is_old) && !shard.late.has(number);
     gone.chunks += full - kept.len() as u64 + u64::from(open_is_old);
     if (kept.len() as u64) < full {
         shard.replace_full_chunks(number, kept);

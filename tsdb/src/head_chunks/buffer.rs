@@ -1,6 +1,7 @@
 //! Chunks that have a place but are not in their file yet.
 
 use super::frame::{self, HEADER, HeadFrame};
+use super::newest::Newest;
 use super::{HeadChunkError, HeadChunkRef};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -30,8 +31,7 @@ pub(super) struct Piece {
     /// Where they begin in it; 0 if they begin it, header included.
     pub(super) offset: u64,
     pub(super) bytes: Vec<u8>,
-    /// The newest sample in them.
-    pub(super) max_ms: i64,
+    pub(super) newest: Newest,
 }
 
 impl Buffer {
@@ -59,11 +59,17 @@ impl Buffer {
         let place = HeadChunkRef::new(self.file, self.offset);
         if let Some(piece) = self.pieces.back_mut() {
             frame::encode(chunk, &mut piece.bytes);
-            piece.max_ms = piece.max_ms.max(chunk.max_ms);
+            piece.newest.include(chunk, place);
         }
         self.offset += size;
         self.buffered_bytes += size as usize;
         Ok(place)
+    }
+
+    /// Behind all chunks that were taken; files are given out in rising order.
+    pub(super) fn end(&self) -> HeadChunkRef {
+        let begins_file = HeadChunkRef::new(self.file.saturating_add(1), 0);
+        if self.cut { begins_file } else { HeadChunkRef::new(self.file, self.offset) }
     }
 
     /// Lets the next chunk begin a new file.
@@ -109,7 +115,7 @@ impl Buffer {
     }
 
     fn push_piece(&mut self, bytes: Vec<u8>) {
-        self.pieces.push_back(Piece { file: self.file, offset: self.offset, bytes, max_ms: i64::MIN });
+        self.pieces.push_back(Piece { file: self.file, offset: self.offset, bytes, newest: Newest::NONE });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::buffer::Piece;
 use super::frame;
+use super::newest::Newest;
 use super::recovery::Scanned;
 use super::{HeadChunkError, HeadChunkRef, file_name};
 use crate::cursor::{Corruption, Fault};
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is read at once of a chunk whose size is not known yet.
 const READ_BYTES: u64 = 512;
@@ -23,6 +25,8 @@ const READ_BYTES: u64 = 512;
 pub(super) struct Files {
     dir: PathBuf,
     files: RwLock<BTreeMap<u32, File>>,
+    /// Chunks of late samples up to this one may go.
+    late_through: AtomicU64,
 }
 
 /// A file as readers see it.
@@ -30,8 +34,7 @@ pub(super) struct Files {
 struct File {
     content: Content,
     size_bytes: u64,
-    /// The newest sample of its chunks.
-    max_ms: i64,
+    newest: Newest,
     /// Why a sync failed.
     in_doubt: Option<ErrorKind>,
 }
@@ -60,9 +63,10 @@ impl Files {
         let file = |scanned: Scanned| {
             let size_bytes = scanned.mapped.len() as u64;
             let content = Content::Mapped(scanned.mapped);
-            (scanned.number, File { content, size_bytes, max_ms: scanned.max_ms, in_doubt: None })
+            (scanned.number, File { content, size_bytes, newest: scanned.newest, in_doubt: None })
         };
-        Self { dir: dir.to_owned(), files: RwLock::new(scanned.into_iter().map(file).collect()) }
+        let files = RwLock::new(scanned.into_iter().map(file).collect());
+        Self { dir: dir.to_owned(), files, late_through: AtomicU64::new(HeadChunkRef::NONE.0) }
     }
 
     /// Appends a piece to its file, which is `active` or the one after it.
@@ -77,7 +81,7 @@ impl Files {
         active.append(fs, &piece.bytes)?;
         if let Some(file) = self.files.write().get_mut(&piece.file) {
             file.size_bytes = active.written_bytes;
-            file.max_ms = file.max_ms.max(piece.max_ms);
+            file.newest.join(piece.newest);
         }
         Ok(())
     }
@@ -120,10 +124,18 @@ impl Files {
         }
     }
 
-    /// Removes sealed files from the front whose chunks all end before `min_ms`.
+    /// Chunks of late samples up to the one at `through` are not needed any longer.
+    pub(super) fn let_go_of_late(&self, through: HeadChunkRef) {
+        self.late_through.fetch_max(through.0, Ordering::AcqRel);
+    }
+
+    /// Removes sealed files from the front whose chunks all end before `min_ms`, those of late samples aside: these must
+    /// have been let go.
     pub(super) fn truncate(&self, fs: &dyn Fs, min_ms: i64) -> Result<(), FileError> {
+        let late = HeadChunkRef(self.late_through.load(Ordering::Acquire));
         loop {
-            let oldest = self.files.read().first_key_value().filter(|(_, file)| file.may_go(min_ms)).map(|(&n, _)| n);
+            let may_go = |(_, file): &(&u32, &File)| file.may_go(min_ms, late);
+            let oldest = self.files.read().first_key_value().filter(may_go).map(|(&n, _)| n);
             let Some(number) = oldest else { return Ok(()) };
             let path = self.dir.join(file_name(number));
             match fs.remove_file(&path) {
@@ -152,7 +164,7 @@ impl Files {
             return Err(FileError { path: self.dir.clone(), source });
         }
         let content = Content::Read(file.reader().map_err(FileError::at(&path))?.into());
-        let entry = File { content, size_bytes: 0, max_ms: i64::MIN, in_doubt: None };
+        let entry = File { content, size_bytes: 0, newest: Newest::NONE, in_doubt: None };
         self.files.write().insert(number, entry);
         Ok(Active { number, path, file, written_bytes: 0, ragged: false, unsynced: true })
     }
@@ -181,8 +193,8 @@ impl Files {
 }
 
 impl File {
-    fn may_go(&self, min_ms: i64) -> bool {
-        self.max_ms < min_ms && matches!(self.content, Content::Mapped(_))
+    fn may_go(&self, min_ms: i64, late: HeadChunkRef) -> bool {
+        self.newest.are_before(min_ms, late) && matches!(self.content, Content::Mapped(_))
     }
 }
 

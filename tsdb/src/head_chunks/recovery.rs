@@ -5,6 +5,7 @@
 //! gaps, for Prometheus refuses a directory that has one.
 
 use super::frame::{self, HEADER, HeadFrame};
+use super::newest::Newest;
 use super::{Damage, HeadChunk, HeadChunkRef, file_name};
 use crate::chunk;
 use crate::cursor::{Corruption, Fault};
@@ -18,8 +19,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct Scanned {
     pub(super) number: u32,
-    /// The newest sample of its chunks; `i64::MIN` if there is none.
-    pub(super) max_ms: i64,
+    pub(super) newest: Newest,
     pub(super) mapped: Bytes,
 }
 
@@ -35,10 +35,10 @@ pub(super) fn recover(
         while let Some(missing) = scanned.last().map(|last| last.number + 1).filter(|&next| next < number) {
             let path = dir.join(file_name(missing));
             replace(fs, &path, &HEADER)?;
-            scanned.push(Scanned { number: missing, max_ms: i64::MIN, mapped: map(fs, &path)? });
+            scanned.push(Scanned { number: missing, newest: Newest::NONE, mapped: map(fs, &path)? });
         }
         let mut mapped = map(fs, &entry.path)?;
-        let (end, max_ms, fault) = scan(&mapped, number, found);
+        let (end, newest, fault) = scan(&mapped, number, found);
         if let Some(fault) = fault {
             let (sound, bad) = mapped.split_at_checked(end).unwrap_or_default();
             let set_aside = set_aside(fs, &entry.path, quarantine, end, bad)?;
@@ -46,7 +46,7 @@ pub(super) fn recover(
             replace(fs, &entry.path, if sound.is_empty() { &HEADER } else { sound })?;
             mapped = map(fs, &entry.path)?;
         }
-        scanned.push(Scanned { number, max_ms, mapped });
+        scanned.push(Scanned { number, newest, mapped });
     }
     Ok((scanned, damages))
 }
@@ -60,28 +60,29 @@ fn numbered(fs: &dyn Fs, dir: &Path) -> Result<Vec<(u32, DirEntry)>, FileError> 
     Ok(files)
 }
 
-/// Walks over the chunks of a file. Returns where the sound part ends, its newest time, and what is wrong behind it.
-fn scan(bytes: &[u8], number: u32, found: &mut dyn FnMut(HeadChunk)) -> (usize, i64, Option<Corruption>) {
-    let mut max_ms = i64::MIN;
+/// Walks over the chunks of a file. Returns where the sound part ends, what is newest in it, and what is wrong behind it.
+fn scan(bytes: &[u8], number: u32, found: &mut dyn FnMut(HeadChunk)) -> (usize, Newest, Option<Corruption>) {
+    let mut newest = Newest::NONE;
     if let Err(fault) = frame::decode_header(bytes) {
-        return (0, max_ms, Some(fault));
+        return (0, newest, Some(fault));
     }
     let mut at = HEADER.len();
     loop {
         let section = bytes.get(at..).unwrap_or_default();
         if frame::ends(section) {
-            return (at, max_ms, None);
+            return (at, newest, None);
         }
         if at > u32::MAX as usize {
             let fault = Fault::Malformed("a chunk cannot begin beyond 4 GiB");
-            return (at, max_ms, Some(Corruption { offset: at as u64, fault }));
+            return (at, newest, Some(Corruption { offset: at as u64, fault }));
         }
         let (frame, size) = match frame::decode(section) {
             Ok(decoded) => decoded,
-            Err(fault) => return (at, max_ms, Some(Corruption { offset: at as u64 + fault.offset, ..fault })),
+            Err(fault) => return (at, newest, Some(Corruption { offset: at as u64 + fault.offset, ..fault })),
         };
-        max_ms = max_ms.max(frame.max_ms);
-        found(describe(&frame, HeadChunkRef::new(number, at as u64)));
+        let place = HeadChunkRef::new(number, at as u64);
+        newest.include(&frame, place);
+        found(describe(&frame, place));
         at += size;
     }
 }

@@ -204,6 +204,11 @@ impl Log {
         }
     }
 
+    /// Up to where was sequenced by now.
+    pub fn sequenced(&self) -> Position {
+        Position(self.shared.state.lock().sequenced)
+    }
+
     /// Has all up to `position` written, and gives what to wait on.
     pub fn commit(&self, position: Position) -> Commit {
         let mut state = self.shared.state.lock();

@@ -15,7 +15,7 @@ use super::reader::ReadReport;
 use super::record::{Decoded, HistogramRun, LeftOut, MmapMarker, Run, SampleRun, Tombstone};
 use crate::file_error::FileError;
 use crate::fs::Fs;
-use crate::head::{Part, Replay, ReplayScratch};
+use crate::head::{LateReplay, LateScratch, Part, Replay, ReplayScratch};
 use decoders::Decoders;
 use model::{ExemplarRef, LabelsRef, MetadataRef, SeriesRef};
 use parts::Parts;
@@ -206,6 +206,22 @@ impl ReplayProgress {
     /// Samples that were read, histograms among them.
     pub fn samples(&self) -> u64 {
         self.samples.load(Ordering::Relaxed)
+    }
+}
+
+impl ReplayTarget for LateReplay<'_> {
+    type Scratch = LateScratch;
+
+    /// All series are in the other log.
+    fn series(&self, _series: SeriesRef, _labels: LabelsRef<'_>, _scratch: &mut LateScratch) {}
+
+    fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut LateScratch) {
+        LateReplay::samples(self, run.samples, part, scratch);
+    }
+
+    fn markers(&self, markers: &[MmapMarker], part: Part, scratch: &mut LateScratch) -> bool {
+        LateReplay::markers(self, markers, part, scratch);
+        true
     }
 }
 

@@ -83,7 +83,7 @@ fn create_copy(
 ) -> Result<(PathBuf, Box<dyn AppendFile>), FileError> {
     let part = |path: Option<&Path>| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
     let (name, dir) = (part(Some(file)), part(file.parent()));
-    let log = if dir.starts_with("checkpoint.") { format!("wal-{dir}") } else { "wal".to_owned() };
+    let log = if dir.starts_with("checkpoint.") { format!("wal-{dir}") } else { dir };
     let mut attempt = 0_u32;
     loop {
         // A crash after an earlier attempt may have left its copy.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::db::{Db, DbOptions, DbParts};
-use tsdb::head::AppendScratch;
+use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::wal::{Committers, LogOptions, ReplayProgress};
 use tsdb::{AppendLimits, AppendSource, ChunkSeriesBatch, chunk};
 
@@ -67,6 +67,7 @@ impl Store for DbStore {
             retention_ms: None,
             external_labels: BTreeMap::new(),
             log: LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() },
+            out_of_order: OutOfOrder::default(),
             cores: NonZeroUsize::MIN,
         };
         let parts = DbParts {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tsdb::db::{Db, DbError, DbOptions, DbParts};
 use tsdb::fs::{Fs, StdFs};
-use tsdb::head::AppendScratch;
+use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::wal::{Committers, LogOptions, ReplayProgress};
 use tsdb::{AppendLimits, AppendSource, ChunkSeriesBatch, Encoding};
 
@@ -57,6 +57,7 @@ pub(crate) fn options() -> DbOptions {
         retention_ms: None,
         external_labels: BTreeMap::from([("replica".to_owned(), "r".to_owned())]),
         log: LogOptions::default(),
+        out_of_order: OutOfOrder::default(),
         cores: NonZeroUsize::new(2).unwrap(),
     }
 }

@@ -71,6 +71,7 @@ fn open_own(dir: &Path) -> Db {
         retention_ms: None,
         external_labels: BTreeMap::new(),
         log: LogOptions::default(),
+        out_of_order: tsdb::head::OutOfOrder::default(),
         cores: NonZeroUsize::new(2).unwrap(),
     };
     let committers = Arc::new(Committers::start(NonZeroUsize::MIN).unwrap());

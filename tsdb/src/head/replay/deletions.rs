@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 
 impl Replay<'_> {
     /// Takes the deletions that concern the shards of `part`. What lies before the head's floor belongs to blocks, and so do
-    /// its deletions.
+    /// its deletions, if there are no late samples.
     pub fn deletions(&self, deletions: &[Tombstone], part: Part) {
-        let floor_ms = self.head.floor_ms();
+        let may_be_late = self.head.late.is_some() || self.head.times.any_late();
+        let floor_ms = if may_be_late { i64::MIN } else { self.head.floor_ms() };
         for Tombstone { series, range } in deletions.iter().filter(|deletion| deletion.range.max_ms() >= floor_ms) {
             let Some(place) = self.series.read().get(*series) else {
                 // Nobody else may get this reference: see [`Replay::samples`].

@@ -17,6 +17,8 @@ pub struct Commit {
     shared: Arc<Shared>,
     position: u64,
     waiter: Option<u64>,
+    /// Of another log, to be waited for as well.
+    other: Option<Box<Commit>>,
 }
 
 /// Those who wait, in no order.
@@ -35,7 +37,19 @@ struct Waiter {
 
 impl Commit {
     pub(super) fn new(shared: Arc<Shared>, position: Position) -> Self {
-        Self { shared, position: position.0, waiter: None }
+        Self { shared, position: position.0, waiter: None, other: None }
+    }
+
+    /// Waits for another log, too. Both are written meanwhile.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.other = Some(Box::new(other));
+        self
+    }
+
+    /// Waits for what `earlier` waits for, too, which is of the same database and was there before.
+    pub fn after(self, earlier: Self) -> Self {
+        // A log is written in order, so only another log is to be waited for in addition.
+        if earlier.other.is_some() && self.other.is_none() { self.and(earlier) } else { self }
     }
 
     /// Blocks the thread until the outcome is there.
@@ -65,12 +79,14 @@ impl Future for Commit {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mut state = this.shared.state.lock();
-        match this.shared.outcome(&state, this.position) {
-            Some(outcome) => Poll::Ready(outcome),
-            None => {
-                state.waiters.register(&mut this.waiter, this.position, context.waker());
-                Poll::Pending
-            }
+        let Some(outcome) = this.shared.outcome(&state, this.position) else {
+            state.waiters.register(&mut this.waiter, this.position, context.waker());
+            return Poll::Pending;
+        };
+        drop(state);
+        match &mut this.other {
+            Some(other) if outcome.is_ok() => Pin::new(&mut **other).poll(context),
+            _ => Poll::Ready(outcome),
         }
     }
 }

@@ -1,0 +1,65 @@
+//! Late samples become blocks of their own, and the log of late samples goes behind them.
+//!
+//! They may lie in any range, also in those that blocks were cut of: their blocks overlap others, and whoever reads joins
+//! them. Each is aligned at both ends and carries the hint `from-out-of-order`, as in Prometheus (`tsdb/db.go`).
+//!
+//! In this order: the log is cut; all buffers become chunks, so that all that was logged before the cut is in chunks; blocks
+//! are written of them and published; segments before the cut are removed, and the chunks go when their last reader is
+//! gone. A crash in between leaves samples in two places, never in none.
+
+use super::cut::Marks;
+use super::{CutBlock, Db, DbError};
+use crate::block::{BlockSpec, BlockWriter, Compaction, Meta, Parent};
+use crate::file_error::FileError;
+use crate::series::SeriesSource;
+use model::TimeRange;
+use ulid::Ulid;
+
+const HINT: &str = "from-out-of-order";
+
+impl Db {
+    /// Cuts late samples if blocks were cut, as in Prometheus, or if that failed the last time.
+    pub(super) fn cut_late_due(&self, marks: &mut Marks, blocks_cut: bool) -> Result<Vec<CutBlock>, DbError> {
+        marks.late_due |= blocks_cut;
+        if !marks.late_due {
+            return Ok(Vec::new());
+        }
+        let cut = self.cut_late()?;
+        marks.late_due = false;
+        Ok(cut)
+    }
+
+    /// Cuts all late samples.
+    pub(super) fn cut_late(&self) -> Result<Vec<CutBlock>, DbError> {
+        let mut cut = Vec::new();
+        let Some(log) = &self.late_log else { return Ok(cut) };
+        if self.head.late_range().is_none() {
+            return Ok(cut);
+        }
+        let segment = log.cut()?;
+        let through = self.head.cut_late()?;
+        let range_ms = self.options.block_range_ms;
+        for min_ms in self.head.late_ranges(range_ms) {
+            let max_ms = min_ms.saturating_add(range_ms);
+            let Some(range) = TimeRange::new(min_ms, max_ms.saturating_sub(1)) else { continue };
+            let meta = self.write_late_block(range)?;
+            if let Some(meta) = &meta {
+                self.add_block(meta)?;
+            }
+            cut.push(CutBlock { min_ms, max_ms, meta });
+        }
+        log.truncate(segment).map_err(FileError::at(log.dir()))?;
+        self.head.truncate_late(through)?;
+        Ok(cut)
+    }
+
+    fn write_late_block(&self, range: TimeRange) -> Result<Option<Meta>, DbError> {
+        let spec = self.block_spec(range);
+        // Prometheus names a parent that does not exist, as wherever it gives a hint.
+        let parents = vec![Parent { ulid: Ulid::nil(), min_ms: 0, max_ms: 0 }];
+        let compaction = Compaction { hints: vec![HINT.to_owned()], parents, ..spec.compaction };
+        let mut writer = BlockWriter::create(&*self.fs, &self.dir, BlockSpec { compaction, ..spec })?;
+        writer.add_all(&mut *self.head.late_reader(range).select(&[], range)?)?;
+        Ok(writer.finish()?)
+    }
+}

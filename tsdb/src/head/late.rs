@@ -1,0 +1,454 @@
+//! Samples that came late: older than the newest of their series, or than what the head takes in order.
+//!
+//! A series that has any has an **entry**: a sorted **buffer** of the last few, and the list of the **late chunks** that
+//! full buffers became. Late chunks overlap others, late or not; whoever reads joins them ([`join`]). They are not bound to
+//! the head's floor: blocks of their own take them over ([`crate::db`]), and until then they stay.
+//!
+//! A shard none of whose series ever got a late sample has nothing here but empty vectors.
+//!
+//! Rules as in Prometheus, `tsdb/head_append.go` and `tsdb/ooo_head.go`.
+
+mod cut;
+mod join;
+
+use super::arena::Arena;
+use super::chunk_list::{self, FullChunk, Place};
+use super::hot_line::NO_LINE;
+use super::slab::{Slab, Slot, Use};
+use crate::chunk::xor::XorState;
+use crate::head_chunks::{HeadChunkError, HeadChunkRef, HeadChunks, HeadFrame};
+use crate::series::Encoding;
+use crate::wal::Log;
+use model::{SeriesRef, TimeRange};
+
+pub(super) use join::join;
+
+/// Which late samples a head takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfOrder {
+    /// How far behind the newest sample of the head a late one may be, in milliseconds; 0 and less: none is taken.
+    pub window_ms: i64,
+    /// A buffer of so many late samples of a series becomes a chunk; from 1 to [`OutOfOrder::MAX_CAP`].
+    pub cap: u32,
+}
+
+/// How late samples are taken, and the log they are in (`wbl/`).
+#[derive(Debug)]
+pub(super) struct LateLog {
+    pub(super) options: OutOfOrder,
+    pub(super) log: Log,
+}
+
+/// The late samples of a shard's series.
+#[derive(Debug, Default)]
+pub(super) struct Late {
+    /// The entry of each line; lines behind the end have none.
+    of_line: Arena<u32>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    /// Buffers and lists of chunks.
+    slab: Slab,
+    /// All times that samples lie in, and perhaps more.
+    range: Option<TimeRange>,
+    /// Of those that came since the last sweep began.
+    recent: Option<TimeRange>,
+    scratch: Vec<u8>,
+}
+
+/// What a sweep over the entries of a shard met so far.
+#[derive(Debug, Default)]
+pub(super) struct LateSweep {
+    entry: usize,
+    range: Option<TimeRange>,
+    pub(super) dropped: u64,
+}
+
+/// What a series has.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// Its line; [`NO_LINE`] if the entry is free.
+    line: u32,
+    /// [`BUFFERED_BYTES`] for each of `buffered` samples, oldest first.
+    buffer: Slot,
+    buffered: u32,
+    /// See [`chunk_list`]; in the order in which they were written.
+    chunks: Slot,
+    chunk_bytes: u32,
+}
+
+/// What became of a late sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inserted {
+    /// It is in the buffer now.
+    New,
+    /// It was there.
+    Again,
+    /// Another value was there, and stays.
+    Other,
+}
+
+/// A timestamp and the bits of a value, little-endian.
+const BUFFERED_BYTES: usize = 16;
+/// The longest a late chunk lasts: its list has 32 bits for it.
+const MAX_SPAN_MS: i64 = u32::MAX as i64;
+/// The number of no entry.
+const NO_ENTRY: u32 = u32::MAX;
+
+impl OutOfOrder {
+    /// The largest buffer: as in Prometheus, where it is counted in a byte.
+    pub const MAX_CAP: u32 = 255;
+
+    /// Whether late samples are taken.
+    pub fn is_on(&self) -> bool {
+        self.window_ms > 0
+    }
+
+    /// The cap, between its bounds.
+    pub(super) fn cap(&self) -> u32 {
+        self.cap.clamp(1, Self::MAX_CAP)
+    }
+}
+
+impl Default for OutOfOrder {
+    /// None is taken; the cap is Prometheus' default.
+    fn default() -> Self {
+        Self { window_ms: 0, cap: 32 }
+    }
+}
+
+impl Late {
+    /// How many series have anything.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// Whether the series of that line has anything.
+    pub(super) fn has(&self, line: u32) -> bool {
+        self.entry(line).is_some()
+    }
+
+    /// The times of all late samples, and perhaps more.
+    pub(super) fn range(&self) -> Option<TimeRange> {
+        self.range
+    }
+
+    /// Puts a sample into the buffer of a series, which may grow beyond any bound: see [`Late::cut`].
+    pub(super) fn insert(&mut self, line: u32, timestamp_ms: i64, bits: u64) -> Inserted {
+        let number = self.entry_or_new(line);
+        let Entry { buffer, buffered, .. } = self.entries[number];
+        let old_bytes = buffered as usize * BUFFERED_BYTES;
+        let held = if buffered == 0 { &[] } else { self.slab.bytes(buffer, old_bytes) };
+        let at = position(held, timestamp_ms);
+        if let Some((_, have)) = samples(held).nth(at).filter(|(have_ms, _)| *have_ms == timestamp_ms) {
+            return if have == bits { Inserted::Again } else { Inserted::Other };
+        }
+        let new_bytes = old_bytes + BUFFERED_BYTES;
+        let buffer = match buffered {
+            0 => self.slab.allocate(Use::Chunk, new_bytes),
+            _ => self.slab.grow(Use::Chunk, buffer, old_bytes, new_bytes),
+        };
+        let start = at * BUFFERED_BYTES;
+        let bytes = self.slab.bytes_mut(buffer, new_bytes);
+        bytes.copy_within(start..old_bytes, start + BUFFERED_BYTES);
+        bytes[start..start + 8].copy_from_slice(&timestamp_ms.to_le_bytes());
+        bytes[start + 8..start + BUFFERED_BYTES].copy_from_slice(&bits.to_le_bytes());
+        let entry = &mut self.entries[number];
+        (entry.buffer, entry.buffered) = (buffer, buffered + 1);
+        self.include(timestamp_ms, timestamp_ms);
+        Inserted::New
+    }
+
+    /// How many samples the buffer of a series holds.
+    pub(super) fn buffered(&self, line: u32) -> u32 {
+        self.entry(line).map_or(0, |entry| entry.buffered)
+    }
+
+    /// The samples in the buffer of a series: times and bits of values, rising.
+    pub(super) fn buffer(&self, line: u32) -> impl DoubleEndedIterator<Item = (i64, u64)> {
+        samples(self.buffer_bytes(line))
+    }
+
+    /// Makes chunks of the buffer of a series and tells where each is. `false`: the files took not all of it, and the rest
+    /// stays in the buffer.
+    pub(super) fn cut(
+        &mut self,
+        line: u32,
+        series: SeriesRef,
+        files: &HeadChunks,
+        mut told: impl FnMut(HeadChunkRef),
+    ) -> bool {
+        let buffer: Vec<(i64, u64)> = self.buffer(line).collect();
+        let mut rest = buffer.as_slice();
+        while let Some(&(first_ms, _)) = rest.first() {
+            let near = |&&(timestamp_ms, _): &&(i64, u64)| timestamp_ms.saturating_sub(first_ms) <= MAX_SPAN_MS;
+            let fits = rest.iter().take(MAX_CHUNK_SAMPLES).take_while(near).count();
+            let (some, later) = rest.split_at(fits);
+            let Ok(chunk) = store(series, some, files) else { break };
+            self.attach(line, chunk);
+            told(place_of(&chunk));
+            rest = later;
+        }
+        self.keep_buffered(line, |timestamp_ms, _| rest.first().is_some_and(|&(first_ms, _)| timestamp_ms >= first_ms));
+        rest.is_empty()
+    }
+
+    /// Adds a late chunk of a series; its samples may overlap any others.
+    pub(super) fn attach(&mut self, line: u32, chunk: FullChunk) {
+        let number = self.entry_or_new(line);
+        let mut tail = std::mem::take(&mut self.scratch);
+        tail.clear();
+        chunk_list::extend(self.list(number), chunk, &mut tail);
+        let Entry { chunks, chunk_bytes, .. } = self.entries[number];
+        let (old_bytes, new_bytes) = (chunk_bytes as usize, chunk_bytes as usize + tail.len());
+        let chunks = match old_bytes {
+            0 => self.slab.allocate(Use::List, new_bytes),
+            _ => self.slab.grow(Use::List, chunks, old_bytes, new_bytes),
+        };
+        self.slab.bytes_mut(chunks, new_bytes)[old_bytes..].copy_from_slice(&tail);
+        let entry = &mut self.entries[number];
+        (entry.chunks, entry.chunk_bytes) = (chunks, new_bytes as u32);
+        self.scratch = tail;
+        self.include(chunk.min_ms, chunk.max_ms);
+    }
+
+    /// The late chunks of a series, in the order in which they were written.
+    pub(super) fn chunks(&self, line: u32) -> impl Iterator<Item = FullChunk> {
+        chunk_list::chunks(self.number(line).map_or(&[], |number| self.list(number)))
+    }
+
+    /// Whether late samples of a series may lie in `range`.
+    pub(super) fn overlaps(&self, line: u32, range: TimeRange) -> bool {
+        self.ranges(line).any(|(min_ms, max_ms)| min_ms <= range.max_ms() && max_ms >= range.min_ms())
+    }
+
+    /// The ranges of the late chunks of a series, and of its buffer.
+    pub(super) fn ranges(&self, line: u32) -> impl Iterator<Item = (i64, i64)> {
+        self.buffer_range(line).into_iter().chain(self.chunks(line).map(|chunk| (chunk.min_ms, chunk.max_ms)))
+    }
+
+    /// The times of the late samples of a series.
+    pub(super) fn range_of(&self, line: u32) -> Option<TimeRange> {
+        self.ranges(line).filter_map(|(min_ms, max_ms)| TimeRange::new(min_ms, max_ms)).reduce(TimeRange::hull)
+    }
+
+    /// Tells the samples in the buffer of a series as chunks: range, encoding and data.
+    pub(super) fn buffer_chunks(&self, line: u32, mut told: impl FnMut((i64, i64), Encoding, &[u8])) {
+        let buffer = self.buffer_bytes(line);
+        for some in buffer.chunks(MAX_CHUNK_SAMPLES * BUFFERED_BYTES) {
+            if let Some(range) = range_of(samples(some)) {
+                told(range, Encoding::Xor, &encode(samples(some)));
+            }
+        }
+    }
+
+    /// Drops the samples in the buffer of a series that `keep` does not want.
+    pub(super) fn keep_buffered(&mut self, line: u32, mut keep: impl FnMut(i64, u64) -> bool) {
+        let Some(number) = self.number(line) else { return };
+        let kept: Vec<_> = self.buffer(line).filter(|&(timestamp_ms, bits)| keep(timestamp_ms, bits)).collect();
+        let Entry { buffer, buffered, .. } = self.entries[number];
+        if kept.len() == buffered as usize {
+            return;
+        }
+        self.slab.free(buffer, buffered as usize * BUFFERED_BYTES);
+        let size_bytes = kept.len() * BUFFERED_BYTES;
+        let buffer = if kept.is_empty() { Slot::NONE } else { self.slab.allocate(Use::Chunk, size_bytes) };
+        if !kept.is_empty() {
+            let slots = self.slab.bytes_mut(buffer, size_bytes).chunks_exact_mut(BUFFERED_BYTES);
+            for (slot, (timestamp_ms, bits)) in slots.zip(&kept) {
+                slot[..8].copy_from_slice(&timestamp_ms.to_le_bytes());
+                slot[8..].copy_from_slice(&bits.to_le_bytes());
+            }
+        }
+        let entry = &mut self.entries[number];
+        (entry.buffer, entry.buffered) = (buffer, kept.len() as u32);
+    }
+
+    /// Drops, of the next few entries, the late chunks up to the one at `through`, this one inside, and entries that have
+    /// nothing left. `false` at the end; a sweep begins with an empty state.
+    pub(super) fn sweep(&mut self, through: HeadChunkRef, sweep: &mut LateSweep) -> bool {
+        if sweep.entry == 0 {
+            self.recent = None;
+        }
+        let end = self.entries.len().min(sweep.entry + ENTRIES_PER_LOCK);
+        let mut kept = Vec::new();
+        for number in sweep.entry..end {
+            let line = self.entries[number].line;
+            if line == NO_LINE {
+                continue;
+            }
+            let before = self.chunks(line).count();
+            kept.clear();
+            kept.extend(self.chunks(line).filter(|chunk| place_of(chunk) > through));
+            if kept.len() < before {
+                sweep.dropped += (before - kept.len()) as u64;
+                self.replace_chunks(number, &kept);
+            }
+            let buffered = self.buffer_range(line);
+            let ranges = kept.iter().map(|chunk| (chunk.min_ms, chunk.max_ms)).chain(buffered);
+            let ranges = ranges.filter_map(|(min_ms, max_ms)| TimeRange::new(min_ms, max_ms));
+            sweep.range = ranges.chain(sweep.range).reduce(TimeRange::hull);
+            if kept.is_empty() && buffered.is_none() {
+                self.free_entry(number);
+            }
+        }
+        sweep.entry = end;
+        if end < self.entries.len() {
+            return true;
+        }
+        self.range = sweep.range.into_iter().chain(self.recent).reduce(TimeRange::hull);
+        if self.len() == 0 {
+            *self = Self::default();
+        }
+        false
+    }
+
+    /// The lines that have an entry.
+    pub(super) fn lines(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(|entry| entry.line).filter(|&line| line != NO_LINE)
+    }
+
+    /// Bytes held, about.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.of_line.capacity_bytes()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.slab.capacity_bytes()
+            + self.scratch.capacity()
+    }
+
+    fn number(&self, line: u32) -> Option<usize> {
+        if line >= self.of_line.len() {
+            return None;
+        }
+        Some(self.of_line[line]).filter(|&number| number != NO_ENTRY).map(|number| number as usize)
+    }
+
+    fn entry(&self, line: u32) -> Option<&Entry> {
+        self.entries.get(self.number(line)?)
+    }
+
+    fn entry_or_new(&mut self, line: u32) -> usize {
+        if let Some(number) = self.number(line) {
+            return number;
+        }
+        while self.of_line.len() <= line {
+            self.of_line.push(NO_ENTRY);
+        }
+        let entry = Entry { line, buffer: Slot::NONE, buffered: 0, chunks: Slot::NONE, chunk_bytes: 0 };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.entries[number as usize] = entry;
+                number
+            }
+            None => {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        self.of_line[line] = number;
+        number as usize
+    }
+
+    fn free_entry(&mut self, number: usize) {
+        let line = std::mem::replace(&mut self.entries[number].line, NO_LINE);
+        self.of_line[line] = NO_ENTRY;
+        self.free.push(number as u32);
+    }
+
+    fn list(&self, number: usize) -> &[u8] {
+        match self.entries[number] {
+            Entry { chunk_bytes: 0, .. } => &[],
+            Entry { chunks, chunk_bytes, .. } => self.slab.bytes(chunks, chunk_bytes as usize),
+        }
+    }
+
+    fn replace_chunks(&mut self, number: usize, kept: &[FullChunk]) {
+        let Entry { chunks, chunk_bytes, .. } = self.entries[number];
+        self.slab.free(chunks, chunk_bytes as usize);
+        let mut list = std::mem::take(&mut self.scratch);
+        list.clear();
+        chunk_list::build(kept.iter().copied(), &mut list);
+        let chunks = if list.is_empty() { Slot::NONE } else { self.slab.allocate(Use::List, list.len()) };
+        if !list.is_empty() {
+            self.slab.bytes_mut(chunks, list.len()).copy_from_slice(&list);
+        }
+        let entry = &mut self.entries[number];
+        (entry.chunks, entry.chunk_bytes) = (chunks, list.len() as u32);
+        self.scratch = list;
+    }
+
+    fn buffer_bytes(&self, line: u32) -> &[u8] {
+        match self.entry(line) {
+            Some(&Entry { buffer, buffered, .. }) if buffered > 0 => {
+                self.slab.bytes(buffer, buffered as usize * BUFFERED_BYTES)
+            }
+            _ => &[],
+        }
+    }
+
+    fn buffer_range(&self, line: u32) -> Option<(i64, i64)> {
+        range_of(self.buffer(line))
+    }
+
+    fn include(&mut self, min_ms: i64, max_ms: i64) {
+        let more = TimeRange::new(min_ms, max_ms);
+        for range in [&mut self.range, &mut self.recent] {
+            *range = range.iter().copied().chain(more).reduce(TimeRange::hull);
+        }
+    }
+}
+
+/// A late chunk holds so many samples at most. Buffers are shorter, unless the files took nothing for a while.
+const MAX_CHUNK_SAMPLES: usize = 255;
+
+/// How many entries are swept while a shard is locked once.
+const ENTRIES_PER_LOCK: usize = 1024;
+
+/// Puts samples, at least one, into the files as a late chunk.
+fn store(series: SeriesRef, samples: &[(i64, u64)], files: &HeadChunks) -> Result<FullChunk, HeadChunkError> {
+    let (min_ms, max_ms) = range_of(samples.iter().copied()).unwrap_or_default();
+    let data = encode(samples.iter().copied());
+    let encoding = Encoding::Xor;
+    let place = files.append(&HeadFrame { series, min_ms, max_ms, encoding, out_of_order: true, data: &data })?;
+    Ok(FullChunk { min_ms, max_ms, place: Place::File(place.0) })
+}
+
+/// The first and last time of samples.
+fn range_of(mut samples: impl DoubleEndedIterator<Item = (i64, u64)>) -> Option<(i64, i64)> {
+    let (min_ms, _) = samples.next()?;
+    Some((min_ms, samples.next_back().map_or(min_ms, |(max_ms, _)| max_ms)))
+}
+
+fn encode(samples: impl Iterator<Item = (i64, u64)>) -> bytes::Bytes {
+    let (mut state, mut words) = (XorState::default(), Vec::new());
+    for (timestamp_ms, bits) in samples {
+        state.append(timestamp_ms, f64::from_bits(bits), &mut words);
+    }
+    state.finish(&words)
+}
+
+/// Late chunks are always in files.
+fn place_of(chunk: &FullChunk) -> HeadChunkRef {
+    match chunk.place {
+        Place::File(place) => HeadChunkRef(place),
+        Place::Kept(_) => HeadChunkRef(0),
+    }
+}
+
+fn samples(bytes: &[u8]) -> impl DoubleEndedIterator<Item = (i64, u64)> {
+    bytes.chunks_exact(BUFFERED_BYTES).map(|sample| {
+        let word =
+            |half: Option<&[u8]>| half.and_then(|half| half.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
+        (word(sample.get(..8)).cast_signed(), word(sample.get(8..)))
+    })
+}
+
+/// Where a sample of that time is among those of a buffer, or belongs. Mostly at the end: late samples often rise, too.
+fn position(buffer: &[u8], timestamp_ms: i64) -> usize {
+    let len = buffer.len() / BUFFERED_BYTES;
+    let behind = samples(buffer).rev().take_while(|&(have_ms, _)| have_ms >= timestamp_ms).count();
+    len - behind
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Late samples become chunks, so that blocks can take them over.
+
+use crate::head::Head;
+use crate::head_chunks::{HeadChunkError, HeadChunkRef};
+use std::collections::BTreeSet;
+
+/// How many series' buffers are cut while a shard is locked once.
+const SERIES_PER_LOCK: usize = 256;
+
+impl Head {
+    /// Makes chunks of all late samples that wait in buffers. Returns a place behind the chunks of all late samples that were
+    /// logged before: [`Head::truncate_late`] with it, once blocks have what [`Head::late_reader`] reads from then on.
+    ///
+    /// # Errors
+    /// The files did not take all.
+    pub fn cut_late(&self) -> Result<HeadChunkRef, HeadChunkError> {
+        for shard in &self.shards {
+            let lines: Vec<u32> = shard.lock().late.lines().collect();
+            for some in lines.chunks(SERIES_PER_LOCK) {
+                let mut shard = shard.lock();
+                for &line in some {
+                    let series = shard.lines[line].reference();
+                    if shard.late.buffered(line) > 0 && !shard.late.cut(line, series, &self.files, |_| {}) {
+                        return Err(HeadChunkError::Full { buffered_bytes: self.files.buffered_bytes() });
+                    }
+                }
+                drop(shard);
+                if self.files.wants_flush() {
+                    self.files.flush()?;
+                }
+            }
+        }
+        Ok(self.files.end())
+    }
+
+    /// The first milliseconds of those ranges of `range_ms`, from its multiples on, that late samples may lie in.
+    pub fn late_ranges(&self, range_ms: i64) -> BTreeSet<i64> {
+        let mut ranges = BTreeSet::new();
+        let mut include = |min_ms: i64, max_ms: i64| {
+            let first = min_ms.div_euclid(range_ms);
+            ranges.extend((first..=max_ms.div_euclid(range_ms)).map(|number| number.saturating_mul(range_ms)));
+        };
+        for shard in &self.shards {
+            let lines: Vec<u32> = shard.lock().late.lines().collect();
+            for some in lines.chunks(SERIES_PER_LOCK) {
+                let shard = shard.lock();
+                for &line in some {
+                    shard.late.chunks(line).for_each(|chunk| include(chunk.min_ms, chunk.max_ms));
+                    let mut times = shard.late.buffer(line).map(|(timestamp_ms, _)| timestamp_ms);
+                    if let Some(first_ms) = times.next() {
+                        include(first_ms, times.next_back().unwrap_or(first_ms));
+                    }
+                }
+            }
+        }
+        ranges
+    }
+}
