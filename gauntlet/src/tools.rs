@@ -1,6 +1,7 @@
 //! `gauntlet tools`: what is not a server.
 
 mod demo;
+mod tsdb;
 
 use clap::Subcommand;
 
@@ -9,14 +10,27 @@ use clap::Subcommand;
 pub(crate) enum Tool {
     /// A whole fleet on this machine: a router, three ingesters, a store and a querier as processes of their own
     Demo(demo::Flags),
+    /// Look at data directories and blocks
+    #[command(subcommand)]
+    Tsdb(tsdb::TsdbTool),
+}
+
+/// What kept a tool from its work, in words for whoever typed the command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
+    #[error(transparent)]
+    Tsdb(#[from] tsdb::TsdbToolError),
 }
 
 /// Runs a tool to its end.
 ///
 /// # Errors
-/// What went wrong, in words for whoever typed the command.
-pub(crate) async fn run(tool: Tool) -> Result<(), demo::DemoError> {
+/// What went wrong.
+pub(crate) async fn run(tool: Tool) -> Result<(), ToolError> {
     match tool {
-        Tool::Demo(flags) => demo::run(flags).await,
+        Tool::Demo(flags) => Ok(demo::run(flags).await?),
+        Tool::Tsdb(tool) => Ok(tsdb::run(tool).await?),
     }
 }

@@ -1,6 +1,7 @@
 //! `gauntlet tools demo`: the fleet on one machine.
 //!
-//! Each member is this program again, as a child process with its log in a file; all of them stop together.
+//! Each member is this program again, as a child process with its log in a file. A member that ends while the others run is
+//! told of, and they go on: that is what a fleet is for. All that run stop together.
 
 mod plan;
 
@@ -43,6 +44,8 @@ pub(crate) enum DemoError {
     Ended { name: &'static str, status: String, log: PathBuf },
     #[error("{name} is not ready after {seconds} s; see {log}", seconds = START_TIME.as_secs(), log = log.display())]
     NotReady { name: &'static str, log: PathBuf },
+    #[error("no member is left; their logs are in {}", .0.display())]
+    NoneLeft(PathBuf),
 }
 
 /// A member that runs. Killed when dropped: nothing is left behind, however this ends.
@@ -93,8 +96,8 @@ fn start_one(program: &Path, logs: &Path, member: &Member) -> Result<Running, De
     Ok(Running { name: member.name, http: member.http.clone(), log: path, child })
 }
 
-/// Waits until all are ready, tells of them, and returns when one ends.
-async fn serve(running: &mut [Running], members: &[Member], dir: &Path) -> Result<(), DemoError> {
+/// Waits until all are ready, tells of them and of those that end, and returns when none is left.
+async fn serve(running: &mut Vec<Running>, members: &[Member], dir: &Path) -> Result<(), DemoError> {
     for member in running.iter_mut() {
         member.ready().await?;
     }
@@ -103,12 +106,26 @@ async fn serve(running: &mut [Running], members: &[Member], dir: &Path) -> Resul
         println!("  {:<12} {}", member.name, member.about);
     }
     println!("\nCtrl-C stops it.");
-    loop {
-        for member in running.iter_mut() {
-            member.check()?;
+    while !running.is_empty() {
+        for ended in take_ended(running) {
+            println!("{ended}; {} go on", running.len());
         }
         sleep(POLL).await;
     }
+    Err(DemoError::NoneLeft(dir.join("logs")))
+}
+
+/// Takes out the members that ended by themselves; how each did.
+fn take_ended(running: &mut Vec<Running>) -> Vec<DemoError> {
+    let mut ended = Vec::new();
+    running.retain_mut(|member| match member.check() {
+        Ok(()) => true,
+        Err(how) => {
+            ended.push(how);
+            false
+        }
+    });
+    ended
 }
 
 impl Running {
@@ -177,3 +194,6 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> DemoError {
     let path = path.to_owned();
     move |source| DemoError::File { path, source }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,6 +48,11 @@ impl GoDuration {
         parse(text, true).map(|ns| Self { ns })
     }
 
+    /// So many milliseconds; what does not fit is the longest or the shortest there is.
+    pub const fn from_ms(ms: i64) -> Self {
+        Self { ns: ms.saturating_mul(1_000_000) }
+    }
+
     /// In nanoseconds.
     pub const fn as_ns(self) -> i64 {
         self.ns
