@@ -6,9 +6,9 @@ use crate::buffers::BufferPool;
 use crate::config::{Config, InvalidConfig};
 use crate::log_limit::LogLimit;
 use crate::metrics::{MemoryInUse, Metrics};
-use crate::protocol::Endpoint;
+use crate::protocol::{Endpoint, Version};
 use crate::remote_write::{Decoder, Receiver, respond};
-use crate::status::{Answer, Refusal};
+use crate::status::{Answer, Asked, Refusal};
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::{MethodRouter, post};
@@ -88,6 +88,8 @@ impl App {
             let receiver = Arc::clone(&receiver);
             async move { receiver.handle(endpoint, request).await }
         };
-        post(handle).fallback(move || async move { respond(&Answer::Refused(Refusal::Method), endpoint) })
+        post(handle).fallback(move || async move {
+            respond(&Answer::Refused(Refusal::Method), Asked { endpoint, version: Version::One })
+        })
     }
 }

@@ -61,6 +61,12 @@ impl Account {
 }
 
 impl Reserved {
+    /// Gives `bytes` of it to another owner.
+    pub(crate) fn split_off(&mut self, bytes: usize) -> Result<Self, NoMemory> {
+        let permit = self.permit.split(bytes).ok_or(NoMemory::Now)?;
+        Ok(Self { permit, account: self.account.clone() })
+    }
+
     /// Takes more, so that it is `bytes` in all, without waiting; if it is that much already, does nothing.
     pub(crate) fn grow_to(&mut self, bytes: usize) -> Result<(), NoMemory> {
         let bytes = u32::try_from(bytes).map_err(|_| NoMemory::Ever)?;

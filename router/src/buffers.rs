@@ -57,6 +57,11 @@ impl Buffer {
         self.reserved.grow_to(self.used.saturating_add(more_bytes))
     }
 
+    /// Gives `bytes` of the memory reserved for it to another owner.
+    pub(crate) fn split_off(&mut self, bytes: usize) -> Result<Reserved, NoMemory> {
+        self.reserved.split_off(bytes)
+    }
+
     /// Makes the content `size_bytes` long, its bytes whatever they were before.
     pub(crate) fn set_len(&mut self, size_bytes: usize) -> &mut [u8] {
         self.make_room(size_bytes);

@@ -244,7 +244,8 @@ async fn drive(
     deadline: Instant,
     tell: oneshot::Sender<Result<WriteOutcome, WriteError>>,
 ) {
-    let Plan { sends, thresholds, series, samples, rejections } = plan;
+    let Plan { sends, thresholds, series, samples, histograms, exemplars, rejections } = plan;
+    let carried = Carried { samples, histograms, exemplars };
     let mut quorum = Quorum::new(series, thresholds);
     let mut report = Report { rejections, conflicts: None, failures: Vec::new(), failed: 0 };
     let mut answers: FuturesUnordered<_> = (sends.into_iter())
@@ -263,9 +264,17 @@ async fn drive(
             && let Some(tell) = tell.take()
         {
             // The client may have gone; its write goes on.
-            let _ = tell.send(report.outcome(verdict, samples));
+            let _ = tell.send(report.outcome(verdict, carried));
         }
     }
+}
+
+/// What a write carries that can be stored.
+#[derive(Clone, Copy)]
+struct Carried {
+    samples: u64,
+    histograms: u64,
+    exemplars: u64,
 }
 
 /// What replicas said, for the client.
@@ -305,14 +314,15 @@ impl Report {
         }
     }
 
-    fn outcome(&mut self, verdict: Verdict, samples: u64) -> Result<WriteOutcome, WriteError> {
+    fn outcome(&mut self, verdict: Verdict, carried: Carried) -> Result<WriteOutcome, WriteError> {
         let mut rejections = std::mem::take(&mut self.rejections);
         match verdict {
             Verdict::Stored(durable) => Ok(WriteOutcome {
                 durable: Some(durable),
-                samples_accepted: samples,
+                samples_accepted: carried.samples,
+                histograms_accepted: carried.histograms,
+                exemplars_accepted: carried.exemplars,
                 rejections,
-                ..WriteOutcome::default()
             }),
             Verdict::Conflict { series } => {
                 match self.conflicts.take() {

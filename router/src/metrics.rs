@@ -137,7 +137,7 @@ impl Metrics {
         );
         registry.register(
             "gauntlet_receive_rejected_total",
-            "Samples, series and histograms that were refused while the rest of their request was stored.",
+            "Samples, series, histograms and exemplars that were refused while the rest of their request was stored.",
             self.rejected.clone(),
         );
         registry.register(
@@ -147,28 +147,26 @@ impl Metrics {
         );
         registry.register(
             "gauntlet_receive_dropped_total",
-            "Exemplars and metadata entries that were accepted and not stored.",
+            "Metadata of requests of 1.0, accepted and not stored.",
             self.dropped.clone(),
         );
     }
 
     /// Counts a request that was walked, whatever became of it.
     pub(crate) fn walked(&self, tally: &Tally) {
-        for (kind, count) in [("exemplar", tally.exemplars), ("metadata", tally.metadata)] {
-            if count > 0 {
-                self.dropped.get_or_create(&KindLabel { kind }).inc_by(count);
-            }
+        if tally.metadata > 0 {
+            self.dropped.get_or_create(&KindLabel { kind: "metadata" }).inc_by(tally.metadata);
         }
     }
 
     /// Counts what became of a request. `carried` is its tenant and content, where it came so far.
     pub(crate) fn answered(&self, answer: &Answer, status: Status, carried: Option<(&TenantId, &Tally)>) {
         match answer {
-            Answer::Stored(_) => {}
+            Answer::Stored(..) => {}
             Answer::Nothing => {
                 self.empty.inc();
             }
-            Answer::Rejected(rejections) => {
+            Answer::Rejected(rejections, _) => {
                 let tenant = carried.map_or_else(String::new, |(tenant, _)| self.label_of(tenant));
                 for (why, count) in rejections.counts() {
                     let labels = TenantReasonLabels { reason: why.as_str(), tenant: tenant.clone() };

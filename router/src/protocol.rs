@@ -1,7 +1,7 @@
 //! What the headers of a write say: which protocol, which encoding, which replica.
 //!
-//! Each path goes by the rules of the software it stands in for: the write handlers of Thanos 0.42 and Prometheus 3.14.
-//! Remote write 2.0 is refused by its type, before anything is decompressed, so that its senders learn at once.
+//! Each path goes by the rules of the software it stands in for: the write handlers of Thanos' main branch and of Prometheus
+//! 3.14. What they refuse by its type is refused here before anything is decompressed, so that senders learn at once.
 
 use crate::config::Config;
 use crate::status::Refusal;
@@ -28,31 +28,70 @@ enum Message {
     Foreign,
 }
 
+/// What the header with the version says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// `2.0.0`, which is what Thanos asks for.
+    Version2,
+    /// Another one that begins with 2.
+    Like2,
+    Other,
+}
+
+/// Which messages a body holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    One,
+    Two,
+}
+
+/// What the headers said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Headers {
+    pub(crate) version: Version,
+    /// Which replica it is; 0: it was not replicated yet.
+    pub(crate) replica: u32,
+}
+
 const VERSION: &str = "x-prometheus-remote-write-version";
 const PROTOBUF: &str = "application/x-protobuf";
 const MESSAGE_1: &str = "prometheus.WriteRequest";
 const MESSAGE_2: &str = "io.prometheus.write.v2.Request";
 
-/// Judges the headers of a request to `endpoint`; returns which replica it is, 0 if it was not replicated yet.
-pub(crate) fn check(endpoint: Endpoint, headers: &HeaderMap, config: &Config) -> Result<u32, Refusal> {
-    check_type(endpoint, headers)?;
-    match endpoint {
-        Endpoint::Receive => replica(headers, config),
-        Endpoint::Write => check_encoding(headers).map(|()| 0),
-    }
+/// Judges the headers of a request to `endpoint`.
+pub(crate) fn check(endpoint: Endpoint, headers: &HeaderMap, config: &Config) -> Result<Headers, Refusal> {
+    let version = version(endpoint, headers)?;
+    let replica = match endpoint {
+        Endpoint::Receive => replica(headers, config)?,
+        Endpoint::Write => check_encoding(headers).map(|()| 0)?,
+    };
+    Ok(Headers { version, replica })
 }
 
-fn check_type(endpoint: Endpoint, headers: &HeaderMap) -> Result<(), Refusal> {
+/// The type decides. Thanos looks at it only beside a header that says 2.0.0; without, it takes a body of 2.0 for one of 1.0,
+/// stores nothing and says that all is well. That is not repeated here.
+fn version(endpoint: Endpoint, headers: &HeaderMap) -> Result<Version, Refusal> {
     let content_type = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let version_2 = headers.get(VERSION).is_some_and(|version| version.as_bytes().starts_with(b"2."));
-    let refused = || Refusal::ContentType(Excerpt::of(content_type.as_deref().unwrap_or_default().as_bytes()));
-    match (endpoint, message(content_type.as_deref()), version_2) {
-        (_, Message::Version2, _) => Err(Refusal::Version2),
-        // Somebody who speaks 2.0 without saying so in the type would have everything skipped as unknown fields.
-        (Endpoint::Receive, Message::Untold | Message::Foreign, true) => Err(Refusal::Version2),
-        (Endpoint::Receive, Message::Version1 | Message::Untold | Message::Foreign, _) => Ok(()),
-        (Endpoint::Write, Message::Version1 | Message::Untold, _) => Ok(()),
-        (Endpoint::Write, Message::Foreign, _) => Err(refused()),
+    let header = headers.get(VERSION).map(http::HeaderValue::as_bytes);
+    let told = match header {
+        None | Some(b"") => Told::Nothing,
+        Some(b"2.0.0") => Told::Version2,
+        Some(version) if version.starts_with(b"2.") => Told::Like2,
+        Some(_) => Told::Other,
+    };
+    let content = || Excerpt::of(content_type.as_deref().unwrap_or_default().as_bytes());
+    match (endpoint, message(content_type.as_deref()), told) {
+        (Endpoint::Receive, Message::Version2, Told::Other) => {
+            Err(Refusal::VersionMismatch(Excerpt::of(header.unwrap_or_default())))
+        }
+        (_, Message::Version2, _) => Ok(Version::Two),
+        (Endpoint::Receive, Message::Untold | Message::Foreign, Told::Version2) => {
+            Err(Refusal::ContentTypeOfVersion2(content()))
+        }
+        (Endpoint::Receive, Message::Version1 | Message::Untold | Message::Foreign, _) => Ok(Version::One),
+        (Endpoint::Write, Message::Version1 | Message::Untold, _) => Ok(Version::One),
+        (Endpoint::Write, Message::Foreign, _) => Err(Refusal::ContentType(content())),
     }
 }
 

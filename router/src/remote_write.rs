@@ -7,16 +7,20 @@ use crate::buffers::{Buffer, BufferPool};
 use crate::config::Config;
 use crate::log_limit::LogLimit;
 use crate::metrics::Metrics;
-use crate::protocol::{self, Endpoint};
-use crate::status::{Answer, Refusal};
+use crate::protocol::{self, Endpoint, Version};
+use crate::spelled::Spelled;
+use crate::status::{Answer, Asked, Refusal, Written};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use model::{Clock, Fingerprinter, METRIC_NAME, TenantId};
-use proto::{Rejection, Rejections, SeriesSlice, Tally, WriteBatch, WriteTarget, count_rows};
+use proto::{
+    CannotRewrite, Outline, Rejection, Rejections, Rewritten, SeriesSlice, Tally, WriteBatch, WriteTarget, count_rows,
+    rewrite_v2,
+};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -24,6 +28,12 @@ use tracing::warn;
 const DECODED_INLINE_BYTES: usize = 1 << 20;
 /// What a table of series usually takes beside its body: a quarter. More is taken if it is needed.
 const TABLE_SHARE: usize = 4;
+/// How much a body of 2.0 usually grows when its labels are spelled out. More is taken if it is needed.
+const SPELLED_SHARE: usize = 5;
+
+static SAMPLES_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-samples-written");
+static HISTOGRAMS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-histograms-written");
+static EXEMPLARS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-exemplars-written");
 
 /// Takes write requests; one for all of them.
 #[derive(Debug)]
@@ -47,43 +57,61 @@ pub(crate) struct Decoder {
     pub(crate) fingerprinter: Arc<Fingerprinter>,
 }
 
+/// A request that was taken in.
+#[derive(Debug)]
+struct TakenIn {
+    tenant: TenantId,
+    body: Decoded,
+}
+
+/// A body that was decoded.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    batch: WriteBatch,
+    tally: Tally,
+    /// What was refused on the way.
+    rejections: Rejections,
+}
+
 impl Receiver {
     /// Answers one request.
     pub(crate) async fn handle(&self, endpoint: Endpoint, request: Request) -> Response {
         self.metrics.pending.inc();
         let _done = Pending(&self.metrics);
+        let (head, body) = request.into_parts();
+        let mut asked = Asked { endpoint, version: Version::One };
         let mut carried = None;
-        let answer = match self.take_in(endpoint, request).await {
-            Ok((tenant, batch, tally)) => {
-                let answer = self.store(endpoint, &tenant, batch, &tally).await;
+        let answer = match self.take_in(&mut asked, &head.headers, body).await {
+            Ok(TakenIn { tenant, body: Decoded { batch, tally, rejections } }) => {
+                let answer = self.store(asked, &tenant, (batch, rejections), &tally).await;
                 carried = Some((tenant, tally));
                 answer
             }
             Err(refusal) => Answer::Refused(refusal),
         };
-        let status = answer.status(endpoint);
+        let status = answer.status(asked);
         let carried = carried.as_ref().map(|(tenant, tally)| (tenant, tally));
         self.metrics.answered(&answer, status, carried);
         self.log(&answer, status.code, carried.map(|(tenant, _)| tenant));
-        respond(&answer, endpoint)
+        respond(&answer, asked)
     }
 
     /// Headers, then body.
-    async fn take_in(&self, endpoint: Endpoint, request: Request) -> Result<(TenantId, WriteBatch, Tally), Refusal> {
-        let (head, mut body) = request.into_parts();
+    async fn take_in(&self, asked: &mut Asked, headers: &HeaderMap, mut body: Body) -> Result<TakenIn, Refusal> {
         let body_of = async {
-            let tenant = admission::tenant(&head.headers, &self.config)?;
-            let replica = protocol::check(endpoint, &head.headers, &self.config)?;
-            Ok((tenant, replica, self.bodies.read(&mut body).await?))
+            let tenant = admission::tenant(headers, &self.config)?;
+            let said = protocol::check(asked.endpoint, headers, &self.config)?;
+            asked.version = said.version;
+            Ok((tenant, said.replica, self.bodies.read(&mut body).await?))
         };
         match body_of.await {
             Ok((tenant, replica, body)) => {
-                let (mut batch, tally) = self.decoder.decode(body, self.clock.now_ms()).await?;
-                batch.replica = replica;
-                Ok((tenant, batch, tally))
+                let mut body = self.decoder.decode(body, asked.version, self.clock.now_ms()).await?;
+                body.batch.replica = replica;
+                Ok(TakenIn { tenant, body })
             }
             Err(refusal) => {
-                self.let_pass(&refusal, &head.headers, body).await;
+                self.let_pass(&refusal, headers, body).await;
                 Err(refusal)
             }
         }
@@ -97,27 +125,45 @@ impl Receiver {
         }
     }
 
-    async fn store(&self, endpoint: Endpoint, tenant: &TenantId, mut batch: WriteBatch, tally: &Tally) -> Answer {
+    async fn store(
+        &self,
+        asked: Asked,
+        tenant: &TenantId,
+        (mut batch, mut rejections): (WriteBatch, Rejections),
+        tally: &Tally,
+    ) -> Answer {
         self.metrics.walked(tally);
         if let Err(refusal) = admission::check_size(tally, &self.config) {
             return Answer::Refused(refusal);
         }
         if tally.series == 0 && tally.metadata == 0 && tally.unknown_fields > 0 {
-            return Answer::Refused(Refusal::NotVersion1);
+            return Answer::Refused(match asked.version {
+                Version::One => Refusal::NotVersion1,
+                Version::Two => Refusal::NotVersion2,
+            });
         }
-        let mut rejections = not_storable(tally);
-        if endpoint == Endpoint::Write {
-            take_out_nameless(&mut batch, &mut rejections);
+        rejections.add(None, Rejection::InvalidLabels, tally.unlabelled, || "a series has no label".to_owned());
+        if asked.endpoint == Endpoint::Write {
+            take_out_odd(&mut batch, asked.version, &mut rejections);
         }
         if batch.series.iter().all(SeriesSlice::is_void) {
-            return if rejections.is_empty() { Answer::Nothing } else { Answer::Rejected(rejections) };
+            return if rejections.is_empty() {
+                Answer::Nothing
+            } else {
+                Answer::Rejected(rejections, Written::default())
+            };
         }
         match self.target.write(tenant, batch).await {
             Ok(outcome) => {
+                let written = Written {
+                    samples: outcome.samples_accepted,
+                    histograms: outcome.histograms_accepted,
+                    exemplars: outcome.exemplars_accepted,
+                };
                 rejections.merge(outcome.rejections);
                 match outcome.durable {
-                    _ if !rejections.is_empty() => Answer::Rejected(rejections),
-                    Some(durable) => Answer::Stored(durable),
+                    _ if !rejections.is_empty() => Answer::Rejected(rejections, written),
+                    Some(durable) => Answer::Stored(durable, written),
                     None => Answer::Nothing,
                 }
             }
@@ -128,8 +174,8 @@ impl Receiver {
     fn log(&self, answer: &Answer, code: StatusCode, tenant: Option<&TenantId>) {
         let now_ms = self.clock.now_ms();
         match answer {
-            Answer::Stored(_) | Answer::Nothing => {}
-            Answer::Rejected(rejections) => {
+            Answer::Stored(..) | Answer::Nothing => {}
+            Answer::Rejected(rejections, _) => {
                 if let Some(held_back) = self.rejections_log.pass(now_ms) {
                     let tenant = tenant.map_or("", TenantId::as_str);
                     let first = rejections.examples().first().map_or("", |example| &example.detail);
@@ -158,36 +204,66 @@ impl Drop for Pending<'_> {
 }
 
 impl Decoder {
-    /// Decompresses and walks `body`.
-    async fn decode(&self, body: Buffer, received_ms: i64) -> Result<(WriteBatch, Tally), Refusal> {
+    /// Decompresses `body` and finds the series in it.
+    async fn decode(&self, body: Buffer, version: Version, received_ms: i64) -> Result<Decoded, Refusal> {
         let claim = claimed_bytes(body.as_ref(), self.max_bytes)?;
-        let wanted = (claim + claim / TABLE_SHARE).min(self.account.size_bytes() as usize);
+        let spelled = if version == Version::Two { claim.saturating_mul(SPELLED_SHARE) } else { 0 };
+        let wanted = (claim + claim / TABLE_SHARE).saturating_add(spelled).min(self.account.size_bytes() as usize);
         let reserved = self.account.take(u32::try_from(wanted).unwrap_or(u32::MAX)).await;
         let reserved = reserved.map_err(|_| Refusal::Busy)?;
-        if claim <= DECODED_INLINE_BYTES {
-            return self.decode_now(body, claim, reserved, received_ms);
+        if claim + spelled <= DECODED_INLINE_BYTES {
+            return self.decode_now(body, version, (claim, reserved), received_ms);
         }
         let decoder = self.clone();
-        let task = tokio::task::spawn_blocking(move || decoder.decode_now(body, claim, reserved, received_ms));
+        let task =
+            tokio::task::spawn_blocking(move || decoder.decode_now(body, version, (claim, reserved), received_ms));
         task.await.unwrap_or(Err(Refusal::Stopping))
     }
 
     fn decode_now(
         &self,
         compressed: Buffer,
-        claim: usize,
-        reserved: Reserved,
+        version: Version,
+        (claim, reserved): (usize, Reserved),
         received_ms: i64,
-    ) -> Result<(WriteBatch, Tally), Refusal> {
+    ) -> Result<Decoded, Refusal> {
         let mut body = self.buffers.buffer(reserved);
         snap::raw::Decoder::new().decompress(compressed.as_ref(), body.set_len(claim))?;
         drop(compressed);
+        if version == Version::Two {
+            return self.rewrite(body, claim, received_ms);
+        }
         let rows = count_rows(body.as_ref())?;
-        body.reserve_beside(rows * size_of::<SeriesSlice>()).map_err(|no_memory| match no_memory {
+        body.reserve_beside(rows * size_of::<SeriesSlice>()).map_err(|no_memory| self.no_table(no_memory, rows))?;
+        let (batch, tally) = WriteBatch::walk(Bytes::from_owner(body), rows, &self.fingerprinter, received_ms)?;
+        Ok(Decoded { batch, tally, rejections: Rejections::default() })
+    }
+
+    /// Spells out a body of 2.0.
+    fn rewrite(&self, mut body: Buffer, claim: usize, received_ms: i64) -> Result<Decoded, Refusal> {
+        let outline = Outline::of(body.as_ref())?;
+        let no_table = |no_memory| self.no_table(no_memory, outline.rows);
+        // What was reserved for it in advance, or as much as there was.
+        let spelled = body.split_off(claim * SPELLED_SHARE).or_else(|_| body.split_off(0)).map_err(no_table)?;
+        body.reserve_beside(outline.size_bytes()).map_err(no_table)?;
+        let mut spelled = Spelled::new(spelled, &self.buffers, self.max_bytes);
+        let rewritten = rewrite_v2(body.as_ref(), outline, &self.fingerprinter, &mut spelled);
+        let Rewritten { series, tally, rejections } = rewritten.map_err(|cannot| match cannot {
+            CannotRewrite::Malformed(malformed) => Refusal::Malformed(malformed),
+            CannotRewrite::FirstSymbol => Refusal::FirstSymbol,
+            CannotRewrite::Full(refusal) => refusal,
+        })?;
+        drop(body);
+        spelled.reserve_beside(size_of_val(&*series)).map_err(no_table)?;
+        let batch = WriteBatch { body: spelled.into_bytes(), series, received_ms, replica: 0 };
+        Ok(Decoded { batch, tally, rejections })
+    }
+
+    fn no_table(&self, no_memory: NoMemory, rows: usize) -> Refusal {
+        match no_memory {
             NoMemory::Now => Refusal::Busy,
             NoMemory::Ever => Refusal::TableTooLarge { rows, budget_bytes: self.account.size_bytes() },
-        })?;
-        Ok(WriteBatch::walk(Bytes::from_owner(body), rows, &self.fingerprinter, received_ms)?)
+        }
     }
 }
 
@@ -205,19 +281,21 @@ fn claimed_bytes(compressed: &[u8], limit_bytes: u32) -> Result<usize, Refusal> 
     Ok(claim_bytes)
 }
 
-/// What the walk met that no target would store.
-fn not_storable(tally: &Tally) -> Rejections {
-    let mut rejections = Rejections::default();
-    rejections.add(None, Rejection::InvalidLabels, tally.unlabelled, || "a series has no label".to_owned());
-    rejections
-}
-
-/// Empties the rows of series without a metric's name, which Prometheus does not take.
-fn take_out_nameless(batch: &mut WriteBatch, rejections: &mut Rejections) {
-    let nameless: Vec<usize> = (0..batch.series.len()).filter(|row| !has_name(batch, *row)).collect();
-    for row in nameless {
-        let number = u32::try_from(row).ok();
-        rejections.add(number, Rejection::MissingName, 1, || format!("series {}", batch.labels(row)));
+/// Empties the rows of series that Prometheus does not take: without a metric's name; in 2.0 also those without samples and
+/// histograms, and those with both.
+fn take_out_odd(batch: &mut WriteBatch, version: Version, rejections: &mut Rejections) {
+    for row in 0..batch.series.len() {
+        let Some(series) = batch.series.get(row) else { break };
+        let why = if !has_name(batch, row) {
+            Rejection::MissingName
+        } else if version == Version::Two && series.is_bare() {
+            Rejection::NoSamples
+        } else if version == Version::Two && !series.samples.is_empty() && series.has_histograms() {
+            Rejection::MixedSamples
+        } else {
+            continue;
+        };
+        rejections.add(u32::try_from(row).ok(), why, 1, || format!("series {}", batch.labels(row)));
         if let Some(series) = batch.series.get_mut(row) {
             series.clear();
         }
@@ -231,11 +309,22 @@ fn has_name(batch: &WriteBatch, row: usize) -> bool {
 }
 
 /// The answer on the wire: plain text as Go's `http.Error` writes it.
-pub(crate) fn respond(answer: &Answer, endpoint: Endpoint) -> Response {
-    let status = answer.status(endpoint);
-    let Some(message) = answer.message() else { return status.code.into_response() };
-    let mut response = (status.code, message + "\n").into_response();
+pub(crate) fn respond(answer: &Answer, asked: Asked) -> Response {
+    let status = answer.status(asked);
+    let mut response = match answer.message(asked) {
+        Some(message) => (status.code, message + "\n").into_response(),
+        None => status.code.into_response(),
+    };
+    let told = response.status().is_client_error() || response.status().is_server_error();
     let headers = response.headers_mut();
+    if let Some(Written { samples, histograms, exemplars }) = answer.written(asked) {
+        headers.insert(SAMPLES_WRITTEN.clone(), HeaderValue::from(samples));
+        headers.insert(HISTOGRAMS_WRITTEN.clone(), HeaderValue::from(histograms));
+        headers.insert(EXEMPLARS_WRITTEN.clone(), HeaderValue::from(exemplars));
+    }
+    if !told {
+        return response;
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(after_s) = status.retry_after_s {

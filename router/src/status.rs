@@ -3,7 +3,7 @@
 //! Every match here is exhaustive: a new outcome does not compile until it has a status. 2xx means that everything is
 //! durable, 4xx that repeating is useless, 429 and 5xx that repeating is safe.
 
-use crate::protocol::Endpoint;
+use crate::protocol::{Endpoint, Version};
 use http::StatusCode;
 use model::{Durable, InvalidTenant};
 use proto::{Excerpt, Malformed, Rejection, Rejections, WriteError};
@@ -14,13 +14,28 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// All of it is stored.
-    Stored(Durable),
+    Stored(Durable, Written),
     /// It was well formed and carried nothing that is stored.
     Nothing,
     /// All of it is stored but for what is listed.
-    Rejected(Rejections),
+    Rejected(Rejections, Written),
     /// It was refused as a whole.
     Refused(Refusal),
+}
+
+/// How much of a request was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) samples: u64,
+    pub(crate) histograms: u64,
+    pub(crate) exemplars: u64,
+}
+
+/// Who asks, and so whose answers are expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) version: Version,
 }
 
 /// Why a request was refused as a whole.
@@ -34,8 +49,13 @@ pub(crate) enum Refusal {
     TenantNotUtf8,
     #[error("could not parse the replica header: {0} is no number")]
     Replica(Excerpt),
-    #[error("remote write 2.0 is not supported: send Content-Type application/x-protobuf and version 0.1.0")]
-    Version2,
+    #[error("the Content-Type is that of remote write 2.0, but X-Prometheus-Remote-Write-Version is {0}")]
+    VersionMismatch(Excerpt),
+    #[error(
+        "X-Prometheus-Remote-Write-Version is 2.0.0, but Content-Type {0} is not: \
+         send application/x-protobuf;proto=io.prometheus.write.v2.Request"
+    )]
+    ContentTypeOfVersion2(Excerpt),
     #[error("content type {0} is not supported: send application/x-protobuf")]
     ContentType(Excerpt),
     #[error("content encoding {0} is not supported: send snappy")]
@@ -52,12 +72,18 @@ pub(crate) enum Refusal {
     SnappyClaim { size_bytes: usize, claim_bytes: usize },
     #[error("the decompressed body has {claim_bytes} bytes, {limit_bytes} are allowed")]
     DecodedTooLarge { claim_bytes: usize, limit_bytes: u32 },
+    #[error("spelled out, the body has {claim_bytes} bytes or more, {limit_bytes} are allowed")]
+    SpelledTooLarge { claim_bytes: usize, limit_bytes: usize },
     #[error("the decompressed body with its {rows} series takes more than {budget_bytes} bytes of memory")]
     TableTooLarge { rows: usize, budget_bytes: u32 },
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    #[error("the first of the symbols must be an empty string")]
+    FirstSymbol,
     #[error("the body holds nothing that remote write 1.0 knows")]
     NotVersion1,
+    #[error("the body holds nothing that remote write 2.0 knows")]
+    NotVersion2,
     #[error("the request has {series} series, {limit} are allowed")]
     TooManySeries { series: u64, limit: u64 },
     #[error("the request has {samples} samples, {limit} are allowed")]
@@ -81,50 +107,83 @@ pub(crate) struct Status {
 const MAX_TOLD: usize = 5;
 
 impl Answer {
-    /// The status for who sent to `endpoint`.
-    pub(crate) fn status(&self, endpoint: Endpoint) -> Status {
-        match (self, endpoint) {
-            (Self::Stored(_) | Self::Nothing, Endpoint::Receive) => Status::plain(StatusCode::OK),
-            (Self::Stored(_) | Self::Nothing, Endpoint::Write) => Status::plain(StatusCode::NO_CONTENT),
-            (Self::Rejected(rejections), endpoint) => Status::plain(rejected(rejections, endpoint)),
-            (Self::Refused(refusal), _) => refusal.status(),
+    /// The status for who asks.
+    pub(crate) fn status(&self, asked: Asked) -> Status {
+        match self {
+            Self::Stored(..) | Self::Nothing => Status::plain(all_is_well(asked)),
+            Self::Rejected(rejections, _) => Status::plain(rejected(rejections, asked)),
+            Self::Refused(refusal) => refusal.status(),
         }
     }
 
     /// What the sender is told beside the status: nothing if all is well.
-    pub(crate) fn message(&self) -> Option<String> {
+    pub(crate) fn message(&self, asked: Asked) -> Option<String> {
         match self {
-            Self::Stored(_) | Self::Nothing => None,
-            Self::Rejected(rejections) => Some(tell(rejections)),
+            Self::Stored(..) | Self::Nothing => None,
+            Self::Rejected(rejections, _) if rejected(rejections, asked).is_success() => None,
+            Self::Rejected(rejections, _) => Some(tell(rejections)),
             Self::Refused(refusal) => Some(refusal.to_string()),
+        }
+    }
+
+    /// What the headers of 2.0 say was written. Senders of 1.0 would take them amiss; a receiver of Thanos leaves them out
+    /// where it answers with a conflict.
+    pub(crate) fn written(&self, asked: Asked) -> Option<Written> {
+        let written = match self {
+            Self::Stored(_, written) | Self::Rejected(_, written) => *written,
+            Self::Nothing => Written::default(),
+            Self::Refused(_) => return None,
+        };
+        match asked.endpoint {
+            _ if asked.version == Version::One => None,
+            Endpoint::Receive if !self.status(asked).code.is_success() => None,
+            Endpoint::Receive | Endpoint::Write => Some(written),
         }
     }
 }
 
-/// Thanos calls it a conflict where Prometheus speaks of a bad request. A histogram conflicts with nothing: we are who
-/// does not store it.
-fn rejected(rejections: &Rejections, endpoint: Endpoint) -> StatusCode {
-    let conflicts = rejections.counts().all(|(why, _)| match why {
-        Rejection::OutOfOrder
-        | Rejection::DuplicateTimestamp
-        | Rejection::OutOfBounds
-        | Rejection::TooFarInFuture
-        | Rejection::InvalidLabels
-        | Rejection::MissingName
-        | Rejection::TooManyBuckets
-        | Rejection::InvalidExemplar
-        | Rejection::ExemplarOutOfOrder
-        | Rejection::ExemplarTooLong
-        | Rejection::Conflict => true,
-        Rejection::InvalidReference
-        | Rejection::NoSamples
-        | Rejection::MixedSamples
-        | Rejection::InvalidHistogram
-        | Rejection::Histogram => false,
-    });
-    match endpoint {
-        Endpoint::Receive if conflicts => StatusCode::CONFLICT,
-        Endpoint::Receive | Endpoint::Write => StatusCode::BAD_REQUEST,
+fn all_is_well(asked: Asked) -> StatusCode {
+    match asked.endpoint {
+        Endpoint::Receive => StatusCode::OK,
+        Endpoint::Write => StatusCode::NO_CONTENT,
+    }
+}
+
+/// Thanos calls it a conflict where Prometheus speaks of a bad request. What the path's own software drops without a word is
+/// counted and logged here, and the sender is not told either; the most serious reason decides.
+fn rejected(rejections: &Rejections, asked: Asked) -> StatusCode {
+    let codes = rejections.counts().filter_map(|(why, _)| code(why, asked));
+    codes.min().unwrap_or(all_is_well(asked))
+}
+
+/// What a sender is told of one reason; `None`: nothing.
+fn code(why: Rejection, asked: Asked) -> Option<StatusCode> {
+    let (conflict, bad) = (StatusCode::CONFLICT, StatusCode::BAD_REQUEST);
+    match (why, asked.endpoint) {
+        (
+            Rejection::OutOfOrder
+            | Rejection::DuplicateTimestamp
+            | Rejection::OutOfBounds
+            | Rejection::TooFarInFuture
+            | Rejection::InvalidLabels
+            | Rejection::MissingName
+            | Rejection::TooManyBuckets
+            | Rejection::Conflict,
+            endpoint,
+        ) => Some(if endpoint == Endpoint::Receive { conflict } else { bad }),
+        (Rejection::InvalidReference | Rejection::NoSamples | Rejection::MixedSamples, _) => Some(bad),
+        (Rejection::InvalidHistogram, Endpoint::Receive) => None,
+        (Rejection::InvalidHistogram, Endpoint::Write) => Some(bad),
+        (
+            Rejection::InvalidExemplar | Rejection::ExemplarOutOfOrder | Rejection::ExemplarTooLong,
+            Endpoint::Receive,
+        ) => Some(conflict),
+        // To Prometheus an exemplar is no reason to refuse anything, but for one out of order in 2.0.
+        (Rejection::InvalidExemplar | Rejection::ExemplarOutOfOrder, Endpoint::Write) => {
+            (asked.version == Version::Two).then_some(bad)
+        }
+        (Rejection::ExemplarTooLong, Endpoint::Write) => None,
+        (Rejection::Histogram, _) => Some(bad),
     }
 }
 
@@ -139,13 +198,18 @@ impl Refusal {
             | Self::BodyBroken(_)
             | Self::Snappy(_)
             | Self::SnappyClaim { .. }
+            | Self::ContentTypeOfVersion2(_)
+            | Self::FirstSymbol
             | Self::Malformed(_) => Status::plain(StatusCode::BAD_REQUEST),
-            Self::Version2 | Self::ContentType(_) | Self::ContentEncoding(_) | Self::NotVersion1 => {
-                Status::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-            }
+            Self::VersionMismatch(_)
+            | Self::ContentType(_)
+            | Self::ContentEncoding(_)
+            | Self::NotVersion1
+            | Self::NotVersion2 => Status::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::ReadTimeout { .. } => Status::plain(StatusCode::REQUEST_TIMEOUT),
             Self::BodyTooLarge { .. }
             | Self::DecodedTooLarge { .. }
+            | Self::SpelledTooLarge { .. }
             | Self::TableTooLarge { .. }
             | Self::TooManySeries { .. }
             | Self::TooManySamples { .. } => Status::plain(StatusCode::PAYLOAD_TOO_LARGE),
@@ -161,13 +225,20 @@ impl Refusal {
             Self::Method => "method",
             Self::Tenant(_) | Self::TenantNotUtf8 => "tenant",
             Self::Replica(_) => "replica_header",
-            Self::Version2 | Self::ContentType(_) | Self::NotVersion1 => "content_type",
+            Self::VersionMismatch(_)
+            | Self::ContentTypeOfVersion2(_)
+            | Self::ContentType(_)
+            | Self::NotVersion1
+            | Self::NotVersion2 => "content_type",
             Self::ContentEncoding(_) => "content_encoding",
-            Self::BodyTooLarge { .. } | Self::DecodedTooLarge { .. } | Self::TableTooLarge { .. } => "body_size",
+            Self::BodyTooLarge { .. }
+            | Self::DecodedTooLarge { .. }
+            | Self::SpelledTooLarge { .. }
+            | Self::TableTooLarge { .. } => "body_size",
             Self::ReadTimeout { .. } => "read_timeout",
             Self::BodyBroken(_) => "body_broken",
             Self::Snappy(_) | Self::SnappyClaim { .. } => "snappy",
-            Self::Malformed(_) | Self::Write(WriteError::Malformed(_)) => "protobuf",
+            Self::Malformed(_) | Self::FirstSymbol | Self::Write(WriteError::Malformed(_)) => "protobuf",
             Self::TooManySeries { .. } => "series",
             Self::TooManySamples { .. } => "samples",
             Self::Busy => "busy",

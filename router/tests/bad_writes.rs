@@ -7,14 +7,16 @@
 #[allow(dead_code, reason = "shared by several test binaries")]
 mod fake;
 
+#[path = "support/version_2.rs"]
+mod version_2;
+
 use axum::body::Body;
-use fake::{FakeTarget, NOW_MS, Rig};
+use fake::{FakeTarget, NOW_MS, Reply, Rig};
 use http::Request;
 use http::request::Builder;
 use proto::{RequestEncoder, WriteError};
 use router::Config;
-
-const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+use version_2::{Request2, V2, exemplar, field, histogram, sample};
 
 // === making requests ===
 
@@ -49,11 +51,11 @@ fn good() -> Vec<u8> {
     body(&[GOOD])
 }
 
-/// A message in a field of that number.
-fn field(number: u8, message: &[u8]) -> Vec<u8> {
-    let mut field = vec![number << 3 | 2];
-    prost::encoding::encode_varint(message.len() as u64, &mut field);
-    [field, message.to_vec()].concat()
+/// The good series in 2.0.
+fn good_2() -> Request2 {
+    let mut request = Request2::new();
+    request.series(GOOD.0, &[sample(NOW_MS, 1.0)]);
+    request
 }
 
 // === one row of the table ===
@@ -116,57 +118,186 @@ async fn content_types() {
             }
         }
     };
-    for (content_type, version, codes) in [
-        ("", None, OK),
-        ("", Some("0.1.0"), OK),
-        ("text/plain", None, (200, 415)),
-        ("text/plain", Some("0.1.0"), (200, 415)),
-        ("application/x-protobuf; charset=utf-8", None, OK),
-        ("Application/X-Protobuf;proto=prometheus.WriteRequest", Some("2.0.0"), OK),
-        ("application/x-protobuf;proto=foo.Bar", None, (200, 415)),
-        ("application/x-protobuf;bare", None, (200, 415)),
+    let (one, two) = (&good, &snappy(&good_2().body()));
+    for (content_type, version, body, codes) in [
+        ("", None, one, OK),
+        ("", Some("0.1.0"), one, OK),
+        ("text/plain", None, one, (200, 415)),
+        ("text/plain", Some("0.1.0"), one, (200, 415)),
+        ("application/x-protobuf; charset=utf-8", None, one, OK),
+        ("Application/X-Protobuf;proto=prometheus.WriteRequest", Some("2.0.0"), one, OK),
+        ("application/x-protobuf;proto=foo.Bar", None, one, (200, 415)),
+        ("application/x-protobuf;bare", None, one, (200, 415)),
         // 2.0, said by type, by header, or by both.
-        (V2, Some("2.0.0"), (415, 415)),
-        (V2, Some("0.1.0"), (415, 415)),
-        (V2, None, (415, 415)),
-        ("application/x-protobuf; proto=io.prometheus.write.v2.Request", Some("2.0.0"), (415, 415)),
-        ("", Some("2.0.0"), (415, 204)),
-        ("text/plain", Some("2.0.0"), (415, 415)),
-        ("application/x-protobuf;proto=foo.Bar", Some("2.0.0"), (415, 415)),
+        (V2, Some("2.0.0"), two, OK),
+        (V2, Some("2.0.1"), two, OK),
+        (V2, None, two, OK),
+        (V2, Some("0.1.0"), two, (415, 204)),
+        ("application/x-protobuf; proto=io.prometheus.write.v2.Request", Some("2.0.0"), two, OK),
+        ("", Some("2.0.0"), one, (400, 204)),
+        ("text/plain", Some("2.0.0"), one, (400, 415)),
+        ("application/x-protobuf;proto=foo.Bar", Some("2.0.0"), one, (400, 415)),
+        // The body is not what it says it is.
+        (V2, Some("2.0.0"), one, (415, 415)),
+        ("application/x-protobuf", Some("2.0.0"), two, (415, 415)),
+        ("", None, two, (415, 415)),
     ] {
         let what = format!("{content_type:?} {version:?}");
         for (path, code) in [("/api/v1/receive", codes.0), ("/api/v1/write", codes.1)] {
             let rig = Rig::new();
-            let request = typed(content_type, version)(post(path)).uri(path).body(Body::from(good.clone())).unwrap();
+            let request = typed(content_type, version)(post(path)).uri(path).body(Body::from(body.clone())).unwrap();
             let reply = rig.send(request).await;
             assert_eq!(reply.status, code, "{what} on {path}: {}", reply.text);
             assert_eq!(rig.stored().len(), usize::from(code < 300), "{what} on {path}");
+            assert_eq!(counts(&reply).is_some(), code < 300 && content_type.contains("v2"), "{what} on {path}");
         }
     }
 }
 
+/// Samples, histograms and exemplars written, as the headers of 2.0 say.
+fn counts(reply: &Reply) -> Option<[u64; 3]> {
+    let count = |kind| {
+        let value = reply.headers.get(format!("x-prometheus-remote-write-{kind}-written"))?;
+        value.to_str().unwrap().parse().ok()
+    };
+    Some([count("samples")?, count("histograms")?, count("exemplars")?])
+}
+
 #[tokio::test]
 async fn the_type_decides_before_the_body_is_looked_at() {
-    let text = send(
-        "2.0, undecodable",
-        |request| {
-            let mut request = request;
-            request.headers_mut().unwrap().insert("content-type", V2.parse().unwrap());
+    for (content_type, version, codes) in
+        [(V2, "0.1.0", (415, 400)), ("text/plain", "2.0.0", (400, 415)), ("text/plain", "0.1.0", (400, 415))]
+    {
+        let change = |mut request: Builder| {
+            let headers = request.headers_mut().unwrap();
+            headers.insert("content-type", content_type.parse().unwrap());
+            headers.insert("x-prometheus-remote-write-version", version.parse().unwrap());
             request
-        },
-        b"this is no snappy",
-        (415, 415),
-        &[],
-    );
-    says(&text.await, "remote write 2.0 is not supported");
+        };
+        send(content_type, change, b"this is no snappy", codes, &[]).await;
+    }
 }
 
 #[tokio::test]
 async fn a_2_0_body_that_says_it_is_1_0() {
-    let symbols = [field(4, b""), field(4, b"up"), field(5, &[0x0a, 2, 0, 1])].concat();
-    let text = sends("2.0 in disguise", &symbols, (415, 415), &[]).await;
+    let text = sends("2.0 in disguise", &good_2().body(), (415, 415), &[]).await;
     says(&text, "nothing that remote write 1.0 knows");
 }
+
+// === 2.0 ===
+
+/// Sends a request of 2.0 to both paths; returns what was said, and the counts, on each.
+async fn sends_2(what: &str, plain: &[u8], codes: Codes, stored: &[&str]) -> [(String, Option<[u64; 3]>); 2] {
+    let mut said = Vec::new();
+    for (path, code) in [("/api/v1/receive", codes.0), ("/api/v1/write", codes.1)] {
+        let rig = Rig::new();
+        let request = Request::post(path)
+            .header("content-type", V2)
+            .header("content-encoding", "snappy")
+            .header("x-prometheus-remote-write-version", "2.0.0");
+        let reply = rig.send(request.body(Body::from(snappy(plain))).unwrap()).await;
+        assert_eq!(reply.status, code, "{what} on {path}: {}", reply.text);
+        assert_eq!(rig.stored(), stored, "{what} on {path}");
+        let counts = counts(&reply);
+        said.push((reply.text, counts));
+    }
+    said.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn all_kinds_of_samples_come_in_by_2_0() {
+    let mut request = Request2::new();
+    let trace = request.refs(&[("trace_id", "x")]);
+    request.series(GOOD.0, &[sample(NOW_MS, 1.0), sample(NOW_MS + 1, 2.0), exemplar(&trace, NOW_MS)]);
+    request.series(&[("__name__", "h")], &[histogram(3, NOW_MS, 3), vec![0x30, 1], field(5, &[0x08, 3])]);
+    let stored = [
+        r#"default-tenant {__name__="h"} 1755388800000 Integer [3, 0, 3] 0"#,
+        GOOD_STORED,
+        r#"default-tenant {__name__="up", job="a"} 1755388800001 2.0"#,
+    ];
+    let [thanos, prometheus] = sends_2("all kinds", &request.body(), OK, &stored).await;
+    assert_eq!([thanos.1, prometheus.1], [Some([2, 1, 1]); 2]);
+    let [thanos, prometheus] = sends_2("nothing", &Request2::new().body(), OK, &[]).await;
+    assert_eq!([thanos.1, prometheus.1], [Some([0, 0, 0]); 2]);
+}
+
+#[tokio::test]
+async fn what_is_valid_in_2_0_is_stored_and_the_rest_told() {
+    let mut request = good_2();
+    request.series(&[("__name__", "up"), ("a", "1"), ("a", "2")], &[sample(NOW_MS, 1.0)]);
+    let [thanos, prometheus] = sends_2("labels", &request.body(), (409, 400), &[GOOD_STORED]).await;
+    assert_eq!((thanos.1, prometheus.1), (None, Some([1, 0, 0])));
+
+    let mut request = good_2();
+    request.series(GOOD.0, &[sample(NOW_MS - 1, 1.0), sample(NOW_MS, 2.0), sample(NOW_MS, 1.0)]);
+    let [thanos, prometheus] = sends_2("out of order", &request.body(), (409, 400), &[GOOD_STORED]).await;
+    assert_eq!((thanos.1, prometheus.1), (None, Some([2, 0, 0])));
+
+    let mut request = good_2();
+    let trace = request.refs(&[("trace_id", "x")]);
+    request.series(GOOD.0, &[sample(NOW_MS, 1.0), exemplar(&trace, NOW_MS), exemplar(&trace, NOW_MS - 1)]);
+    let [thanos, prometheus] = sends_2("an older exemplar", &request.body(), (409, 400), &[GOOD_STORED]).await;
+    assert_eq!((thanos.1, prometheus.1), (None, Some([2, 0, 1])));
+    says(&prometheus.0, "not stored: 1 exemplars (exemplar out of order); the rest is stored");
+}
+
+#[tokio::test]
+async fn references_that_lead_nowhere() {
+    for (refs, part) in [
+        (vec![1, 2, 3], "parsing labels for series [1 2 3]: invalid labelRefs length 3"),
+        (vec![1, 99], "labelRefs 1 (name) = 99 (value) outside of symbols table (size 5)"),
+    ] {
+        let body = [good_2().body(), field(5, &[field(1, &refs), sample(NOW_MS, 1.0)].concat())].concat();
+        let said = sends_2(part, &body, (400, 400), &[GOOD_STORED]).await;
+        said.iter().for_each(|(text, _)| says(text, part));
+        says(&said[0].0, "not stored: 1 series (invalid references to symbols); the rest is stored");
+        assert_eq!((said[0].1, said[1].1), (None, Some([1, 0, 0])));
+    }
+    let body = [field(4, b"x"), good_2().body()].concat();
+    let said = sends_2("a first symbol", &body, (400, 400), &[]).await;
+    says(&said[0].0, "the first of the symbols must be an empty string");
+    assert_eq!((said[0].1, said[1].1), (None, None));
+}
+
+/// Series that Prometheus asks more of than Thanos does.
+#[tokio::test]
+async fn series_without_samples_or_with_both_kinds() {
+    let mut request = good_2();
+    let trace = request.refs(&[("trace_id", "x")]);
+    request.series(&[("__name__", "m")], &[field(5, &[0x08, 1])]);
+    request.series(GOOD.0, &[exemplar(&trace, NOW_MS)]);
+    let [thanos, prometheus] = sends_2("no samples", &request.body(), (200, 400), &[GOOD_STORED]).await;
+    assert_eq!((thanos.1, prometheus.1), (Some([1, 0, 1]), Some([1, 0, 0])));
+    says(&prometheus.0, "2 series (a series must contain at least one sample or histogram)");
+    says(&prometheus.0, r#"series {"__name__"="m"}"#);
+
+    let mut request = Request2::new();
+    request.series(&[("__name__", "h")], &[sample(NOW_MS, 1.0), histogram(3, NOW_MS + 1, 3)]);
+    let both = request.body();
+    let rig = Rig::new();
+    let v2 = |path| Request::post(path).header("content-type", V2).body(Body::from(snappy(&both))).unwrap();
+    let reply = rig.send(v2("/api/v1/receive")).await;
+    assert_eq!((reply.status, counts(&reply), rig.stored().len()), (200, Some([1, 1, 0]), 2));
+    let reply = Rig::new().send(v2("/api/v1/write")).await;
+    assert_eq!((reply.status, counts(&reply)), (400, Some([0, 0, 0])));
+    says(&reply.text, "either samples or histograms, not both");
+}
+
+/// Two megabytes of references to one symbol of a kilobyte.
+#[tokio::test]
+async fn a_2_0_body_that_spells_too_much() {
+    let mut request = Request2::new();
+    let refs = request.refs(&[("x".repeat(1024).as_str(), "y")]).repeat(1 << 20);
+    let body = [request.body(), field(5, &[field(1, &refs), sample(NOW_MS, 1.0)].concat())].concat();
+    let rig = Rig::new();
+    let request = Request::post("/api/v1/receive").header("content-type", V2);
+    let reply = rig.send(request.body(Body::from(snappy(&body))).unwrap()).await;
+    assert_eq!(reply.status, 413, "{}", reply.text);
+    says(&reply.text, "spelled out, the body has 3355");
+    assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
+}
+
+// === 1.0 ===
 
 #[tokio::test]
 async fn content_encodings() {
@@ -381,18 +512,27 @@ async fn values_come_through_bit_by_bit() {
 #[tokio::test]
 async fn histograms_and_exemplars() {
     let label = field(1, &[field(1, b"__name__"), field(2, b"latency\n")].concat());
-    let series = field(1, &[label, field(4, &[0x08, 12]), field(4, &[0x08, 13])].concat());
-    let text = sends("histograms", &[&series[..], &good(), &series].concat(), (400, 400), &[GOOD_STORED]).await;
-    says(&text, "not stored: 4 histograms (histograms are not supported yet); the rest is stored");
-    says(&text, r#"series {"__name__"="latency\n"}"#);
-    sends("nothing but a histogram", &series, (400, 400), &[]).await;
+    let stored = r#"default-tenant {__name__="latency\n"} 1755388800000 Integer [3, 0, 3] 0"#;
+    let series = |fields: &[Vec<u8>]| field(1, &[std::slice::from_ref(&label), fields].concat().concat());
+    let plain = [series(&[histogram(4, NOW_MS, 3)]), good()].concat();
+    sends("a histogram", &plain, OK, &[stored, GOOD_STORED]).await;
+    // To Thanos an invalid one is as good as none, and no reason to say anything.
+    let bad = series(&[histogram(4, NOW_MS, 3), field(4, &[0x08, 12]), field(4, &[0x08, 13])]);
+    let text = sends("invalid histograms", &[&bad[..], &good()].concat(), (200, 400), &[stored, GOOD_STORED]).await;
+    says(&text, "not stored: 2 histograms (invalid histogram); the rest is stored");
+    says(
+        &text,
+        "0 observations found in buckets, but the count field is 12: series {\"__name__\"=\"latency\\n\"} at 0 ms",
+    );
+    sends("nothing but an invalid one", &series(&[field(4, &[0x08, 12])]), (200, 400), &[]).await;
+    let many = [&[0x5a, 2, 0x10, 101, 0x62, 101][..], &[0; 101]].concat();
+    let text = sends("too many buckets", &series(&[field(4, &many)]), (409, 400), &[]).await;
+    says(&text, "not stored: 1 histograms (too many buckets)");
+    says(&text, "there are 101 buckets, 100 are allowed");
 
     let exemplar = field(3, &field(1, &[field(1, b"trace_id"), field(2, &[b'x'; 300])].concat()));
     let message = [&good()[2..], &exemplar].concat();
-    let rig = Rig::new();
-    let request = post("/api/v1/write").body(Body::from(snappy(&field(1, &message)))).unwrap();
-    assert_eq!((rig.send(request).await.status, rig.stored()), (204, vec![GOOD_STORED.to_owned()]));
-    assert_eq!(rig.metric(r#"gauntlet_receive_dropped_total{kind="exemplar"}"#), 1.0);
+    sends("an exemplar that is too long", &field(1, &message), (409, 204), &[GOOD_STORED]).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use model::TenantId;
 use parking_lot::Mutex;
 use proto::grpc::Raw;
 use proto::thanos::services::writeable_store_client::WriteableStoreClient;
-use proto::{Rejections, WriteBatch, WriteError, WriteOutcome, WriteTarget};
+use proto::{Rejection, Rejections, WriteBatch, WriteError, WriteOutcome, WriteTarget};
 use service::{ClientMetrics, ClientOptions, GrpcChannel};
 use std::fmt::Debug;
 use std::future::Future;
@@ -220,13 +220,16 @@ pub(super) fn vote(status: &Status) -> Vote {
     }
 }
 
-/// What a target in this process answered.
+/// What a target in this process answered. Of invalid histograms whoever planned has told already.
 fn local(written: Result<WriteOutcome, WriteError>) -> Answer {
     match written {
-        Ok(WriteOutcome { rejections, .. }) if rejections.is_empty() => {
-            Answer { vote: Vote::Stored, why: None, rejections: None }
+        Ok(WriteOutcome { mut rejections, .. }) => {
+            rejections.forget(Rejection::InvalidHistogram);
+            match rejections.is_empty() {
+                true => Answer { vote: Vote::Stored, why: None, rejections: None },
+                false => Answer { vote: Vote::Conflict, why: None, rejections: Some(rejections) },
+            }
         }
-        Ok(WriteOutcome { rejections, .. }) => Answer { vote: Vote::Conflict, why: None, rejections: Some(rejections) },
         Err(error) => Answer::failed(format!("here: {error}")),
     }
 }

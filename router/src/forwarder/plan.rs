@@ -4,7 +4,7 @@ use super::peer::{Peer, What};
 use super::{ForwardForm, Live};
 use crate::hashring::{NoPlace, NodeId};
 use crate::quorum::Thresholds;
-use model::{Fingerprinter, InvalidTenant, TenantId, ring_hash};
+use model::{Fingerprinter, HistogramLayout, InvalidTenant, TenantId, ring_hash};
 use proto::{
     ForwardPart, Malformed, Rejection, Rejections, SeriesSlice, WriteBatch, WriteError, forward_request, forward_tuples,
 };
@@ -20,7 +20,10 @@ pub(super) struct Plan {
     /// How many numbers series have.
     pub(super) series: usize,
     pub(super) samples: u64,
-    /// What cannot be sent to anybody.
+    /// Those that are valid.
+    pub(super) histograms: u64,
+    pub(super) exemplars: u64,
+    /// What cannot be sent to anybody, and histograms that nobody will store.
     pub(super) rejections: Rejections,
 }
 
@@ -59,7 +62,10 @@ impl Planner {
         // From 0: those this write is for.
         let replicas = if replica > 0 { replica - 1..replica } else { 0..factor };
         let thresholds = if replica > 0 { Thresholds::replicated() } else { Thresholds::new(factor) };
-        let mut plan = Plan { sends: Vec::new(), thresholds, series: 0, samples: 0, rejections: Rejections::default() };
+        // Whoever stores passes over histograms that are none and says nothing, so it is said here.
+        let (histograms, rejections) = batch.check_histograms(HistogramLayout::MAX_BUCKETS);
+        let mut plan =
+            Plan { sends: Vec::new(), thresholds, series: 0, samples: 0, histograms, exemplars: 0, rejections };
         let mut parts = Vec::new();
         for (tenant, batch) in self.by_tenant(tenant, batch, &mut plan.rejections)? {
             let rows = vec![Vec::new(); self.live.peers.len() * factor];
@@ -171,6 +177,7 @@ impl Part {
             numbers.push(u32::try_from(plan.series).unwrap_or(u32::MAX));
             plan.series += 1;
             plan.samples += batch.samples(row as usize).count() as u64;
+            plan.exemplars += batch.exemplars(row as usize).count() as u64;
             let hash = hash(tenant, batch, row)?;
             nodes.clear();
             ring.nodes(hash, replicas.end, &mut nodes).map_err(no_place)?;

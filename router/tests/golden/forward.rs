@@ -51,10 +51,12 @@ async fn what_routers_send() {
     let (mut calls, mut scenarios) = (0, 0);
     for entry in std::fs::read_dir(folder).unwrap() {
         let recorded = read(&entry.unwrap().path());
-        // Frames have no request; remote write 2.0 is refused by its type.
-        let Some(scenario) = recorded["scenario"].as_str().filter(|scenario| *scenario != "remote-write-2") else {
+        // Frames have no request.
+        let Some(scenario) = recorded["scenario"].as_str() else { continue };
+        // To 0.42 a request of 2.0 is an empty one.
+        if scenario == "remote-write-2" && list(&recorded["grpc_calls"]).is_empty() {
             continue;
-        };
+        }
         let split = list(&recorded["flags"])
             .iter()
             .find_map(|flag| text(flag).strip_prefix("--receive.split-tenant-label-name="));

@@ -2,9 +2,9 @@
 
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use model::{Clock, Durable, Fingerprinter, LabelsRef, ManualClock, TenantId};
+use model::{Clock, Durable, Fingerprinter, HistogramColumn, HistogramRef, LabelsRef, ManualClock, TenantId};
 use parking_lot::Mutex;
-use proto::{LabelLimits, Rejection, WriteBatch, WriteError, WriteOutcome, WriteTarget, pack_labels};
+use proto::{HistogramScratch, LabelLimits, Rejection, WriteBatch, WriteError, WriteOutcome, WriteTarget, pack_labels};
 use router::{App, Config, Parts};
 use service::{HttpMetrics, TenantLabel};
 use std::collections::BTreeMap;
@@ -19,8 +19,18 @@ pub(crate) const NOW_MS: i64 = 1_755_388_800_000;
 
 const AHEAD_MS: i64 = 600_000;
 
-/// Tenant and labels to samples as (milliseconds, bits).
-type Stored = BTreeMap<(String, String), Vec<(i64, u64)>>;
+/// Tenant and labels to samples as (milliseconds, sample).
+type Stored = BTreeMap<(String, String), Vec<(i64, Sample)>>;
+
+/// The bits of a float, or a histogram as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Sample {
+    Float(u64),
+    Histogram(String),
+}
+
+/// As many characters as an exemplar may have.
+const MAX_EXEMPLAR_RUNES: usize = 128;
 
 /// What a failing target fails with.
 type Failure = Box<dyn Fn() -> WriteError + Send + Sync>;
@@ -28,6 +38,8 @@ type Failure = Box<dyn Fn() -> WriteError + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct FakeTarget {
     stored: Mutex<Stored>,
+    /// The newest exemplar of each series.
+    exemplars: Mutex<BTreeMap<(String, String), i64>>,
     pub(crate) failure: Option<Failure>,
 }
 
@@ -39,14 +51,15 @@ impl std::fmt::Debug for FakeTarget {
 
 impl FakeTarget {
     pub(crate) fn failing(failure: impl Fn() -> WriteError + Send + Sync + 'static) -> Self {
-        Self { stored: Mutex::default(), failure: Some(Box::new(failure)) }
+        Self { failure: Some(Box::new(failure)), ..Self::default() }
     }
 
     /// What is stored, one line a sample.
     pub(crate) fn lines(&self) -> Vec<String> {
         let stored = self.stored.lock();
-        let line = |(tenant, labels): &(String, String), (timestamp_ms, bits): &(i64, u64)| {
-            format!("{tenant} {labels} {timestamp_ms} {:?}", f64::from_bits(*bits))
+        let line = |(tenant, labels): &(String, String), (timestamp_ms, sample): &(i64, Sample)| match sample {
+            Sample::Float(bits) => format!("{tenant} {labels} {timestamp_ms} {:?}", f64::from_bits(*bits)),
+            Sample::Histogram(text) => format!("{tenant} {labels} {timestamp_ms} {text}"),
         };
         stored.iter().flat_map(|(series, samples)| samples.iter().map(|sample| line(series, sample))).collect()
     }
@@ -55,53 +68,107 @@ impl FakeTarget {
         if let Some(failure) = &self.failure {
             return Err(failure());
         }
-        let mut rejections = batch.refuse_histograms();
-        let mut samples_accepted = 0;
-        let mut stored = self.stored.lock();
-        for (row, series) in batch.series.iter().enumerate() {
-            let number = u32::try_from(row).ok();
-            if series.samples.is_empty() {
-                continue;
-            }
-            let mut packed = Vec::new();
-            match pack_labels(batch.labels(row), &LabelLimits::default(), &mut Vec::new(), &mut packed) {
-                Ok(_) => {}
-                Err(proto::InvalidLabelSet::Malformed(fault)) => return Err(fault.into()),
-                Err(invalid) => {
-                    rejections.add(number, Rejection::InvalidLabels, 1, || invalid.to_string());
-                    continue;
-                }
-            }
-            let labels = format!("{:?}", LabelsRef::from_packed(&packed).unwrap());
-            for (timestamp_ms, value) in batch.samples(row) {
-                let samples = stored.entry((tenant.to_string(), labels.clone())).or_default();
-                match refusal(samples, timestamp_ms, value) {
-                    Some(why) => rejections.add(number, why, 1, || format!("{labels} at {timestamp_ms}")),
-                    None => {
-                        samples_accepted += 1;
-                        if samples.last() != Some(&(timestamp_ms, value.to_bits())) {
-                            samples.push((timestamp_ms, value.to_bits()));
-                        }
-                    }
-                }
+        let mut outcome = WriteOutcome::default();
+        for row in 0..batch.series.len() {
+            self.store_row(tenant, batch, row, &mut outcome)?;
+        }
+        self.stored.lock().retain(|_, samples| !samples.is_empty());
+        let accepted = outcome.samples_accepted + outcome.histograms_accepted + outcome.exemplars_accepted;
+        outcome.durable = (accepted > 0).then(Durable::witnessed);
+        Ok(outcome)
+    }
+
+    fn store_row(
+        &self,
+        tenant: &TenantId,
+        batch: &WriteBatch,
+        row: usize,
+        outcome: &mut WriteOutcome,
+    ) -> Result<(), WriteError> {
+        let number = u32::try_from(row).ok();
+        if batch.series[row].is_void() {
+            return Ok(());
+        }
+        let mut packed = Vec::new();
+        match pack_labels(batch.labels(row), &LabelLimits::default(), &mut Vec::new(), &mut packed) {
+            Ok(_) => {}
+            Err(proto::InvalidLabelSet::Malformed(fault)) => return Err(fault.into()),
+            Err(invalid) => {
+                outcome.rejections.add(number, Rejection::InvalidLabels, 1, || invalid.to_string());
+                return Ok(());
             }
         }
-        stored.retain(|_, samples| !samples.is_empty());
-        let durable = (samples_accepted > 0).then(Durable::witnessed);
-        Ok(WriteOutcome { durable, samples_accepted, rejections, ..WriteOutcome::default() })
+        let labels = format!("{:?}", LabelsRef::from_packed(&packed).unwrap());
+        let series = (tenant.to_string(), labels.clone());
+        let mut stored = self.stored.lock();
+        let mut store = |timestamp_ms, sample: Sample, outcome: &mut WriteOutcome| {
+            let samples = stored.entry(series.clone()).or_default();
+            let refused = refusal(samples, (timestamp_ms, &sample), batch.received_ms.max(NOW_MS));
+            if let Some(why) = refused {
+                outcome.rejections.add(number, why, 1, || format!("{labels} at {timestamp_ms}"));
+                return 0;
+            }
+            if samples.last().is_none_or(|(last_ms, _)| *last_ms != timestamp_ms) {
+                samples.push((timestamp_ms, sample));
+            }
+            1
+        };
+        for (timestamp_ms, value) in batch.samples(row) {
+            let taken = store(timestamp_ms, Sample::Float(value.to_bits()), outcome);
+            outcome.samples_accepted += taken;
+        }
+        let (mut column, mut scratch) = (HistogramColumn::default(), HistogramScratch::default());
+        let mut histograms = batch.histograms(row);
+        while let Some(decoded) = histograms.decode_next(&mut column, &mut scratch, MAX_BUCKETS) {
+            match decoded {
+                Ok(at) => {
+                    let histogram = column.get(at.row).unwrap();
+                    let HistogramRef { numbers, cells, sum, .. } = histogram;
+                    let text = format!("{numbers:?} {cells:?} {:x}", sum.to_bits());
+                    let taken = store(at.timestamp_ms, Sample::Histogram(text), outcome);
+                    outcome.histograms_accepted += taken;
+                }
+                Err(bad) => batch.reject_histogram(row, &bad, &mut outcome.rejections),
+            }
+        }
+        let known = stored.get(&series).is_some_and(|samples| !samples.is_empty());
+        drop(stored);
+        for exemplar in batch.exemplars(row).filter(|_| known) {
+            let mut newest = self.exemplars.lock();
+            let newest_ms = newest.entry(series.clone()).or_insert(i64::MIN);
+            let runes = |label: model::Label<'_>| {
+                [label.name, label.value]
+                    .map(|text| String::from_utf8_lossy(text).chars().count())
+                    .iter()
+                    .sum::<usize>()
+            };
+            let why = if exemplar.labels.clone().map(|label| runes(label.unwrap())).sum::<usize>() > MAX_EXEMPLAR_RUNES
+            {
+                Rejection::ExemplarTooLong
+            } else if exemplar.timestamp_ms < *newest_ms {
+                Rejection::ExemplarOutOfOrder
+            } else {
+                *newest_ms = exemplar.timestamp_ms;
+                outcome.exemplars_accepted += 1;
+                continue;
+            };
+            outcome.rejections.add(number, why, 1, || labels.clone());
+        }
+        Ok(())
     }
 }
 
-/// An hour behind the newest sample of the tenant is out of bounds; a head does that by its own rules.
-fn refusal(samples: &[(i64, u64)], timestamp_ms: i64, value: f64) -> Option<Rejection> {
-    if timestamp_ms > NOW_MS + AHEAD_MS {
+/// More are refused.
+const MAX_BUCKETS: usize = 100;
+
+/// Ten minutes ahead of the clock is too far.
+fn refusal(samples: &[(i64, Sample)], (timestamp_ms, sample): (i64, &Sample), now_ms: i64) -> Option<Rejection> {
+    if timestamp_ms > now_ms + AHEAD_MS {
         return Some(Rejection::TooFarInFuture);
     }
     match samples.last() {
         Some((last_ms, _)) if timestamp_ms < *last_ms => Some(Rejection::OutOfOrder),
-        Some((last_ms, bits)) if timestamp_ms == *last_ms && value.to_bits() != *bits => {
-            Some(Rejection::DuplicateTimestamp)
-        }
+        Some((last_ms, last)) if timestamp_ms == *last_ms && last != sample => Some(Rejection::DuplicateTimestamp),
         _ => None,
     }
 }
@@ -137,8 +204,13 @@ impl Rig {
     }
 
     pub(crate) fn with(config: Config, target: FakeTarget) -> Self {
+        Self::at(NOW_MS, config, target)
+    }
+
+    /// A rig whose clock says `now_ms`.
+    pub(crate) fn at(now_ms: i64, config: Config, target: FakeTarget) -> Self {
         let (registry, target) = (Registry::default(), Arc::new(target));
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW_MS));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(now_ms));
         let headers = vec![config.tenant_header.clone()];
         let http = HttpMetrics::new(&registry, TenantLabel::Header { headers, default: "default-tenant" });
         let fingerprinter = Arc::new(Fingerprinter::new([3; 192]));
@@ -161,7 +233,11 @@ impl Rig {
 
     /// The bits of all that is stored, in order.
     pub(crate) fn bits(&self) -> Vec<u64> {
-        self.target.stored.lock().values().flatten().map(|(_, bits)| *bits).collect()
+        let bits = |(_, sample): &(i64, Sample)| match sample {
+            Sample::Float(bits) => Some(*bits),
+            Sample::Histogram(_) => None,
+        };
+        self.target.stored.lock().values().flatten().filter_map(bits).collect()
     }
 
     /// The value of a series on `/metrics`, 0 if it is not there.
