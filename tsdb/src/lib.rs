@@ -23,6 +23,7 @@ pub mod index;
 mod samples;
 pub mod segment;
 mod series;
+pub mod snapshot;
 pub mod wal;
 
 pub use append::{AppendLimits, AppendSource, Appended, ExemplarRefusals, MAX_EXEMPLAR_RUNES, Refused, RefusedBecause};

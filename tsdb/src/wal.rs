@@ -18,6 +18,7 @@ mod codec;
 mod committers;
 mod log;
 mod page;
+mod published;
 mod reader;
 mod record;
 mod replay;
@@ -25,15 +26,24 @@ mod salvage;
 mod segment;
 mod writer;
 
+pub(crate) use published::{SegmentsWriter, read_published};
+#[cfg(test)]
+pub(crate) use record::split_records;
+pub(crate) use record::{
+    BasedRun, HistogramReader, RecordRun, push_exemplar, push_histogram, push_labels, push_stone, read_exemplars,
+    read_labels, series_ref,
+};
+
 pub use checkpoint::CheckpointWriter;
 pub use codec::Compression;
 pub use committers::Committers;
 pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
+pub use published::PublishedError;
 pub use reader::{Damage, ReadReport, read_segment};
 pub use record::{
     Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, RecordKind, Records, Run,
     SampleRun, Tombstone, decode_record,
 };
-pub use replay::{ReplayProgress, ReplayTarget, Replayed, replay};
+pub use replay::{LogPlace, ReplayProgress, ReplayTarget, Replayed, replay, replay_from};
 pub use salvage::{Salvaged, salvage};
 pub use writer::Durability;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use testkit::{Loss, ModelHead, ModelSeries, SimFs};
 use tsdb::fs::Fs;
 use tsdb::wal::{
-    CheckpointWriter, Committers, Compression, Log, LogOptions, Records, ReplayProgress, Replayed, replay, salvage,
+    CheckpointWriter, Committers, Compression, Log, LogOptions, LogPlace, ReadReport, Records, ReplayProgress,
+    ReplayTarget, Replayed, replay, replay_from, salvage,
 };
 
 fn dir() -> &'static Path {
@@ -308,4 +309,47 @@ fn w07_a_crash_while_salvaging_is_made_good_by_the_next_start() {
         steps += 1;
     }
     assert!(steps > 10, "{steps}");
+}
+
+fn replayed_from(fs: &SimFs, segment: u32, offset_bytes: u64) -> (Vec<(u64, Vec<i64>)>, Replayed) {
+    let head = ModelHead::default();
+    (0..3).for_each(|number| head.series(SeriesRef(number), labels(number).as_ref(), &mut ()));
+    let (place, progress) = (LogPlace { segment, offset_bytes }, ReplayProgress::default());
+    let replayed = replay_from(fs, (dir(), place), &head, NonZeroUsize::MIN, &progress).unwrap();
+    assert_eq!(progress.bytes().0, progress.bytes().1, "all was read");
+    (times(&head.into_series()), replayed)
+}
+
+#[test]
+fn what_is_behind_a_place_is_replayed() {
+    let fs = SimFs::new();
+    let size = |segment: u32| fs.open(&dir().join(format!("{segment:08}"))).unwrap().size_bytes().unwrap();
+    let mut behind_first = 0;
+    log(&fs, |log| {
+        append(log, |records| records.series(SeriesRef(0), labels(0).as_ref()));
+        append(log, |records| records.sample(SeriesRef(0), 1, 1.0));
+        behind_first = size(0);
+        append(log, |records| records.sample(SeriesRef(0), 2, 2.0));
+        let _segment = log.cut().unwrap();
+        append(log, |records| records.sample(SeriesRef(0), 3, 3.0));
+    });
+    let all = |times: &[i64]| vec![(0, times.to_vec()), (1, Vec::new()), (2, Vec::new())];
+    let check = |(segment, offset_bytes), want: &[i64]| {
+        let (got, replayed) = replayed_from(&fs, segment, offset_bytes);
+        assert_eq!(got, all(want), "from {segment}, {offset_bytes}");
+        assert_eq!(replayed.report, ReadReport { records: want.len() as u64, ..ReadReport::default() });
+    };
+    check((0, behind_first), &[2, 3]);
+    check((0, size(0)), &[3]);
+    check((0, size(0) + 100_000), &[3]);
+    check((1, 0), &[3]);
+    check((2, 0), &[]);
+    // A checkpoint of what lies before the place is not read; one that stands for more is.
+    checkpoint(&fs, 0, |writer| {
+        writer.series(SeriesRef(1), labels(1).as_ref()).unwrap();
+        writer.sample(SeriesRef(1), 7, 7.0).unwrap();
+    });
+    assert_eq!(replayed_from(&fs, 1, 0).0, all(&[3]));
+    let (got, replayed) = replayed_from(&fs, 0, behind_first);
+    assert_eq!((got, replayed.checkpoint), (vec![(0, vec![3]), (1, vec![7]), (2, Vec::new())], Some(0)));
 }

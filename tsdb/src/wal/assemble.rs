@@ -8,6 +8,7 @@
 use super::codec::Coding;
 use super::page::{HEADER_BYTES, PAGE_BYTES, PART_BITS, Part, RESERVED_BITS};
 use crate::cursor::Fault;
+use std::ops::Range;
 
 /// Records as they are stored, one after the other.
 #[derive(Debug, Default)]
@@ -66,10 +67,10 @@ struct Fragment<'a> {
 }
 
 impl Assembler {
-    /// Takes the page that stands at offset `at` of the segment: its bytes, filled up with zeros to a whole page, and how
-    /// many of them are in the file.
-    pub(super) fn page(&mut self, page: &[u8], in_file: usize, at: u64, out: &mut StoredRecords) {
-        let mut start = 0;
+    /// Takes the page that stands at offset `at` of the segment: its bytes, filled up with zeros to a whole page, and
+    /// which of them to read: from where a fragment begins to where the file ends.
+    pub(super) fn page(&mut self, page: &[u8], within: Range<usize>, at: u64, out: &mut StoredRecords) {
+        let Range { mut start, end: in_file } = within;
         while start + HEADER_BYTES <= page.len() && start < in_file {
             if is_zero(page, start) {
                 self.zeros(at + start as u64, out);

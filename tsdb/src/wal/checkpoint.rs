@@ -3,29 +3,21 @@
 //! A checkpoint is a directory `checkpoint.%08d` of segments, named after the last segment it stands for. It is written
 //! from memory, not from the old segments: damage in those cannot get into it, nor stop it.
 
-use super::codec::{Compression, Packer};
-use super::record::{Records, split_records};
-use super::segment::{SegmentFile, checkpoint_path, unfinished_path};
-use super::writer::{Durability, Group, Writer};
-use crate::fs::{Fs, publish_dir};
+use super::codec::Compression;
+use super::published::SegmentsWriter;
+use super::record::Records;
+use super::segment::{checkpoint_path, unfinished_path};
+use crate::fs::Fs;
 use model::{ExemplarRef, HistogramRef, LabelsRef, MetadataRef, SeriesRef, TimeRange};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A checkpoint that is being written. Dropped before it is published, it leaves a directory that the next opening of the
 /// log removes.
 #[derive(Debug)]
 pub struct CheckpointWriter<'a> {
-    fs: &'a dyn Fs,
-    unfinished: PathBuf,
-    published: PathBuf,
-    compression: Compression,
-    writer: Writer,
-    segment: SegmentFile,
+    segments: SegmentsWriter<'a>,
     records: Records,
-    buffer: Vec<u8>,
-    packer: Packer,
-    group: Group,
 }
 
 /// Written at once, uncompressed.
@@ -44,25 +36,8 @@ impl<'a> CheckpointWriter<'a> {
         segment_bytes: u64,
     ) -> io::Result<Self> {
         let (unfinished, published) = (unfinished_path(dir, number), checkpoint_path(dir, number));
-        if fs.read_dir(&published).is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        match fs.remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => fs.create_dir_all(&unfinished)?,
-        }
-        Ok(Self {
-            fs,
-            compression,
-            writer: Writer::new(0, segment_bytes, Durability::Written),
-            segment: SegmentFile::new(&unfinished),
-            unfinished,
-            published,
-            records: Records::default(),
-            buffer: Vec::new(),
-            packer: Packer::default(),
-            group: Group::default(),
-        })
+        let segments = SegmentsWriter::create(fs, unfinished, published, compression, segment_bytes)?;
+        Ok(Self { segments, records: Records::default() })
     }
 
     /// Adds a series. It must come before its samples.
@@ -130,28 +105,19 @@ impl<'a> CheckpointWriter<'a> {
     /// As a file system's. The segments must stay.
     pub fn publish(mut self) -> io::Result<()> {
         self.flush_if(0)?;
-        self.segment.abandon();
-        publish_dir(self.fs, &self.unfinished, &self.published)
+        self.segments.publish()
     }
 
     fn flush_if(&mut self, at_least_bytes: usize) -> io::Result<()> {
         if self.records.size_bytes() < at_least_bytes {
             return Ok(());
         }
-        self.buffer.clear();
-        self.records.copy_series(&mut self.buffer);
-        self.records.copy_others(&mut self.buffer);
+        let records = &self.records;
+        self.segments.write(|buffer| {
+            records.copy_series(buffer);
+            records.copy_others(buffer);
+        })?;
         self.records.clear();
-        self.writer.begin(&mut self.group);
-        for record in split_records(&self.buffer) {
-            let (stored, coding) = self.packer.pack(record, self.compression);
-            self.writer.add(stored, coding, &mut self.group);
-        }
-        self.writer.finish(false, &mut self.group);
-        for effect in self.group.effects() {
-            self.segment.perform(self.fs, effect, &self.group)?;
-            self.writer.done(effect);
-        }
         Ok(())
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct SegmentReader {
     file: Box<dyn ReadFile>,
     size_bytes: u64,
     at: u64,
+    /// Reading begins behind so many bytes, in the page at `at`.
+    skip_bytes: u64,
     assembler: Option<Assembler>,
     whole_end: u64,
     buffer: Vec<u8>,
@@ -97,15 +99,21 @@ impl fmt::Display for Damage {
 
 impl SegmentReader {
     pub(super) fn open(fs: &dyn Fs, path: &Path) -> io::Result<Self> {
+        Self::open_at(fs, path, 0)
+    }
+
+    /// Begins behind `skip_bytes`, where a record ends.
+    pub(super) fn open_at(fs: &dyn Fs, path: &Path, skip_bytes: u64) -> io::Result<Self> {
         let file = fs.open(path)?;
         let size_bytes = file.size_bytes()?;
-        let assembler = Some(Assembler::default());
-        Ok(Self { path: path.to_owned(), file, size_bytes, at: 0, assembler, whole_end: 0, buffer: Vec::new() })
+        let at = skip_bytes - skip_bytes % PAGE_BYTES as u64;
+        let (path, assembler) = (path.to_owned(), Some(Assembler::default()));
+        Ok(Self { path, file, size_bytes, at, skip_bytes, assembler, whole_end: skip_bytes, buffer: Vec::new() })
     }
 
     /// How much was read so far.
     pub(super) fn read_bytes(&self) -> u64 {
-        self.at
+        self.at.saturating_sub(self.skip_bytes)
     }
 
     /// Where the last whole record ends. Known at the end.
@@ -126,7 +134,8 @@ impl SegmentReader {
             self.file.read_exact_at(read, self.at)?;
             for page in self.buffer.chunks_exact(PAGE_BYTES) {
                 let left = usize::try_from(self.size_bytes - self.at).unwrap_or(usize::MAX);
-                assembler.page(page, left.min(PAGE_BYTES), self.at, out);
+                let skip = usize::try_from(self.skip_bytes.saturating_sub(self.at)).unwrap_or(PAGE_BYTES);
+                assembler.page(page, skip..left.min(PAGE_BYTES), self.at, out);
                 self.at += left.min(PAGE_BYTES) as u64;
             }
         }

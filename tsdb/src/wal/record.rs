@@ -12,12 +12,13 @@ mod tests;
 pub use decoded::{
     Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, Run, SampleRun, Tombstone,
 };
+pub(crate) use histogram::{HistogramReader, push_histogram};
 pub use records::Records;
-pub(super) use records::split_records;
+pub(crate) use records::{BasedRun, Run as RecordRun, push_exemplar, push_labels, push_stone, split_records};
 
 use crate::cursor::{Corruption, Cursor, Fault};
 use crate::head_chunks::HeadChunkRef;
-use model::{MetricKind, Numbers, SeriesRef, TimeRange};
+use model::{ExemplarRef, LabelsRef, MetricKind, Numbers, PackedBuilder, SeriesRef, TimeRange};
 
 /// What a record holds: its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -221,6 +222,38 @@ fn exemplars(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corrupti
     Ok(())
 }
 
+/// Reads the exemplars of a record, from behind its type byte. Those whose labels are none are passed over.
+pub(crate) fn read_exemplars(
+    cursor: &mut Cursor<'_>,
+    builder: &mut PackedBuilder,
+    mut take: impl FnMut(SeriesRef, ExemplarRef<'_>),
+) -> Result<(), Corruption> {
+    let prefixes = Prefixes::new(cursor)?;
+    while !cursor.is_empty() {
+        let (series, timestamp_ms) = prefixes.next(cursor)?;
+        let value = f64::from_bits(cursor.be_u64()?);
+        if let Some(labels) = read_labels(builder, cursor)? {
+            take(series, ExemplarRef { labels, timestamp_ms, value });
+        }
+    }
+    Ok(())
+}
+
+/// Reads labels (a count, then names and values) to their end; those that an untidy writer did not sort are put in order.
+/// `None`: their names are not those of labels.
+pub(crate) fn read_labels<'b>(
+    builder: &'b mut PackedBuilder,
+    cursor: &mut Cursor<'_>,
+) -> Result<Option<LabelsRef<'b>>, Corruption> {
+    builder.clear();
+    let mut are_labels = true;
+    for _ in 0..cursor.uvarint()? {
+        let (name, value) = (cursor.string()?, cursor.string()?);
+        are_labels = are_labels && builder.push(name, value).is_ok();
+    }
+    Ok(if are_labels { builder.finish().ok() } else { None })
+}
+
 fn mmap_markers(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
     while !cursor.is_empty() {
         let series = series_ref(cursor.be_u64()?, cursor)?;
@@ -240,7 +273,7 @@ fn metadata(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruptio
 }
 
 /// Prometheus refuses references of more than 40 bits, so one that is larger was not written by anybody.
-fn series_ref(raw: u64, cursor: &Cursor<'_>) -> Result<SeriesRef, Corruption> {
+pub(crate) fn series_ref(raw: u64, cursor: &Cursor<'_>) -> Result<SeriesRef, Corruption> {
     if raw < SeriesRef::END {
         Ok(SeriesRef(raw))
     } else {

@@ -99,6 +99,14 @@ pub trait ReplayTarget: Sync {
     }
 }
 
+/// A place between two records in the files of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogPlace {
+    pub segment: u32,
+    /// From the start of the segment.
+    pub offset_bytes: u64,
+}
+
 /// How far a replay is; looked at from other threads.
 #[derive(Debug, Default)]
 pub struct ReplayProgress {
@@ -135,7 +143,30 @@ pub fn replay<T: ReplayTarget>(
     threads: NonZeroUsize,
     progress: &ReplayProgress,
 ) -> Result<Replayed, FileError> {
-    let plan = Plan::make(fs, dir)?;
+    replay_plan(fs, Plan::make(fs, dir, None)?, target, threads, progress)
+}
+
+/// As [`replay`], of what is behind `place` alone; of checkpoints only one that stands for more than lies before it.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_from<T: ReplayTarget>(
+    fs: &dyn Fs,
+    (dir, place): (&Path, LogPlace),
+    target: &T,
+    threads: NonZeroUsize,
+    progress: &ReplayProgress,
+) -> Result<Replayed, FileError> {
+    replay_plan(fs, Plan::make(fs, dir, Some(place))?, target, threads, progress)
+}
+
+fn replay_plan<T: ReplayTarget>(
+    fs: &dyn Fs,
+    plan: Plan,
+    target: &T,
+    threads: NonZeroUsize,
+    progress: &ReplayProgress,
+) -> Result<Replayed, FileError> {
     let size_bytes = plan.size_bytes();
     progress.total_bytes.store(size_bytes, Ordering::Relaxed);
     let (segments, report) = (plan.segments.len() as u64, plan.report);

@@ -12,6 +12,8 @@ pub(super) struct Numbered {
     pub(super) path: PathBuf,
     /// 0 for a checkpoint.
     pub(super) size_bytes: u64,
+    /// What at its start is not to be read.
+    pub(super) skip_bytes: u64,
 }
 
 /// What there is in the directory of a log.
@@ -95,13 +97,13 @@ impl SegmentDir {
             let (path, size_bytes) = (entry.path, entry.size_bytes);
             if !entry.is_dir {
                 match (number(&entry.name), entry.name.strip_suffix(UNFINISHED_SUFFIX).and_then(number)) {
-                    (Some(number), _) => segments.push(Numbered { number, path, size_bytes }),
+                    (Some(number), _) => segments.push(Numbered { number, path, size_bytes, skip_bytes: 0 }),
                     (None, Some(_)) => unplaced.push(path),
                     (None, None) => {}
                 }
             } else if let Some(name) = entry.name.strip_prefix(CHECKPOINT_PREFIX) {
                 match number(name) {
-                    Some(number) => checkpoints.push(Numbered { number, path, size_bytes }),
+                    Some(number) => checkpoints.push(Numbered { number, path, size_bytes, skip_bytes: 0 }),
                     None if name.ends_with(UNFINISHED_SUFFIX) => unfinished.push(path),
                     None => {}
                 }

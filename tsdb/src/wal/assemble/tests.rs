@@ -21,7 +21,7 @@ fn read(segment: &[u8]) -> (Vec<Told>, Vec<Flaw>) {
     for (number, page) in segment.chunks(PAGE_BYTES).enumerate() {
         let mut whole = page.to_vec();
         whole.resize(PAGE_BYTES, 0);
-        assembler.page(&whole, page.len(), (number * PAGE_BYTES) as u64, &mut out);
+        assembler.page(&whole, 0..page.len(), (number * PAGE_BYTES) as u64, &mut out);
     }
     let flaws = assembler.finish(&mut out);
     let tell = |record: &[u8]| {

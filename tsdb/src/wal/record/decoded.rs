@@ -6,6 +6,7 @@ pub use runs::{HistogramRun, Run, SampleRun};
 use runs::{RunEnd, RunKind};
 
 use super::histogram::HistogramReader;
+use super::read_labels;
 use crate::cursor::{Corruption, Cursor, Fault};
 use crate::head_chunks::HeadChunkRef;
 use model::{
@@ -274,8 +275,7 @@ impl Decoded {
         Ok(())
     }
 
-    /// Reads labels (a count, then names and values) and adds the series. Labels that an untidy writer did not sort are
-    /// put in order.
+    /// Reads labels and adds the series.
     pub(super) fn push_series(&mut self, series: SeriesRef, cursor: &mut Cursor<'_>) -> Result<(), Corruption> {
         let Some(Range { start, end }) = self.push_labels(cursor)? else {
             return Err(cursor.fault(Fault::Malformed("label names are empty, repeated or too long")));
@@ -327,15 +327,9 @@ impl Decoded {
         Ok(())
     }
 
-    /// Reads labels to its end and keeps them. `None`: their names are not those of labels.
+    /// Reads labels and keeps them. `None`: their names are not those of labels.
     fn push_labels(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<Range<usize>>, Corruption> {
-        self.builder.clear();
-        let mut are_labels = true;
-        for _ in 0..cursor.uvarint()? {
-            let (name, value) = (cursor.string()?, cursor.string()?);
-            are_labels = are_labels && self.builder.push(name, value).is_ok();
-        }
-        let labels = are_labels.then(|| self.builder.finish().ok()).flatten();
+        let labels = read_labels(&mut self.builder, cursor)?;
         Ok(labels.map(|labels| {
             let start = self.labels.len();
             self.labels.extend_from_slice(labels.as_packed());

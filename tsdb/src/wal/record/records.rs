@@ -2,7 +2,7 @@
 
 mod run;
 
-pub(in crate::wal) use run::split_records;
+pub(crate) use run::{BasedRun, Run, split_records};
 
 use super::decoded::{HELP_FIELD, UNIT_FIELD};
 use super::histogram::push_histogram;
@@ -10,7 +10,6 @@ use crate::cursor::{push_uvarint, push_varint};
 use crate::head_chunks::HeadChunkRef;
 use crate::wal::record::RecordKind;
 use model::{ExemplarRef, HistogramRef, LabelsRef, MetadataRef, Numbers, SeriesRef, TimeRange};
-use run::{BasedRun, Run};
 
 /// Whole records of a batch in the layout of the log, uncompressed; reused, so that a steady batch allocates nothing.
 ///
@@ -42,7 +41,7 @@ struct HistogramRuns {
 impl Records {
     /// Logs that `series` has these labels.
     pub fn series(&mut self, series: SeriesRef, labels: LabelsRef<'_>) {
-        self.series.item(RecordKind::Series, |bytes| {
+        self.series.item(RecordKind::Series as u8, |bytes| {
             bytes.extend_from_slice(&series.0.to_be_bytes());
             push_labels(bytes, labels);
         });
@@ -51,7 +50,7 @@ impl Records {
     /// Logs a sample of `series`.
     #[inline]
     pub fn sample(&mut self, series: SeriesRef, timestamp_ms: i64, value: f64) {
-        self.samples.sample(RecordKind::Samples, series, timestamp_ms, value);
+        self.samples.sample(RecordKind::Samples as u8, series, timestamp_ms, value);
     }
 
     /// Logs a histogram of `series`.
@@ -63,21 +62,17 @@ impl Records {
             (Numbers::Float, false) => (&mut runs.float, RecordKind::FloatHistograms),
             (Numbers::Float, true) => (&mut runs.custom_float, RecordKind::CustomFloatHistograms),
         };
-        run.item(kind, (series, timestamp_ms), |bytes| push_histogram(bytes, &histogram));
+        run.item(kind as u8, (series, timestamp_ms), |bytes| push_histogram(bytes, &histogram));
     }
 
     /// Logs an exemplar of `series`.
     pub fn exemplar(&mut self, series: SeriesRef, exemplar: ExemplarRef<'_>) {
-        let ExemplarRef { labels, timestamp_ms, value } = exemplar;
-        self.exemplars.item(RecordKind::Exemplars, (series, timestamp_ms), |bytes| {
-            bytes.extend_from_slice(&value.to_bits().to_be_bytes());
-            push_labels(bytes, labels);
-        });
+        push_exemplar(&mut self.exemplars, RecordKind::Exemplars as u8, series, exemplar);
     }
 
     /// Logs what was said of `series`.
     pub fn metadata(&mut self, series: SeriesRef, metadata: MetadataRef<'_>) {
-        self.metadata.item(RecordKind::Metadata, |bytes| {
+        self.metadata.item(RecordKind::Metadata as u8, |bytes| {
             push_uvarint(bytes, series.0);
             bytes.push(metadata.kind as u8);
             push_uvarint(bytes, 2);
@@ -89,17 +84,16 @@ impl Records {
 
     /// Logs that samples of `series` in a range are deleted, those logged before.
     pub fn deletion(&mut self, series: SeriesRef, range: TimeRange) {
-        self.deletions.item(RecordKind::Tombstones, |bytes| {
+        self.deletions.item(RecordKind::Tombstones as u8, |bytes| {
             bytes.extend_from_slice(&series.0.to_be_bytes());
-            push_varint(bytes, range.min_ms());
-            push_varint(bytes, range.max_ms());
+            push_stone(bytes, range);
         });
     }
 
     /// Logs that the out-of-order samples of `series` logged before are in a chunk of `chunks_head`. Only in the log of
     /// such samples.
     pub fn marker(&mut self, series: SeriesRef, chunk: HeadChunkRef) {
-        self.markers.item(RecordKind::MmapMarkers, |bytes| {
+        self.markers.item(RecordKind::MmapMarkers as u8, |bytes| {
             bytes.extend_from_slice(&series.0.to_be_bytes());
             bytes.extend_from_slice(&chunk.0.to_be_bytes());
         });
@@ -182,6 +176,21 @@ impl Records {
             &mut self.deletions,
         ]
     }
+}
+
+/// An item of a record of exemplars.
+pub(crate) fn push_exemplar(run: &mut BasedRun, kind: u8, series: SeriesRef, exemplar: ExemplarRef<'_>) {
+    let ExemplarRef { labels, timestamp_ms, value } = exemplar;
+    run.item(kind, (series, timestamp_ms), |bytes| {
+        bytes.extend_from_slice(&value.to_bits().to_be_bytes());
+        push_labels(bytes, labels);
+    });
+}
+
+/// Both ends of a deleted range.
+pub(crate) fn push_stone(out: &mut Vec<u8>, range: TimeRange) {
+    push_varint(out, range.min_ms());
+    push_varint(out, range.max_ms());
 }
 
 /// How many there are, then each name and value.

@@ -1,5 +1,6 @@
 //! Which segments are read, in which order.
 
+use super::LogPlace;
 use crate::file_error::FileError;
 use crate::fs::Fs;
 use crate::wal::assemble::StoredRecords;
@@ -23,15 +24,17 @@ impl Plan {
     ///
     /// If that checkpoint is damaged and there is still something of what it stands for, an older checkpoint or segments,
     /// that is read before it: what it lost may be there.
-    pub(super) fn make(fs: &dyn Fs, dir: &Path) -> Result<Self, FileError> {
+    ///
+    /// With a `place` only what is behind it, and the checkpoint only if that stands for something behind it.
+    pub(super) fn make(fs: &dyn Fs, dir: &Path, place: Option<LogPlace>) -> Result<Self, FileError> {
         let found = match SegmentDir::read(fs, dir) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             found => found.map_err(FileError::at(dir))?,
         };
         let mut plan = Self::default();
-        let mut first = 0;
+        let mut first = place.map_or(0, |place| place.segment);
         let mut checkpoints = found.checkpoints;
-        if let Some(latest) = checkpoints.pop() {
+        if let Some(latest) = checkpoints.pop_if(|latest| latest.number >= first) {
             first = latest.number.saturating_add(1);
             plan.checkpoint = Some(latest.number);
             let latest = SegmentDir::read(fs, &latest.path).map_err(FileError::at(&latest.path))?.segments;
@@ -46,14 +49,19 @@ impl Plan {
             plan.note_gaps(0, &latest);
             plan.segments.extend(latest);
         }
-        let segments: Vec<_> = found.segments.into_iter().filter(|segment| segment.number >= first).collect();
+        let mut segments: Vec<_> = found.segments.into_iter().filter(|segment| segment.number >= first).collect();
+        if let Some(begun) = segments.first_mut()
+            && let Some(place) = place.filter(|place| place.segment == begun.number)
+        {
+            begun.skip_bytes = place.offset_bytes;
+        }
         plan.note_gaps(first, &segments);
         plan.segments.extend(segments);
         Ok(plan)
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.size_bytes).sum()
+        self.segments.iter().map(|segment| segment.size_bytes.saturating_sub(segment.skip_bytes)).sum()
     }
 
     /// Notes numbers from `first` on that are missing among `segments`, and segments that hold nothing though there are

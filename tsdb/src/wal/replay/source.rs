@@ -73,7 +73,8 @@ impl<'a> Source<'a> {
                 reading.reader = None;
             }
             let Some(segment) = reading.segments.next() else { return Ok(None) };
-            let reader = SegmentReader::open(self.fs, &segment.path).map_err(FileError::at(&segment.path))?;
+            let reader = SegmentReader::open_at(self.fs, &segment.path, segment.skip_bytes);
+            let reader = reader.map_err(FileError::at(&segment.path))?;
             reading.reader = Some((reader, segment.path));
         }
     }

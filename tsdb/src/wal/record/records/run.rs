@@ -1,7 +1,6 @@
 //! Records of one kind in the making.
 
 use crate::cursor::push_varint;
-use crate::wal::record::RecordKind;
 use model::SeriesRef;
 
 /// A record is ended when it has so many bytes. Snappy looks back no further, and what one bad sector can take with it
@@ -19,7 +18,7 @@ const SIZE_BYTES: usize = 4;
 
 /// Records one after the other, each preceded by its size.
 #[derive(Debug, Default)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// The bytes up to `used`; beyond it there may be room.
     bytes: Vec<u8>,
     used: usize,
@@ -29,7 +28,7 @@ pub(super) struct Run {
 
 /// Records whose items tell reference and time as differences to those of the first item.
 #[derive(Debug, Default)]
-pub(super) struct BasedRun {
+pub(crate) struct BasedRun {
     run: Run,
     base_ref: u64,
     base_ms: i64,
@@ -38,7 +37,7 @@ pub(super) struct BasedRun {
 impl BasedRun {
     /// Adds a sample: reference, time and value.
     #[inline]
-    pub(super) fn sample(&mut self, kind: RecordKind, series: SeriesRef, timestamp_ms: i64, value: f64) {
+    pub(crate) fn sample(&mut self, kind: u8, series: SeriesRef, timestamp_ms: i64, value: f64) {
         if self.run.wants_new_record() {
             self.start(kind, series, timestamp_ms);
         }
@@ -55,12 +54,7 @@ impl BasedRun {
     }
 
     /// Adds an item: reference, time, and what `rest` writes.
-    pub(super) fn item(
-        &mut self,
-        kind: RecordKind,
-        (series, timestamp_ms): (SeriesRef, i64),
-        rest: impl FnOnce(&mut Vec<u8>),
-    ) {
+    pub(crate) fn item(&mut self, kind: u8, (series, timestamp_ms): (SeriesRef, i64), rest: impl FnOnce(&mut Vec<u8>)) {
         if self.run.wants_new_record() {
             self.start(kind, series, timestamp_ms);
         }
@@ -72,16 +66,16 @@ impl BasedRun {
         });
     }
 
-    pub(super) fn run(&self) -> &Run {
+    pub(crate) fn run(&self) -> &Run {
         &self.run
     }
 
-    pub(super) fn run_mut(&mut self) -> &mut Run {
+    pub(crate) fn run_mut(&mut self) -> &mut Run {
         &mut self.run
     }
 
     #[cold]
-    fn start(&mut self, kind: RecordKind, series: SeriesRef, timestamp_ms: i64) {
+    fn start(&mut self, kind: u8, series: SeriesRef, timestamp_ms: i64) {
         self.run.start(kind);
         (self.base_ref, self.base_ms) = (series.0, timestamp_ms);
         self.run.extend(|bytes| {
@@ -94,28 +88,34 @@ impl BasedRun {
 
 impl Run {
     /// Adds an item.
-    pub(super) fn item(&mut self, kind: RecordKind, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn item(&mut self, kind: u8, write: impl FnOnce(&mut Vec<u8>)) {
         if self.wants_new_record() {
             self.start(kind);
         }
         self.extend(write);
     }
 
-    pub(super) fn size_bytes(&self) -> usize {
+    /// Adds a record of its own.
+    pub(crate) fn record(&mut self, kind: u8, write: impl FnOnce(&mut Vec<u8>)) {
+        self.start(kind);
+        self.extend(write);
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
         self.used
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.used = 0;
         self.open = 0;
     }
 
-    pub(super) fn shrink_to(&mut self, keep_bytes: usize) {
+    pub(crate) fn shrink_to(&mut self, keep_bytes: usize) {
         self.bytes.truncate(self.used.max(keep_bytes));
         self.bytes.shrink_to(keep_bytes);
     }
 
-    pub(super) fn copy(&self, out: &mut Vec<u8>) {
+    pub(crate) fn copy(&self, out: &mut Vec<u8>) {
         let Some(bytes) = self.bytes.get(..self.used).filter(|bytes| !bytes.is_empty()) else { return };
         let start = out.len();
         out.extend_from_slice(bytes);
@@ -127,12 +127,12 @@ impl Run {
     }
 
     #[cold]
-    fn start(&mut self, kind: RecordKind) {
+    fn start(&mut self, kind: u8) {
         self.end_record();
         self.open = self.used;
         self.extend(|bytes| {
             bytes.extend_from_slice(&[0; SIZE_BYTES]);
-            bytes.push(kind as u8);
+            bytes.push(kind);
         });
     }
 
@@ -171,7 +171,7 @@ impl Run {
 }
 
 /// The records of a buffer that runs were copied to, in order.
-pub(in crate::wal) fn split_records(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn split_records(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = buffer;
     std::iter::from_fn(move || {
         let (size, tail) = rest.split_first_chunk::<SIZE_BYTES>()?;

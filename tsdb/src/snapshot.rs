@@ -1,0 +1,19 @@
+//! Snapshots of a head: its series with their open chunks, so that a start need not read the log that led to them.
+//!
+//! A snapshot is a directory `chunk_snapshot.NNNNNN.NNNNNNNNNN` of segments, named after the place in the log up to which it
+//! stands for what was logged. It is Prometheus' (`tsdb/head_wal.go`), each reads the other's; the byte tables are in
+//! `docs/format/snapshot.md`. Here are only the bytes: a head fills it and is filled from it.
+//!
+//! A snapshot is whole or of no use: whoever meets a fault in one begins anew with the log.
+
+mod dir;
+mod items;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use dir::{SnapshotDir, SnapshotDirs, place_before};
+pub use items::{LastSample, OpenChunk, SnapshotDecoder, SnapshotItem, SnapshotSeries};
+pub use reader::{SnapshotError, read_snapshot};
+pub use writer::SnapshotWriter;

@@ -1,0 +1,81 @@
+//! Writing a snapshot.
+
+use super::dir::{snapshot_path, unfinished_path};
+use super::items::{EXEMPLARS, SnapshotSeries, push_deletion, push_deletions, push_series};
+use crate::fs::Fs;
+use crate::wal::{BasedRun, Compression, LogPlace, RecordRun, SegmentsWriter, Tombstone, push_exemplar};
+use model::{ExemplarRef, SeriesRef};
+use std::io;
+use std::path::Path;
+
+/// A snapshot that is being written. Dropped before it is published, it leaves a directory that
+/// [`SnapshotDirs`](super::SnapshotDirs) lists as unfinished.
+#[derive(Debug)]
+pub struct SnapshotWriter<'a> {
+    segments: SegmentsWriter<'a>,
+    series: RecordRun,
+    stones: Vec<u8>,
+    exemplars: BasedRun,
+}
+
+/// Written at once, uncompressed.
+const GROUP_BYTES: usize = 256 << 10;
+
+impl<'a> SnapshotWriter<'a> {
+    /// Begins the snapshot, in the data directory `dir`, of what was logged up to `place`. What the head holds beyond that
+    /// may be in it: it is logged behind `place`, and passed over when that is read.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if there is one of that place: then nothing was logged since that one was made.
+    pub fn create(
+        fs: &'a dyn Fs,
+        dir: &Path,
+        place: LogPlace,
+        compression: Compression,
+        segment_bytes: u64,
+    ) -> io::Result<Self> {
+        let (unfinished, published) = (unfinished_path(dir, place), snapshot_path(dir, place));
+        let segments = SegmentsWriter::create(fs, unfinished, published, compression, segment_bytes)?;
+        let (series, exemplars) = (RecordRun::default(), BasedRun::default());
+        Ok(Self { segments, series, stones: Vec::new(), exemplars })
+    }
+
+    /// Adds a series. A label set may come again, under another reference that later samples may name, without a chunk.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub fn series(&mut self, series: &SnapshotSeries<'_>) -> io::Result<()> {
+        push_series(&mut self.series, series);
+        if self.series.size_bytes() < GROUP_BYTES { Ok(()) } else { self.flush_series() }
+    }
+
+    /// Adds a deletion.
+    pub fn deletion(&mut self, deletion: Tombstone) {
+        push_deletion(&mut self.stones, deletion);
+    }
+
+    /// Adds an exemplar; they come in the order in which they came in.
+    pub fn exemplar(&mut self, series: SeriesRef, exemplar: ExemplarRef<'_>) {
+        push_exemplar(&mut self.exemplars, EXEMPLARS, series, exemplar);
+    }
+
+    /// Makes the snapshot durable, then visible. Afterwards older ones may go, and no earlier than that.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub fn publish(mut self) -> io::Result<()> {
+        self.flush_series()?;
+        push_deletions(&mut self.series, &self.stones);
+        self.flush_series()?;
+        let exemplars = self.exemplars.run();
+        self.segments.write(|buffer| exemplars.copy(buffer))?;
+        self.segments.publish()
+    }
+
+    fn flush_series(&mut self) -> io::Result<()> {
+        let series = &self.series;
+        self.segments.write(|buffer| series.copy(buffer))?;
+        self.series.clear();
+        Ok(())
+    }
+}
