@@ -20,5 +20,7 @@ mod read_only;
 mod rewrite;
 #[path = "golden/select.rs"]
 mod select;
+#[path = "golden/snapshot.rs"]
+mod snapshot;
 #[path = "golden/wal.rs"]
 mod wal;
