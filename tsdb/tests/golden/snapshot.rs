@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use testkit::golden;
+use tsdb::Encoding;
 use tsdb::fs::StdFs;
 use tsdb::snapshot::{LastSample, SnapshotDirs, SnapshotItem, SnapshotSeries, SnapshotWriter, read_snapshot};
 use tsdb::wal::{Compression, LogPlace, Tombstone};
@@ -30,7 +31,10 @@ fn check_series(got: &SnapshotSeries<'_>, line: &Value) {
     match open.last {
         LastSample::Float(value) => assert_eq!(value.to_bits(), json::float(&line["last"]).to_bits()),
         LastSample::Histogram(got) => {
-            let numbers = if open.encoding as u8 % 2 == 0 { Numbers::Integer } else { Numbers::Float };
+            let numbers = match open.encoding {
+                Encoding::Histogram | Encoding::HistogramSt => Numbers::Integer,
+                _ => Numbers::Float,
+            };
             json::with_histogram(&line["last"], numbers, |want| assert_eq!(got, want));
         }
     }

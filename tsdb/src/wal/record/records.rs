@@ -135,6 +135,14 @@ impl Records {
         self.unsealed_mut().into_iter().for_each(|run| run.shrink_to(keep_bytes));
     }
 
+    /// The records as they are logged, in their order: copied, for tools and tests.
+    pub fn to_records(&self) -> Vec<Vec<u8>> {
+        let mut buffer = Vec::with_capacity(self.size_bytes());
+        self.copy_series(&mut buffer);
+        self.copy_others(&mut buffer);
+        split_records(&buffer).map(<[u8]>::to_vec).collect()
+    }
+
     /// Appends the series records to `out`.
     pub(in crate::wal) fn copy_series(&self, out: &mut Vec<u8>) {
         self.series.copy(out);
