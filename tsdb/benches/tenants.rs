@@ -41,6 +41,7 @@ fn main() {
         external_labels: BTreeMap::new(),
         log: LogOptions::default(),
         out_of_order: OutOfOrder::default(),
+        max_exemplars: 0,
         cores: NonZeroUsize::new(2).unwrap(),
     };
     let (empty, few_threads, began) = (anonymous_bytes(), threads(), thread_cpu_ns());

@@ -47,6 +47,8 @@ pub struct DbOptions {
     pub log: LogOptions,
     /// Which samples are taken that are older than the newest of their series.
     pub out_of_order: OutOfOrder,
+    /// How many exemplars the head keeps; 0: none.
+    pub max_exemplars: usize,
     /// How many threads may work at once.
     pub cores: NonZeroUsize,
 }

@@ -7,7 +7,7 @@
 //! lock, little at a time ([`read`]). Full chunks go to the head's chunk files, and what a block has taken over is
 //! dropped ([`truncate`]).
 //!
-//! Locks are taken in this order, and only in this order: shard, then dictionary or chunk files or log. Nothing is held while a file is
+//! Locks are taken in this order, and only in this order: shard, exemplars, then dictionary or chunk files or log. Nothing is held while a file is
 //! read or written. There is no thread and no timer here: whoever maintains the database calls.
 
 mod append;
@@ -16,11 +16,13 @@ mod chunk_list;
 mod copies;
 mod dictionary;
 mod epoch;
+mod exemplars;
 mod hot_line;
 mod label_values;
 mod last;
 mod late;
 mod logged_series;
+mod metadata;
 mod order;
 mod postings;
 mod prefetch;
@@ -37,6 +39,7 @@ use crate::head_chunks::HeadChunks;
 use crate::wal::Log;
 use dictionary::Dictionary;
 use epoch::Epochs;
+use exemplars::Exemplars;
 use hot_line::MAX_CHUNK_RANGE_MS;
 use late::LateLog;
 use model::{Fingerprint, Fingerprinter, TimeRange};
@@ -51,6 +54,7 @@ use tombstones::Tombstones;
 use truncate::Pending;
 
 pub use append::{AppendScratch, Positions};
+pub use exemplars::{Exemplar, ExemplarSeries};
 pub use last::{LastCursor, LastSamples};
 pub use late::OutOfOrder;
 pub use read::HeadReader;
@@ -63,6 +67,8 @@ pub use truncate::Truncation;
 pub struct HeadOptions {
     shards: usize,
     chunk_range_ms: i64,
+    max_exemplars: usize,
+    late_exemplars_ms: i64,
 }
 
 /// See the module's page.
@@ -82,6 +88,7 @@ pub struct Head {
     /// Held, shared, by each append from where it learns its bounds to its end; taken alone by who moves a bound.
     appending: RwLock<()>,
     series: AtomicU64,
+    exemplars: Exemplars,
     fingerprinter: Fingerprinter,
     log: Log,
     /// `None`: no late sample is taken.
@@ -111,7 +118,15 @@ impl HeadOptions {
     /// Ranges of more than twelve days count as twelve.
     pub fn new(cores: usize, chunk_range_ms: i64) -> Self {
         let shards = (cores.max(1) * 2).next_power_of_two().min(MAX_SHARDS);
-        Self { shards, chunk_range_ms: chunk_range_ms.clamp(1, MAX_CHUNK_RANGE_MS) }
+        let chunk_range_ms = chunk_range_ms.clamp(1, MAX_CHUNK_RANGE_MS);
+        Self { shards, chunk_range_ms, max_exemplars: 0, late_exemplars_ms: 0 }
+    }
+
+    /// Keeps the newest `max` exemplars, which may come `late_ms` after newer ones of their series; otherwise none are kept.
+    #[must_use]
+    pub fn with_exemplars(mut self, max: usize, late_ms: i64) -> Self {
+        (self.max_exemplars, self.late_exemplars_ms) = (max, late_ms);
+        self
     }
 }
 
@@ -132,6 +147,7 @@ impl Head {
             times: Times::default(),
             appending: RwLock::default(),
             series: AtomicU64::new(0),
+            exemplars: Exemplars::new(options.max_exemplars, options.late_exemplars_ms),
             fingerprinter,
             log,
             late: None,
@@ -185,7 +201,8 @@ impl Head {
     /// Bytes held in memory, about: room that was reserved and not touched is counted.
     pub fn size_bytes(&self) -> usize {
         let shards: usize = self.shards.iter().map(|shard| shard.lock().size_bytes()).sum();
-        shards + self.dictionary.read().size_bytes() + self.tombstones.size_bytes() + size_of_val(&*self.shards)
+        let shared = self.dictionary.read().size_bytes() + self.exemplars.size_bytes() + self.tombstones.size_bytes();
+        shards + shared + size_of_val(&*self.shards)
     }
 
     fn shard_of(&self, fingerprint: Fingerprint) -> usize {

@@ -80,6 +80,8 @@ impl TsdbSettings {
             external_labels: BTreeMap::new(),
             log: LogOptions { durability: self.durability.0, compression, ..LogOptions::default() },
             out_of_order: OutOfOrder::default(),
+            // As Thanos does unless told otherwise.
+            max_exemplars: 0,
             cores: cores(),
         };
         Ok(ingester::Config {

@@ -50,6 +50,7 @@ pub(crate) fn config() -> ingester::Config {
         external_labels: BTreeMap::new(),
         log: LogOptions::default(),
         out_of_order: OutOfOrder::default(),
+        max_exemplars: 0,
         cores: NonZeroUsize::MIN,
     };
     let external = Labels::from_pairs([("replica", "standalone")]).unwrap();

@@ -186,7 +186,8 @@ impl Db {
         Ok(())
     }
 
-    /// Writes all series, and what was deleted of them, under `number`. Those created meanwhile are logged behind it.
+    /// Writes all series, what was deleted and what was said of them, and exemplars under `number`. Series created meanwhile are
+    /// logged behind it.
     fn write_checkpoint(&self, number: u32) -> io::Result<()> {
         let log = &self.options.log;
         let mut writer =
@@ -195,6 +196,16 @@ impl Db {
         self.head.for_each_series(|series, labels| {
             if written.is_ok() {
                 written = writer.series(series, labels);
+            }
+        });
+        self.head.for_each_metadata(|series, _, said| {
+            if written.is_ok() {
+                written = writer.metadata(series, said);
+            }
+        });
+        self.head.for_each_exemplar(|series, exemplar| {
+            if written.is_ok() {
+                written = writer.exemplar(series, exemplar);
             }
         });
         written?;

@@ -56,7 +56,8 @@ impl Db {
         // An earlier process may have made the directories in here and ended before it synced their names.
         fs.sync_dir(dir).map_err(FileError::at(dir))?;
         let late_log = open_late_log(&fs, dir, &options, &committers, found.iter().any(|chunk| chunk.out_of_order))?;
-        let head_options = HeadOptions::new(options.cores.get(), options.block_range_ms);
+        let head_options = HeadOptions::new(options.cores.get(), options.block_range_ms)
+            .with_exemplars(options.max_exemplars, options.out_of_order.window_ms);
         let head = Head::new(head_options, fingerprinter, log.clone(), Arc::clone(&head_chunks));
         let head = Arc::new(late_log.iter().cloned().fold(head, |head, log| head.with_late(options.out_of_order, log)));
         let whole = blocks.iter().map(Block::meta).filter(|meta| !meta.compaction.is_partial());

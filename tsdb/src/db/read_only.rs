@@ -76,6 +76,7 @@ impl ReadOnly {
             external_labels: BTreeMap::new(),
             log: LogOptions::default(),
             out_of_order: OutOfOrder::default(),
+            max_exemplars: 0,
             cores,
         };
         let committers = Committers::start(NonZeroUsize::MIN).map_err(FileError::at(dir))?;

@@ -16,6 +16,7 @@ use super::shard::{Rules, Shard};
 use crate::append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
 use crate::wal::{LogError, Position, Records};
 use late::{LateBatch, LateShare, NotInOrder};
+use model::ExemplarRef;
 use parking_lot::RwLockWriteGuard;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -299,6 +300,36 @@ impl<'a, S: AppendSource> Batch<'a, S> {
                     }
                 }
             }
+            if let Some(said) = self.source.metadata(index as usize)
+                && shard.metadata.set(number, said)
+            {
+                scratch.records.metadata(reference, said);
+            }
+            for exemplar in self.source.exemplars(index as usize) {
+                self.append_exemplar(shard, number, index, exemplar, &mut scratch.records);
+            }
+        }
+    }
+
+    /// Stores and logs an exemplar of a series that is there.
+    #[cold]
+    fn append_exemplar(
+        &mut self,
+        shard: &Shard,
+        number: u32,
+        index: u32,
+        exemplar: ExemplarRef<'_>,
+        records: &mut Records,
+    ) {
+        let fingerprint = self.source.fingerprint(index as usize);
+        match self.head.append_exemplar(shard, number, fingerprint, exemplar) {
+            Ok(new) => {
+                if new {
+                    records.exemplar(shard.lines[number].reference(), exemplar);
+                }
+                self.appended.exemplars += 1;
+            }
+            Err(fault) => self.appended.exemplars_refused.add(fault),
         }
     }
 

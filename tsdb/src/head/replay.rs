@@ -20,10 +20,10 @@ use super::truncate::Truncation;
 use crate::chunk;
 use crate::head_chunks::{HeadChunk, HeadChunkRef};
 use crate::series::{Encoding, SourceError};
-use crate::wal::LoggedSample;
+use crate::wal::{LoggedSample, ReplayTarget, SampleRun, Tombstone};
 use gaps::{Cover, Gaps};
 pub use late::{LateReplay, LateScratch};
-use model::{LabelsRef, SampleColumns, SeriesRef};
+use model::{ExemplarRef, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
 use parking_lot::{Mutex, RwLock};
 use ref_table::RefTable;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,6 +61,7 @@ pub struct Part {
 #[derive(Debug, Default)]
 pub struct ReplayScratch {
     region: Vec<u8>,
+    labels: Vec<u8>,
     pairs: Vec<PairId>,
     memo: InternMemo,
     /// By shard: line, timestamp and value of samples.
@@ -195,6 +196,31 @@ impl Replay<'_> {
         self.counts.orphans.fetch_add(orphans, Ordering::Relaxed);
     }
 
+    /// Takes a logged exemplar, whose series came before; not if it belongs to a block's time.
+    pub fn exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, scratch: &mut ReplayScratch) {
+        let Some(Located { shard, number }) = self.series.read().get(series) else { return };
+        if exemplar.timestamp_ms < self.head.floor_ms() {
+            return;
+        }
+        let shard = self.head.shards[shard as usize].lock();
+        scratch.labels.clear();
+        {
+            let dictionary = self.head.dictionary.read();
+            shard.pairs(number).for_each(|pair| scratch.labels.extend_from_slice(dictionary.packed(pair)));
+        }
+        let labels = LabelsRef::from_packed_unchecked(&scratch.labels);
+        let fingerprint = self.head.fingerprinter.of_labels(labels, &mut scratch.region);
+        // What a ring of another size refused was not logged; what this one refuses was logged by somebody less strict.
+        let _ = self.head.append_exemplar(&shard, number, fingerprint, exemplar);
+    }
+
+    /// Takes what was said of a series, which came before.
+    pub fn metadata(&self, series: SeriesRef, said: MetadataRef<'_>) {
+        if let Some(Located { shard, number }) = self.series.read().get(series) {
+            self.head.shards[shard as usize].lock().metadata.set(number, said);
+        }
+    }
+
     /// Ends the replay: series of which nothing was found go, and what comes from now on gets references above all that were
     /// seen.
     ///
@@ -299,6 +325,33 @@ impl Replay<'_> {
             shard.lock().lines[number].set_newest(max_ms, value.to_bits());
         }
         Ok(())
+    }
+}
+
+impl ReplayTarget for Replay<'_> {
+    type Scratch = ReplayScratch;
+
+    fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, scratch: &mut ReplayScratch) {
+        Replay::series(self, series, labels, scratch);
+    }
+
+    fn exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, scratch: &mut ReplayScratch) -> bool {
+        Replay::exemplar(self, series, exemplar, scratch);
+        true
+    }
+
+    fn metadata(&self, series: SeriesRef, said: MetadataRef<'_>, _scratch: &mut ReplayScratch) -> bool {
+        Replay::metadata(self, series, said);
+        true
+    }
+
+    fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut ReplayScratch) {
+        Replay::samples(self, run.samples, part, scratch);
+    }
+
+    fn deletions(&self, deletions: &[Tombstone], part: Part, _scratch: &mut ReplayScratch) -> bool {
+        Replay::deletions(self, deletions, part);
+        true
     }
 }
 

@@ -7,6 +7,7 @@ use super::arena::Arena;
 use super::dictionary::PairId;
 use super::hot_line::{HotLine, NO_LINE, table_hash};
 use super::late::Late;
+use super::metadata::Metadata;
 use super::postings::Postings;
 use super::prefetch::prefetch;
 use super::slab::{Slab, Slot, Use};
@@ -36,6 +37,7 @@ pub(super) struct Shard {
     /// Full chunks that the files did not take.
     kept: Vec<Option<Kept>>,
     free_kept: Vec<u32>,
+    pub(super) metadata: Metadata,
     /// The line that was found last: the next batch likely begins with its successor.
     pub(super) newest: u32,
     scratch: Vec<u8>,
@@ -89,6 +91,7 @@ impl Default for Shard {
             dying: Vec::new(),
             kept: Vec::new(),
             free_kept: Vec::new(),
+            metadata: Metadata::default(),
             newest: NO_LINE,
             scratch: Vec::new(),
         }
@@ -198,6 +201,7 @@ impl Shard {
         if let Ok(entry) = self.table.find_entry(line.table_hash(), |&other| other == number) {
             entry.remove();
         }
+        self.metadata.remove(number);
         let cold = &mut self.cold[number];
         self.slab.free(cold.labels, cold.label_count as usize * size_of::<PairId>());
         *cold = Cold { labels: Slot::NONE, chunks: Slot::NONE, label_count: 0, chunk_bytes: 0 };
@@ -230,6 +234,7 @@ impl Shard {
             + self.late.size_bytes()
             + (self.free.capacity() + self.free_kept.capacity()) * 4
             + self.kept.iter().flatten().map(|kept| kept.data.len() + size_of::<Kept>()).sum::<usize>()
+            + self.metadata.size_bytes()
             + self.scratch.capacity()
     }
 }

@@ -15,7 +15,7 @@ use super::reader::ReadReport;
 use super::record::{Decoded, HistogramRun, LeftOut, MmapMarker, Run, SampleRun, Tombstone};
 use crate::file_error::FileError;
 use crate::fs::Fs;
-use crate::head::{LateReplay, LateScratch, Part, Replay, ReplayScratch};
+use crate::head::{LateReplay, LateScratch, Part};
 use decoders::Decoders;
 use model::{ExemplarRef, LabelsRef, MetadataRef, SeriesRef};
 use parts::Parts;
@@ -252,23 +252,6 @@ impl ReplayTarget for LateReplay<'_> {
 
     fn markers(&self, markers: &[MmapMarker], part: Part, scratch: &mut LateScratch) -> bool {
         LateReplay::markers(self, markers, part, scratch);
-        true
-    }
-}
-
-impl ReplayTarget for Replay<'_> {
-    type Scratch = ReplayScratch;
-
-    fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, scratch: &mut ReplayScratch) {
-        Replay::series(self, series, labels, scratch);
-    }
-
-    fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut ReplayScratch) {
-        Replay::samples(self, run.samples, part, scratch);
-    }
-
-    fn deletions(&self, deletions: &[Tombstone], part: Part, _scratch: &mut ReplayScratch) -> bool {
-        Replay::deletions(self, deletions, part);
         true
     }
 }

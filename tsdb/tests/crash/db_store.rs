@@ -68,6 +68,7 @@ impl Store for DbStore {
             external_labels: BTreeMap::new(),
             log: LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() },
             out_of_order: OutOfOrder::default(),
+            max_exemplars: 0,
             cores: NonZeroUsize::MIN,
         };
         let parts = DbParts {

@@ -58,6 +58,7 @@ pub(crate) fn options() -> DbOptions {
         external_labels: BTreeMap::from([("replica".to_owned(), "r".to_owned())]),
         log: LogOptions::default(),
         out_of_order: OutOfOrder::default(),
+        max_exemplars: 0,
         cores: NonZeroUsize::new(2).unwrap(),
     }
 }

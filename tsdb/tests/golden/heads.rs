@@ -9,18 +9,20 @@ use super::json;
 use model::{Labels, TimeRange};
 use rig::{Batch, Contents, NO_LIMITS, contents, names};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use tsdb::db::{Db, DbOptions};
 use tsdb::fs::StdFs;
-use tsdb::head::{AppendScratch, OutOfOrder};
+use tsdb::head::{AppendScratch, Exemplar, OutOfOrder};
 
 const HOUR_MS: i64 = 3_600_000;
+/// As in `dirs.json`.
+const MAX_EXEMPLARS: usize = 60;
 
 fn open(dir: &Path) -> Db {
     let out_of_order = OutOfOrder { window_ms: 40 * 60_000, cap: 6 };
-    let options = DbOptions { block_range_ms: HOUR_MS, out_of_order, ..rig::options() };
+    let options = DbOptions { block_range_ms: HOUR_MS, out_of_order, max_exemplars: MAX_EXEMPLARS, ..rig::options() };
     rig::open_on(Arc::new(StdFs), dir, options).unwrap()
 }
 
@@ -71,12 +73,53 @@ fn check(root: &Path, name: &str) {
             assert_eq!(want.get(key), Some(bits), "{name}, life {life}: {key:?}");
         }
         assert!(db.opened().head.late_samples > 0 && db.opened().late_log.left_out.mmap_markers == 0, "{name}");
+        // A snapshot, which is not read, keeps what a replay drops.
+        if !name.starts_with("snapshot-") {
+            check_exemplars(&dir, name, &db);
+        }
+        check_metadata(&dir, name, &db, &want);
         let left_out = &db.opened().log.left_out;
         assert_eq!(left_out.deletions, 0, "{name}: {left_out:?}");
         if life == 0 {
             db.close().unwrap();
         }
     }
+}
+
+fn check_exemplars(dir: &Path, name: &str, db: &Db) {
+    let want: BTreeMap<Labels, Vec<(i64, u64, Labels)>> = recorded(dir, "exemplars.jsonl")
+        .iter()
+        .map(|line| {
+            let one = |exemplar: &Value| {
+                let bits = u64::from_str_radix(exemplar[1].as_str().unwrap(), 16).unwrap();
+                (exemplar[0].as_i64().unwrap(), bits, json::labels(&exemplar[2]))
+            };
+            (json::labels(&line["l"]), line["exemplars"].as_array().unwrap().iter().map(one).collect())
+        })
+        .collect();
+    let got = db.head().exemplars(&[Vec::new()], TimeRange::ALL);
+    let one = |e: &Exemplar| (e.timestamp_ms, e.value.to_bits(), e.labels.clone());
+    let got: BTreeMap<_, Vec<_>> =
+        got.iter().map(|series| (series.labels.clone(), series.exemplars.iter().map(one).collect())).collect();
+    assert_eq!(got, want, "{name}");
+}
+
+/// Of series with histograms nothing is held, so nothing is said of them either.
+fn check_metadata(dir: &Path, name: &str, db: &Db, held: &Contents) {
+    let text = |field: &Value| field.as_str().unwrap().as_bytes().to_vec();
+    let want: BTreeMap<Labels, (u64, Vec<u8>, Vec<u8>)> = recorded(dir, "metadata.jsonl")
+        .iter()
+        .map(|line| {
+            (json::labels(&line["l"]), (line["type"].as_u64().unwrap(), text(&line["unit"]), text(&line["help"])))
+        })
+        .collect();
+    let is_held = |labels: &Labels| held.keys().any(|(have, _)| have == labels);
+    let want: BTreeMap<_, _> = want.into_iter().filter(|(labels, _)| is_held(labels)).collect();
+    let mut got = BTreeMap::new();
+    db.head().for_each_metadata(|_, labels, said| {
+        got.insert(labels.to_owned(), (said.kind as u64, said.unit.to_vec(), said.help.to_vec()));
+    });
+    assert_eq!(got, want, "{name}");
 }
 
 #[test]

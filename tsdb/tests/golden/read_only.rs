@@ -72,6 +72,7 @@ fn open_own(dir: &Path) -> Db {
         external_labels: BTreeMap::new(),
         log: LogOptions::default(),
         out_of_order: tsdb::head::OutOfOrder::default(),
+        max_exemplars: 0,
         cores: NonZeroUsize::new(2).unwrap(),
     };
     let committers = Arc::new(Committers::start(NonZeroUsize::MIN).unwrap());
