@@ -16,6 +16,7 @@ use histogram::LayoutFault;
 use model::{ResetHint, SampleColumns};
 
 pub use crate::bitstream::WordSink;
+pub(crate) use encode::encode_uncut;
 pub use encode::{encode, to_common};
 
 /// Why the data of a chunk could not be decoded. Offsets are bytes from its start.
@@ -35,8 +36,6 @@ pub enum ChunkError {
     BadVarint { sample: usize, count: u16, offset: usize },
     #[error("layout of a histogram chunk, {0}")]
     Layout(LayoutFault),
-    #[error("samples cannot be left out of chunks of encoding {encoding:?}")]
-    Unsupported { encoding: Encoding },
 }
 
 /// Why a sample could not be read.

@@ -46,7 +46,7 @@ impl BlockCursor {
             self.chunks.clear();
             if !skip_chunks {
                 for meta in &self.entry.chunks {
-                    self.chunks.extend(read_chunk(&self.block, meta, stones, &mut self.columns)?);
+                    read_chunk(&self.block, meta, stones, &mut self.columns, &mut self.chunks)?;
                 }
                 if self.chunks.is_empty() {
                     continue;
@@ -76,18 +76,22 @@ impl SeriesCursor for BlockCursor {
     }
 }
 
-/// The chunk without what was deleted of it; `None` if nothing is left.
+/// Adds the chunk without what was deleted of it to `chunks`.
 fn read_chunk(
     block: &BlockFiles,
     meta: &ChunkMeta,
     stones: &[Deleted],
     columns: &mut SampleColumns,
-) -> Result<Option<Chunk>, SourceError> {
+    chunks: &mut Vec<Chunk>,
+) -> Result<(), SourceError> {
     let (encoding, data) = block.segments.chunk(meta.place)?;
     let chunk = Chunk::raw(meta.min_ms, meta.max_ms, encoding, data);
     if !deleted::reach(stones, meta.min_ms, meta.max_ms) {
-        return Ok(Some(chunk));
+        chunks.push(chunk);
+        return Ok(());
     }
     let keep = |timestamp_ms| !deleted::holds(stones, timestamp_ms);
-    trim::retain(&chunk, columns, keep).map_err(|fault| block.segments.fault(meta.place, fault.to_string()))
+    let kept = trim::retain(&chunk, columns, keep);
+    chunks.extend(kept.map_err(|fault| block.segments.fault(meta.place, fault.to_string()))?);
+    Ok(())
 }

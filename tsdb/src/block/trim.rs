@@ -1,34 +1,32 @@
 //! Chunks with some of their samples left out.
 
-use crate::chunk::{self, ChunkError, xor::XorState};
-use crate::series::{Chunk, Encoding};
+use crate::chunk::{self, ChunkError};
+use crate::series::Chunk;
 use model::SampleColumns;
 
-/// The chunk without the samples that `keep` refuses; `None` if it keeps none. The
-/// data of a chunk that loses nothing stays as it is.
+/// The chunk without the samples that `keep` refuses: none, if it keeps none, and more than one only where what is left
+/// cannot stand in one. The data of a chunk that loses nothing stays as it is; what is left of another has an encoding that
+/// every reader knows, and so no start timestamps.
 ///
 /// # Errors
-/// Data that cannot be decoded, or samples other than floats.
+/// Data that cannot be decoded.
 pub(crate) fn retain(
     chunk: &Chunk,
     columns: &mut SampleColumns,
     keep: impl Fn(i64) -> bool,
-) -> Result<Option<Chunk>, ChunkError> {
-    if chunk.encoding != Encoding::Xor {
-        return Err(ChunkError::Unsupported { encoding: chunk.encoding });
-    }
+) -> Result<Vec<Chunk>, ChunkError> {
     columns.clear();
     chunk::decode(chunk.encoding, &chunk.data, columns)?;
-    let (mut state, mut words) = (XorState::default(), Vec::new());
-    let mut range_ms = None;
-    for (&timestamp_ms, &value) in columns.timestamps_ms.iter().zip(&columns.values) {
+    let mut kept = SampleColumns::default();
+    for (at, &timestamp_ms) in columns.timestamps_ms.iter().enumerate() {
         if keep(timestamp_ms) {
-            state.append(timestamp_ms, value, &mut words);
-            range_ms = Some((range_ms.map_or(timestamp_ms, |(min_ms, _)| min_ms), timestamp_ms));
+            kept.push_from(columns, at);
         }
     }
-    Ok(range_ms.map(|(min_ms, max_ms)| match usize::from(state.count) == columns.len() {
-        true => Chunk { min_ms, max_ms, ..chunk.clone() },
-        false => Chunk::raw(min_ms, max_ms, Encoding::Xor, state.finish(&words)),
-    }))
+    Ok(match (kept.timestamps_ms.first(), kept.timestamps_ms.last()) {
+        (Some(&min_ms), Some(&max_ms)) if kept.len() == columns.len() => {
+            vec![Chunk { min_ms, max_ms, ..chunk.clone() }]
+        }
+        _ => chunk::encode_uncut(&kept),
+    })
 }

@@ -108,30 +108,38 @@ impl<'f> BlockWriter<'f> {
         self.metas.clear();
         for chunk in chunks {
             let inside = self.spec.contains(chunk.min_ms) && self.spec.contains(chunk.max_ms);
-            let trimmed;
-            let chunk = if inside {
-                chunk
-            } else if chunk.max_ms < self.spec.min_ms || chunk.min_ms >= self.spec.max_ms {
-                continue;
-            } else {
+            if inside {
+                self.add_chunk(chunk, at_fault)?;
+            } else if chunk.max_ms >= self.spec.min_ms && chunk.min_ms < self.spec.max_ms {
                 let keep = |timestamp_ms| self.spec.contains(timestamp_ms);
-                trimmed = trim::retain(chunk, &mut self.columns, keep).map_err(at_fault)?;
-                let Some(trimmed) = &trimmed else { continue };
-                trimmed
-            };
-            let samples = u64::from(chunk::sample_count(chunk.encoding, &chunk.data).map_err(at_fault)?);
-            let place = self.segments.append(chunk.encoding, &chunk.data)?;
-            self.metas.push(ChunkMeta { min_ms: chunk.min_ms, max_ms: chunk.max_ms, place });
-            self.stats.num_samples += samples;
-            match chunk.encoding {
-                Encoding::Xor | Encoding::Xor2 => self.stats.num_float_samples += samples,
-                _ => self.stats.num_histogram_samples += samples,
+                for trimmed in trim::retain(chunk, &mut self.columns, keep).map_err(at_fault)? {
+                    self.add_chunk(&trimmed, at_fault)?;
+                }
             }
         }
         if !self.metas.is_empty() {
             self.index.add(labels, &self.metas)?;
             self.stats.num_series += 1;
             self.stats.num_chunks += self.metas.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Adds a chunk of the series at hand, all of it.
+    fn add_chunk(
+        &mut self,
+        chunk: &Chunk,
+        at_fault: impl Fn(ChunkError) -> BlockWriteError + Copy,
+    ) -> Result<(), BlockWriteError> {
+        let samples = u64::from(chunk::sample_count(chunk.encoding, &chunk.data).map_err(at_fault)?);
+        let place = self.segments.append(chunk.encoding, &chunk.data)?;
+        self.metas.push(ChunkMeta { min_ms: chunk.min_ms, max_ms: chunk.max_ms, place });
+        self.stats.num_samples += samples;
+        match chunk.encoding {
+            Encoding::Xor | Encoding::Xor2 => self.stats.num_float_samples += samples,
+            Encoding::Histogram | Encoding::FloatHistogram | Encoding::HistogramSt | Encoding::FloatHistogramSt => {
+                self.stats.num_histogram_samples += samples
+            }
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use std::ops::Range;
 
 /// Samples of a chunk that is made of columns, as many as a head puts into one.
 const CUT_SAMPLES: usize = 120;
+/// The most that a chunk can hold.
+const UNCUT_SAMPLES: usize = u16::MAX as usize;
 
 /// Encodes all samples: floats as XOR, histograms as whole counts or floats, each kind in chunks of its own, and no more
 /// than 120 samples in one. Histograms are cut where their scale changes or counts fall; a chunk that only ends because it is
@@ -17,6 +19,11 @@ const CUT_SAMPLES: usize = 120;
 /// Start timestamps are left out, for no encoding that all peers read has them.
 pub fn encode(columns: &SampleColumns) -> Vec<Chunk> {
     encode_within(columns, CUT_SAMPLES, ResetHint::Unknown)
+}
+
+/// The same without a limit of samples: for what is left of a chunk, whose samples one chunk can hold.
+pub(crate) fn encode_uncut(columns: &SampleColumns) -> Vec<Chunk> {
+    encode_within(columns, UNCUT_SAMPLES, ResetHint::Unknown)
 }
 
 /// The samples of a chunk in an encoding that every peer reads (1 to 3), in most cases as one chunk; one that has such an
@@ -31,7 +38,7 @@ pub fn to_common(chunk: &Chunk) -> Result<Vec<Chunk>, ChunkError> {
     let mut columns = SampleColumns::default();
     decode(chunk.encoding, &chunk.data, &mut columns)?;
     let first = reset_hint(chunk.encoding, &chunk.data).unwrap_or_default();
-    let mut chunks = encode_within(&columns, usize::from(u16::MAX), first);
+    let mut chunks = encode_within(&columns, UNCUT_SAMPLES, first);
     chunks.iter_mut().for_each(|encoded| encoded.aggregate = chunk.aggregate);
     Ok(chunks)
 }

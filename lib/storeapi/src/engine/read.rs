@@ -1,7 +1,7 @@
 //! From the chunks of a series to its samples.
 
 use super::options::{DedupFunc, ReadOptions, Reading};
-use model::{SampleColumns, TimeRange};
+use model::{ResetHint, SampleColumns, TimeRange};
 use std::cell::RefCell;
 use tsdb::chunk::{ChunkError, decode};
 use tsdb::dedup::{chain, overlap_split, penalty};
@@ -225,27 +225,36 @@ fn clip(columns: &mut SampleColumns, range: TimeRange) {
     columns.values.drain(..before);
 }
 
-/// Replaces `joined` by the samples of both, in order; of two at one timestamp that of `first` stays.
+/// Replaces `joined` by the samples of both, in order; of two at one timestamp that of `first` stays. A histogram that does
+/// not follow the one it followed where it comes from says nothing of a reset any more, unless it is a gauge.
 fn merge(first: &SampleColumns, second: &SampleColumns, joined: &mut SampleColumns) {
     joined.clear();
-    let (mut left, mut right) = (samples(first).peekable(), samples(second).peekable());
+    let (mut left, mut right) = (0, 0);
+    let mut follows = None;
     loop {
-        let next = match (left.peek(), right.peek()) {
-            (Some(one), Some(other)) if one.0 == other.0 => {
-                right.next();
-                left.next()
+        let is_left = match (first.timestamps_ms.get(left), second.timestamps_ms.get(right)) {
+            (None, None) => return,
+            (Some(one), Some(other)) if one == other => {
+                right += 1;
+                true
             }
-            (Some(one), Some(other)) if other.0 < one.0 => right.next(),
-            (Some(_), _) => left.next(),
-            (None, _) => right.next(),
+            (Some(one), Some(other)) => one < other,
+            (one, _) => one.is_some(),
         };
-        match next {
-            Some((timestamp_ms, value)) => joined.push(timestamp_ms, value),
-            None => return,
+        let (source, at) = if is_left { (first, &mut left) } else { (second, &mut right) };
+        joined.push_from(source, *at);
+        if follows != Some((is_left, *at))
+            && let Some(histogram) = source.histogram(*at)
+            && histogram.hint != ResetHint::Gauge
+        {
+            joined.histograms.set_hint(joined.histograms.len() - 1, ResetHint::Unknown);
         }
+        *at += 1;
+        follows = Some((is_left, *at));
     }
 }
 
+#[cfg(test)]
 pub(super) fn samples(columns: &SampleColumns) -> impl Iterator<Item = (i64, f64)> {
     columns.timestamps_ms.iter().copied().zip(columns.values.iter().copied())
 }

@@ -5,16 +5,13 @@ use super::request::aggr;
 use crate::store::{SeriesBatch, SeriesFrame, SeriesStream, StoreError};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use model::{LabelsRef, SampleColumns};
+use model::LabelsRef;
 use proto::grpc::Raw;
-use proto::series::{Aggr, Encoding, FrameForm, FrameWriter, WireChunk, warning_frame};
+use proto::series::{Encoding, FrameForm, FrameWriter, WireChunk, warning_frame};
 use std::collections::VecDeque;
 use tonic::Status;
-use tsdb::chunk::xor::XorState;
+use tsdb::chunk::{ChunkError, encode, to_common};
 use tsdb::{Chunk, ChunkSeriesBatch};
-
-/// Samples a chunk that is cut from columns: as many as heads put into one.
-const CUT_SAMPLES: usize = 120;
 
 /// A walk over a store's answer. It is asked for a frame when the connection can take one, so that no more waits here
 /// than the frames of one batch, and dropping it drops the answer.
@@ -61,7 +58,7 @@ impl Frames {
         match frame {
             SeriesFrame::Series(SeriesBatch::Chunks(batch)) => self.write_batch(&batch),
             SeriesFrame::Series(SeriesBatch::Columns(series)) => {
-                series.iter().for_each(|(labels, columns)| self.write_columns(labels.as_ref(), columns));
+                series.iter().for_each(|(labels, columns)| self.write_series(labels.as_ref(), &encode(columns)));
                 Ok(())
             }
             SeriesFrame::Warning(text) => {
@@ -74,28 +71,25 @@ impl Frames {
 
     fn write_batch(&mut self, batch: &ChunkSeriesBatch) -> Result<(), StoreError> {
         for (labels, chunks) in batch.iter() {
-            if let Some(chunk) = chunks.iter().find(|chunk| encoding(chunk.encoding).is_none()) {
-                return Err(StoreError::Unsupported {
-                    store: format!("{labels:?}"),
-                    reason: format!("StoreAPI has no chunks of encoding {:?}", chunk.encoding),
-                });
+            if chunks.iter().all(|chunk| encoding(chunk.encoding).is_some()) {
+                self.write_series(labels, chunks);
+                continue;
             }
-            self.writer.write(labels, chunks.iter().filter_map(wire_chunk), &mut |frame| self.ready.push_back(frame));
+            let at_fault = |source: ChunkError| StoreError::Internal {
+                store: format!("{labels:?}"),
+                reason: format!("a chunk that StoreAPI has no encoding for cannot be decoded: {source}"),
+            };
+            let mut common = Vec::with_capacity(chunks.len());
+            for chunk in chunks {
+                common.extend(to_common(chunk).map_err(at_fault)?);
+            }
+            self.write_series(labels, &common);
         }
         Ok(())
     }
 
-    fn write_columns(&mut self, labels: LabelsRef<'_>, columns: &SampleColumns) {
-        let samples = columns.timestamps_ms.chunks(CUT_SAMPLES).zip(columns.values.chunks(CUT_SAMPLES));
-        let chunks: Vec<WireChunk<Vec<u8>>> = samples.filter_map(|(times, values)| xor_chunk(times, values)).collect();
-        let borrowed = chunks.iter().map(|chunk| WireChunk {
-            min_ms: chunk.min_ms,
-            max_ms: chunk.max_ms,
-            aggregate: chunk.aggregate,
-            encoding: chunk.encoding,
-            data: chunk.data.as_slice(),
-        });
-        self.writer.write(labels, borrowed, &mut |frame| self.ready.push_back(frame));
+    fn write_series(&mut self, labels: LabelsRef<'_>, chunks: &[Chunk]) {
+        self.writer.write(labels, chunks.iter().filter_map(wire_chunk), &mut |frame| self.ready.push_back(frame));
     }
 }
 
@@ -107,16 +101,6 @@ fn wire_chunk(chunk: &Chunk) -> Option<WireChunk<&[u8]>> {
         encoding: encoding(chunk.encoding)?,
         data: &chunk.data,
     })
-}
-
-fn xor_chunk(timestamps_ms: &[i64], values: &[f64]) -> Option<WireChunk<Vec<u8>>> {
-    let (min_ms, max_ms) = (*timestamps_ms.first()?, *timestamps_ms.last()?);
-    let (mut state, mut words, mut data) = (XorState::default(), Vec::new(), Vec::new());
-    for (timestamp_ms, value) in timestamps_ms.iter().zip(values) {
-        state.append(*timestamp_ms, *value, &mut words);
-    }
-    state.write_chunk(&words, &mut data);
-    Some(WireChunk { min_ms, max_ms, aggregate: Aggr::Raw, encoding: Encoding::Xor, data })
 }
 
 /// The encodings that StoreAPI has.

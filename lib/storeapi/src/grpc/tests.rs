@@ -267,14 +267,27 @@ async fn columns_are_cut_into_chunks() {
     assert_eq!(decoded, columns(250));
 }
 
-#[tokio::test]
-async fn chunks_that_storeapi_does_not_know_are_refused_by_name() {
+/// What a peer gets of one chunk.
+async fn chunks_of(encoding: Encoding, data: &'static [u8]) -> Result<Vec<Chunk>, StoreError> {
     let mut series = ChunkSeriesBatch::default();
-    let chunk = Chunk::raw(1, 2, Encoding::Xor2, b"x".as_slice().into());
-    series.push(labels(&[("a", "b")]).as_ref(), [chunk]);
+    let known = Chunk::raw(0, 0, Encoding::Xor, b"x".as_slice().into());
+    series.push(labels(&[("a", "b")]).as_ref(), [known, Chunk::raw(1, 1, encoding, data.into())]);
     let told = Told { series: vec![Ok(SeriesFrame::Series(SeriesBatch::Chunks(series)))], ..Told::default() };
-    let error = lines(remote(&Arc::new(told)).series(wanting())).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Unsupported { store, reason } if store == "far" && reason.contains("Xor2")));
+    let frames: Vec<_> = remote(&Arc::new(told)).series(wanting()).try_collect().await?;
+    let [SeriesFrame::Series(SeriesBatch::Chunks(batch))] = frames.as_slice() else { panic!("{frames:?}") };
+    Ok(batch.get(0).unwrap().1[1..].to_vec())
+}
+
+#[tokio::test]
+async fn chunks_that_storeapi_does_not_know_are_encoded_anew() {
+    // One sample, 2.0 at 1 ms, with its start.
+    let chunks = chunks_of(Encoding::Xor2, &[0, 1, 0x80, 2, 0x40, 0, 0, 0, 0, 0, 0, 0, 4]).await.unwrap();
+    let same: &[u8] = &[0, 1, 2, 0x40, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(chunks, [Chunk::raw(1, 1, Encoding::Xor, same.into())]);
+    // No sample is no chunk.
+    assert_eq!(chunks_of(Encoding::HistogramSt, &[0, 0, 0]).await, Ok(Vec::new()));
+    let error = chunks_of(Encoding::FloatHistogramSt, b"x").await.unwrap_err();
+    assert!(matches!(&error, StoreError::Internal { store, reason } if store == "far" && reason.contains("decoded")));
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ use futures::stream::{self, FuturesUnordered};
 use futures::{FutureExt, StreamExt};
 use model::{Labels, LabelsRef, SampleColumns};
 use std::collections::VecDeque;
-use tsdb::chunk::xor::XorState;
-use tsdb::{Chunk, ChunkSeriesBatch, Encoding};
+use tsdb::chunk::encode;
+use tsdb::{Chunk, ChunkSeriesBatch};
 
 /// A batch is full with so many series,
 const BATCH_SERIES: usize = 128;
@@ -24,8 +24,6 @@ const WORTHWHILE_SERIES: usize = 32;
 /// Bytes that may wait of all streams together, and at least of each.
 const AHEAD_BYTES: usize = 64 << 20;
 const LEAST_AHEAD_BYTES: usize = 256 << 10;
-/// Samples in a chunk made of columns, as heads cut them.
-const CHUNK_SAMPLES: usize = 120;
 
 /// Merges `streams`, each sorted, up to `limit` series. Equal label sets become one series with the chunks of all; of those
 /// that are equal in bytes one is kept. Warnings pass as they come. The first error ends it.
@@ -295,18 +293,9 @@ impl OpenSeries {
 fn encoded(series: Vec<(Labels, SampleColumns)>) -> ChunkSeriesBatch {
     let mut batch = ChunkSeriesBatch::default();
     for (labels, columns) in &series {
-        let timestamps = columns.timestamps_ms.chunks(CHUNK_SAMPLES);
-        batch.push(labels.as_ref(), timestamps.zip(columns.values.chunks(CHUNK_SAMPLES)).filter_map(chunk));
+        batch.push(labels.as_ref(), encode(columns));
     }
     batch
-}
-
-fn chunk((timestamps_ms, values): (&[i64], &[f64])) -> Option<Chunk> {
-    let (mut state, mut words) = (XorState::default(), Vec::new());
-    for (timestamp_ms, value) in timestamps_ms.iter().zip(values) {
-        state.append(*timestamp_ms, *value, &mut words);
-    }
-    Some(Chunk::raw(*timestamps_ms.first()?, *timestamps_ms.last()?, Encoding::Xor, state.finish(&words)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::super::options::{DedupFunc, ReadOptions, Reading};
-use super::{ReadError, read, samples};
-use model::{STALE_NAN, SampleColumns, TimeRange};
+use super::{ReadError, merge, read, samples};
+use model::{HistogramLayout, HistogramRef, Numbers, ResetHint, STALE_NAN, SampleColumns, TimeRange};
 use tsdb::chunk::ChunkError;
 use tsdb::chunk::xor::XorState;
 use tsdb::{Aggregate, Chunk, Encoding};
@@ -142,6 +142,39 @@ fn more_replicas_than_are_kept() {
     let chunks: Vec<_> = (0..100).map(|at| raw(&[(at, at as f64), (1_000, 0.0)])).collect();
     check(PENALTY, &chunks, &[(0, 0.0), (1_000, 0.0)]);
     check(PENALTY, &two_replicas()[..1], &[(0, 1.0), (10_000, 2.0), (20_000, 3.0)]);
+}
+
+#[test]
+fn histograms_are_joined_sample_by_sample() {
+    let layout = HistogramLayout::default();
+    let columns = |of: &[(i64, u64, ResetHint)]| {
+        let mut columns = SampleColumns::default();
+        for (timestamp_ms, count, hint) in of {
+            let cells = [*count, 0];
+            let (layout, numbers) = (&layout, Numbers::Integer);
+            let histogram = HistogramRef { layout, hint: *hint, numbers, cells: &cells, sum: *count as f64 };
+            columns.push_histogram(*timestamp_ms, histogram);
+        }
+        columns
+    };
+    let (unknown, not, gauge) = (ResetHint::Unknown, ResetHint::NotReset, ResetHint::Gauge);
+    let mut first = columns(&[(1, 1, unknown), (2, 2, not), (5, 3, not), (6, 4, not)]);
+    let second = columns(&[(2, 20, unknown), (3, 30, not), (4, 40, gauge), (7, 50, gauge)]);
+    first.set_start(-1);
+    let mut joined = columns(&[(9, 9, gauge)]);
+    merge(&first, &second, &mut joined);
+    let found: Vec<_> = joined.histograms.iter().map(|found| (found.count(), found.hint)).collect();
+    // 30 came after 20, which is not there; 3 came after 2, between which there are others now.
+    let want = [(1, unknown), (2, not), (30, unknown), (40, gauge), (3, unknown), (4, not), (50, gauge)];
+    assert_eq!(found, want);
+    assert_eq!(joined.timestamps_ms, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!((joined.start_ms(5), joined.start_ms(6)), (-1, 0));
+    let mut floats = SampleColumns::default();
+    floats.push(0, 0.5);
+    floats.push(6, 6.5);
+    merge(&floats, &first, &mut joined);
+    assert_eq!(joined.histogram_at, [1, 2, 3]);
+    assert_eq!(samples(&joined).collect::<Vec<_>>(), [(0, 0.5), (1, 1.0), (2, 2.0), (5, 3.0), (6, 6.5)]);
 }
 
 #[test]

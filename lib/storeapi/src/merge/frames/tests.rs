@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tsdb::Encoding;
 
 type Frame = Result<SeriesFrame, StoreError>;
 
