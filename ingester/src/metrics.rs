@@ -116,6 +116,24 @@ impl Families<'_> {
         })?;
         let help = "Files and directories that were damaged and set aside when the data directory was opened.";
         self.gauge("gauntlet_damaged_files", help, |_, tenant| tenant.db.opened().set_aside.len() as f64)?;
+        let help = "Bytes that were set aside when the data directory was opened.";
+        self.gauge("gauntlet_set_aside_bytes", help, |_, tenant| {
+            tenant.db.opened().set_aside.iter().map(|one| one.bytes).sum::<u64>() as f64
+        })?;
+        let help = "Segments of the log that were not there, or held nothing, though later ones are there.";
+        self.gauge("gauntlet_wal_missing_segments", help, |_, tenant| {
+            let report = &tenant.db.opened().log.report;
+            (report.missing_segments.len() + report.empty_segments.len()) as f64
+        })?;
+        let help = "Samples of the log whose series no record of the log names: it was lost.";
+        self.gauge("gauntlet_replay_orphan_samples", help, |_, tenant| tenant.db.opened().head.orphans as f64)?;
+        let help =
+            "Chunks of the head that were on disk and were not taken over: the log has their samples, if it is whole.";
+        self.gauge("gauntlet_replay_chunks_left_out", help, |_, tenant| {
+            tenant.db.opened().head.chunks_left_out as f64
+        })?;
+        let help = "Blocks of which it is not known what was deleted, because their tombstones are damaged.";
+        self.gauge("gauntlet_blocks_damaged_tombstones", help, |stats, _| stats.blocks_without_tombstones as f64)?;
         let name = "gauntlet_replay_left_out";
         let help = "Records of the log that were not replayed, because we do not keep what is in them.";
         let kind = ConstGauge::new(0.0).metric_type();

@@ -237,12 +237,16 @@ pub(crate) fn write_error(error: &LogError) -> WriteError {
 
 /// Says in the log what opening found damaged. Nothing of it was deleted.
 fn tell_damage(id: &TenantId, opened: &Opened) {
-    for SetAside { from, to, fault } in &opened.set_aside {
+    for SetAside { from, to, bytes, fault } in &opened.set_aside {
         let (from, to) = (from.display(), to.display());
-        warn!(tenant = %id, %from, %to, fault, "what is damaged was set aside");
+        warn!(tenant = %id, %from, %to, bytes, fault, "what is damaged was set aside");
     }
     for damage in &opened.log.report.damages {
         warn!(tenant = %id, %damage, "the write-ahead log is damaged");
+    }
+    let (missing, empty) = (&opened.log.report.missing_segments, &opened.log.report.empty_segments);
+    if !missing.is_empty() || !empty.is_empty() {
+        warn!(tenant = %id, ?missing, ?empty, "the write-ahead log has holes");
     }
 }
 

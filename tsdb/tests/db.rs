@@ -184,6 +184,15 @@ fn a_damaged_block_is_set_aside_and_the_rest_is_read() {
     let lost = if block.ends_with(set_aside.from.file_name().unwrap()) { 1 } else { 0 };
     assert_eq!(lost, 1);
     assert!(contents(&db, TimeRange::ALL).len() >= expected.len() - 5 * 100);
+    // Put back as it was, it is set aside again, beside the first.
+    let (first, bytes) = (set_aside.to.clone(), set_aside.bytes);
+    drop(db);
+    std::fs::create_dir(&block).unwrap();
+    std::fs::copy(first.join("meta.json"), block.join("meta.json")).unwrap();
+    let db = open(dir.path());
+    let [again] = &db.opened().set_aside[..] else { panic!("{:?}", db.opened().set_aside) };
+    assert!(first.join("index").exists() && again.to != first && again.to.join("meta.json").exists(), "{again:?}");
+    assert!(bytes > again.bytes && again.bytes > 0);
 }
 
 #[test]

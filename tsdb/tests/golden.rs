@@ -22,5 +22,7 @@ mod rewrite;
 mod select;
 #[path = "golden/snapshot.rs"]
 mod snapshot;
+#[path = "golden/torn.rs"]
+mod torn;
 #[path = "golden/wal.rs"]
 mod wal;

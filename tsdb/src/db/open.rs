@@ -29,6 +29,8 @@ pub struct Opened {
 pub struct SetAside {
     pub from: PathBuf,
     pub to: PathBuf,
+    /// How many bytes are there.
+    pub bytes: u64,
     pub fault: String,
 }
 
@@ -78,6 +80,7 @@ impl Db {
             fault: format!("{} bytes of the log cannot be read", one.bytes),
             from: one.file,
             to: one.set_aside,
+            bytes: one.bytes,
         }));
         Ok(Self {
             dir: dir.to_owned(),
@@ -180,17 +183,31 @@ fn is_damage(fault: &SourceError) -> bool {
     }
 }
 
-/// Moves a damaged block to the quarantine.
+/// Moves a damaged block to the quarantine. One of its name may be there: somebody put it back, and it was damaged still.
 fn set_aside(fs: &dyn Fs, dir: &Path, from: &Path, name: &str, fault: &SourceError) -> Result<SetAside, FileError> {
     let quarantine = dir.join(QUARANTINE);
-    let to = quarantine.join(name);
-    let moved = fs
-        .create_dir_all(&quarantine)
-        .and_then(|()| fs.rename(from, &to))
-        .and_then(|()| fs.sync_dir(&quarantine))
-        .and_then(|()| fs.sync_dir(dir));
-    moved.map_err(FileError::at(from))?;
-    Ok(SetAside { from: from.to_owned(), to, fault: fault.to_string() })
+    let bytes = size_bytes(fs, from).map_err(FileError::at(from))?;
+    let moved = fs.create_dir_all(&quarantine).and_then(|()| {
+        let taken = fs.read_dir(&quarantine)?;
+        let is_free = |name: &String| taken.iter().all(|entry| entry.name != *name);
+        let mut names = std::iter::once(name.to_owned()).chain((1..).map(|again: u32| format!("{name}.{again}")));
+        let to = quarantine.join(names.find(is_free).unwrap_or_default());
+        fs.rename(from, &to)?;
+        fs.sync_dir(&quarantine)?;
+        fs.sync_dir(dir)?;
+        Ok(to)
+    });
+    let to = moved.map_err(FileError::at(from))?;
+    Ok(SetAside { from: from.to_owned(), to, bytes, fault: fault.to_string() })
+}
+
+/// The size of all files in a directory and below.
+fn size_bytes(fs: &dyn Fs, dir: &Path) -> io::Result<u64> {
+    let mut size = 0;
+    for entry in fs.read_dir(dir)? {
+        size += if entry.is_dir { size_bytes(fs, &entry.path)? } else { entry.size_bytes };
+    }
+    Ok(size)
 }
 
 fn open_head_chunks(
@@ -204,6 +221,7 @@ fn open_head_chunks(
         fault: format!("byte {}: {}", damage.fault.offset, damage.fault.fault),
         from: damage.path,
         to: damage.set_aside,
+        bytes: damage.bytes,
     });
     Ok((Arc::new(chunks), set_aside.collect()))
 }

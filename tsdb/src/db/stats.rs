@@ -14,6 +14,8 @@ pub struct DbStats {
     pub head_chunk_bytes: u64,
     pub blocks: u64,
     pub block_bytes: u64,
+    /// Blocks of which it is not known what was deleted, because their tombstones are damaged.
+    pub blocks_without_tombstones: u64,
     pub log: LogStats,
 }
 
@@ -29,6 +31,7 @@ impl Db {
             head_chunk_bytes: self.head_chunks.size_bytes(),
             blocks: blocks.len() as u64,
             block_bytes: blocks.iter().map(crate::block::Block::size_bytes).sum(),
+            blocks_without_tombstones: blocks.iter().filter(|block| block.tombstones_fault().is_some()).count() as u64,
             log: self.log.stats(),
         }
     }

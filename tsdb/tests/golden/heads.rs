@@ -3,7 +3,7 @@
 //! They hold more than we read yet, so the answers are compared without histograms.
 
 #[path = "../db/rig.rs"]
-mod rig;
+pub(crate) mod rig;
 
 use super::json;
 use model::{Labels, TimeRange};
