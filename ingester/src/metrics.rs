@@ -13,8 +13,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use telemetry::Registry;
-use tsdb::db::DbStats;
-use tsdb::wal::LeftOut;
+use tsdb::db::{DbStats, Opened};
+use tsdb::wal::{LeftOut, ReadReport};
 
 /// Reads the metrics of an ingester as long as there is one.
 #[derive(Debug)]
@@ -114,6 +114,10 @@ impl Families<'_> {
         self.counter("prometheus_tsdb_wal_corruptions_total", help, NONE, |_, tenant| {
             tenant.db.opened().log.report.damages_total
         })?;
+        let help = "Places in the log of late samples that could not be read as they stood.";
+        self.counter("gauntlet_wbl_corruptions_total", help, NONE, |_, tenant| {
+            tenant.db.opened().late_log.report.damages_total
+        })?;
         let help = "Files and directories that were damaged and set aside when the data directory was opened.";
         self.gauge("gauntlet_damaged_files", help, |_, tenant| tenant.db.opened().set_aside.len() as f64)?;
         let help = "Bytes that were set aside when the data directory was opened.";
@@ -122,8 +126,9 @@ impl Families<'_> {
         })?;
         let help = "Segments of the log that were not there, or held nothing, though later ones are there.";
         self.gauge("gauntlet_wal_missing_segments", help, |_, tenant| {
-            let report = &tenant.db.opened().log.report;
-            (report.missing_segments.len() + report.empty_segments.len()) as f64
+            let Opened { log, late_log, .. } = tenant.db.opened();
+            let holes = |report: &ReadReport| report.missing_segments.len() + report.empty_segments.len();
+            (holes(&log.report) + holes(&late_log.report)) as f64
         })?;
         let help = "Samples of the log whose series no record of the log names: it was lost.";
         self.gauge("gauntlet_replay_orphan_samples", help, |_, tenant| tenant.db.opened().head.orphans as f64)?;

@@ -241,12 +241,14 @@ fn tell_damage(id: &TenantId, opened: &Opened) {
         let (from, to) = (from.display(), to.display());
         warn!(tenant = %id, %from, %to, bytes, fault, "what is damaged was set aside");
     }
-    for damage in &opened.log.report.damages {
-        warn!(tenant = %id, %damage, "the write-ahead log is damaged");
-    }
-    let (missing, empty) = (&opened.log.report.missing_segments, &opened.log.report.empty_segments);
-    if !missing.is_empty() || !empty.is_empty() {
-        warn!(tenant = %id, ?missing, ?empty, "the write-ahead log has holes");
+    for (log, report) in [("write-ahead", &opened.log.report), ("late samples", &opened.late_log.report)] {
+        for damage in &report.damages {
+            warn!(tenant = %id, log, %damage, "a log is damaged");
+        }
+        let (missing, empty) = (&report.missing_segments, &report.empty_segments);
+        if !missing.is_empty() || !empty.is_empty() {
+            warn!(tenant = %id, log, ?missing, ?empty, "a log has holes");
+        }
     }
 }
 

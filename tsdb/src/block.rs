@@ -21,7 +21,7 @@ pub use crate::deleted::Deleted;
 use crate::cursor::Corruption;
 use crate::file_error::FileError;
 use crate::fs::Fs;
-use crate::index::{IndexReader, select};
+use crate::index::{IndexReader, SeriesEntry, select};
 use crate::segment::Segments;
 use crate::series::{SeriesCursor, SeriesSource, SourceError};
 use cursor::BlockCursor;
@@ -51,7 +51,12 @@ struct BlockFiles {
     segments: Arc<Segments>,
     tombstones: Tombstones,
     tombstones_fault: Option<SourceError>,
+    /// Of all that its meta file says, and of the chunks of its first series.
+    range: Option<TimeRange>,
 }
+
+/// How many series' chunks are looked at when a block is opened.
+const FIRST_SERIES: usize = 64;
 
 impl Block {
     /// Opens the block in `dir`.
@@ -69,7 +74,23 @@ impl Block {
             Err(fault) => (Tombstones::default(), Some(fault)),
         };
         let dir = dir.to_owned();
-        Ok(Self { files: Arc::new(BlockFiles { dir, meta, index, segments, tombstones, tombstones_fault }) })
+        let said = TimeRange::new(meta.min_ms, meta.max_ms.saturating_sub(1));
+        let range = chunk_ranges(&index).take(FIRST_SERIES).chain(said).reduce(TimeRange::hull);
+        let files = BlockFiles { dir, meta, index, segments, tombstones, tombstones_fault, range };
+        Ok(Self { files: Arc::new(files) })
+    }
+
+    /// Where the block ends, outside, as its meta file says; where its chunks end, if there is one behind that or none comes
+    /// within `near_ms` of it. No checksum guards the meta file, and on this end depends what is removed.
+    pub fn end_ms(&self, near_ms: i64) -> i64 {
+        let (said_ms, mut last_ms) = (self.meta().max_ms, None);
+        for range in chunk_ranges(self.index()) {
+            last_ms = last_ms.max(Some(range.max_ms()));
+            if (said_ms.saturating_sub(near_ms)..said_ms).contains(&range.max_ms()) {
+                return said_ms;
+            }
+        }
+        last_ms.map_or(said_ms, |last_ms| last_ms.saturating_add(1))
     }
 
     /// What it is.
@@ -110,9 +131,10 @@ impl Block {
 }
 
 impl SeriesSource for Block {
+    /// What the meta file says, widened by the chunks of the first series: no checksum guards that file, and a block that
+    /// nobody asks is a hole without a word.
     fn time_range(&self) -> Option<TimeRange> {
-        let meta = self.meta();
-        TimeRange::new(meta.min_ms, meta.max_ms.saturating_sub(1))
+        self.files.range
     }
 
     fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Box<dyn SeriesCursor>, SourceError> {
@@ -127,6 +149,15 @@ impl SeriesSource for Block {
     fn label_values(&self, name: &[u8], matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
         select::label_values(self.index(), name, matchers)
     }
+}
+
+/// The ranges of the series' chunks, of those that have some; what is damaged is for who reads it.
+fn chunk_ranges(index: &IndexReader) -> impl Iterator<Item = TimeRange> {
+    let mut entry = SeriesEntry::default();
+    index.all_postings().unwrap_or_default().iter().filter_map(move |id| {
+        index.series(id, &mut entry).ok()?;
+        TimeRange::new(entry.chunks.first()?.min_ms, entry.chunks.last()?.max_ms)
+    })
 }
 
 /// The block that a directory of that name holds, if it is a block's name.

@@ -65,7 +65,13 @@ fn losses(seed: u64) -> [Loss; 4] {
     [Loss::All, Loss::Torn(seed), Loss::Reordered(seed), Loss::Reordered(!seed)]
 }
 
-const ROUNDS: i64 = 20;
+/// How many rounds a life has where nobody asks for more: some 250 steps on the disk.
+const FEW_ROUNDS: i64 = 20;
+
+/// `GAUNTLET_CRASH_ROUNDS=180` makes it a life of more than 2,000 steps.
+fn rounds() -> i64 {
+    std::env::var("GAUNTLET_CRASH_ROUNDS").map_or(FEW_ROUNDS, |text| text.parse().unwrap())
+}
 
 /// Ends the process after every step, loses what was not synced, and looks; then lives on, ends that life somewhere, and
 /// looks again. Returns how many steps there were and the verdicts that were bad.
@@ -77,7 +83,7 @@ fn crash_everywhere<S: Store>(prepare: impl Fn(&SimFs)) -> (u64, Vec<String>) {
             let (fs, mut oracle) = (SimFs::new(), Oracle::default());
             prepare(&fs);
             fs.stop_after(steps);
-            ended = live::<S>(&fs, &mut oracle, 0..ROUNDS).is_ok();
+            ended = live::<S>(&fs, &mut oracle, 0..rounds()).is_ok();
             let fs = fs.crash(loss);
             prepare(&fs);
             let first = verdict::<S>(&fs, &oracle);
@@ -98,13 +104,14 @@ fn crash_everywhere<S: Store>(prepare: impl Fn(&SimFs)) -> (u64, Vec<String>) {
 
 fn second_life<S: Store>(fs: &SimFs, oracle: &mut Oracle, seed: u64) -> Verdict {
     fs.stop_after(fs.steps() + 10 + seed % 40);
-    let _ended_early = live::<S>(fs, oracle, ROUNDS..ROUNDS + 6);
+    let _ended_early = live::<S>(fs, oracle, rounds()..rounds() + 6);
     verdict::<S>(&fs.crash(Loss::Reordered(seed)), oracle)
 }
 
 #[track_caller]
 fn check_no_loss<S: Store>() {
     let (steps, bad) = crash_everywhere::<S>(|_| {});
+    println!("ended after each of {steps} steps");
     assert!(steps >= 200, "only {steps} steps");
     assert!(bad.is_empty(), "{} of {}: {:#?}", bad.len(), 8 * steps, &bad[..bad.len().min(5)]);
 }

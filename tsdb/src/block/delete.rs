@@ -52,9 +52,9 @@ impl Block {
         replace(fs, &files.dir.join("meta.json"), &meta.encode())?;
         let (index, segments) = (Arc::clone(&files.index), Arc::clone(&files.segments));
         let dir = files.dir.clone();
-        Ok(Some(Self {
-            files: Arc::new(BlockFiles { dir, meta, index, segments, tombstones, tombstones_fault: None }),
-        }))
+        let range = files.range;
+        let files = BlockFiles { dir, meta, index, segments, tombstones, tombstones_fault: None, range };
+        Ok(Some(Self { files: Arc::new(files) }))
     }
 }
 

@@ -62,8 +62,8 @@ impl Db {
             .with_exemplars(options.max_exemplars, options.out_of_order.window_ms);
         let head = Head::new(head_options, fingerprinter, log.clone(), Arc::clone(&head_chunks));
         let head = Arc::new(late_log.iter().cloned().fold(head, |head, log| head.with_late(options.out_of_order, log)));
-        let whole = blocks.iter().map(Block::meta).filter(|meta| !meta.compaction.is_partial());
-        if let Some(end_ms) = whole.map(|meta| meta.max_ms).max() {
+        let whole = blocks.iter().filter(|block| !block.meta().compaction.is_partial());
+        if let Some(end_ms) = whole.map(|block| block.end_ms(options.block_range_ms)).max() {
             head.truncate(end_ms)?;
             head.blocks_reach(end_ms);
         }

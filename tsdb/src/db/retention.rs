@@ -13,8 +13,10 @@ impl Db {
         };
         let expired: Vec<Block> = {
             let blocks = self.blocks.read();
-            let newest_ms = blocks.iter().map(|block| block.meta().max_ms).max().unwrap_or(i64::MIN);
-            let is_expired = |block: &&Block| newest_ms.saturating_sub(block.meta().max_ms) > retention_ms;
+            // Not what the meta files say: one damaged digit could be the end of all other blocks, or of that one.
+            let end_ms = |block: &Block| block.end_ms(self.options.block_range_ms);
+            let newest_ms = blocks.iter().map(end_ms).max().unwrap_or(i64::MIN);
+            let is_expired = |block: &&Block| newest_ms.saturating_sub(end_ms(block)) > retention_ms;
             blocks.iter().filter(is_expired).cloned().collect()
         };
         for block in expired.into_iter().filter(|block| may_go(block.meta().ulid)) {

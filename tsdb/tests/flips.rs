@@ -1,0 +1,186 @@
+//! One bit of one file is flipped: no panic, and no other answer without a word.
+//!
+//! Every kind of file is read by what reads it in the program, from a file system in memory in which that one bit differs, and
+//! what is found is compared with what was written. A flip under a checksum is always noticed. Bytes that no checksum covers
+//! are listed by name in [`UNCOVERED`], each with what guards it, which `tsdb/docs/recovery.md` repeats; a byte that is in no
+//! region of the list must be under a checksum.
+//!
+//! `GAUNTLET_FLIPS=1000000` flips so many bits (with `--release`), `GAUNTLET_FLIPS_SEED` begins elsewhere.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "flips/block.rs"]
+mod block;
+#[path = "flips/database.rs"]
+mod database;
+#[path = "flips/frozen.rs"]
+mod frozen;
+#[path = "flips/head_chunks.rs"]
+mod head_chunks;
+#[path = "flips/log.rs"]
+mod log;
+#[path = "db/rig.rs"]
+mod rig;
+
+use std::collections::BTreeMap;
+use std::thread;
+
+/// How many bits are flipped where nobody asks for more.
+const FEW: u64 = 6_000;
+
+/// What came of a flip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// Somebody said so: an error, a damage, a file set aside. Whatever else was found was written.
+    Noticed,
+    /// Nobody said anything, and everything was found as it was written.
+    Nothing,
+}
+
+/// What may come of a flip in bytes that no checksum covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum May {
+    /// It is noticed every time.
+    BeNoticed,
+    /// It means nothing, and is not noticed.
+    MeanNothing,
+    /// Either, by which bit it is.
+    Both,
+}
+
+/// Bytes that no checksum covers: the kind of file, the region, what guards it, and what may come of a flip.
+const UNCOVERED: [(&str, &str, &str, May); 22] = [
+    ("index", "magic", "compared", May::BeNoticed),
+    ("index", "version", "2 and 3 mean the same, others are refused", May::Both),
+    ("index", "section size", "the checksum is looked for elsewhere, and is wrong there", May::BeNoticed),
+    ("index", "entry size", "the checksum is looked for elsewhere, and is wrong there", May::BeNoticed),
+    ("index", "padding", "not read", May::MeanNothing),
+    ("chunks", "magic", "compared", May::BeNoticed),
+    ("chunks", "version", "compared", May::BeNoticed),
+    ("chunks", "padding", "not read", May::MeanNothing),
+    ("chunks", "chunk size", "the checksum is looked for elsewhere, and is wrong there", May::BeNoticed),
+    ("tombstones", "magic", "compared", May::BeNoticed),
+    ("tombstones", "version", "compared", May::BeNoticed),
+    ("meta.json", "ulid", "compared with the name of the directory", May::BeNoticed),
+    ("meta.json", "version", "compared", May::BeNoticed),
+    ("meta.json", "minTime", "no later than the chunks of the first series, which widen the range", May::Both),
+    ("meta.json", "maxTime", "no earlier than the chunks of the first series, which widen the range", May::Both),
+    ("meta.json", "the rest", "JSON; what it says changes no answer", May::Both),
+    (
+        "log",
+        "kind",
+        "the place in the page says the part; a coding that makes no sense is tried the other ways",
+        May::BeNoticed,
+    ),
+    ("log", "size", "the checksum of what it then covers is wrong", May::BeNoticed),
+    ("log", "zeros", "are compared to the end of the page", May::BeNoticed),
+    ("chunks_head", "magic and version", "compared", May::BeNoticed),
+    ("chunks_head", "padding", "not read", May::MeanNothing),
+    ("chunks_head", "zeros", "are compared to the end of the file", May::BeNoticed),
+];
+
+/// The name of a region that a checksum covers.
+const COVERED: &str = "checksum";
+
+/// A file of which bits are flipped, and what reads it.
+trait Subject: Sync {
+    fn kind(&self) -> &'static str;
+    fn size_bytes(&self) -> usize;
+    /// The region that a byte is in.
+    fn region(&self, at: usize) -> &'static str;
+    /// Flips a bit, reads everything, compares. Panics where something is found that was not written, or is missing without
+    /// a word.
+    fn flip(&self, at: usize, bit: u8) -> Outcome;
+}
+
+/// Numbers by chance (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+}
+
+/// How often a flip in a region of a kind of file had an outcome.
+type Counts = BTreeMap<(&'static str, &'static str, Outcome), u64>;
+
+fn flip_some(subjects: &[Box<dyn Subject>], flips: u64, mut chance: Chance) -> Counts {
+    let mut counts = Counts::new();
+    for _ in 0..flips {
+        let subject = &subjects[(chance.next() % subjects.len() as u64) as usize];
+        let at = (chance.next() % subject.size_bytes() as u64) as usize;
+        let outcome = subject.flip(at, (chance.next() % 8) as u8);
+        *counts.entry((subject.kind(), subject.region(at), outcome)).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// Whether the outcome is one that the region may have.
+fn is_stated(kind: &str, region: &str, outcome: Outcome) -> bool {
+    // In a whole database, what is noticed depends on who has the samples besides.
+    if kind == "database" {
+        return true;
+    }
+    if region == COVERED {
+        return outcome == Outcome::Noticed;
+    }
+    let stated = UNCOVERED.iter().find(|(of, name, _, _)| (*of, *name) == (kind, region));
+    stated.is_some_and(|(_, _, _, may)| match may {
+        May::BeNoticed => outcome == Outcome::Noticed,
+        May::MeanNothing => outcome == Outcome::Nothing,
+        May::Both => true,
+    })
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
+fn check(subjects: &[Box<dyn Subject>], flips: u64) -> Counts {
+    let seed = number("GAUNTLET_FLIPS_SEED").unwrap_or(1);
+    let mut counts = Counts::new();
+    thread::scope(|scope| {
+        let halves = [0, 1].map(|half| {
+            let chance = Chance(seed << 1 | half);
+            scope.spawn(move || flip_some(subjects, flips / 2, chance))
+        });
+        for half in halves {
+            for (what, count) in half.join().unwrap() {
+                *counts.entry(what).or_insert(0) += count;
+            }
+        }
+    });
+    for ((kind, region, outcome), count) in &counts {
+        println!("{kind:12} {region:18} {outcome:?} {count}");
+    }
+    let not_stated = counts.keys().filter(|(kind, region, outcome)| !is_stated(kind, region, *outcome));
+    assert_eq!(not_stated.collect::<Vec<_>>(), [&("", "", Outcome::Nothing); 0]);
+    counts
+}
+
+#[test]
+fn a_flipped_bit_is_noticed_or_means_nothing() {
+    let mut subjects = block::subjects();
+    subjects.extend(log::subjects());
+    subjects.push(head_chunks::subject());
+    let flips = number("GAUNTLET_FLIPS").unwrap_or(FEW);
+    let counts = check(&subjects, flips);
+    let under_a_checksum: u64 =
+        counts.iter().filter(|((_, region, _), _)| *region == COVERED).map(|(_, count)| count).sum();
+    assert!(under_a_checksum > flips / 4, "{under_a_checksum} of {flips}");
+    if flips >= 100_000 {
+        for (kind, region, _, _) in UNCOVERED {
+            assert!(counts.keys().any(|(of, name, _)| (*of, *name) == (kind, region)), "no flip in {region} of {kind}");
+        }
+    }
+}
+
+#[test]
+fn a_database_with_a_flipped_bit_opens_and_says_so() {
+    let flips = number("GAUNTLET_FLIPS").map_or(300, |flips| flips / 50);
+    check(&database::subjects(), flips);
+}

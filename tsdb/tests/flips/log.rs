@@ -1,0 +1,104 @@
+//! Segments of a log: of the write-ahead log, of that of late samples, of a checkpoint. All have one layout.
+
+use crate::frozen::Frozen;
+use crate::{COVERED, Outcome, Subject};
+use model::{Labels, MetadataRef, MetricKind, SeriesRef, TimeRange};
+use std::path::Path;
+use testkit::SimFs;
+use tsdb::fs::Fs;
+use tsdb::wal::{CheckpointWriter, Compression, read_segment};
+
+const PATH: &str = "/wal/00000000";
+const PAGE_BYTES: usize = 32 << 10;
+
+/// A segment of series, one of which takes more than a page, samples, a deletion and metadata.
+pub(crate) fn segment(compression: Compression) -> Vec<u8> {
+    let fs = SimFs::new();
+    fs.create_dir_all(Path::new("/made")).unwrap();
+    let mut writer = CheckpointWriter::create(&fs, Path::new("/made"), 0, compression, 1 << 20).unwrap();
+    for number in 0..6_u64 {
+        // Nothing that could be packed well.
+        let long: String = (0..if number == 3 { 36_000_u32 } else { 5 })
+            .map(|at| char::from(b'!' + (at.wrapping_mul(2_654_435_761) >> 25) as u8 % 90))
+            .collect();
+        let labels = [("__name__", "up".to_owned()), ("long", long), ("n", number.to_string())];
+        writer.series(SeriesRef(number + 1), Labels::from_pairs(labels).unwrap().as_ref()).unwrap();
+        for at in 0..8 {
+            writer.sample(SeriesRef(number + 1), at * 1000, (at * 31) as f64 / 7.0).unwrap();
+        }
+    }
+    writer.deletion(SeriesRef(2), TimeRange::new(5, 2000).unwrap()).unwrap();
+    let metadata = MetadataRef { kind: MetricKind::Counter, unit: b"seconds", help: b"how long" };
+    writer.metadata(SeriesRef(1), metadata).unwrap();
+    writer.publish().unwrap();
+    fs.read(Path::new("/made/checkpoint.00000000/00000000")).unwrap()
+}
+
+struct Segment {
+    whole: Frozen,
+    records: Vec<Vec<u8>>,
+    regions: Vec<&'static str>,
+}
+
+fn read(fs: &Frozen) -> (Vec<Vec<u8>>, u64) {
+    let mut records = Vec::new();
+    let report = read_segment(fs, Path::new(PATH), |_, record| records.push(record.to_vec())).unwrap();
+    (records, report.damages_total)
+}
+
+impl Subject for Segment {
+    fn kind(&self) -> &'static str {
+        "log"
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.regions.len()
+    }
+
+    fn region(&self, at: usize) -> &'static str {
+        self.regions[at]
+    }
+
+    fn flip(&self, at: usize, bit: u8) -> Outcome {
+        let (found, damages) = read(&self.whole.flipped(0, at, bit));
+        let mut written = self.records.iter();
+        for record in &found {
+            assert!(written.any(|written| written == record), "bit {bit} of byte {at} makes a record out of nothing");
+        }
+        assert!(
+            damages > 0 || found.len() == self.records.len(),
+            "bit {bit} of byte {at} loses a record without a word"
+        );
+        // One fragment is hit, so one record at most.
+        assert!(found.len() + 1 >= self.records.len(), "bit {bit} of byte {at} loses more than one record");
+        if damages > 0 { Outcome::Noticed } else { Outcome::Nothing }
+    }
+}
+
+pub(crate) fn subjects() -> Vec<Box<dyn Subject>> {
+    let subject = |compression| {
+        let bytes = segment(compression);
+        let regions = regions(&bytes);
+        let whole = Frozen(vec![(PATH.into(), bytes.into())]);
+        let (records, damages) = read(&whole);
+        assert!(damages == 0 && records.len() > 3, "{} records", records.len());
+        Box::new(Segment { whole, records, regions }) as Box<dyn Subject>
+    };
+    [Compression::None, Compression::Snappy, Compression::Zstd].map(subject).into_iter().collect()
+}
+
+fn regions(bytes: &[u8]) -> Vec<&'static str> {
+    let (mut regions, mut at) = (vec!["zeros"; bytes.len()], 0);
+    while at < bytes.len() {
+        if PAGE_BYTES - at % PAGE_BYTES < 7 || bytes[at] & 7 == 0 {
+            at = (at + 1).next_multiple_of(PAGE_BYTES);
+            continue;
+        }
+        let size = usize::from(u16::from_be_bytes([bytes[at + 1], bytes[at + 2]]));
+        regions[at] = "kind";
+        regions[at + 1..at + 3].fill("size");
+        regions[at + 3..at + 7 + size].fill(COVERED);
+        at += 7 + size;
+    }
+    regions
+}
