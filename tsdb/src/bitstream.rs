@@ -104,6 +104,11 @@ impl<'a> BitReader<'a> {
         bits
     }
 
+    /// How many bytes there are in all.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many bits were not read yet.
     pub(crate) fn left(&self) -> usize {
         (self.bytes.len() * 8).saturating_sub(self.at)

@@ -42,6 +42,17 @@ fn malformed_chunks_are_refused_with_a_place() {
 }
 
 #[test]
+fn a_chunk_that_would_fill_too_much_memory_is_refused() {
+    // No threshold, schema 0, one span of 2^16 buckets (as a number of 25 bits) at offset 0, none on the other side; then
+    // rows of zeros, a bit a bucket.
+    let layout = 0b01_0001_u64 << 34 | (0b111_1110 << 25 | 1 << 16) << 2;
+    let mut data = [&[4, 0, 0, 0][..], &layout.to_be_bytes()[3..]].concat();
+    data.resize(1 << 23, 0);
+    let want = ChunkError::CountTooLarge { size_bytes: 1 << 23, count: 1 << 10, most: (1 << 24) / ((1 << 16) + 2) };
+    check_refused(Encoding::Histogram, &data, want);
+}
+
+#[test]
 fn an_empty_chunk_has_no_samples() {
     for encoding in ALL {
         let mut columns = begun();

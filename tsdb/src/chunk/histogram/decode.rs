@@ -11,6 +11,10 @@ use crate::series::Encoding;
 use model::{BUCKET_CELLS, HistogramLayout, Numbers, ResetHint, SampleColumns, is_stale};
 use std::sync::Arc;
 
+/// The most cells that a chunk may have in all of its rows. A bucket may take a single bit, so data of a few MiB could
+/// make us fill GiB; what is written has far fewer, for chunks are cut after a few KiB or ten histograms.
+const MAX_CHUNK_CELLS: usize = 1 << 24;
+
 /// Appends all samples of a histogram chunk to `columns`.
 ///
 /// # Errors
@@ -145,6 +149,10 @@ impl<'a> Decoder<'a> {
     /// Reads all samples, once the layout is known.
     fn read_samples(&mut self, layout: &Arc<HistogramLayout>, columns: &mut SampleColumns) -> Result<(), ChunkError> {
         let count = usize::from(self.count);
+        let most = MAX_CHUNK_CELLS / layout.cells();
+        if count > most {
+            return Err(ChunkError::CountTooLarge { size_bytes: self.reader.size_bytes(), count: self.count, most });
+        }
         columns.timestamps_ms.reserve(count);
         columns.values.reserve(count);
         columns.histogram_at.reserve(count);
