@@ -54,6 +54,8 @@ pub(crate) struct Naming<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) accepted: u64,
+    /// How many of those came late.
+    pub(crate) late: u64,
     pub(crate) created: u64,
     pub(crate) rejections: Rejections,
     /// Some series were not created, because there are as many as there may be.
@@ -218,6 +220,7 @@ impl Taken {
     /// Adds what a pass over `source` came to.
     fn add(&mut self, batch: &WriteBatch, source: &Source<'_>, appended: &Appended) {
         self.accepted += appended.accepted;
+        self.late += appended.late;
         self.created += appended.created;
         let unlisted = appended.refused_total.saturating_sub(appended.refused.len() as u64);
         for (place, refused) in appended.refused.iter().enumerate() {
@@ -231,7 +234,8 @@ impl Taken {
         let why = match refused.why {
             RefusedBecause::OutOfOrder => Rejection::OutOfOrder,
             RefusedBecause::DuplicateTimestamp => Rejection::DuplicateTimestamp,
-            RefusedBecause::OutOfBounds | RefusedBecause::TooOld => Rejection::OutOfBounds,
+            RefusedBecause::OutOfBounds => Rejection::OutOfBounds,
+            RefusedBecause::TooOld => Rejection::TooOld,
             RefusedBecause::TooFarInFuture => Rejection::TooFarInFuture,
             RefusedBecause::SeriesLimit => {
                 self.series_limited = true;

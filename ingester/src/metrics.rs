@@ -74,7 +74,13 @@ impl Families<'_> {
         let help = "Total number of out of order samples ingestion failed attempts due to out of order being disabled.";
         self.counted("prometheus_tsdb_out_of_order_samples_total", help, FLOAT, |tenant| &tenant.counts.out_of_order)?;
         let help = "Total number of out of bound samples ingestion failed attempts with out of order support disabled.";
-        self.counted("prometheus_tsdb_out_of_bound_samples_total", help, FLOAT, |tenant| &tenant.counts.out_of_bounds)
+        self.counted("prometheus_tsdb_out_of_bound_samples_total", help, FLOAT, |tenant| &tenant.counts.out_of_bounds)?;
+        let help = "Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.";
+        self.counted("prometheus_tsdb_too_old_samples_total", help, FLOAT, |tenant| &tenant.counts.too_old)?;
+        let help = "Total number of appended out of order samples.";
+        self.counted("prometheus_tsdb_head_out_of_order_samples_appended_total", help, FLOAT, |tenant| {
+            &tenant.counts.late
+        })
     }
 
     fn of_blocks(&mut self) -> fmt::Result {

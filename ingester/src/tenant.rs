@@ -54,6 +54,9 @@ pub(crate) struct Counts {
     pub(crate) created: AtomicU64,
     pub(crate) out_of_order: AtomicU64,
     pub(crate) out_of_bounds: AtomicU64,
+    pub(crate) too_old: AtomicU64,
+    /// Of those accepted, samples older than the newest of their series.
+    pub(crate) late: AtomicU64,
     pub(crate) cut_blocks: AtomicU64,
     pub(crate) upkeep_failed: AtomicU64,
 }
@@ -200,6 +203,7 @@ impl AppendTo for Appending<'_> {
 impl Counts {
     fn add(&self, taken: &Taken) {
         self.accepted.fetch_add(taken.accepted, Ordering::Relaxed);
+        self.late.fetch_add(taken.late, Ordering::Relaxed);
         self.created.fetch_add(taken.created, Ordering::Relaxed);
         for (why, count) in taken.rejections.counts() {
             match why {
@@ -208,6 +212,9 @@ impl Counts {
                 }
                 Rejection::OutOfBounds | Rejection::TooFarInFuture => {
                     self.out_of_bounds.fetch_add(count, Ordering::Relaxed);
+                }
+                Rejection::TooOld => {
+                    self.too_old.fetch_add(count, Ordering::Relaxed);
                 }
                 Rejection::DuplicateTimestamp
                 | Rejection::InvalidLabels

@@ -164,6 +164,7 @@ fn code(why: Rejection, asked: Asked) -> Option<StatusCode> {
             Rejection::OutOfOrder
             | Rejection::DuplicateTimestamp
             | Rejection::OutOfBounds
+            | Rejection::TooOld
             | Rejection::TooFarInFuture
             | Rejection::InvalidLabels
             | Rejection::MissingName

@@ -56,6 +56,8 @@ pub struct Appended {
     pub histograms: u64,
     /// Exemplars stored or repeated; where the head keeps none, all that came of series it has.
     pub exemplars: u64,
+    /// How many of both came late and were taken all the same.
+    pub late: u64,
     /// Series created.
     pub created: u64,
     /// Indices of series the head does not know and was given no labels for.

@@ -172,7 +172,7 @@ impl Db {
     pub fn flush(&self) -> Result<Vec<CutBlock>, DbError> {
         let mut marks = self.upkeep.lock();
         let mut cut = self.cut_all(&mut marks)?;
-        cut.append(&mut self.cut_late()?);
+        cut.append(&mut self.cut_late(&mut marks)?);
         Ok(cut)
     }
 

@@ -23,6 +23,10 @@ pub(crate) struct TsdbSettings {
     pub(crate) max_block: PromDuration,
     pub(crate) retention: PromDuration,
     pub(crate) max_ahead: PromDuration,
+    /// How late samples may come; zero: they are refused.
+    pub(crate) late_window: PromDuration,
+    /// 0 and less: the default.
+    pub(crate) late_cap: i64,
     pub(crate) durability: WalDurability,
     pub(crate) wal_compression: bool,
     pub(crate) free_space_floor: ByteSize,
@@ -47,6 +51,8 @@ pub(crate) enum InvalidTsdb {
         "--tsdb.retention is {retention}, shorter than one block of {block}: it would remove blocks as they are cut"
     )]
     RetentionTooShort { retention: PromDuration, block: PromDuration },
+    #[error("--tsdb.out-of-order.cap-max is {0}, at most {most} is possible", most = OutOfOrder::MAX_CAP)]
+    LateCapTooLarge(i64),
     #[error(
         "--receive.tenant-label-name is {0:?}; another name than those of external labels is needed, and not an empty one"
     )]
@@ -72,6 +78,7 @@ impl TsdbSettings {
         if self.tenant_label.is_empty() || self.external_labels.get(self.tenant_label.as_bytes()).is_some() {
             return Err(InvalidTsdb::TenantLabel(self.tenant_label));
         }
+        let out_of_order = OutOfOrder { window_ms: self.late_window.as_ms(), cap: late_cap(self.late_cap)? };
         let compression = if self.wal_compression { Compression::Snappy } else { Compression::None };
         let db = DbOptions {
             block_range_ms: block.as_ms(),
@@ -79,7 +86,7 @@ impl TsdbSettings {
             // The ingester adds those of each tenant.
             external_labels: BTreeMap::new(),
             log: LogOptions { durability: self.durability.0, compression, ..LogOptions::default() },
-            out_of_order: OutOfOrder::default(),
+            out_of_order,
             // As Thanos does unless told otherwise.
             max_exemplars: 0,
             cores: cores(),
@@ -92,6 +99,16 @@ impl TsdbSettings {
             free_space_floor_bytes: self.free_space_floor.0,
             ..ingester::Config::standalone(self.dir, db, self.default_tenant, self.external_labels)
         })
+    }
+}
+
+/// As in Thanos, what is not above zero stands for the default; Prometheus refuses what does not fit a byte.
+fn late_cap(cap: i64) -> Result<u32, InvalidTsdb> {
+    match u32::try_from(cap) {
+        Err(_) if cap > 0 => Err(InvalidTsdb::LateCapTooLarge(cap)),
+        Err(_) | Ok(0) => Ok(OutOfOrder::default().cap),
+        Ok(cap) if cap <= OutOfOrder::MAX_CAP => Ok(cap),
+        Ok(_) => Err(InvalidTsdb::LateCapTooLarge(cap)),
     }
 }
 

@@ -187,6 +187,8 @@ fn ingester_config(flags: &Flags, tenants: &Tenants, labels: Labels) -> Result<i
         max_block: tsdb.max_block_duration,
         retention: tsdb.retention,
         max_ahead: tsdb.max_ahead,
+        late_window: tsdb.late_window,
+        late_cap: tsdb.late_cap,
         durability: tsdb.durability,
         wal_compression: tsdb.wal_compression,
         free_space_floor: tsdb.free_space_floor,

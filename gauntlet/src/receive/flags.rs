@@ -310,6 +310,26 @@ pub(crate) struct TsdbFlags {
     )]
     pub(crate) max_ahead: PromDuration,
 
+    /// How far behind the newest sample of its tenant a sample may be that is older than the newest of its series; 0s: none is
+    /// taken
+    #[arg(
+        id = "tsdb.out-of-order.time-window",
+        long = "tsdb.out-of-order.time-window",
+        default_value = "0s",
+        value_name = "DURATION"
+    )]
+    pub(crate) late_window: PromDuration,
+
+    /// So many such samples of a series wait in memory before they become a chunk, at most 255; 0 and less: 32
+    #[arg(
+        id = "tsdb.out-of-order.cap-max",
+        long = "tsdb.out-of-order.cap-max",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        value_name = "N"
+    )]
+    pub(crate) late_cap: i64,
+
     /// Compress the write-ahead log with snappy
     #[arg(id = "tsdb.wal-compression", long = "tsdb.wal-compression", default_value_t = true)]
     pub(crate) wal_compression: bool,

@@ -29,8 +29,6 @@ const OWN: &[Known] = &[
     not_yet("receive.otlp-promote-resource-attributes", List, ""),
     no_effect("receive.lazy-retrieval-max-buffered-responses", Value, "20", "answers are streamed with back-pressure"),
     not_yet("remote-write.client-tls-min-version", Value, "1.3"),
-    not_yet("tsdb.out-of-order.time-window", Value, "0s"),
-    no_effect("tsdb.out-of-order.cap-max", Value, "0", "samples out of order are refused"),
     not_yet("tsdb.max-retention-bytes", Value, "0"),
     not_yet("tsdb.max-exemplars", Value, "0"),
     no_effect("tsdb.allow-overlapping-blocks", Switch, "false", "blocks may overlap always"),

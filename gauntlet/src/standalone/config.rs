@@ -121,6 +121,8 @@ fn ingester_config(flags: &Flags, default_tenant: TenantId) -> Result<ingester::
         max_block: flags.max_block_duration.unwrap_or(flags.min_block_duration),
         retention: flags.retention,
         max_ahead: flags.max_ahead,
+        late_window: flags.late_window,
+        late_cap: flags.late_cap,
         durability: flags.durability,
         wal_compression: flags.wal_compression,
         free_space_floor: flags.free_space_floor,

@@ -33,6 +33,25 @@ pub(crate) struct Flags {
     )]
     pub(crate) max_ahead: PromDuration,
 
+    /// How far behind the newest sample a sample may be that is older than the newest of its series; 0s: none is taken
+    #[arg(
+        long = "tsdb.out-of-order.time-window",
+        default_value = "0s",
+        value_name = "DURATION",
+        help_heading = "Storage"
+    )]
+    pub(crate) late_window: PromDuration,
+
+    /// So many such samples of a series wait in memory before they become a chunk, at most 255; 0 and less: 32
+    #[arg(
+        long = "tsdb.out-of-order.cap-max",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        value_name = "N",
+        help_heading = "Storage"
+    )]
+    pub(crate) late_cap: i64,
+
     /// What a write waits for before it is acknowledged: fsync (the disk), write (the operating system, as in Prometheus) or
     /// none
     #[arg(long = "tsdb.wal-durability", default_value = "fsync", value_name = "LEVEL", help_heading = "Storage")]

@@ -9,6 +9,8 @@ pub enum Rejection {
     DuplicateTimestamp,
     /// A sample older than what the head still takes.
     OutOfBounds,
+    /// A sample that came later than late ones may.
+    TooOld,
     /// A sample too far ahead of the clock.
     TooFarInFuture,
     /// Labels that are no label set: an empty or repeated name, an empty value, invalid UTF-8, or beyond the limits.
@@ -56,10 +58,11 @@ pub struct Rejections {
 
 impl Rejection {
     /// Every reason, in order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::OutOfOrder,
         Self::DuplicateTimestamp,
         Self::OutOfBounds,
+        Self::TooOld,
         Self::TooFarInFuture,
         Self::InvalidLabels,
         Self::MissingName,
@@ -81,6 +84,7 @@ impl Rejection {
             Self::OutOfOrder => "out_of_order",
             Self::DuplicateTimestamp => "duplicate_timestamp",
             Self::OutOfBounds => "out_of_bounds",
+            Self::TooOld => "too_old",
             Self::TooFarInFuture => "too_far_in_future",
             Self::InvalidLabels => "invalid_labels",
             Self::MissingName => "missing_name",
@@ -103,6 +107,7 @@ impl Rejection {
             Self::OutOfOrder => "out of order",
             Self::DuplicateTimestamp => "another value for a timestamp that is stored",
             Self::OutOfBounds => "out of bounds",
+            Self::TooOld => "too old",
             Self::TooFarInFuture => "too far in the future",
             Self::InvalidLabels => "invalid labels",
             Self::MissingName => "no metric name",
@@ -122,7 +127,9 @@ impl Rejection {
     /// What is counted under this reason.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::OutOfOrder | Self::DuplicateTimestamp | Self::OutOfBounds | Self::TooFarInFuture => "samples",
+            Self::OutOfOrder | Self::DuplicateTimestamp | Self::OutOfBounds | Self::TooOld | Self::TooFarInFuture => {
+                "samples"
+            }
             Self::InvalidLabels
             | Self::MissingName
             | Self::InvalidReference

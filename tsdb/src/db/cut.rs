@@ -9,6 +9,7 @@
 //! segments below the mark hold nothing that is needed but the labels of series, and a checkpoint with these takes their
 //! place.
 
+use super::late::Written;
 use super::{Db, DbError};
 use crate::block::{Block, BlockSpec, BlockWriter, Meta, Thanos};
 use crate::file_error::FileError;
@@ -35,6 +36,8 @@ pub(super) struct Marks {
     marks: VecDeque<Mark>,
     /// Late samples are to become blocks.
     pub(super) late_due: bool,
+    /// Blocks have late samples that are still in log and head.
+    pub(super) late_written: Option<Written>,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -11,11 +11,22 @@ use super::cut::Marks;
 use super::{CutBlock, Db, DbError};
 use crate::block::{BlockSpec, BlockWriter, Compaction, Meta, Parent};
 use crate::file_error::FileError;
+use crate::head_chunks::HeadChunkRef;
 use crate::series::SeriesSource;
+use crate::wal::Log;
 use model::TimeRange;
 use ulid::Ulid;
 
 const HINT: &str = "from-out-of-order";
+
+/// Late samples that blocks have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// Those logged in segments below it.
+    segment: u32,
+    /// Those in chunks up to it.
+    through: HeadChunkRef,
+}
 
 impl Db {
     /// Cuts late samples if blocks were cut, as in Prometheus, or if that failed the last time.
@@ -24,15 +35,17 @@ impl Db {
         if !marks.late_due {
             return Ok(Vec::new());
         }
-        let cut = self.cut_late()?;
+        let cut = self.cut_late(marks)?;
         marks.late_due = false;
         Ok(cut)
     }
 
     /// Cuts all late samples.
-    pub(super) fn cut_late(&self) -> Result<Vec<CutBlock>, DbError> {
+    pub(super) fn cut_late(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
         let mut cut = Vec::new();
         let Some(log) = &self.late_log else { return Ok(cut) };
+        // What failed the last time must not be written twice.
+        self.let_go_of_late(log, marks)?;
         if self.head.late_range().is_none() {
             return Ok(cut);
         }
@@ -48,9 +61,19 @@ impl Db {
             }
             cut.push(CutBlock { min_ms, max_ms, meta });
         }
-        log.truncate(segment).map_err(FileError::at(log.dir()))?;
-        self.head.truncate_late(through)?;
+        marks.late_written = Some(Written { segment, through });
+        self.let_go_of_late(log, marks)?;
         Ok(cut)
+    }
+
+    /// Removes what blocks have.
+    fn let_go_of_late(&self, log: &Log, marks: &mut Marks) -> Result<(), DbError> {
+        if let Some(Written { segment, through }) = marks.late_written {
+            log.truncate(segment).map_err(FileError::at(log.dir()))?;
+            self.head.truncate_late(through)?;
+            marks.late_written = None;
+        }
+        Ok(())
     }
 
     fn write_late_block(&self, range: TimeRange) -> Result<Option<Meta>, DbError> {

@@ -1,13 +1,15 @@
 //! The life of a database, cut off after each of its file-system steps.
 
-use crate::rig::{Contents, NO_LIMITS, RANGE_MS, append, batch, check, contents, open_on, options};
+use crate::rig::{
+    Batch, Contents, NO_LIMITS, RANGE_MS, append, batch, check, contents, names, open_on, options, series,
+};
 use model::TimeRange;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use testkit::{Fault, Loss, SimFs, Step};
 use tsdb::db::{Db, DbError, DbOptions};
-use tsdb::head::AppendScratch;
+use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::wal::LogOptions;
 
 const DIR: &str = "/data";
@@ -24,18 +26,36 @@ struct Oracle {
 
 fn open(fs: &SimFs) -> Result<Db, DbError> {
     let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
-    open_on(Arc::new(fs.clone()), Path::new(DIR), DbOptions { log, retention_ms: Some(10 * RANGE_MS), ..options() })
+    let out_of_order = OutOfOrder { window_ms: 2 * RANGE_MS, cap: 4 };
+    let options = DbOptions { log, retention_ms: Some(10 * RANGE_MS), out_of_order, ..options() };
+    open_on(Arc::new(fs.clone()), Path::new(DIR), options)
+}
+
+/// Late samples of three series, one of them new: some of the last range, some of the one before.
+fn late(at_ms: i64) -> Batch {
+    let times = |number: i64| [at_ms - RANGE_MS + 7 + number % 3, at_ms - 3 * STEP_MS + 11, at_ms - RANGE_MS / 4 + 13];
+    let times = |number: i64| times(number).into_iter().filter(|&late_ms| late_ms >= 0).collect::<Vec<_>>();
+    let value = |number: i64, late_ms: i64| (late_ms * 7 + number) as f64 / 4.0;
+    let samples = |number| times(number).into_iter().map(|late_ms| (late_ms, value(number, late_ms))).collect();
+    Batch { names: names(), series: [0, 2, 100 + at_ms].map(|number| (series(number), samples(number))).into() }
 }
 
 /// Opens, appends over four ranges with upkeep, closes; goes on as long as nothing fails.
 fn live(fs: &SimFs, oracle: &mut Oracle) -> Result<(), DbError> {
     let db = open(fs)?;
-    for at_ms in (0..4 * RANGE_MS).step_by(STEP_MS as usize) {
-        let sent = batch(SERIES, at_ms);
-        batch(SERIES, at_ms).add_to(&mut oracle.sent);
-        let (_, commit) = db.append(&sent, NO_LIMITS, &mut AppendScratch::default())?;
+    let send = |batch: fn(i64) -> Batch, at_ms: i64, oracle: &mut Oracle| {
+        batch(at_ms).add_to(&mut oracle.sent);
+        let (appended, commit) = db.append(&batch(at_ms), NO_LIMITS, &mut AppendScratch::default())?;
         let _durable = commit.wait()?;
-        sent.add_to(&mut oracle.acked);
+        assert_eq!(appended.refused_total, 0);
+        batch(at_ms).add_to(&mut oracle.acked);
+        Ok::<_, DbError>(())
+    };
+    for at_ms in (0..4 * RANGE_MS).step_by(STEP_MS as usize) {
+        send(|at_ms| batch(SERIES, at_ms), at_ms, oracle)?;
+        if at_ms % (4 * STEP_MS) == 0 {
+            send(late, at_ms, oracle)?;
+        }
         if at_ms % (RANGE_MS / 4) == 0 {
             db.maintain()?;
         }
@@ -74,9 +94,15 @@ fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
     assert!(steps > 200, "{steps} steps");
     // All kinds of upkeep are among them.
     let journal = whole.take_journal();
-    for (step, path_part) in
-        [("Rename", "checkpoint."), ("Remove", "/wal/0"), ("Rename", ".tmp-for-creation"), ("Append", "/chunks_head/0")]
-    {
+    let upkeep = [
+        ("Rename", "checkpoint."),
+        ("Remove", "/wal/0"),
+        ("Remove", "/wbl/0"),
+        ("Rename", ".tmp-for-creation"),
+        ("Append", "/chunks_head/0"),
+        ("Append", "/wbl/0"),
+    ];
+    for (step, path_part) in upkeep {
         assert!(
             journal.iter().any(|line| line.starts_with(step) && line.contains(path_part)),
             "no {step} of {path_part}"
@@ -191,6 +217,11 @@ fn upkeep_that_fails_is_made_good_by_the_next() {
         for at_ms in (0..3 * RANGE_MS).step_by(STEP_MS as usize) {
             append(&db, SERIES, at_ms, &mut expected);
         }
+        let (appended, commit) =
+            db.append(&late(3 * RANGE_MS - STEP_MS), NO_LIMITS, &mut AppendScratch::default()).unwrap();
+        assert_eq!((appended.late, appended.refused_total), (8, 0));
+        let _durable = commit.wait().unwrap();
+        late(3 * RANGE_MS - STEP_MS).add_to(&mut expected);
         fs.fail(Fault { step, path_part: "/".into(), skip, times: 2, error: ErrorKind::Other, written_bytes: 3 });
         let mut failures = 0;
         while let Err(error) = db.maintain() {
@@ -201,7 +232,9 @@ fn upkeep_that_fails_is_made_good_by_the_next() {
         fs.heal();
         check(&db, &expected);
         db.maintain().unwrap();
-        assert_eq!(db.stats().blocks, 2, "{step:?} {skip}");
+        // Two ranges, and late samples of two. What was written of these before a fault is written again.
+        let (blocks, late) = (db.stats().blocks, db.head().late_range());
+        assert!(matches!(blocks, 4..8) && late.is_none(), "{step:?} {skip}: {blocks} blocks, {late:?} left");
         append(&db, SERIES, 3 * RANGE_MS, &mut expected);
         drop(db);
         check(&open(&fs.crash(Loss::All)).unwrap(), &expected);

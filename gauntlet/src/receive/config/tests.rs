@@ -70,3 +70,18 @@ fn what_cannot_be_is_refused_by_name() {
     let flags = flags::parse::<Alone>(none).unwrap().flags.flags;
     assert!(matches!(Config::read(flags), Err(InvalidConfig::NoLabels)));
 }
+
+#[test]
+fn late_samples_are_taken_within_a_window() {
+    let taken = |args: &[&str]| match read(args).unwrap().role {
+        Role::Ingester(storage) => (storage.ingester.db.out_of_order.window_ms, storage.ingester.db.out_of_order.cap),
+        role => panic!("{role:?}"),
+    };
+    assert_eq!(taken(&[]), (0, 32));
+    let window = "--tsdb.out-of-order.time-window=30m";
+    assert_eq!(taken(&[window]), (1_800_000, 32));
+    assert_eq!(taken(&[window, "--tsdb.out-of-order.cap-max=-7"]), (1_800_000, 32));
+    assert_eq!(taken(&[window, "--tsdb.out-of-order.cap-max=255"]), (1_800_000, 255));
+    check_refused(&["--tsdb.out-of-order.cap-max=256"], "--tsdb.out-of-order.cap-max is 256, at most 255");
+    check_refused(&["--tsdb.out-of-order.cap-max=4294967297"], "--tsdb.out-of-order.cap-max is 4294967297");
+}

@@ -93,6 +93,7 @@ impl<S: AppendSource> Batch<'_, S> {
         share.records.sample(series, timestamp_ms, value);
         share.newest = Some(number);
         self.appended.accepted += 1;
+        self.appended.late += 1;
     }
 
     /// Puts what of the share came late into its log's buffer, while the shard is still locked.
