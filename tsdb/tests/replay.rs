@@ -2,15 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use model::{Labels, SeriesRef};
+use model::{
+    ExemplarRef, HistogramLayout, HistogramRef, Labels, LabelsRef, MetadataRef, MetricKind, Numbers, ResetHint,
+    SeriesRef, Span, TimeRange,
+};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use testkit::{Loss, ModelHead, ModelSeries, SimFs};
 use tsdb::fs::Fs;
+use tsdb::head::Part;
+use tsdb::head_chunks::HeadChunkRef;
 use tsdb::wal::{
-    CheckpointWriter, Committers, Compression, Log, LogOptions, LogPlace, ReadReport, Records, ReplayProgress,
-    ReplayTarget, Replayed, replay, replay_from, salvage,
+    CheckpointWriter, Committers, Compression, HistogramRun, LeftOut, Log, LogOptions, LogPlace, MmapMarker,
+    ReadReport, Records, ReplayProgress, ReplayTarget, Replayed, SampleRun, Tombstone, replay, replay_from, salvage,
 };
 
 fn dir() -> &'static Path {
@@ -352,4 +359,132 @@ fn what_is_behind_a_place_is_replayed() {
     assert_eq!(replayed_from(&fs, 1, 0).0, all(&[3]));
     let (got, replayed) = replayed_from(&fs, 0, behind_first);
     assert_eq!((got, replayed.checkpoint), (vec![(0, vec![3]), (1, vec![7]), (2, Vec::new())], Some(0)));
+}
+
+/// What came of each series, in its order: told in words.
+#[derive(Debug, Default)]
+struct Diary {
+    of: Mutex<BTreeMap<SeriesRef, Vec<String>>>,
+    takes_histograms: bool,
+}
+
+impl Diary {
+    fn note(&self, series: SeriesRef, part: Part, what: String) {
+        if series.0 as usize % part.of == part.index {
+            self.of.lock().entry(series).or_default().push(what);
+        }
+    }
+}
+
+impl ReplayTarget for Diary {
+    type Scratch = ();
+
+    fn series(&self, series: SeriesRef, _: LabelsRef<'_>, (): &mut ()) {
+        self.note(series, Part::WHOLE, "series".to_owned());
+    }
+
+    fn exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, (): &mut ()) -> bool {
+        // Beside the rest, which other threads apply.
+        self.note(SeriesRef(1_000 + series.0), Part::WHOLE, format!("exemplar {}", exemplar.timestamp_ms));
+        true
+    }
+
+    fn metadata(&self, series: SeriesRef, metadata: MetadataRef<'_>, (): &mut ()) -> bool {
+        self.note(SeriesRef(2_000 + series.0), Part::WHOLE, metadata.kind.as_str().to_owned());
+        true
+    }
+
+    fn samples(&self, run: SampleRun<'_>, part: Part, (): &mut ()) {
+        run.samples.iter().for_each(|sample| self.note(sample.series, part, format!("float {}", sample.timestamp_ms)));
+    }
+
+    fn histograms(&self, run: HistogramRun<'_>, part: Part, (): &mut ()) -> bool {
+        if self.takes_histograms {
+            run.iter().for_each(|(entry, row)| {
+                self.note(entry.series, part, format!("histogram {} {}", entry.timestamp_ms, row.count()));
+            });
+        }
+        self.takes_histograms
+    }
+
+    fn deletions(&self, deletions: &[Tombstone], part: Part, (): &mut ()) -> bool {
+        deletions.iter().for_each(|stone| self.note(stone.series, part, format!("without {}", stone.range.max_ms())));
+        true
+    }
+
+    fn markers(&self, markers: &[MmapMarker], part: Part, (): &mut ()) -> bool {
+        markers.iter().for_each(|marker| self.note(marker.series, part, format!("in {}", marker.chunk.0)));
+        true
+    }
+}
+
+/// So many that the log is replayed by several threads.
+const ROUNDS: i64 = 700;
+
+#[test]
+fn what_concerns_a_series_comes_as_it_was_logged() {
+    let fs = SimFs::new();
+    let layout = HistogramLayout::new(0, 0.0, vec![Span { offset: 0, length: 1 }], vec![], vec![]).unwrap();
+    let histogram = |count: &'static [u64; 3]| HistogramRef {
+        layout: &layout,
+        hint: ResetHint::Unknown,
+        numbers: Numbers::Integer,
+        cells: count,
+        sum: 1.0,
+    };
+    let mut want = BTreeMap::<SeriesRef, Vec<String>>::new();
+    log(&fs, |log| {
+        for round in 0..ROUNDS {
+            append(log, |records| {
+                for series in (0..40).map(SeriesRef) {
+                    let labels = labels(series.0);
+                    if round == 0 {
+                        records.series(series, labels.as_ref());
+                        want.entry(series).or_default().push("series".to_owned());
+                    }
+                    records.sample(series, round, 0.0);
+                    want.entry(series).or_default().push(format!("float {round}"));
+                    if series.0 % 7 == 0 {
+                        records
+                            .exemplar(series, ExemplarRef { labels: labels.as_ref(), timestamp_ms: round, value: 0.0 });
+                        records.metadata(series, MetadataRef { kind: MetricKind::Gauge, ..MetadataRef::default() });
+                        want.entry(SeriesRef(1_000 + series.0)).or_default().push(format!("exemplar {round}"));
+                        want.entry(SeriesRef(2_000 + series.0)).or_default().push("gauge".to_owned());
+                    }
+                    if series.0 % 5 == 0 {
+                        records.barrier();
+                        records.histogram(series, round, histogram(&[3, 0, 3]));
+                        records.barrier();
+                        records.deletion(series, TimeRange::new(0, round).unwrap());
+                        records.barrier();
+                        records.sample(series, round + 1, 0.0);
+                        records.barrier();
+                        records.marker(series, HeadChunkRef(8));
+                        let all = [
+                            format!("histogram {round} 3"),
+                            format!("without {round}"),
+                            format!("float {}", round + 1),
+                            "in 8".to_owned(),
+                        ];
+                        want.entry(series).or_default().extend(all);
+                    }
+                }
+            });
+        }
+    });
+    let rounds = ROUNDS.cast_unsigned();
+    for threads in [1, 2, 5] {
+        let (diary, progress) = (Diary { takes_histograms: true, ..Diary::default() }, ReplayProgress::default());
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let replayed = replay(&fs, dir(), &diary, threads, &progress).unwrap();
+        assert!(progress.bytes().1 > 1 << 20, "too small for threads: {:?}", progress.bytes());
+        assert!(diary.of.into_inner() == want, "{threads}");
+        assert_eq!(
+            (replayed.histograms, replayed.exemplars, replayed.left_out),
+            (8 * rounds, 6 * rounds, LeftOut::default())
+        );
+        let (diary, progress) = (Diary::default(), ReplayProgress::default());
+        let replayed = replay(&fs, dir(), &diary, threads, &progress).unwrap();
+        assert_eq!(replayed.left_out, LeftOut { histograms: 8 * rounds, ..LeftOut::default() }, "{threads}");
+    }
 }

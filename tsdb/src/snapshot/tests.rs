@@ -7,6 +7,7 @@ use crate::fs::StdFs;
 use crate::series::Encoding;
 use crate::wal::{Compression, LogPlace, PublishedError, Tombstone};
 use model::{ExemplarRef, HistogramLayout, HistogramRef, Labels, Numbers, ResetHint, SeriesRef, Span, TimeRange};
+use proptest::prelude::*;
 use std::path::Path;
 
 const PLACE: LogPlace = LogPlace { segment: 7, offset_bytes: 32_768 };
@@ -146,6 +147,34 @@ fn a_record_cut_short_or_of_a_later_version_is_refused() {
     assert_eq!(decoder.decode(&[2, 1, 2], &mut |_| {}).unwrap_err().fault, Fault::Version(2));
     let backwards = decoder.decode(&[2, 4, 1, 0, 2, 0], &mut |_| {}).unwrap_err();
     assert!(matches!(backwards.fault, Fault::Malformed(_)));
+}
+
+proptest! {
+    /// Whatever the bytes are: an answer.
+    #[test]
+    fn any_record_is_read_or_refused(
+        kind in 0_u8..5,
+        number in 0_u64..6,
+        rest in proptest::collection::vec(any::<u8>(), 0..200),
+        flips in proptest::collection::vec((0..400_usize, any::<u8>()), 0..4),
+        honest in any::<bool>(),
+    ) {
+        let mut run = crate::wal::RecordRun::default();
+        super::items::push_series(&mut run, &one(number, &labels(number), &layout()));
+        let mut buffer = Vec::new();
+        run.copy(&mut buffer);
+        let series = crate::wal::split_records(&buffer).next().unwrap();
+        let mut record = if honest { series.to_vec() } else { [&[kind][..], &rest].concat() };
+        for (at, byte) in flips {
+            let at = at % record.len();
+            record[at] = byte;
+        }
+        let (mut decoder, mut items) = (SnapshotDecoder::default(), Vec::new());
+        let once = decoder.decode(&record, &mut |item| items.push(format!("{item:?}")));
+        prop_assert!(items.len() <= record.len());
+        let again = decoder.decode(&record, &mut |_| {});
+        prop_assert_eq!(once, again);
+    }
 }
 
 #[test]

@@ -220,9 +220,10 @@ impl Decoded {
         self.samples.truncate(mark.samples);
         self.starts_ms.truncate(mark.samples);
         self.histograms.truncate(mark.histograms);
-        self.histogram_rows.truncate(mark.histograms);
-        if mark.histograms == 0 {
-            self.histogram_rows.clear();
+        match mark.histograms {
+            // Keeps the memory of layouts.
+            0 => self.histogram_rows.clear(),
+            rows => self.histogram_rows.truncate(rows),
         }
         self.histogram_reader.forget_beyond(&self.histogram_rows);
         self.tombstones.truncate(mark.tombstones);

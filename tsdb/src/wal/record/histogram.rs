@@ -4,13 +4,17 @@ use crate::cursor::{Corruption, Cursor, Fault, push_uvarint, push_varint};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use model::{
     BUCKET_CELLS, CUSTOM_BUCKETS_SCHEMA, HistogramColumn, HistogramLayout, HistogramRef, LayoutParts, Numbers,
-    ResetHint, Span,
+    ResetHint, Span, TooManyBuckets,
 };
 use std::hash::BuildHasher;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// The schemas there can be, besides that of custom buckets.
 const EXPONENTIAL_SCHEMAS: RangeInclusive<i32> = -4..=8;
+
+/// Those of versions to come, finer than what we keep.
+const RESERVED_SCHEMAS: RangeInclusive<i32> = 9..=52;
 
 /// What a span takes at least: offset and length.
 const SPAN_MIN_BYTES: usize = 2;
@@ -32,6 +36,7 @@ struct Head {
     hint: ResetHint,
     schema: i32,
     zero_threshold: f64,
+    numbers: Numbers,
     zero_count: u64,
     count: u64,
     sum: f64,
@@ -53,27 +58,21 @@ impl HistogramReader {
         read_spans(cursor, &mut self.positive)?;
         read_spans(cursor, &mut self.negative)?;
         self.bounds.clear();
-        if head.schema == CUSTOM_BUCKETS_SCHEMA {
-            // Bounds are part of the layout, and stand behind the buckets.
-            let mut ahead = cursor.clone();
-            pass_over_buckets(&mut ahead, numbers)?;
-            read_bounds(&mut ahead, &mut self.bounds)?;
-        } else if !EXPONENTIAL_SCHEMAS.contains(&head.schema) {
-            pass_over_buckets(cursor, numbers)?;
-            return Ok(false);
-        }
-        self.check_size(cursor, numbers)?;
-        let layout = self.layout(&head, column).map_err(|fault| cursor.fault(fault))?;
-        let cells = column.push_row(layout, numbers, head.hint, head.sum);
-        let Some(([count, zero_count], buckets)) = cells.split_first_chunk_mut::<BUCKET_CELLS>() else {
-            unreachable!("a row has these cells")
-        };
-        (*count, *zero_count) = (head.count, head.zero_count);
-        let (positive, negative) = buckets.split_at_mut(bucket_count(&self.positive));
-        read_buckets(cursor, numbers, positive)?;
-        read_buckets(cursor, numbers, negative)?;
-        if head.schema == CUSTOM_BUCKETS_SCHEMA {
-            read_bounds(cursor, &mut self.bounds)?;
+        match head.schema {
+            CUSTOM_BUCKETS_SCHEMA => {
+                // Bounds are part of the layout, and stand behind the buckets.
+                let mut ahead = cursor.clone();
+                pass_over_buckets(&mut ahead, numbers)?;
+                read_bounds(&mut ahead, &mut self.bounds)?;
+                self.read_row(cursor, &head, column)?;
+                read_bounds(cursor, &mut self.bounds)?;
+            }
+            schema if EXPONENTIAL_SCHEMAS.contains(&schema) => self.read_row(cursor, &head, column)?,
+            schema if RESERVED_SCHEMAS.contains(&schema) => self.read_reduced(cursor, &head, column)?,
+            _ => {
+                pass_over_buckets(cursor, numbers)?;
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -84,6 +83,62 @@ impl HistogramReader {
         self.layouts.retain(|&mut number| (number as usize) < kept);
     }
 
+    fn read_row(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        head: &Head,
+        column: &mut HistogramColumn,
+    ) -> Result<(), Corruption> {
+        self.check_size(cursor, head.numbers)?;
+        let Self { positive, negative, bounds, hasher, layouts, .. } = self;
+        let (schema, zero_threshold) = (head.schema, head.zero_threshold);
+        let parts = LayoutParts { schema, zero_threshold, positive, negative, custom_bounds: bounds };
+        let layout = number_of(parts, hasher, layouts, column).map_err(|error| too_many(cursor, &error))?;
+        self.fill(cursor, head, layout, column)
+    }
+
+    /// Reads a histogram of a schema that is finer than those we keep, and makes it coarser. Hardly anybody has such.
+    #[cold]
+    fn read_reduced(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        head: &Head,
+        column: &mut HistogramColumn,
+    ) -> Result<(), Corruption> {
+        self.check_size(cursor, head.numbers)?;
+        let mut fine = HistogramColumn::default();
+        let (positive, negative) = (self.positive.clone(), self.negative.clone());
+        let layout = HistogramLayout::new(head.schema, head.zero_threshold, positive, negative, Vec::new());
+        let layout = layout.map_err(|error| too_many(cursor, &error))?;
+        let reduction = layout.reduction();
+        let number = fine.add_layout(Arc::new(layout));
+        self.fill(cursor, head, number, &mut fine)?;
+        let (Some(reduction), Some(row)) = (reduction, fine.get(0)) else { return Ok(()) };
+        let parts = reduction.layout().parts();
+        let number = number_of(parts, &self.hasher, &mut self.layouts, column);
+        let number = number.map_err(|error| too_many(cursor, &error))?;
+        reduction.fold(row, column.push_row(number, row.numbers, row.hint, row.sum));
+        Ok(())
+    }
+
+    /// Appends a row of `layout`, whose spans were just read, and reads its buckets.
+    fn fill(
+        &self,
+        cursor: &mut Cursor<'_>,
+        head: &Head,
+        layout: u32,
+        column: &mut HistogramColumn,
+    ) -> Result<(), Corruption> {
+        let cells = column.push_row(layout, head.numbers, head.hint, head.sum);
+        let Some(([count, zero_count], buckets)) = cells.split_first_chunk_mut::<BUCKET_CELLS>() else {
+            unreachable!("a row has these cells")
+        };
+        (*count, *zero_count) = (head.count, head.zero_count);
+        let (positive, negative) = buckets.split_at_mut(bucket_count(&self.positive));
+        read_buckets(cursor, head.numbers, positive)?;
+        read_buckets(cursor, head.numbers, negative)
+    }
+
     /// Nothing is reserved for buckets that the record cannot hold.
     fn check_size(&self, cursor: &Cursor<'_>, numbers: Numbers) -> Result<(), Corruption> {
         let buckets = bucket_count(&self.positive).saturating_add(bucket_count(&self.negative));
@@ -91,26 +146,29 @@ impl HistogramReader {
         let left = cursor.rest().len() as u64;
         if want > left { Err(cursor.fault(Fault::Truncated { want, left })) } else { Ok(()) }
     }
+}
 
-    /// The number of the layout that was just read.
-    fn layout(&mut self, head: &Head, column: &mut HistogramColumn) -> Result<u32, Fault> {
-        let Self { positive, negative, bounds, hasher, layouts } = self;
-        let (schema, zero_threshold) = (head.schema, head.zero_threshold);
-        let parts = LayoutParts { schema, zero_threshold, positive, negative, custom_bounds: bounds };
-        let hash = hash_of(hasher, parts);
-        let parts_of = |&number: &u32| column.layouts().get(number as usize).map(|layout| layout.parts());
-        if let Some(&known) = layouts.find(hash, |number| parts_of(number) == Some(parts)) {
-            return Ok(known);
-        }
-        let number = column.layout_of(parts).map_err(|error| Fault::TooLarge {
-            what: "number of buckets",
-            got: error.buckets,
-            limit: HistogramLayout::MAX_BUCKETS as u64,
-        })?;
-        let parts_of = |&number: &u32| column.layouts().get(number as usize).map(|layout| layout.parts());
-        layouts.insert_unique(hash, number, |number| parts_of(number).map_or(0, |parts| hash_of(hasher, parts)));
-        Ok(number)
+/// The number of a layout in the column; equal ones have one.
+fn number_of(
+    parts: LayoutParts<'_>,
+    hasher: &DefaultHashBuilder,
+    layouts: &mut HashTable<u32>,
+    column: &mut HistogramColumn,
+) -> Result<u32, TooManyBuckets> {
+    let hash = hash_of(hasher, parts);
+    let parts_of = |&number: &u32| column.layouts().get(number as usize).map(|layout| layout.parts());
+    if let Some(&known) = layouts.find(hash, |number| parts_of(number) == Some(parts)) {
+        return Ok(known);
     }
+    let number = column.layout_of(parts)?;
+    let parts_of = |&number: &u32| column.layouts().get(number as usize).map(|layout| layout.parts());
+    layouts.insert_unique(hash, number, |number| parts_of(number).map_or(0, |parts| hash_of(hasher, parts)));
+    Ok(number)
+}
+
+fn too_many(cursor: &Cursor<'_>, error: &TooManyBuckets) -> Corruption {
+    let limit = HistogramLayout::MAX_BUCKETS as u64;
+    cursor.fault(Fault::TooLarge { what: "number of buckets", got: error.buckets, limit })
 }
 
 impl Head {
@@ -125,7 +183,7 @@ impl Head {
             Numbers::Float => (cursor.be_u64()?, cursor.be_u64()?),
         };
         let sum = f64::from_bits(cursor.be_u64()?);
-        Ok(Self { hint, schema, zero_threshold, zero_count, count, sum })
+        Ok(Self { hint, schema, zero_threshold, numbers, zero_count, count, sum })
     }
 }
 

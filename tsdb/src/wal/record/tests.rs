@@ -283,6 +283,17 @@ fn histograms_of_unknown_schemas_and_exemplars_without_proper_labels_are_left_ou
 }
 
 #[test]
+fn histograms_finer_than_any_we_keep_are_made_coarser() {
+    // Schema 9, buckets 0, 1 and 3 with 1, 2 and 3 observations: of schema 8, 0, 1 and 2.
+    let body = "00 12 3f00000000000000 00 06 4000000000000000 02 00 02 02 01 00  03 02 02 02 00";
+    let coarser = "Unknown 8 0.000030517578125 [(0, 3)] [] [] [6.0, 0.0, 1.0, 2.0, 3.0] sum 2";
+    let record = format!("07 {BASE} 00 00 {body} 00 02 {body}");
+    let told = format!("1 at 1000 from 0: {coarser}; 1 at 1001 from 0: {coarser}");
+    check(&record, RecordKind::Histograms, &told);
+    assert_eq!(decoded(&[hex(&record)]).histogram_rows.layouts().len(), 1);
+}
+
+#[test]
 fn what_a_histogram_claims_must_be_there() {
     let read = |body: &str| decode_record(&hex(&format!("07 {BASE} 00 00 {body}")), &mut Decoded::default());
     let front = "01 02 3f00000000000000 05 0a 4000000000000000";
