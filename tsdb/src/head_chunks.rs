@@ -13,6 +13,7 @@ mod files;
 mod frame;
 mod newest;
 mod recovery;
+mod walk;
 
 use crate::cursor::Corruption;
 use crate::file_error::FileError;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use frame::HeadFrame;
+pub use walk::walk_file;
 
 /// A file ends before it grows beyond this.
 pub const MAX_FILE_BYTES: u64 = 128 << 20;

@@ -24,6 +24,7 @@ mod samples;
 pub mod segment;
 mod series;
 pub mod snapshot;
+pub mod verify;
 pub mod wal;
 
 pub use append::{AppendLimits, AppendSource, Appended, ExemplarRefusals, MAX_EXEMPLAR_RUNES, Refused, RefusedBecause};

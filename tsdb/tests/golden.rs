@@ -24,5 +24,7 @@ mod select;
 mod snapshot;
 #[path = "golden/torn.rs"]
 mod torn;
+#[path = "golden/verify.rs"]
+mod verify;
 #[path = "golden/wal.rs"]
 mod wal;

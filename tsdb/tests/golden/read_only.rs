@@ -1,6 +1,6 @@
 //! `head/`, looked at where it lies: what a reader that changes nothing sees is what an owner of a copy sees.
 
-use model::{Fingerprinter, MatchOp, Matcher, SystemClock, TimeRange};
+use model::{Fingerprinter, SystemClock, TimeRange};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,7 @@ use tsdb::wal::{Committers, LogOptions, ReplayProgress};
 type Read = BTreeMap<String, Vec<String>>;
 
 fn read(sources: Vec<Arc<dyn tsdb::SeriesSource>>) -> Read {
-    // Histograms cannot be decoded yet.
-    let floats = [Matcher::new(MatchOp::NotRegex, "__name__", ".*(h|mix).*").unwrap()];
-    let cursors = sources.iter().map(|source| source.select(&floats, TimeRange::ALL).unwrap());
+    let cursors = sources.iter().map(|source| source.select(&[], TimeRange::ALL).unwrap());
     let mut cursor = SampleCursor::new(cursors.collect(), TimeRange::ALL);
     let (mut columns, mut read) = (model::SampleColumns::default(), Read::new());
     while let Some(labels) = cursor.next(&mut columns).unwrap() {

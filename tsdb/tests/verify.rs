@@ -1,0 +1,327 @@
+//! `tsdb::verify`: what is sound passes, and each of a table of damages is found, with its file and its place.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "db/rig.rs"]
+mod rig;
+
+use rig::{Contents, append_range};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tsdb::block::{BlockSpec, BlockWriter};
+use tsdb::chunk::xor::XorState;
+use tsdb::db::DbOptions;
+use tsdb::fs::StdFs;
+use tsdb::index::IndexReader;
+use tsdb::verify::{Findings, directory};
+use tsdb::wal::LogOptions;
+use tsdb::{Chunk, Encoding};
+use ulid::Ulid;
+
+const NAME: &str = "01KDVDNA0092PGJH2H9E9K2MY0";
+
+fn chunk(times: std::ops::Range<i64>) -> Chunk {
+    let (mut state, mut words) = (XorState::default(), Vec::new());
+    let (min_ms, max_ms) = (times.start, times.end - 1);
+    times.for_each(|time| state.append(time, time as f64, &mut words));
+    Chunk::raw(min_ms, max_ms, Encoding::Xor, state.finish(&words))
+}
+
+/// A block of four series, two chunks each.
+fn block(dir: &Path) -> PathBuf {
+    let spec = BlockSpec::new(NAME.parse::<Ulid>().unwrap(), 0, 1000);
+    let mut writer = BlockWriter::create(&StdFs, dir, spec).unwrap();
+    for (job, number) in [("a", "1"), ("a", "2"), ("b", "1"), ("b", "3")] {
+        let labels = model::Labels::from_pairs([("__name__", "m"), ("job", job), ("n", number)]).unwrap();
+        writer.add(labels.as_ref(), &[chunk(0..120), chunk(500..620)]).unwrap();
+    }
+    writer.finish().unwrap().unwrap();
+    dir.join(NAME)
+}
+
+fn found(dir: &Path) -> Findings {
+    let mut findings = Findings::new(100);
+    directory(&StdFs, dir, &mut findings).unwrap();
+    findings
+}
+
+/// Damages a block, and looks for one fault that contains `want` in a file of that name.
+#[track_caller]
+fn check(damage: impl FnOnce(&Path), file: &str, want: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let block = block(dir.path());
+    damage(&block);
+    let findings = found(dir.path());
+    let faults: Vec<String> = findings.faults().iter().map(ToString::to_string).collect();
+    let is_it = |text: &&String| text.contains(want) && text.contains(&format!("{}/{file} at byte ", block.display()));
+    assert!(faults.iter().any(|text| is_it(&text)), "{want:?} in {file}: {faults:#?}");
+    assert!(!findings.is_sound());
+    assert_eq!(findings.faults_total(), findings.files().map(|of| of.faults).sum::<u64>().max(findings.faults_total()));
+}
+
+fn edit(path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).unwrap();
+    edit(&mut bytes);
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn flip(path: &Path, at: usize) {
+    edit(path, |bytes| bytes[at] ^= 1);
+}
+
+/// Replaces the content of the section at `at` and gives it its checksum.
+fn rewrite_section(bytes: &mut [u8], at: usize, edit: impl FnOnce(&mut [u8])) {
+    let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    edit(&mut bytes[at + 4..at + 4 + size]);
+    let sum = crc32c::crc32c(&bytes[at + 4..at + 4 + size]);
+    bytes[at + 4 + size..at + 8 + size].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Where the list of that label stands.
+fn list_of(block: &Path, name: &[u8], value: &[u8]) -> usize {
+    let index = IndexReader::open(&StdFs, &block.join("index")).unwrap();
+    index.table().row(name, value).unwrap().list as usize
+}
+
+fn replace_text(path: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn a_sound_block_passes() {
+    let dir = tempfile::tempdir().unwrap();
+    let block = block(dir.path());
+    for dir in [dir.path(), &block] {
+        let findings = found(dir);
+        assert!(findings.is_sound(), "{:?}", findings.faults());
+        assert_eq!(findings.notes(), []);
+        let files: Vec<_> = findings
+            .files()
+            .map(|file| format!("{}: {}", file.path.file_name().unwrap().display(), file.holds))
+            .collect();
+        let want = [
+            "meta.json: level 1, 960 samples",
+            "000001: 8 chunks",
+            "tombstones: 0 deleted ranges",
+            "index: 4 series, 8 chunks",
+        ];
+        assert_eq!(files, want);
+    }
+}
+
+#[test]
+fn every_bit_of_an_index_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let block = block(dir.path());
+    let path = block.join("index");
+    let sound = std::fs::read(&path).unwrap();
+    let toc = IndexReader::open(&StdFs, &path).unwrap().toc();
+    let mut unnoticed = Vec::new();
+    for at in 0..sound.len() {
+        flip(&path, at);
+        if found(dir.path()).is_sound() {
+            unnoticed.push(at);
+        }
+        std::fs::write(&path, &sound).unwrap();
+    }
+    // Padding: nothing is there, and no checksum is over it. And version 2 becomes 3, which is read as 2.
+    let padding = |at: &usize| *at == 4 || sound[*at] == 0 && (*at as u64) < toc.postings_table;
+    assert!(unnoticed.iter().all(padding) && unnoticed.len() < 60, "{unnoticed:?}");
+}
+
+#[test]
+fn every_bit_of_chunks_and_tombstones_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let block = block(dir.path());
+    for name in ["chunks/000001", "tombstones"] {
+        let path = block.join(name);
+        let sound = std::fs::read(&path).unwrap();
+        for at in (0..sound.len()).filter(|at| name != "chunks/000001" || !(5..8).contains(at)) {
+            flip(&path, at);
+            assert!(!found(dir.path()).is_sound(), "byte {at} of {name}");
+            std::fs::write(&path, &sound).unwrap();
+        }
+    }
+}
+
+#[test]
+fn lists_and_series_contradict_each_other() {
+    let other_id = |block: &Path, from: (&[u8], &[u8]), to: (&[u8], &[u8])| {
+        let (from, to) = (list_of(block, from.0, from.1), list_of(block, to.0, to.1));
+        edit(&block.join("index"), |bytes| {
+            let id = bytes[from + 8..from + 12].to_vec();
+            rewrite_section(bytes, to, |content| content[4..8].copy_from_slice(&id));
+        });
+    };
+    check(
+        |block| other_id(block, (b"n", b"2"), (b"n", b"3")),
+        "index",
+        "list of series with n=\"3\" has 1 series, as many as there are, but not the same",
+    );
+    check(
+        |block| {
+            let at = list_of(block, b"n", b"1");
+            edit(&block.join("index"), |bytes| {
+                // A list of one that was of two: the rest of its section is no part of it.
+                let id = bytes[at + 8..at + 12].to_vec();
+                bytes[at..at + 8].copy_from_slice(&[0, 0, 0, 8, 0, 0, 0, 1]);
+                let sum = crc32c::crc32c(&[&[0, 0, 0, 1], &*id].concat());
+                bytes[at + 12..at + 16].copy_from_slice(&sum.to_be_bytes());
+            });
+        },
+        "index",
+        "list of series with n=\"1\" has 1, there are 2",
+    );
+    check(
+        |block| {
+            let at = IndexReader::open(&StdFs, &block.join("index")).unwrap().toc().postings_table as usize;
+            edit(&block.join("index"), |bytes| {
+                // The label n="3" becomes n="4".
+                rewrite_section(bytes, at, |content| {
+                    let row = content.windows(4).rposition(|part| part == b"\x01n\x013").unwrap();
+                    content[row + 3] = b'4';
+                });
+            });
+        },
+        "index",
+        "1 series have n=\"3\", and there is no list of them",
+    );
+}
+
+#[test]
+fn chunks_are_not_where_series_say() {
+    check(
+        |block| std::fs::remove_file(block.join("chunks/000001")).unwrap(),
+        "index",
+        "chunk in file 000001, which is not there",
+    );
+    check(
+        |block| edit(&block.join("chunks/000001"), |bytes| bytes.truncate(bytes.len() - 3)),
+        "chunks/000001",
+        "bytes needed",
+    );
+    check(
+        |block| edit(&block.join("chunks/000001"), |bytes| bytes.extend_from_slice(b"more")),
+        "chunks/000001",
+        "needed",
+    );
+    check(
+        |block| {
+            // The same chunk again, which no series names.
+            edit(&block.join("chunks/000001"), |bytes| bytes.extend_from_within(8..bytes.len() / 8));
+        },
+        "chunks/000001",
+        "",
+    );
+    check(
+        |block| std::fs::rename(block.join("chunks/000001"), block.join("chunks/000002")).unwrap(),
+        "chunks/000002",
+        "is missing",
+    );
+}
+
+#[test]
+fn meta_says_what_is_not_so() {
+    for (from, to, want) in [
+        ("\"numSamples\": 960", "\"numSamples\": 961", "it says 961 samples, there are 960"),
+        ("\"numSeries\": 4", "\"numSeries\": 5", "it says 5 series, there are 4"),
+        ("\"numChunks\": 8", "\"numChunks\": 7", "it says 7 chunks, there are 8"),
+        ("\"maxTime\": 1000", "\"maxTime\": 619", "chunks reach from 0 to 619"),
+        ("\"minTime\": 0", "\"minTime\": 1", "it says all lies from 1 on"),
+        ("\"version\": 1", "\"version\": 9", "version 9 is not known"),
+        ("\"numSamples\": 960", "\"numSamples\": ", "expected"),
+    ] {
+        check(|block| replace_text(&block.join("meta.json"), from, to), "meta.json", want);
+    }
+    check(|block| std::fs::remove_file(block.join("meta.json")).unwrap(), "meta.json", "No such file");
+    check(|block| std::fs::remove_file(block.join("index")).unwrap(), "index", "No such file");
+}
+
+#[test]
+fn deleted_ranges_are_of_series_that_are_there() {
+    check(
+        |block| {
+            let mut bytes = vec![0x01, 0x30, 0xBA, 0x30, 1];
+            let stone = [1, 0, 2];
+            bytes.extend_from_slice(&stone);
+            bytes.extend_from_slice(&crc32c::crc32c(&stone).to_be_bytes());
+            std::fs::write(block.join("tombstones"), bytes).unwrap();
+        },
+        "tombstones",
+        "1 of 1 deleted ranges are of series that the block does not have",
+    );
+}
+
+#[test]
+fn faults_are_counted_beyond_those_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let block = block(dir.path());
+    edit(&block.join("chunks/000001"), |bytes| bytes.iter_mut().skip(40).step_by(50).for_each(|byte| *byte ^= 1));
+    let mut findings = Findings::new(2);
+    directory(&StdFs, dir.path(), &mut findings).unwrap();
+    assert_eq!(findings.faults().len(), 2);
+    assert!(findings.faults_total() > 4, "{}", findings.faults_total());
+}
+
+/// A data directory with a log and full chunks in files, as a clean end leaves it.
+fn data(dir: &Path) {
+    let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
+    let db = rig::open_on(Arc::new(StdFs), dir, DbOptions { log, ..rig::options() }).unwrap();
+    append_range(&db, 0, 700_000, &mut Contents::new());
+    db.close().unwrap();
+}
+
+/// Damages a data directory and looks for a fault.
+#[track_caller]
+fn check_data(damage: impl FnOnce(&Path), file: &str, want: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    assert!(found(dir.path()).is_sound(), "{:?}", found(dir.path()).faults());
+    damage(dir.path());
+    let findings = found(dir.path());
+    let faults: Vec<String> = findings.faults().iter().map(ToString::to_string).collect();
+    assert!(faults.iter().any(|text| text.contains(want) && text.contains(file)), "{want:?} in {file}: {faults:#?}");
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn logs_and_head_chunks() {
+    check_data(|dir| flip(files(&dir.join("wal")).first().unwrap(), 100), "wal/", "the record is lost");
+    check_data(
+        |dir| {
+            let segments = files(&dir.join("wal"));
+            assert!(segments.len() > 2, "{segments:?}");
+            std::fs::remove_file(&segments[1]).unwrap();
+        },
+        "wal/",
+        "is missing",
+    );
+    check_data(|dir| flip(files(&dir.join("chunks_head")).first().unwrap(), 60), "chunks_head/", "checksum");
+    check_data(|dir| flip(files(&dir.join("chunks_head")).first().unwrap(), 1), "chunks_head/", "magic number");
+}
+
+#[test]
+fn the_end_of_a_log_may_be_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    let last = files(&dir.path().join("wal")).pop().unwrap();
+    edit(&last, |bytes| bytes.truncate(bytes.len() - 5));
+    let findings = found(dir.path());
+    assert!(findings.is_sound(), "{:?}", findings.faults());
+    assert!(findings.notes().iter().any(|note| note.fault.contains("torn by a crash")), "{:?}", findings.notes());
+}
+
+#[test]
+fn neither_block_nor_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = directory(&StdFs, dir.path(), &mut Findings::new(1)).unwrap_err().to_string();
+    assert!(refused.contains("neither a block nor a log"), "{refused}");
+}
