@@ -10,7 +10,7 @@ use clap::Subcommand;
 pub(crate) enum Tool {
     /// A whole fleet on this machine: a router, three ingesters, a store and a querier as processes of their own
     Demo(demo::Flags),
-    /// Look at data directories and blocks
+    /// Look at data directories and blocks, and make blocks
     #[command(subcommand)]
     Tsdb(tsdb::TsdbTool),
 }

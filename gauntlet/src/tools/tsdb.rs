@@ -1,14 +1,19 @@
-//! `gauntlet tools tsdb`: looking at data directories and blocks.
+//! `gauntlet tools tsdb`: looking at data directories and blocks, and making blocks.
 //!
 //! What `promtool tsdb` has too takes its flags and prints what it prints. Nothing here changes what it looks at.
 
 mod analyze;
+mod create;
 mod dump;
 mod histogram;
 mod list;
 mod open;
+mod openmetrics;
+mod serve;
 mod table;
+mod verify;
 
+use crate::common::StartError;
 use clap::Subcommand;
 use std::io;
 use std::path::PathBuf;
@@ -25,6 +30,12 @@ pub(crate) enum TsdbTool {
     Dump(dump::Flags),
     /// Print samples as OpenMetrics; native histograms, which it has no words for, are left out
     DumpOpenmetrics(dump::OpenMetricsFlags),
+    /// Check every checksum, order, count and reference; exits with 1 if something is wrong
+    Verify(verify::Flags),
+    /// Make blocks of samples in OpenMetrics text
+    CreateBlocksFromOpenmetrics(create::Flags),
+    /// Answer the HTTP API of Prometheus over a directory, which is not changed
+    Serve(serve::Flags),
 }
 
 /// What kept a tool from its work.
@@ -38,6 +49,12 @@ pub(crate) enum TsdbToolError {
     Db(#[from] DbError),
     #[error(transparent)]
     Sample(#[from] SampleError),
+    #[error(transparent)]
+    Create(#[from] create::CreateError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{faults} faults were found; they are listed above")]
+    Unsound { faults: u64 },
     #[error("--match={text}: {source}")]
     Selector { text: String, source: Box<promql::ParseError> },
     #[error("there is no block in {}", .0.display())]
@@ -61,6 +78,13 @@ pub(crate) async fn run(tool: TsdbTool) -> Result<(), TsdbToolError> {
         TsdbTool::Analyze(flags) => analyze::run(&flags, &mut out),
         TsdbTool::Dump(flags) => dump::run(&flags, &mut out),
         TsdbTool::DumpOpenmetrics(flags) => dump::run_open_metrics(&flags, &mut out),
+        TsdbTool::Verify(flags) => verify::run(&flags, &mut out),
+        TsdbTool::CreateBlocksFromOpenmetrics(flags) => create::run(&flags, &mut out),
+        // It prints by itself, while it runs.
+        TsdbTool::Serve(flags) => {
+            drop(out);
+            return serve::run(flags).await;
+        }
     };
     let flushed = io::Write::flush(&mut out).map_err(TsdbToolError::Output);
     match ended.and(flushed) {

@@ -61,7 +61,7 @@ pub(super) fn duration(meta: &Meta) -> GoDuration {
 }
 
 /// To the second, as Go prints a time.
-fn date(ms: i64) -> String {
+pub(super) fn date(ms: i64) -> String {
     match jiff::Timestamp::from_second(ms / 1000) {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string(),
         Err(_) => format!("{ms} ms"),
