@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use testkit::{ModelHead, SimFs};
 use tsdb::fs::Fs;
+use tsdb::snapshot::{SnapshotDecoder, read_snapshot};
 use tsdb::wal::{Decoded, ReplayProgress, Replayed, decode_record, replay, salvage};
 
 /// A record, unpacked. One that is damaged leaves nothing behind; one that is not says the same again.
@@ -27,6 +28,40 @@ pub fn fuzz_wal_record(data: &[u8]) {
             assert!(fault.offset <= data.len() as u64, "{fault}");
             assert_eq!((once, decoded.left_out), ((0, 0, 0), Decoded::default().left_out));
         }
+    }
+}
+
+/// A record of a snapshot, unpacked: it says the same again, and its chunks can be taken for what they say.
+pub fn fuzz_snapshot_record(data: &[u8]) {
+    let mut decoder = SnapshotDecoder::default();
+    let mut decode = |data: &[u8]| {
+        let mut said = Vec::new();
+        let decoded = decoder.decode(data, &mut |item| said.push(format!("{item:?}")));
+        (decoded, said)
+    };
+    let once = decode(data);
+    if let Err(fault) = once.0 {
+        assert!(fault.offset <= data.len() as u64, "{fault}");
+    }
+    assert_eq!(decode(data), once);
+    // Without the text that is made of it.
+    meter::within(data.len(), 256, 16 << 10, || decoder.decode(data, &mut |_| ())).ok();
+}
+
+/// A snapshot, as it is.
+pub fn fuzz_snapshot(data: &[u8]) {
+    let (fs, dir) = (SimFs::new(), Path::new("/chunk_snapshot.000001.0000000000"));
+    fs.create_dir_all(dir).expect("the disk is empty");
+    fs.plant(&dir.join("00000000"), data).expect("the directory is there");
+    let read = || {
+        let mut items = 0;
+        let read = read_snapshot(&fs, dir, |_| items += 1).map_err(|error| error.to_string());
+        (read, items)
+    };
+    let once = read();
+    assert_eq!(read(), once);
+    if let Err(error) = once.0 {
+        assert!(error.contains("chunk_snapshot"), "{error}");
     }
 }
 

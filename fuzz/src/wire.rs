@@ -5,7 +5,8 @@ use bytes::{Bytes, BytesMut};
 use model::{Fingerprinter, PackedBuilder, TenantId};
 use proto::series::{FrameContent, FrameForm, FrameWriter, ReadChunk, WireChunk, read_frame};
 use proto::{
-    ForwardPart, LabelLimits, RemoteWrite, WriteBatch, count_rows, forward_request, forward_tuples, pack_labels,
+    BodySink, ForwardPart, LabelLimits, Outline, RemoteWrite, WriteBatch, count_rows, forward_request, forward_tuples,
+    pack_labels, rewrite_v2,
 };
 
 fn names() -> Fingerprinter {
@@ -40,6 +41,47 @@ pub fn fuzz_remote_write(data: &[u8]) {
         assert!(series.labels.end as usize <= data.len() && series.samples.end as usize <= data.len());
     }
     batch.refuse_histograms();
+}
+
+/// A body of at most so many bytes.
+struct Room(Vec<u8>);
+
+impl BodySink for Room {
+    type Full = ();
+
+    fn room(&self) -> usize {
+        (1 << 20) - self.0.len()
+    }
+
+    fn full(&self, wanted: usize) {
+        assert!(wanted > self.room());
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), ()> {
+        if bytes.len() > self.room() {
+            return Err(());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// A remote write 2.0 body: what it is rewritten to is a request of 1.0 with the same series.
+pub fn fuzz_remote_write_v2(data: &[u8]) {
+    let fault = |fault: proto::Malformed| assert!(fault.at <= data.len(), "{fault}");
+    let Ok(outline) = Outline::of(data).map_err(fault) else { return };
+    let mut out = Room(Vec::with_capacity(1 << 20));
+    let fixed_bytes = outline.size_bytes() + (64 << 10);
+    let rewritten = meter::within(data.len(), 16, fixed_bytes, || rewrite_v2(data, outline, &names(), &mut out));
+    let Ok(rewritten) = rewritten else { return };
+    assert!(rewritten.series.len() <= outline.rows);
+    let body = Bytes::from(out.0);
+    let counted = count_rows(&body).expect("what was written is read");
+    let (batch, tally) = WriteBatch::walk(body.clone(), counted, &names(), 0).expect("what was written is read");
+    assert_eq!((tally.samples, tally.histograms), (rewritten.tally.samples, rewritten.tally.histograms));
+    let samples = |batch: &WriteBatch| rows(batch).into_iter().filter(|row| !row.1.is_empty()).collect::<Vec<_>>();
+    let same = WriteBatch { series: rewritten.series, ..batch.clone() };
+    assert_eq!(samples(&same), samples(&batch));
 }
 
 /// What a router sends: what is put together of a request again, in either form, is the same request.

@@ -49,7 +49,7 @@ enum May {
 }
 
 /// Bytes that no checksum covers: the kind of file, the region, what guards it, and what may come of a flip.
-const UNCOVERED: [(&str, &str, &str, May); 22] = [
+const UNCOVERED: [(&str, &str, &str, May); 24] = [
     ("index", "magic", "compared", May::BeNoticed),
     ("index", "version", "2 and 3 mean the same, others are refused", May::Both),
     ("index", "section size", "the checksum is looked for elsewhere, and is wrong there", May::BeNoticed),
@@ -74,6 +74,13 @@ const UNCOVERED: [(&str, &str, &str, May); 22] = [
     ),
     ("log", "size", "the checksum of what it then covers is wrong", May::BeNoticed),
     ("log", "zeros", "are compared to the end of the page", May::BeNoticed),
+    (
+        "snapshot",
+        "kind",
+        "as in a log; a snapshot with any damage is of no use, and the log is read instead",
+        May::Both,
+    ),
+    ("snapshot", "size", "the checksum of what it then covers is wrong", May::BeNoticed),
     ("chunks_head", "magic and version", "compared", May::BeNoticed),
     ("chunks_head", "padding", "not read", May::MeanNothing),
     ("chunks_head", "zeros", "are compared to the end of the file", May::BeNoticed),

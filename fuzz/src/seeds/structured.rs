@@ -5,14 +5,15 @@ use super::{odd, regular};
 use crate::log::Samples;
 use crate::parts::{Parts, push_sized};
 use bytes::BytesMut;
-use model::{Labels, SeriesRef};
+use model::{Labels, SeriesRef, TimeRange};
 use proto::RequestEncoder;
 use proto::series::{Aggr, Encoding, FrameForm, FrameWriter, WireChunk};
 use std::path::Path;
 use testkit::SimFs;
 use tsdb::cursor::{push_uvarint, push_varint};
 use tsdb::fs::Fs;
-use tsdb::wal::{CheckpointWriter, Compression};
+use tsdb::snapshot::{LastSample, OpenChunk, SnapshotSeries, SnapshotWriter};
+use tsdb::wal::{CheckpointWriter, Compression, LogPlace, Tombstone};
 
 pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let index = an_index();
@@ -187,18 +188,19 @@ fn logs() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let series = [(1, labels), (2, Labels::from_pairs([("__name__", "down")]).expect("it is one"))];
     let codings = [Compression::None, Compression::Snappy, Compression::Zstd];
     let segments: Vec<Vec<u8>> = codings.map(|coding| segment(&series, &samples, coding)).to_vec();
-    // Records of a segment that is not compressed, without the seven bytes in front of each, and one of every other kind.
-    let mut records = Vec::new();
-    let mut rest = segments[0].as_slice();
-    while let Some(([_, high, low, _, _, _, _], behind)) = rest.split_first_chunk::<7>() {
-        let size = usize::from(u16::from_be_bytes([*high, *low]));
-        records.push(behind[..size].to_vec());
-        rest = &behind[size..];
-    }
+    let mut records = records_of(&segments[0]);
     records.extend(other_records());
     let damage =
         vec![vec![], vec![0, 0, 9, 1], vec![1, 0, 0, 0x18, 13, 0, 100, 7], vec![2 | 4, 0, 80, 0, 3 | 8, 0, 1, 2]];
-    vec![("wal_record", records), ("wal_segment", segments), ("wal_damage", damage)]
+    let snapshot = snapshot();
+    let snapshot_records = records_of(&snapshot);
+    vec![
+        ("snapshot", vec![snapshot]),
+        ("snapshot_record", snapshot_records),
+        ("wal_record", records),
+        ("wal_segment", segments),
+        ("wal_damage", damage),
+    ]
 }
 
 /// A record of each kind that holds neither series nor floats.
@@ -286,11 +288,65 @@ fn messages() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let mut stream = BytesMut::new();
     service::encode_snappy(&message, &mut snap::raw::Encoder::new(), &mut stream);
     vec![
+        ("remote_write_v2", vec![request_v2()]),
         ("remote_write", vec![request, others]),
         ("remote_write_forwarded", vec![tenant, tuples]),
         ("series_frame", frames()),
         ("snappy_frames", vec![stream.to_vec()]),
     ]
+}
+
+/// Two series over five symbols: samples, a histogram without a field, an exemplar, metadata.
+fn request_v2() -> Vec<u8> {
+    let mut body = Vec::new();
+    let field = |out: &mut Vec<u8>, key: u8, content: &[u8]| {
+        out.push(key);
+        string(out, content);
+    };
+    for symbol in ["", "__name__", "up", "job", "a"] {
+        field(&mut body, 0x22, symbol.as_bytes());
+    }
+    for labels in [&[1, 2, 3, 4][..], &[1, 4]] {
+        let mut series = Vec::new();
+        field(&mut series, 0x0a, labels);
+        for at in 0..3_u8 {
+            let sample = [&[0x09][..], &f64::from(at).to_le_bytes(), &[0x10, at + 1]].concat();
+            field(&mut series, 0x12, &sample);
+        }
+        field(&mut series, 0x22, &[0x0a, 2, 3, 4, 0x18, 5]);
+        field(&mut series, 0x2a, &[8, 1, 0x18, 2]);
+        field(&mut body, 0x2a, &series);
+    }
+    body
+}
+
+/// A snapshot of two series, one with an open chunk, and a deletion.
+fn snapshot() -> Vec<u8> {
+    let (fs, dir, place) = (SimFs::new(), Path::new("/made"), LogPlace { segment: 1, offset_bytes: 0 });
+    fs.create_dir_all(dir).expect("the disk is empty");
+    let mut writer = SnapshotWriter::create(&fs, dir, place, Compression::None, 1 << 20).expect("the disk is sound");
+    let data = chunk_xor(&regular(10));
+    let last = LastSample::Float(27.0);
+    let open = OpenChunk { min_ms: 0, max_ms: 9, encoding: tsdb::Encoding::Xor, data: &data, last };
+    for (number, open) in [(1, Some(open)), (2, None)] {
+        let labels = named(number);
+        let series = SnapshotSeries { series: SeriesRef(number), labels: labels.as_ref(), open };
+        writer.series(&series).expect("the disk is sound");
+    }
+    writer.deletion(Tombstone { series: SeriesRef(1), range: TimeRange::new(2, 5).expect("it runs forwards") });
+    writer.publish().expect("the disk is sound");
+    fs.read(Path::new("/made/chunk_snapshot.000001.0000000000/00000000")).expect("it was published")
+}
+
+/// The records of a segment that is not compressed, of less than a page.
+fn records_of(segment: &[u8]) -> Vec<Vec<u8>> {
+    let (mut records, mut rest) = (Vec::new(), segment);
+    while let Some(([_, high, low, _, _, _, _], behind)) = rest.split_first_chunk::<7>() {
+        let size = usize::from(u16::from_be_bytes([*high, *low]));
+        records.push(behind[..size].to_vec());
+        rest = &behind[size..];
+    }
+    records
 }
 
 fn frames() -> Vec<Vec<u8>> {

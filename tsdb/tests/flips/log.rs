@@ -1,12 +1,15 @@
-//! Segments of a log: of the write-ahead log, of that of late samples, of a checkpoint. All have one layout.
+//! Segments of a log: of the write-ahead log, of that of late samples, of a checkpoint, of a snapshot. All have one layout.
 
 use crate::frozen::Frozen;
 use crate::{COVERED, Outcome, Subject};
 use model::{Labels, MetadataRef, MetricKind, SeriesRef, TimeRange};
 use std::path::Path;
 use testkit::SimFs;
+use tsdb::Encoding;
+use tsdb::chunk::xor::XorState;
 use tsdb::fs::Fs;
-use tsdb::wal::{CheckpointWriter, Compression, read_segment};
+use tsdb::snapshot::{LastSample, OpenChunk, SnapshotSeries, SnapshotWriter, read_snapshot};
+use tsdb::wal::{CheckpointWriter, Compression, LogPlace, Tombstone, read_segment};
 
 const PATH: &str = "/wal/00000000";
 const PAGE_BYTES: usize = 32 << 10;
@@ -75,6 +78,65 @@ impl Subject for Segment {
     }
 }
 
+/// A snapshot of a head, which is of use as a whole or not at all.
+struct Snapshot {
+    whole: Frozen,
+    items: Vec<String>,
+    regions: Vec<&'static str>,
+}
+
+const SNAPSHOT: &str = "/chunk_snapshot.000001.0000000000";
+
+fn items(fs: &Frozen) -> Option<Vec<String>> {
+    let mut items = Vec::new();
+    let read = read_snapshot(fs, Path::new(SNAPSHOT), |item| items.push(format!("{item:?}")));
+    read.ok().map(|()| items)
+}
+
+impl Subject for Snapshot {
+    fn kind(&self) -> &'static str {
+        "snapshot"
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.regions.len()
+    }
+
+    fn region(&self, at: usize) -> &'static str {
+        self.regions[at]
+    }
+
+    fn flip(&self, at: usize, bit: u8) -> Outcome {
+        let Some(found) = items(&self.whole.flipped(0, at, bit)) else { return Outcome::Noticed };
+        assert!(found == self.items, "bit {bit} of byte {at} changes what a snapshot holds");
+        Outcome::Nothing
+    }
+}
+
+fn snapshot(compression: Compression) -> Box<dyn Subject> {
+    let (fs, place) = (SimFs::new(), LogPlace { segment: 1, offset_bytes: 0 });
+    let mut writer = SnapshotWriter::create(&fs, Path::new("/"), place, compression, 1 << 20).unwrap();
+    let (mut state, mut words) = (XorState::default(), Vec::new());
+    (0..30).for_each(|at| state.append(at * 15_000, (at * 31) as f64 / 7.0, &mut words));
+    let data = state.finish(&words);
+    for number in 1..9 {
+        let labels = Labels::from_pairs([("__name__", "up".to_owned()), ("n", number.to_string())]).unwrap();
+        let last = LastSample::Float(29.0 * 31.0 / 7.0);
+        let open = OpenChunk { min_ms: 0, max_ms: 29 * 15_000, encoding: Encoding::Xor, data: &data, last };
+        let series = SnapshotSeries { series: SeriesRef(number), labels: labels.as_ref(), open: Some(open) };
+        writer.series(&series).unwrap();
+    }
+    writer.deletion(Tombstone { series: SeriesRef(2), range: TimeRange::new(5, 2000).unwrap() });
+    writer.publish().unwrap();
+    let path = Path::new(SNAPSHOT).join("00000000");
+    let bytes = fs.read(&path).unwrap();
+    let regions = regions(&bytes);
+    let whole = Frozen(vec![(path, bytes.into())]);
+    let items = items(&whole).unwrap();
+    assert_eq!(items.len(), 9);
+    Box::new(Snapshot { whole, items, regions })
+}
+
 pub(crate) fn subjects() -> Vec<Box<dyn Subject>> {
     let subject = |compression| {
         let bytes = segment(compression);
@@ -84,7 +146,8 @@ pub(crate) fn subjects() -> Vec<Box<dyn Subject>> {
         assert!(damages == 0 && records.len() > 3, "{} records", records.len());
         Box::new(Segment { whole, records, regions }) as Box<dyn Subject>
     };
-    [Compression::None, Compression::Snappy, Compression::Zstd].map(subject).into_iter().collect()
+    let codings = [Compression::None, Compression::Snappy, Compression::Zstd];
+    codings.map(subject).into_iter().chain(codings.map(snapshot)).collect()
 }
 
 fn regions(bytes: &[u8]) -> Vec<&'static str> {
