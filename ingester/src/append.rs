@@ -4,13 +4,16 @@
 //! reads no label. What it misses is either in another form (the wire cache knows it, and a second pass goes by the
 //! canonical fingerprint) or new (labels are parsed, checked and sorted, and a pass brings them along). A series that the
 //! wire cache knows but the head has dropped meanwhile needs one pass more.
+//!
+//! What a row has besides floats is decoded before (see [`crate::decoded`]), and comes along in each pass.
 
+use crate::decoded::{Cursor, Decoded, DecodedCounts, Decoding, Window};
 use crate::wire_cache::WireCache;
-use model::{Fingerprint, Fingerprinter, LabelsRef};
+use model::{ExemplarRef, Fingerprint, Fingerprinter, HistogramRef, LabelsRef, MetadataRef};
 use parking_lot::Mutex;
 use proto::{InvalidLabelSet, LabelLimits, Malformed, Rejection, Rejections, WriteBatch, pack_labels};
 use std::ops::Range;
-use tsdb::{AppendSource, Appended, Refused, RefusedBecause};
+use tsdb::{AppendSource, Appended, ExemplarRefusals, MAX_EXEMPLAR_RUNES, Refused, RefusedBecause};
 
 /// Appends whatever it is given to one head.
 pub(crate) trait AppendTo {
@@ -24,13 +27,21 @@ pub(crate) trait AppendTo {
     fn series(&self) -> u64;
 }
 
-/// A batch, or some rows of it by another name.
-#[derive(Debug)]
-pub(crate) enum Source<'a> {
-    /// All rows, by the fingerprints of their regions.
-    Whole(&'a WriteBatch),
-    /// Rows by canonical fingerprint; those that may be new with labels.
-    Part { batch: &'a WriteBatch, rows: &'a [NamedRow], packed: &'a [u8] },
+/// Rows of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    batch: &'a WriteBatch,
+    window: &'a Window,
+    decoded: &'a Decoded,
+    /// `None`: all of the window, by the fingerprints of their regions.
+    named: Option<Named<'a>>,
+}
+
+/// Some rows by canonical fingerprint; those that may be new with labels.
+#[derive(Debug, Clone, Copy)]
+struct Named<'a> {
+    rows: &'a [NamedRow],
+    packed: &'a [u8],
 }
 
 /// A row of a batch with the name its series has in the head.
@@ -53,9 +64,12 @@ pub(crate) struct Naming<'a> {
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
+    /// Floats.
     pub(crate) accepted: u64,
     /// How many of those came late.
     pub(crate) late: u64,
+    pub(crate) histograms: u64,
+    pub(crate) exemplars: u64,
     pub(crate) created: u64,
     pub(crate) rejections: Rejections,
     /// Some series were not created, because there are as many as there may be.
@@ -74,43 +88,55 @@ const MAX_NAMED_PASSES: usize = 2;
 
 impl AppendSource for Source<'_> {
     fn len(&self) -> usize {
-        match self {
-            Source::Whole(batch) => batch.series.len(),
-            Source::Part { rows, .. } => rows.len(),
-        }
+        self.named.map_or(self.window.rows.len(), |named| named.rows.len())
     }
 
     fn fingerprint(&self, index: usize) -> Fingerprint {
-        match self {
-            Source::Whole(batch) => batch.series[index].fingerprint,
-            Source::Part { rows, .. } => rows[index].fingerprint,
+        match self.named {
+            None => self.batch.series[self.window.rows.start + index].fingerprint,
+            Some(named) => named.rows[index].fingerprint,
         }
     }
 
     fn samples(&self, index: usize) -> impl Iterator<Item = (i64, f64)> {
-        match self {
-            Source::Whole(batch) => batch.samples(index),
-            Source::Part { batch, rows, .. } => batch.samples(rows[index].row as usize),
-        }
+        let row = self.row_of(index);
+        // Beyond the last row there are none.
+        self.batch.samples(if self.window.resumed && row == self.window.rows.start { usize::MAX } else { row })
+    }
+
+    fn histograms(&self, index: usize) -> impl Iterator<Item = (i64, HistogramRef<'_>)> {
+        self.decoded.histograms(self.row_of(index))
+    }
+
+    fn exemplars(&self, index: usize) -> impl Iterator<Item = ExemplarRef<'_>> {
+        self.decoded.exemplars(self.row_of(index))
+    }
+
+    fn metadata(&self, index: usize) -> Option<MetadataRef<'_>> {
+        self.batch.metadata(self.row_of(index))
     }
 
     fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
-        match self {
-            Source::Whole(_) => None,
-            Source::Part { rows, packed, .. } => {
-                let labels = rows[index].labels.clone()?;
-                Some(LabelsRef::from_packed_unchecked(packed.get(labels)?))
-            }
-        }
+        let Named { rows, packed } = self.named?;
+        let labels = rows[index].labels.clone()?;
+        Some(LabelsRef::from_packed_unchecked(packed.get(labels)?))
     }
 }
 
 impl Source<'_> {
+    #[inline]
+    fn row_of(&self, index: usize) -> usize {
+        match self.named {
+            None => self.window.rows.start + index,
+            Some(named) => named.rows[index].row as usize,
+        }
+    }
+
     /// The row of the batch that `index` is.
     fn row(&self, index: u32) -> u32 {
-        match self {
-            Source::Whole(_) => index,
-            Source::Part { rows, .. } => rows.get(index as usize).map_or(index, |named| named.row),
+        match self.named {
+            None => u32::try_from(self.window.rows.start + index as usize).unwrap_or(u32::MAX),
+            Some(named) => named.rows.get(index as usize).map_or(index, |named| named.row),
         }
     }
 }
@@ -123,24 +149,46 @@ impl Source<'_> {
 pub(crate) fn append<H: AppendTo>(
     batch: &WriteBatch,
     naming: &Naming<'_>,
+    decoding: Decoding,
+    decoded: &mut Decoded,
     head: &mut H,
 ) -> Result<Taken, NotTaken<H::Error>> {
-    let mut taken = Taken::default();
-    let whole = Source::Whole(batch);
-    let appended = head.append(&whole).map_err(NotTaken::Head)?;
-    taken.add(batch, &whole, &appended);
-    if appended.missed.is_empty() {
-        return Ok(taken);
+    let (mut taken, mut counts) = (Taken::default(), DecodedCounts::default());
+    let mut cursor = Cursor::new(batch);
+    loop {
+        let window = decoded.fill(&mut cursor, decoding, &mut counts).map_err(NotTaken::Malformed)?;
+        let source = Source { batch, window: &window, decoded, named: None };
+        append_window(source, naming, head, &mut taken)?;
+        if cursor.is_done() {
+            break;
+        }
     }
-    let mut names = Names { batch, naming, packed: Vec::new(), rows: Vec::new() };
-    let unknown = names.recall(&appended.missed);
-    names.make(&unknown, &mut taken).map_err(NotTaken::Malformed)?;
+    taken.exemplars += counts.exemplars;
+    taken.rejections.merge(counts.rejections);
+    Ok(taken)
+}
+
+fn append_window<H: AppendTo>(
+    whole: Source<'_>,
+    naming: &Naming<'_>,
+    head: &mut H,
+    taken: &mut Taken,
+) -> Result<(), NotTaken<H::Error>> {
+    let appended = head.append(&whole).map_err(NotTaken::Head)?;
+    taken.add(&whole, &appended);
+    if appended.missed.is_empty() {
+        return Ok(());
+    }
+    let mut names = Names { source: whole, naming, packed: Vec::new(), rows: Vec::new() };
+    let missed: Vec<u32> = appended.missed.iter().map(|index| whole.row(*index)).collect();
+    let unknown = names.recall(&missed);
+    names.make(&unknown, taken).map_err(NotTaken::Malformed)?;
     for _ in 0..MAX_NAMED_PASSES {
         // Two spellings of a series were missed by different shards; its samples must go in as they came.
         names.rows.sort_by_key(|named| named.row);
-        let part = Source::Part { batch, rows: &names.rows, packed: &names.packed };
+        let part = Source { named: Some(Named { rows: &names.rows, packed: &names.packed }), ..whole };
         let appended = head.append(&part).map_err(NotTaken::Head)?;
-        taken.add(batch, &part, &appended);
+        taken.add(&part, &appended);
         let missed: Vec<u32> = appended.missed.iter().map(|index| part.row(*index)).collect();
         names.remember(WireCache::capacity(head.series()));
         if missed.is_empty() {
@@ -148,14 +196,14 @@ pub(crate) fn append<H: AppendTo>(
         }
         names.rows.clear();
         names.packed.clear();
-        names.make(&missed, &mut taken).map_err(NotTaken::Malformed)?;
+        names.make(&missed, taken).map_err(NotTaken::Malformed)?;
     }
-    Ok(taken)
+    Ok(())
 }
 
 /// The names of rows that the head did not know by their regions.
 struct Names<'a> {
-    batch: &'a WriteBatch,
+    source: Source<'a>,
     naming: &'a Naming<'a>,
     packed: Vec<u8>,
     rows: Vec<NamedRow>,
@@ -167,7 +215,7 @@ impl Names<'_> {
         let mut unknown = Vec::with_capacity(rows.len());
         let mut cache = self.naming.cache.lock();
         for &row in rows {
-            let series = self.batch.series.get(row as usize);
+            let series = self.source.batch.series.get(row as usize);
             match series.and_then(|series| cache.get(series.fingerprint)) {
                 Some(fingerprint) => self.rows.push(NamedRow { row, fingerprint, labels: None }),
                 None => unknown.push(row),
@@ -176,15 +224,17 @@ impl Names<'_> {
         unknown
     }
 
-    /// Names `rows` by their labels. Rows without samples and rows whose labels are no label set are left out, the latter
-    /// counted.
+    /// Names `rows` by their labels. Rows with nothing to create a series for and rows whose labels are no label set are left
+    /// out, the latter counted.
     fn make(&mut self, rows: &[u32], taken: &mut Taken) -> Result<(), Malformed> {
         let (mut order, mut region) = (Vec::new(), Vec::new());
+        let Source { batch, decoded, .. } = self.source;
         for &row in rows {
-            if self.batch.series.get(row as usize).is_none_or(|series| series.samples.is_empty()) {
+            let has_floats = batch.series.get(row as usize).is_some_and(|series| !series.samples.is_empty());
+            if !has_floats && !decoded.has_histograms(row as usize) {
                 continue;
             }
-            let labels = self.batch.labels(row as usize);
+            let labels = batch.labels(row as usize);
             match pack_labels(labels, &self.naming.limits, &mut order, &mut self.packed) {
                 Ok(labels) => {
                     let set = LabelsRef::from_packed_unchecked(self.packed.get(labels.clone()).unwrap_or_default());
@@ -193,7 +243,7 @@ impl Names<'_> {
                 }
                 Err(InvalidLabelSet::Malformed(malformed)) => return Err(malformed),
                 Err(invalid) => taken.rejections.add(Some(row), Rejection::InvalidLabels, 1, || {
-                    format!("series {}: {invalid}", self.batch.labels(row as usize))
+                    format!("series {}: {invalid}", batch.labels(row as usize))
                 }),
             }
         }
@@ -202,7 +252,7 @@ impl Names<'_> {
 
     /// Remembers the names that were found by labels where they are not those of the regions.
     fn remember(&self, capacity: usize) {
-        let row = |named: &NamedRow| self.batch.series.get(named.row as usize);
+        let row = |named: &NamedRow| self.source.batch.series.get(named.row as usize);
         let other = self.rows.iter().filter(|named| named.labels.is_some()).filter_map(|named| {
             let series =
                 row(named).filter(|series| !series.is_scattered() && series.fingerprint != named.fingerprint)?;
@@ -218,16 +268,23 @@ impl Names<'_> {
 
 impl Taken {
     /// Adds what a pass over `source` came to.
-    fn add(&mut self, batch: &WriteBatch, source: &Source<'_>, appended: &Appended) {
+    fn add(&mut self, source: &Source<'_>, appended: &Appended) {
         self.accepted += appended.accepted;
         self.late += appended.late;
+        self.histograms += appended.histograms;
+        self.exemplars += appended.exemplars;
         self.created += appended.created;
         let unlisted = appended.refused_total.saturating_sub(appended.refused.len() as u64);
         for (place, refused) in appended.refused.iter().enumerate() {
             // The head lists some and counts all: what is not listed goes with the last that is.
             let count = if place + 1 == appended.refused.len() { 1 + unlisted } else { 1 };
-            self.refuse(batch, source.row(refused.series), refused, count);
+            self.refuse(source.batch, source.row(refused.series), refused, count);
         }
+        let ExemplarRefusals { out_of_order, labels_too_long } = appended.exemplars_refused;
+        let older = || "an exemplar is older than the newest of its series".to_owned();
+        self.rejections.add(None, Rejection::ExemplarOutOfOrder, out_of_order, older);
+        let long = || format!("labels of an exemplar have more than {MAX_EXEMPLAR_RUNES} characters");
+        self.rejections.add(None, Rejection::ExemplarTooLong, labels_too_long, long);
     }
 
     fn refuse(&mut self, batch: &WriteBatch, row: u32, refused: &Refused, count: u64) {

@@ -26,6 +26,8 @@ pub struct Config {
     /// The most active series of a tenant, inside.
     pub max_series: u64,
     pub labels: LabelLimits,
+    /// The most buckets of a histogram, inside; one with more is refused.
+    pub max_histogram_buckets: usize,
     /// How far ahead of the clock a sample may be, inside.
     pub max_ahead: Duration,
     /// Writes are refused when less is free on the disk; 0: never.
@@ -51,6 +53,7 @@ impl Config {
             max_tenants: 10_000,
             max_series: 1_000_000,
             labels: LabelLimits::default(),
+            max_histogram_buckets: 10_000,
             max_ahead: Duration::from_secs(600),
             free_space_floor_bytes: 512 << 20,
             free_space_check_interval: Duration::from_secs(1),

@@ -6,7 +6,7 @@ use crate::tenant::{Shared, write_error};
 use crate::tenants::{OpenError, Tenants};
 use model::{TenantId, TimeRange};
 use parking_lot::RwLock;
-use proto::{WriteBatch, WriteError, WriteOutcome, WriteTarget};
+use proto::{SeriesSlice, WriteBatch, WriteError, WriteOutcome, WriteTarget};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -117,9 +117,8 @@ impl Ingester {
         if let Some(floor_bytes) = self.disk.too_low() {
             return Err(WriteError::DiskFull { floor_bytes });
         }
-        let mut rejections = batch.refuse_histograms();
-        if batch.series.iter().all(|series| series.samples.is_empty()) {
-            return Ok(WriteOutcome { rejections, ..WriteOutcome::default() });
+        if batch.series.iter().all(SeriesSlice::is_void) {
+            return Ok(WriteOutcome::default());
         }
         let tenant = self.tenants.get(tenant).await?;
         let (taken, commit) = tenant.append(&batch)?;
@@ -129,8 +128,13 @@ impl Ingester {
             Some(commit) => Some(commit.await.map_err(|error| write_error(&error))?),
             None => None,
         };
-        rejections.merge(taken.rejections);
-        Ok(WriteOutcome { durable, samples_accepted: taken.accepted, rejections, ..WriteOutcome::default() })
+        Ok(WriteOutcome {
+            durable,
+            samples_accepted: taken.accepted,
+            histograms_accepted: taken.histograms,
+            exemplars_accepted: taken.exemplars,
+            rejections: taken.rejections,
+        })
     }
 }
 

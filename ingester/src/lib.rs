@@ -16,6 +16,7 @@
 mod app;
 mod append;
 mod config;
+mod decoded;
 mod disk;
 mod ingester;
 mod metrics;

@@ -1,7 +1,7 @@
 //! What the ingester shows, under the names that dashboards of Prometheus and Thanos use; a label tells the tenant.
 //!
 //! Nothing is counted twice: the values lie in the tenants, and are read when somebody asks. Metrics of what we do not do
-//! (exemplars, samples out of order, isolation) are not shown as zero.
+//! (isolation) are not shown as zero.
 
 use crate::ingester::Ingester;
 use crate::tenant::Tenant;
@@ -9,6 +9,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use proto::Rejection;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -29,7 +30,8 @@ pub(crate) fn register(registry: &Registry, ingester: &Arc<Ingester>) {
 type Extra = &'static [(&'static str, &'static str)];
 
 const NONE: Extra = &[];
-const FLOAT: Extra = &[("type", "float")];
+const FLOAT: [(&str, &str); 1] = [("type", "float")];
+const HISTOGRAM: [(&str, &str); 1] = [("type", "histogram")];
 
 impl Collector for Shown {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -70,16 +72,40 @@ impl Families<'_> {
         let help = "Total number of series created in the head";
         self.counted("prometheus_tsdb_head_series_created_total", help, NONE, |tenant| &tenant.counts.created)?;
         let help = "Total number of appended samples.";
-        self.counted("prometheus_tsdb_head_samples_appended_total", help, FLOAT, |tenant| &tenant.counts.accepted)?;
+        self.counters("prometheus_tsdb_head_samples_appended_total", help, |tenant| {
+            let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+            vec![(FLOAT, count(&tenant.counts.accepted)), (HISTOGRAM, count(&tenant.counts.histograms))]
+        })?;
         let help = "Total number of out of order samples ingestion failed attempts due to out of order being disabled.";
-        self.counted("prometheus_tsdb_out_of_order_samples_total", help, FLOAT, |tenant| &tenant.counts.out_of_order)?;
+        self.counter("prometheus_tsdb_out_of_order_samples_total", help, &FLOAT, |_, tenant| {
+            tenant.counts.rejected(&[Rejection::OutOfOrder])
+        })?;
         let help = "Total number of out of bound samples ingestion failed attempts with out of order support disabled.";
-        self.counted("prometheus_tsdb_out_of_bound_samples_total", help, FLOAT, |tenant| &tenant.counts.out_of_bounds)?;
+        self.counter("prometheus_tsdb_out_of_bound_samples_total", help, &FLOAT, |_, tenant| {
+            tenant.counts.rejected(&[Rejection::OutOfBounds, Rejection::TooFarInFuture])
+        })?;
         let help = "Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.";
-        self.counted("prometheus_tsdb_too_old_samples_total", help, FLOAT, |tenant| &tenant.counts.too_old)?;
+        self.counter("prometheus_tsdb_too_old_samples_total", help, &FLOAT, |_, tenant| {
+            tenant.counts.rejected(&[Rejection::TooOld])
+        })?;
         let help = "Total number of appended out of order samples.";
-        self.counted("prometheus_tsdb_head_out_of_order_samples_appended_total", help, FLOAT, |tenant| {
+        self.counted("prometheus_tsdb_head_out_of_order_samples_appended_total", help, &FLOAT, |tenant| {
             &tenant.counts.late
+        })?;
+        let help = "Total number of appended exemplars.";
+        self.counted("prometheus_tsdb_exemplar_exemplars_appended_total", help, NONE, |tenant| {
+            &tenant.counts.exemplars
+        })?;
+        let help = "Total number of out of order exemplar ingestion failed attempts.";
+        self.counter("prometheus_tsdb_exemplar_out_of_order_exemplars_total", help, NONE, |_, tenant| {
+            tenant.counts.rejected(&[Rejection::ExemplarOutOfOrder])
+        })?;
+        let help =
+            "Samples, series, histograms and exemplars that were refused while the rest of their write was stored.";
+        self.counters("gauntlet_ingester_rejected_total", help, |tenant| {
+            let count = |why: Rejection| (why.as_str(), tenant.counts.rejected(&[why]));
+            let refused = Rejection::ALL.map(count).into_iter().filter(|(_, count)| *count > 0);
+            refused.map(|(why, count)| ([("reason", why)], count)).collect()
         })
     }
 
@@ -181,6 +207,24 @@ impl Families<'_> {
             let mut labels = vec![("tenant", tenant.id.as_str())];
             labels.extend(extra);
             ConstCounter::new(value(stats, tenant)).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    /// A counter of which a tenant has several, each with a label more.
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Fn(&Tenant) -> Vec<([(&'static str, &'static str); 1], u64)>,
+    ) -> fmt::Result {
+        let kind = ConstCounter::new(0u64).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (_, tenant) in &self.tenants {
+            for ([label], value) in values(tenant) {
+                let labels = [("tenant", tenant.id.as_str()), label];
+                ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::append::{self, AppendTo, Naming, NotTaken, Source, Taken};
 use crate::config::Config;
+use crate::decoded::{Decoded, Decoding, WINDOW_CELLS};
 use crate::wire_cache::WireCache;
 use bucket::{Shipper, ShipperMetrics};
 use model::{Clock, Fingerprinter, Labels, TenantId, TimeRange};
@@ -50,11 +51,13 @@ pub(crate) struct Tenant {
 /// What came in since the tenant was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
+    /// Floats.
     pub(crate) accepted: AtomicU64,
+    pub(crate) histograms: AtomicU64,
+    pub(crate) exemplars: AtomicU64,
+    /// What was refused, by reason.
+    pub(crate) rejected: [AtomicU64; Rejection::ALL.len()],
     pub(crate) created: AtomicU64,
-    pub(crate) out_of_order: AtomicU64,
-    pub(crate) out_of_bounds: AtomicU64,
-    pub(crate) too_old: AtomicU64,
     /// Of those accepted, samples older than the newest of their series.
     pub(crate) late: AtomicU64,
     pub(crate) cut_blocks: AtomicU64,
@@ -71,6 +74,7 @@ struct Appending<'a> {
 thread_local! {
     /// Appends run to their end on the thread they began on.
     static SCRATCH: RefCell<AppendScratch> = RefCell::default();
+    static DECODED: RefCell<Decoded> = RefCell::default();
 }
 
 impl Tenant {
@@ -107,12 +111,20 @@ impl Tenant {
     /// # Errors
     /// Malformed labels; the log takes nothing; or there would be too many series. In each case an equal repeat is harmless.
     pub(crate) fn append(&self, batch: &WriteBatch) -> Result<(Taken, Option<Commit>), WriteError> {
-        let Config { labels, max_series, max_ahead, .. } = &self.shared.config;
+        let Config { labels, max_series, max_ahead, max_histogram_buckets, .. } = &self.shared.config;
         let ahead_ms = i64::try_from(max_ahead.as_millis()).unwrap_or(i64::MAX);
         let limits = AppendLimits { max_ms: batch.received_ms.saturating_add(ahead_ms), max_series: *max_series };
         let naming = Naming { fingerprinter: &self.shared.fingerprinter, limits: *labels, cache: &self.cache };
         let mut head = Appending { db: &self.db, limits, commit: None };
-        let taken = append::append(batch, &naming, &mut head).map_err(|not_taken| match not_taken {
+        let decoding = Decoding {
+            // The head passes over them.
+            keeps_histograms: false,
+            max_buckets: *max_histogram_buckets,
+            keeps_exemplars: self.shared.config.db.max_exemplars > 0,
+            window_cells: WINDOW_CELLS,
+        };
+        let taken = DECODED.with_borrow_mut(|decoded| append::append(batch, &naming, decoding, decoded, &mut head));
+        let taken = taken.map_err(|not_taken| match not_taken {
             NotTaken::Malformed(malformed) => WriteError::Malformed(malformed),
             NotTaken::Head(error) => write_error(&error),
         })?;
@@ -186,7 +198,7 @@ impl AppendTo for Appending<'_> {
 
     fn append(&mut self, source: &Source<'_>) -> Result<Appended, LogError> {
         let (appended, commit) = SCRATCH.with_borrow_mut(|scratch| self.db.append(source, self.limits, scratch))?;
-        if appended.accepted > 0 {
+        if appended.accepted + appended.histograms + appended.exemplars > 0 {
             self.commit = Some(match self.commit.take() {
                 Some(earlier) => commit.after(earlier),
                 None => commit,
@@ -202,35 +214,23 @@ impl AppendTo for Appending<'_> {
 
 impl Counts {
     fn add(&self, taken: &Taken) {
-        self.accepted.fetch_add(taken.accepted, Ordering::Relaxed);
-        self.late.fetch_add(taken.late, Ordering::Relaxed);
-        self.created.fetch_add(taken.created, Ordering::Relaxed);
-        for (why, count) in taken.rejections.counts() {
-            match why {
-                Rejection::OutOfOrder => {
-                    self.out_of_order.fetch_add(count, Ordering::Relaxed);
-                }
-                Rejection::OutOfBounds | Rejection::TooFarInFuture => {
-                    self.out_of_bounds.fetch_add(count, Ordering::Relaxed);
-                }
-                Rejection::TooOld => {
-                    self.too_old.fetch_add(count, Ordering::Relaxed);
-                }
-                Rejection::DuplicateTimestamp
-                | Rejection::InvalidLabels
-                | Rejection::MissingName
-                | Rejection::InvalidReference
-                | Rejection::NoSamples
-                | Rejection::MixedSamples
-                | Rejection::InvalidHistogram
-                | Rejection::TooManyBuckets
-                | Rejection::InvalidExemplar
-                | Rejection::ExemplarOutOfOrder
-                | Rejection::ExemplarTooLong
-                | Rejection::Histogram
-                | Rejection::Conflict => {}
-            }
+        for (counter, count) in [
+            (&self.accepted, taken.accepted),
+            (&self.histograms, taken.histograms),
+            (&self.exemplars, taken.exemplars),
+            (&self.late, taken.late),
+            (&self.created, taken.created),
+        ] {
+            counter.fetch_add(count, Ordering::Relaxed);
         }
+        for (why, count) in taken.rejections.counts() {
+            self.rejected[why as usize].fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// How much was refused for any of these reasons.
+    pub(crate) fn rejected(&self, reasons: &[Rejection]) -> u64 {
+        reasons.iter().map(|why| self.rejected[*why as usize].load(Ordering::Relaxed)).sum()
     }
 }
 

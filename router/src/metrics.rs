@@ -163,7 +163,7 @@ impl Metrics {
     pub(crate) fn answered(&self, answer: &Answer, status: Status, carried: Option<(&TenantId, &Tally)>) {
         match answer {
             Answer::Stored(..) => {}
-            Answer::Nothing => {
+            Answer::Nothing(_) => {
                 self.empty.inc();
             }
             Answer::Rejected(rejections, _) => {

@@ -147,10 +147,11 @@ impl Receiver {
             take_out_odd(&mut batch, asked.version, &mut rejections);
         }
         if batch.series.iter().all(SeriesSlice::is_void) {
+            let written = Written::default();
             return if rejections.is_empty() {
-                Answer::Nothing
+                Answer::Nothing(written)
             } else {
-                Answer::Rejected(rejections, Written::default())
+                Answer::Rejected(rejections, written)
             };
         }
         match self.target.write(tenant, batch).await {
@@ -164,7 +165,7 @@ impl Receiver {
                 match outcome.durable {
                     _ if !rejections.is_empty() => Answer::Rejected(rejections, written),
                     Some(durable) => Answer::Stored(durable, written),
-                    None => Answer::Nothing,
+                    None => Answer::Nothing(written),
                 }
             }
             Err(error) => Answer::Refused(Refusal::Write(error)),
@@ -174,7 +175,7 @@ impl Receiver {
     fn log(&self, answer: &Answer, code: StatusCode, tenant: Option<&TenantId>) {
         let now_ms = self.clock.now_ms();
         match answer {
-            Answer::Stored(..) | Answer::Nothing => {}
+            Answer::Stored(..) | Answer::Nothing(_) => {}
             Answer::Rejected(rejections, _) => {
                 if let Some(held_back) = self.rejections_log.pass(now_ms) {
                     let tenant = tenant.map_or("", TenantId::as_str);

@@ -15,8 +15,8 @@ use std::time::Duration;
 pub(crate) enum Answer {
     /// All of it is stored.
     Stored(Durable, Written),
-    /// It was well formed and carried nothing that is stored.
-    Nothing,
+    /// It was well formed and carried nothing that is stored; exemplars count as written where none are kept.
+    Nothing(Written),
     /// All of it is stored but for what is listed.
     Rejected(Rejections, Written),
     /// It was refused as a whole.
@@ -110,7 +110,7 @@ impl Answer {
     /// The status for who asks.
     pub(crate) fn status(&self, asked: Asked) -> Status {
         match self {
-            Self::Stored(..) | Self::Nothing => Status::plain(all_is_well(asked)),
+            Self::Stored(..) | Self::Nothing(_) => Status::plain(all_is_well(asked)),
             Self::Rejected(rejections, _) => Status::plain(rejected(rejections, asked)),
             Self::Refused(refusal) => refusal.status(),
         }
@@ -119,7 +119,7 @@ impl Answer {
     /// What the sender is told beside the status: nothing if all is well.
     pub(crate) fn message(&self, asked: Asked) -> Option<String> {
         match self {
-            Self::Stored(..) | Self::Nothing => None,
+            Self::Stored(..) | Self::Nothing(_) => None,
             Self::Rejected(rejections, _) if rejected(rejections, asked).is_success() => None,
             Self::Rejected(rejections, _) => Some(tell(rejections)),
             Self::Refused(refusal) => Some(refusal.to_string()),
@@ -130,8 +130,7 @@ impl Answer {
     /// where it answers with a conflict.
     pub(crate) fn written(&self, asked: Asked) -> Option<Written> {
         let written = match self {
-            Self::Stored(_, written) | Self::Rejected(_, written) => *written,
-            Self::Nothing => Written::default(),
+            Self::Stored(_, written) | Self::Nothing(written) | Self::Rejected(_, written) => *written,
             Self::Refused(_) => return None,
         };
         match asked.endpoint {

@@ -32,6 +32,8 @@ pub(crate) struct TsdbSettings {
     pub(crate) free_space_floor: ByteSize,
     /// 0: no limit.
     pub(crate) max_series: u64,
+    /// Of one tenant; 0: none are kept.
+    pub(crate) max_exemplars: usize,
     pub(crate) external_labels: Labels,
     pub(crate) tenant_label: String,
     pub(crate) default_tenant: TenantId,
@@ -88,7 +90,7 @@ impl TsdbSettings {
             log: LogOptions { durability: self.durability.0, compression, ..LogOptions::default() },
             out_of_order,
             // As Thanos does unless told otherwise.
-            max_exemplars: 0,
+            max_exemplars: self.max_exemplars,
             cores: cores(),
         };
         Ok(ingester::Config {

@@ -193,6 +193,7 @@ fn ingester_config(flags: &Flags, tenants: &Tenants, labels: Labels) -> Result<i
         wal_compression: tsdb.wal_compression,
         free_space_floor: tsdb.free_space_floor,
         max_series: tsdb.max_series,
+        max_exemplars: tsdb.max_exemplars,
         external_labels: labels,
         tenant_label: flags.write.tenant_label.clone(),
         default_tenant: tenants.default.clone(),

@@ -342,6 +342,10 @@ pub(crate) struct TsdbFlags {
     #[arg(id = "tsdb.free-space-floor", long = "tsdb.free-space-floor", default_value = "512MB", value_name = "SIZE")]
     pub(crate) free_space_floor: ByteSize,
 
+    /// How many exemplars are kept for one tenant, the newest; 0: none
+    #[arg(id = "tsdb.max-exemplars", long = "tsdb.max-exemplars", default_value_t = 0, value_name = "N")]
+    pub(crate) max_exemplars: usize,
+
     /// The most active series of one tenant; 0: no limit
     #[arg(id = "receive.max-series", long = "receive.max-series", default_value_t = 0, value_name = "N")]
     pub(crate) max_series: u64,

@@ -30,7 +30,6 @@ const OWN: &[Known] = &[
     no_effect("receive.lazy-retrieval-max-buffered-responses", Value, "20", "answers are streamed with back-pressure"),
     not_yet("remote-write.client-tls-min-version", Value, "1.3"),
     not_yet("tsdb.max-retention-bytes", Value, "0"),
-    not_yet("tsdb.max-exemplars", Value, "0"),
     no_effect("tsdb.allow-overlapping-blocks", Switch, "false", "blocks may overlap always"),
     no_effect("tsdb.no-lockfile", Switch, "false", "the lock goes with the process that held it"),
     no_effect("tsdb.head.expanded-postings-cache-size", Value, "0", "postings are not cached"),

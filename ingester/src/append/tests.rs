@@ -1,6 +1,7 @@
 //! Batches into a real head on a simulated disk.
 
 use super::*;
+use crate::decoded::WINDOW_CELLS;
 use bytes::Bytes;
 use model::{Labels, SampleColumns, TimeRange};
 use proto::{RequestEncoder, count_rows};
@@ -16,6 +17,8 @@ use tsdb::{AppendLimits, ChunkSeriesBatch, SeriesSource, chunk};
 
 const T: i64 = 1_755_388_800_000;
 const HOUR_MS: i64 = 3_600_000;
+const DECODING: Decoding =
+    Decoding { keeps_histograms: true, max_buckets: 1000, keeps_exemplars: false, window_cells: WINDOW_CELLS };
 
 /// A head, and what stands between it and batches.
 struct Rig {
@@ -70,7 +73,7 @@ impl Rig {
     fn append(&self, body: &[u8]) -> (Taken, Vec<(usize, usize)>) {
         let naming = Naming { fingerprinter: &self.fingerprinter, limits: LabelLimits::default(), cache: &self.cache };
         let mut head = Counted { rig: self, passes: Vec::new() };
-        let taken = append(&self.batch(body), &naming, &mut head);
+        let taken = append(&self.batch(body), &naming, DECODING, &mut Decoded::default(), &mut head);
         (taken.unwrap_or_else(|_| panic!("not taken")), head.passes)
     }
 
@@ -287,7 +290,8 @@ fn rows_without_samples_are_passed_over() {
     batch.series[1].samples = 0..0;
     let naming = Naming { fingerprinter: &rig.fingerprinter, limits: LabelLimits::default(), cache: &rig.cache };
     let mut head = Counted { rig: &rig, passes: Vec::new() };
-    let taken = append(&batch, &naming, &mut head).unwrap_or_else(|_| panic!("not taken"));
+    let taken =
+        append(&batch, &naming, DECODING, &mut Decoded::default(), &mut head).unwrap_or_else(|_| panic!("not taken"));
     assert_eq!((taken.accepted, taken.created, taken.rejections.total()), (0, 0, 0));
     assert!(rig.stored().is_empty());
 }
@@ -298,7 +302,8 @@ fn malformed_labels_are_told() {
     let good = body(&[(UP, &[(T, 1.0)])]);
     let bad = [&good[..], &[0x0a, 6, 0x0a, 2, 0x08, 1, 0x12, 0]].concat();
     let naming = Naming { fingerprinter: &rig.fingerprinter, limits: LabelLimits::default(), cache: &rig.cache };
-    let taken = append(&rig.batch(&bad), &naming, &mut Counted { rig: &rig, passes: Vec::new() });
+    let mut head = Counted { rig: &rig, passes: Vec::new() };
+    let taken = append(&rig.batch(&bad), &naming, DECODING, &mut Decoded::default(), &mut head);
     let Err(NotTaken::Malformed(malformed)) = taken else { panic!("taken") };
     assert_eq!(malformed, Malformed { series: 1, at: good.len() + 4, what: "wrong wire type for the field" });
 }

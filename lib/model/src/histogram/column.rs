@@ -66,6 +66,11 @@ impl HistogramColumn {
         self.rows.is_empty()
     }
 
+    /// How many cells all rows have.
+    pub fn cells(&self) -> usize {
+        self.cells.len()
+    }
+
     /// Histogram `row`; `None` beyond the end.
     pub fn get(&self, row: usize) -> Option<HistogramRef<'_>> {
         let Row { layout, hint, numbers, sum, cells } = *self.rows.get(row)?;
