@@ -282,7 +282,7 @@ impl Replay<'_> {
     fn attach_chunk(&self, shard: &mut Shard, number: u32, chunk: &HeadChunk) -> bool {
         let HeadChunk { place, min_ms, max_ms, encoding, out_of_order, .. } = *chunk;
         let fits = max_ms.checked_sub(min_ms).is_some_and(|span| u32::try_from(span).is_ok());
-        if encoding != Encoding::Xor || !fits || (max_ms < self.head.floor_ms() && !out_of_order) {
+        if !fits || (!out_of_order && (encoding != Encoding::Xor || max_ms < self.head.floor_ms())) {
             return false;
         }
         let full = FullChunk { min_ms, max_ms, place: Place::File(place.0) };

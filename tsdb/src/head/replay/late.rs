@@ -121,7 +121,8 @@ impl LateReplay<'_> {
         }
         shard.late.keep_buffered(number, |timestamp_ms, bits| {
             let at = columns.timestamps_ms.binary_search(&timestamp_ms).ok();
-            at.and_then(|at| columns.values.get(at)).is_none_or(|value| value.to_bits() != bits)
+            let float = at.filter(|&at| columns.histogram(at).is_none()).and_then(|at| columns.values.get(at));
+            float.is_none_or(|value| value.to_bits() != bits)
         });
     }
 }

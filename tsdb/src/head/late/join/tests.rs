@@ -1,7 +1,7 @@
 use super::join;
-use crate::chunk::{decode, xor::XorState};
+use crate::chunk::{decode, encode, xor::XorState};
 use crate::series::{Chunk, Encoding};
-use model::SampleColumns;
+use model::{HistogramLayout, HistogramRef, Numbers, ResetHint, SampleColumns};
 
 fn chunk(samples: &[(i64, f64)]) -> Chunk {
     let (mut state, mut words) = (XorState::default(), Vec::new());
@@ -45,6 +45,23 @@ fn a_joined_chunk_is_not_too_long() {
     let samples: Vec<_> = (0..300).map(|at| (at * 2, at as f64)).collect();
     let lengths: Vec<_> = joined(&[chunk(&samples), chunk(&[(1, 0.0)])]).iter().map(Vec::len).collect();
     assert_eq!(lengths, [120, 120, 61]);
-    let far = [chunk(&[(0, 1.0), (1 << 40, 1.0)]), chunk(&[(7, 2.0)])];
-    assert_eq!(joined(&far), [vec![(0, 1.0), (7, 2.0)], vec![(1 << 40, 1.0)]]);
+}
+
+#[test]
+fn histograms_stay_what_they_are() {
+    let layout = HistogramLayout::default();
+    let mut columns = SampleColumns::default();
+    for (timestamp_ms, count) in [(10, 4), (30, 5)] {
+        let (hint, numbers, sum) = (ResetHint::Unknown, Numbers::Integer, 1.5);
+        let cells = &[count, count];
+        columns.push_histogram(timestamp_ms, HistogramRef { layout: &layout, hint, numbers, cells, sum });
+    }
+    let mut chunks = encode(&columns);
+    chunks.push(chunk(&[(20, 7.0)]));
+    let (mut out, mut got) = (Vec::new(), SampleColumns::default());
+    join(&chunks, &mut out).unwrap();
+    out.iter().for_each(|chunk| decode(chunk.encoding, &chunk.data, &mut got).unwrap());
+    assert_eq!((got.timestamps_ms.as_slice(), got.values.as_slice()), (&[10, 20, 30][..], &[1.5, 7.0, 1.5][..]));
+    assert_eq!(got.histogram_at, [0, 2]);
+    assert_eq!(got.histogram(2).unwrap().cells, [5, 5]);
 }
