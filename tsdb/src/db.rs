@@ -5,6 +5,7 @@
 //! log. There is no thread here: whoever owns the database calls [`Db::maintain`] now and then, which cuts blocks off the head
 //! ([`cut`]), lets go of the log behind them and of blocks past their retention ([`retention`]).
 
+mod clean;
 mod cut;
 mod delete;
 mod late;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use ulid::Ulid;
 
+pub use clean::CleanedBlock;
 pub use cut::CutBlock;
 pub use delete::Deletion;
 pub use open::{Opened, SetAside};

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "db/clean.rs"]
+mod clean;
 #[path = "db/crash.rs"]
 mod crash;
 #[path = "db/delete.rs"]

@@ -167,7 +167,7 @@ impl Db {
         spec
     }
 
-    fn new_ulid(&self) -> Ulid {
+    pub(super) fn new_ulid(&self) -> Ulid {
         let now_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         Ulid::from_parts(now_ms, Ulid::generate().random())
     }

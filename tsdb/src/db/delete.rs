@@ -7,6 +7,7 @@ use super::{Db, DbError};
 use crate::block::Block;
 use crate::series::SeriesSource;
 use model::{Durable, Matcher, TimeRange};
+use ulid::Ulid;
 
 /// What was deleted, durably.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Db {
         let mut blocks = 0;
         for block in self.blocks_in(range) {
             if let Some(deleted) = block.delete(&*self.fs, matchers, range)? {
-                self.replace_block(deleted);
+                self.exchange_block(block.meta().ulid, deleted);
                 blocks += 1;
             }
         }
@@ -45,10 +46,10 @@ impl Db {
         blocks.iter().filter(in_range).cloned().collect()
     }
 
-    /// Puts `block` in the place of the one of its name. Who reads that goes on with it.
-    fn replace_block(&self, block: Block) {
+    /// Puts `block` in the place of `before`. Who reads that goes on with it.
+    pub(super) fn exchange_block(&self, before: Ulid, block: Block) {
         let mut blocks = self.blocks.write();
-        if let Some(place) = blocks.iter_mut().find(|before| before.meta().ulid == block.meta().ulid) {
+        if let Some(place) = blocks.iter_mut().find(|block| block.meta().ulid == before) {
             *place = block;
         }
     }

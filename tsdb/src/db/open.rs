@@ -49,7 +49,8 @@ impl Db {
         let lock = take_lock(&*fs, dir)?;
         let mut opened = Opened::default();
         remove_unfinished(&*fs, dir)?;
-        let blocks = open_blocks(&*fs, dir, &mut opened)?;
+        let mut blocks = open_blocks(&*fs, dir, &mut opened)?;
+        remove_superseded(&*fs, dir, &mut blocks)?;
         let mut found = Vec::new();
         let (head_chunks, damages) = open_head_chunks(&fs, dir, &mut |chunk| found.push(chunk))?;
         opened.set_aside.extend(damages);
@@ -170,6 +171,26 @@ fn open_blocks(fs: &dyn Fs, dir: &Path, opened: &mut Opened) -> Result<Vec<Block
     }
     blocks.sort_by_key(|block| block.meta().min_ms);
     Ok(blocks)
+}
+
+/// Removes blocks that others were made of and that were still there when the last process ended, as Prometheus does.
+fn remove_superseded(fs: &dyn Fs, dir: &Path, blocks: &mut Vec<Block>) -> Result<(), FileError> {
+    let made_of = |child: &Block, parent: &Block| {
+        let (child, parent) = (child.meta(), parent.meta());
+        let covers = child.min_ms <= parent.min_ms && parent.max_ms <= child.max_ms;
+        covers && child.compaction.parents.iter().any(|each| each.ulid == parent.ulid)
+    };
+    // Two that name each other were not made by anybody.
+    let superseded = |parent: &&Block| blocks.iter().any(|child| made_of(child, parent) && !made_of(parent, child));
+    let superseded: Vec<Block> = blocks.iter().filter(superseded).cloned().collect();
+    for block in superseded {
+        let ulid = block.meta().ulid;
+        let to = dir.join(format!("{ulid}{DELETION_SUFFIX}"));
+        let removed = fs.rename(block.dir(), &to).and_then(|()| fs.sync_dir(dir)).and_then(|()| fs.remove_dir_all(&to));
+        removed.map_err(FileError::at(block.dir()))?;
+        blocks.retain(|block| block.meta().ulid != ulid);
+    }
+    Ok(())
 }
 
 /// Whether a file is at fault, and not the system that reads it: what is too short or missing was not written by a writer

@@ -26,7 +26,7 @@ impl Db {
     }
 
     /// Takes the name away first, so that a crash on the way leaves no half block behind. Readers keep the files open.
-    fn remove_block(&self, block: &Block) -> Result<(), FileError> {
+    pub(super) fn remove_block(&self, block: &Block) -> Result<(), FileError> {
         let (from, ulid) = (block.dir(), block.meta().ulid);
         let to = self.dir.join(format!("{ulid}{DELETION_SUFFIX}"));
         self.fs.rename(from, &to).map_err(FileError::at(from))?;

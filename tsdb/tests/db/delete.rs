@@ -16,11 +16,11 @@ use tsdb::{ChunkSeriesBatch, SeriesSource};
 
 const DIR: &str = "/data";
 
-fn of(numbers: &str) -> [Matcher; 1] {
+pub(crate) fn of(numbers: &str) -> [Matcher; 1] {
     [Matcher::new(MatchOp::Regex, "n", numbers).unwrap()]
 }
 
-fn range(min_ms: i64, max_ms: i64) -> TimeRange {
+pub(crate) fn range(min_ms: i64, max_ms: i64) -> TimeRange {
     TimeRange::new(min_ms, max_ms).unwrap()
 }
 
@@ -30,7 +30,7 @@ fn forget(contents: &mut Contents, numbers: &str, range: TimeRange) {
     contents.retain(|(labels, at_ms), _| !(labels.get(b"n").is_some_and(is_meant) && range.contains(*at_ms)));
 }
 
-fn delete(db: &Db, numbers: &str, range: TimeRange, expected: &mut Contents) {
+pub(crate) fn delete(db: &Db, numbers: &str, range: TimeRange, expected: &mut Contents) {
     let _durable = db.delete(&of(numbers), range).unwrap().durable;
     forget(expected, numbers, range);
     check(db, expected);
@@ -258,6 +258,7 @@ enum Step {
     /// Of these series, from so long before the newest sample on, so long.
     Delete(String, i64, i64),
     Maintain,
+    Clean,
     /// Closed before, or not.
     Restart(bool),
 }
@@ -268,6 +269,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => (1_i64..60, 0_i64..6).prop_map(|(steps, series)| Step::Append(steps, series)),
         4 => (numbers, -5_i64..400, 0_i64..300).prop_map(|(numbers, back, length)| Step::Delete(numbers, back, length)),
         2 => Just(Step::Maintain),
+        1 => Just(Step::Clean),
         2 => any::<bool>().prop_map(Step::Restart),
     ];
     prop::collection::vec(step, 1..40)
@@ -293,6 +295,7 @@ proptest! {
                     delete(open, &numbers, range(from_ms, from_ms + length * STEP_MS), &mut expected);
                 }
                 Step::Maintain => drop(open.maintain().unwrap()),
+                Step::Clean => drop(open.clean_tombstones().unwrap()),
                 Step::Restart(closed) => {
                     if closed {
                         open.close().unwrap();
