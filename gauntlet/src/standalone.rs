@@ -1,5 +1,6 @@
 //! `gauntlet standalone`: router, ingester and query in one process, on one HTTP port.
 
+mod admin;
 mod app;
 mod config;
 mod flags;

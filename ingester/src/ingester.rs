@@ -68,7 +68,22 @@ impl Ingester {
     /// Ships the blocks of all tenants that were not yet, if there is a bucket.
     pub async fn ship(&self) {
         if let Some(shipping) = &self.shipping {
+            self.clean_before_shipping().await;
             shipping.ship_all(self.tenants.open()).await;
+        }
+    }
+
+    /// What was deleted must not come back in the bucket, which has no tombstones.
+    async fn clean_before_shipping(&self) {
+        for tenant in self.tenants.open() {
+            let id = tenant.id.clone();
+            match tokio::task::spawn_blocking(move || tenant.clean_tombstones()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    error!(tenant = %id, %error, "a block could not be rewritten without what was deleted")
+                }
+                Err(panic) => error!(tenant = %id, %panic, "rewriting blocks without what was deleted panicked"),
+            }
         }
     }
 
@@ -104,7 +119,7 @@ impl Ingester {
         LocalStore::new("ingester", Component::Receive, Arc::clone(self) as Arc<dyn SourceProvider>)
     }
 
-    fn check_open(&self) -> Result<(), WriteError> {
+    pub(crate) fn check_open(&self) -> Result<(), WriteError> {
         match *self.phase.read() {
             Phase::Open => Ok(()),
             Phase::Opening => Err(WriteError::NotReady(self.progress())),

@@ -9,10 +9,14 @@
 //! What is read is read through [`Ingester::store`]. With a bucket ([`Shipping`]), blocks go there, and leave the disk no
 //! sooner than others can read them.
 //!
+//! An administrator deletes through [`Ingester::delete`]. A block from which something was deleted is rewritten before it is
+//! shipped: a bucket has no tombstones.
+//!
 //! Routers write through [`App::remote_write`], a gRPC service.
 //!
 //! Nothing here knows HTTP, and nothing here writes a file itself.
 
+mod admin;
 mod app;
 mod append;
 mod config;
@@ -26,6 +30,7 @@ mod tenant;
 mod tenants;
 mod wire_cache;
 
+pub use admin::AdminError;
 pub use app::{App, Parts};
 pub use config::Config;
 pub use ingester::Ingester;

@@ -135,6 +135,11 @@ impl Tenant {
         Ok((taken, head.commit))
     }
 
+    /// The labels that all its series are read with.
+    pub(crate) fn external(&self) -> &Labels {
+        &self.external
+    }
+
     /// How many label regions in another than canonical form it knows.
     pub(crate) fn wire_cache_len(&self) -> usize {
         self.cache.lock().len()

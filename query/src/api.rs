@@ -3,6 +3,7 @@
 //! A handler reads its parameters, asks the store or the engine, and writes JSON straight from what comes back. The one table
 //! from errors to codes is in `envelope`.
 
+mod admin;
 mod envelope;
 mod instant;
 mod json;
@@ -19,6 +20,7 @@ mod status;
 mod stores;
 mod wording;
 
+pub use admin::{Admin, AdminError, AdminFuture, AdminStorage};
 pub use status::Status;
 
 pub(crate) use envelope::ApiError;
@@ -54,6 +56,8 @@ pub(crate) struct Api {
     driver: Driver,
     clock: Arc<dyn Clock>,
     status: Status,
+    /// What the admin API works on, where it is switched on.
+    admin: Option<Admin>,
     /// Memory all queries share.
     budget: Budget,
 }
@@ -76,8 +80,14 @@ impl Api {
             driver,
             clock,
             status,
+            admin: None,
             budget,
         }
+    }
+
+    /// Answers the admin API.
+    pub(crate) fn with_admin(self, admin: Admin) -> Self {
+        Self { admin: Some(admin), ..self }
     }
 
     /// Speaks as Thanos' querier does.
@@ -120,12 +130,18 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/stores", only(MethodFilter::GET, stores::stores))
         .route("/api/v1/status/buildinfo", only(MethodFilter::GET, status::build_info))
         .route("/api/v1/status/flags", only(MethodFilter::GET, status::flags))
-        .route("/api/v1/status/runtimeinfo", only(MethodFilter::GET, status::runtime_info))
-        .with_state(api);
+        .route("/api/v1/status/runtimeinfo", only(MethodFilter::GET, status::runtime_info));
     match flavour {
-        Flavour::Prometheus => routes,
-        Flavour::Thanos => routes.layer(map_response(wording::as_thanos)),
+        Flavour::Prometheus => routes.merge(admin_routes()).with_state(api),
+        Flavour::Thanos => routes.with_state(api).layer(map_response(wording::as_thanos)),
     }
+}
+
+fn admin_routes() -> Router<Arc<Api>> {
+    let both = MethodFilter::POST.or(MethodFilter::PUT);
+    Router::new()
+        .route("/api/v1/admin/tsdb/delete_series", only(both, admin::delete_series))
+        .route("/api/v1/admin/tsdb/clean_tombstones", only(both, admin::clean_tombstones))
 }
 
 /// A route for some methods; others, `HEAD` among them, get 405 and are told which.
@@ -134,9 +150,10 @@ where
     H: Handler<T, Arc<Api>>,
     T: 'static,
 {
-    let allowed = match methods == MethodFilter::GET {
-        true => "GET, OPTIONS",
-        false => "GET, OPTIONS, POST",
+    let allowed = match methods {
+        MethodFilter::GET => "GET, OPTIONS",
+        _ if methods == MethodFilter::POST.or(MethodFilter::PUT) => "OPTIONS, POST, PUT",
+        _ => "GET, OPTIONS, POST",
     };
     let refuse = move |method: Method| async move {
         let text = if method == Method::HEAD { "" } else { "Method Not Allowed\n" };

@@ -1,6 +1,6 @@
 //! The component, put together.
 
-use crate::api::{self, Api, Status};
+use crate::api::{self, Admin, Api, Status};
 use crate::config::{Config, Querier};
 use crate::driver::Driver;
 use crate::metrics::Metrics;
@@ -35,6 +35,11 @@ impl App {
     /// Makes it a Thanos querier. `/api/v1/stores` tells what `stores` knows of each; without, of the one store that is asked.
     pub fn with_querier(self, querier: Querier, stores: Option<Arc<dyn StatusProvider>>) -> Self {
         Self { api: self.api.with_querier(querier, stores) }
+    }
+
+    /// Switches the admin API on. A Thanos querier has none.
+    pub fn with_admin(self, admin: Admin) -> Self {
+        Self { api: self.api.with_admin(admin) }
     }
 
     /// The routes below `/api/v1`.

@@ -15,7 +15,7 @@ mod driver;
 mod metrics;
 mod tenancy;
 
-pub use api::Status;
+pub use api::{Admin, AdminError, AdminFuture, AdminStorage, Status};
 pub use app::App;
 pub use config::{Config, InvalidConfig, Querier, Tenancy};
 pub use metrics::Metrics;

@@ -51,8 +51,11 @@ const OTHER_DATA: [&str; 7] = [
     "\"l\",\"zone\"]",
 ];
 
+/// The parts of the admin API that there are.
+const ADMIN: [&str; 2] = ["/api/v1/admin/tsdb/delete_series", "/api/v1/admin/tsdb/clean_tombstones"];
+
 /// How an answer says that it is refused because something is not there yet.
-const REFUSALS: [&str; 4] = ["not supported yet", "not enabled", "experimental", "cannot be decoded to floats"];
+const REFUSALS: [&str; 4] = ["not supported yet", "not enabled", "experimental", "they cannot be evaluated"];
 
 #[derive(Debug)]
 struct Blocks(Vec<Arc<dyn SeriesSource>>);
@@ -83,7 +86,7 @@ fn is_asked(entry: &Value) -> bool {
     let whole = entry.get("server").is_none() && entry["response"].get("body").is_some();
     let body = entry["response"]["body"].as_str().unwrap_or_default();
     whole
-        && (ours.contains(&path) || path.starts_with("/api/v1/label/"))
+        && (ours.contains(&path) || path.starts_with("/api/v1/label/") || ADMIN.contains(&path))
         && text("method") != "OPTIONS"
         && entry.get("volatile").is_none()
         && entry["headers"].get("Accept-Encoding").is_none()

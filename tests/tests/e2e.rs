@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "e2e/admin.rs"]
+mod admin;
 #[path = "e2e/fleet.rs"]
 mod fleet;
 #[path = "e2e/hostile.rs"]

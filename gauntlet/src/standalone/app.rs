@@ -1,10 +1,12 @@
 //! The parts wired together, started and stopped.
 
+use super::admin;
 use super::config::Config;
-use crate::common::{Base, QUERY_HANDLERS, StartError, cores, fingerprinter};
+use crate::common::{Base, QUERY_HANDLERS, StartError, Tenants, cores, fingerprinter};
 use ingester::{ServedElsewhere, Shipping};
 use model::{Clock, Labels, SystemClock};
 use proto::RemoteWriteServer;
+use query::Admin;
 use service::{CpuPool, Entry, HttpMetrics, WebOptions, admin, web};
 use std::sync::Arc;
 use storeapi::grpc::{InfoServer, StoreServer};
@@ -14,7 +16,7 @@ use tracing::info;
 use tsdb::fs::StdFs;
 
 /// What the page at `/` names, besides probes and metrics.
-const ENTRIES: [Entry; 15] = [
+const ENTRIES: [Entry; 17] = [
     Entry { path: "/api/v1/receive", methods: "POST", what: "remote write 1.0, with the status codes of Thanos" },
     Entry { path: "/api/v1/write", methods: "POST", what: "remote write 1.0, with the status codes of Prometheus" },
     Entry { path: "/api/v1/query", methods: "GET, POST", what: "an expression at one time: query, time, timeout" },
@@ -31,6 +33,16 @@ const ENTRIES: [Entry; 15] = [
     Entry { path: "/api/v1/metadata", methods: "GET", what: "always empty: metadata is not stored" },
     Entry { path: "/api/v1/rules", methods: "GET", what: "always empty: there is no ruler" },
     Entry { path: "/api/v1/alerts", methods: "GET", what: "always empty: there is no ruler" },
+    Entry {
+        path: "/api/v1/admin/tsdb/delete_series",
+        methods: "POST, PUT",
+        what: "deletes series: match[], start, end; with --web.enable-admin-api",
+    },
+    Entry {
+        path: "/api/v1/admin/tsdb/clean_tombstones",
+        methods: "POST, PUT",
+        what: "rewrites blocks without what was deleted; with --web.enable-admin-api",
+    },
     Entry { path: "/api/v1/status/buildinfo", methods: "GET", what: "which build this is" },
     Entry { path: "/api/v1/status/flags", methods: "GET", what: "flags and their values" },
     Entry { path: "/api/v1/status/runtimeinfo", methods: "GET", what: "when it was started, and how" },
@@ -62,6 +74,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
         registry: base.registry.clone(),
     };
     let bucket = base.bucket(&config.bucket, "data-dir")?;
+    let tenant_label = config.ingester.tenant_label.clone();
     let storage = Storage::build((config.ingester, parts), (config.store, bucket))?;
     let http = HttpMetrics::new(&base.registry, config.tenants);
     let max_message_bytes = config.router.max_decoded_bytes as usize;
@@ -76,7 +89,11 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let pool = CpuPool::start(cores().get(), &base.registry).map_err(StartError::Threads)?;
     let status = query::Status { flags: config.flags, started_ms: clock.now_ms(), retention: config.retention };
     let all = Arc::clone(&storage.all);
-    let query = query::App::build(config.query, all, pool, Arc::clone(&clock), status, &base.registry);
+    let mut query = query::App::build(config.query, all, pool, Arc::clone(&clock), status, &base.registry);
+    if let Some(Tenants { header, default }) = config.admin {
+        let storage = Arc::new(storage.admin(tenant_label));
+        query = query.with_admin(Admin { storage, tenant_header: header, default_tenant: default });
+    }
     let target = storage.ingester.ingester();
     let calls = Routes::new(StoreServer::service(Arc::clone(&storage.all)))
         .add_service(InfoServer::service(Arc::clone(&storage.all)))
@@ -94,6 +111,12 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
 }
 
 impl Storage {
+    /// What the admin API works on.
+    fn admin(&self, tenant_label: Vec<u8>) -> admin::Storage {
+        let (ingester, bucket) = (self.ingester.ingester(), Arc::new(self.bucket_store.store()));
+        admin::Storage { ingester, bucket, tenant_label }
+    }
+
     /// The ingester, which ships to `bucket`, and the store that reads it back. A local block goes once that store serves it.
     fn build(
         (ingester, parts): (ingester::Config, ingester::Parts),

@@ -152,6 +152,10 @@ pub(crate) struct Flags {
     )]
     pub(crate) grpc_address: String,
 
+    /// Answer `/api/v1/admin/tsdb/delete_series` and `clean_tombstones`: whoever reaches the HTTP port may then delete
+    #[arg(long = "web.enable-admin-api", help_heading = "Network")]
+    pub(crate) enable_admin_api: bool,
+
     /// Do not let web pages of other origins read answers
     #[arg(long = "web.disable-cors", help_heading = "Network")]
     pub(crate) disable_cors: bool,

@@ -155,7 +155,7 @@ impl SourceGroup {
 }
 
 /// The matchers that are left for series once those on external labels are decided; `None` if one of these refuses.
-fn matchers_left(external: &Labels, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
+pub fn matchers_left(external: &Labels, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
     let mut left = Vec::with_capacity(matchers.len());
     for matcher in matchers {
         match external.get(matcher.name()) {

@@ -42,6 +42,9 @@ pub(crate) enum ApiError {
     Unavailable(String),
     #[error("{0}")]
     Internal(String),
+    /// A part of the API that was not switched on; the code is Prometheus'.
+    #[error("{0}")]
+    Disabled(&'static str),
 }
 
 impl ApiError {
@@ -58,6 +61,7 @@ impl ApiError {
             Self::Canceled(_) => ("canceled", StatusCode::SERVICE_UNAVAILABLE),
             Self::Unavailable(_) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal(_) => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Disabled(_) => ("unavailable", StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 }

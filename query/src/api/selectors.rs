@@ -27,6 +27,11 @@ impl Selectors {
         selectors.collect::<Result<_, _>>().map(Self)
     }
 
+    /// Reads all `match[]`, those that every series fits among them.
+    pub(super) fn parse_any(params: &Params) -> Result<Self, InvalidSelector> {
+        Self::parse(params, Flavour::Thanos)
+    }
+
     /// The selectors, or one that accepts everything if there is none.
     pub(super) fn or_all(self) -> Vec<Arc<[Matcher]>> {
         match self.0.is_empty() {

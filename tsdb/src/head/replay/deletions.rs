@@ -3,15 +3,16 @@
 use super::{Part, Replay};
 use crate::deleted::Deleted;
 use crate::wal::Tombstone;
+use model::TimeRange;
 use std::sync::atomic::Ordering;
 
 impl Replay<'_> {
-    /// Takes the deletions that concern the shards of `part`. What lies before the head's floor belongs to blocks, and so do
-    /// its deletions, if there are no late samples.
+    /// Takes the deletions that concern the shards of `part`. Those that blocks have as well are forgotten at the end.
+    ///
+    /// All of time is what Prometheus logs when it has moved a series into a block of its own, and no deletion: what is in
+    /// the head as well is there twice, and what was logged later, under another reference, must be seen.
     pub fn deletions(&self, deletions: &[Tombstone], part: Part) {
-        let may_be_late = self.head.late.is_some() || self.head.times.any_late();
-        let floor_ms = if may_be_late { i64::MIN } else { self.head.floor_ms() };
-        for Tombstone { series, range } in deletions.iter().filter(|deletion| deletion.range.max_ms() >= floor_ms) {
+        for Tombstone { series, range } in deletions.iter().filter(|deletion| deletion.range != TimeRange::ALL) {
             let Some(place) = self.series.read().get(*series) else {
                 // Nobody else may get this reference: see [`Replay::samples`].
                 self.highest.fetch_max(series.0, Ordering::Relaxed);

@@ -1,0 +1,117 @@
+//! The admin API: deleting series, rewriting blocks without what was deleted.
+//!
+//! Answers are those of Prometheus. A request is on behalf of a tenant, told as on the write path.
+
+use super::Api;
+use super::envelope::ApiError;
+use super::params::Params;
+use super::selectors::Selectors;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, StatusCode};
+use model::{Durable, Matcher, TenantId, TimeRange};
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What the admin API works on.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    pub storage: Arc<dyn AdminStorage>,
+    /// The header that names the tenant of a request, and `THANOS-TENANT`; without either it is the default one's.
+    pub tenant_header: HeaderName,
+    pub default_tenant: TenantId,
+}
+
+/// Who does what the admin API is asked for.
+pub trait AdminStorage: Debug + Send + Sync {
+    /// Deletes what series of `tenant` that all matchers of one of `selectors` accept have in `range`. `None`: there was
+    /// nothing that could be deleted.
+    fn delete<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        selectors: Vec<Arc<[Matcher]>>,
+        range: TimeRange,
+    ) -> AdminFuture<'a, Option<Durable>>;
+
+    /// Rewrites the blocks of `tenant` without what was deleted from them.
+    fn clean_tombstones<'a>(&'a self, tenant: &'a TenantId) -> AdminFuture<'a, ()>;
+}
+
+/// What an [`AdminStorage`] answers with.
+pub type AdminFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AdminError>> + Send + 'a>>;
+
+/// Why an admin request was not fulfilled, by what the client can do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdminError {
+    /// Later it may be.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What it is about cannot be done here.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Success without data is no content.
+#[derive(Debug)]
+pub(super) struct Done;
+
+pub(super) async fn delete_series(State(api): State<Arc<Api>>, params: Params) -> Result<Done, ApiError> {
+    let admin = api.admin()?;
+    if params.all("match[]").next().is_none() {
+        return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
+    }
+    let range = params.range()?;
+    let selectors = Selectors::parse_any(&params).map_err(|fault| ApiError::parameter("match[]", fault))?;
+    let tenant = admin.tenant(&params)?;
+    if let Some(range) = range {
+        let _durable = admin.storage.delete(&tenant, selectors.or_all(), range).await?;
+    }
+    Ok(Done)
+}
+
+pub(super) async fn clean_tombstones(State(api): State<Arc<Api>>, params: Params) -> Result<Done, ApiError> {
+    let admin = api.admin()?;
+    admin.storage.clean_tombstones(&admin.tenant(&params)?).await?;
+    Ok(Done)
+}
+
+impl Api {
+    fn admin(&self) -> Result<&Admin, ApiError> {
+        self.admin.as_ref().ok_or(ApiError::Disabled("admin APIs disabled"))
+    }
+}
+
+impl Admin {
+    /// Whose a request is; an empty header counts as absent.
+    fn tenant(&self, params: &Params) -> Result<TenantId, ApiError> {
+        let named = [self.tenant_header.as_str(), "thanos-tenant"].into_iter().filter_map(|name| params.header(name));
+        let Some(name) = named.map(http::HeaderValue::as_bytes).find(|name| !name.is_empty()) else {
+            return Ok(self.default_tenant.clone());
+        };
+        let parsed = std::str::from_utf8(name).ok().and_then(|name| TenantId::parse(name).ok());
+        parsed.ok_or_else(|| ApiError::BadData("tenant name not valid".to_owned()))
+    }
+}
+
+impl IntoResponse for Done {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Unavailable(text) => Self::Unavailable(text),
+            AdminError::Refused(text) => Self::Execution(text),
+            AdminError::Failed(text) => Self::Internal(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
