@@ -8,6 +8,8 @@ mod blocks;
 mod chunks;
 #[path = "golden/dedup.rs"]
 mod dedup;
+#[path = "golden/deletions.rs"]
+mod deletions;
 #[path = "golden/downsample.rs"]
 mod downsample;
 #[path = "golden/heads.rs"]

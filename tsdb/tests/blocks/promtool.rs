@@ -1,10 +1,11 @@
 //! Prometheus' own tool reads what we wrote.
 
 use crate::sample::{Series, labels, spec, write};
-use model::{Labels, NORMAL_NAN, Quoted, STALE_NAN};
+use model::{Labels, MatchOp, Matcher, NORMAL_NAN, Quoted, STALE_NAN, TimeRange};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use tsdb::block::Block;
 use tsdb::fs::StdFs;
 
 fn series() -> Series {
@@ -37,6 +38,38 @@ fn text(labels: &Labels) -> String {
 fn same(text: &str, bits: u64) -> bool {
     let (read, value): (f64, f64) = (text.parse().unwrap(), f64::from_bits(bits));
     read.to_bits() == bits || (read.is_nan() && value.is_nan())
+}
+
+#[test]
+fn promtool_leaves_out_what_was_deleted() {
+    let test = "promtool_leaves_out_what_was_deleted";
+    if Command::new("promtool").arg("--version").output().is_err() {
+        return testkit::skip(test, "promtool", "not on PATH");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("wal")).unwrap();
+    let all = series();
+    let meta = write(&StdFs, dir.path(), spec(&all), &all).unwrap();
+    let mut block = Block::open(&StdFs, &dir.path().join(meta.ulid.to_string())).unwrap();
+    let (start_ms, mut kept) = (1_700_000_000_000, all.clone());
+    for (number, from_ms, to_ms) in
+        [("7", 0, 300_000), ("8", i64::MIN, i64::MAX), ("9", 600_000, i64::MAX), ("9", 0, 0)]
+    {
+        let from_ms = if from_ms == i64::MIN { from_ms } else { from_ms + start_ms };
+        let range = TimeRange::new(from_ms, to_ms.saturating_add(start_ms)).unwrap();
+        let matcher = Matcher::new(MatchOp::Equal, "number", number).unwrap();
+        block = block.delete(&StdFs, &[matcher], range).unwrap().unwrap();
+        let is_meant = |labels: &Labels| labels.get(b"number") == Some(number.as_bytes());
+        kept.iter_mut().filter(|(labels, _)| is_meant(labels)).for_each(|(_, samples)| {
+            samples.retain(|(at_ms, _)| !range.contains(*at_ms));
+        });
+    }
+    let dump = promtool(&["dump"], dir.path());
+    for (labels, samples) in &kept {
+        let prefix = format!("{} ", text(labels));
+        assert_eq!(dump.lines().filter(|line| line.starts_with(&prefix)).count(), samples.len(), "{labels:?}");
+    }
+    assert!(kept.values().map(Vec::len).sum::<usize>() < all.values().map(Vec::len).sum());
 }
 
 #[test]

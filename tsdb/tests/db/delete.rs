@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use testkit::{Loss, SimFs};
 use tsdb::db::{Db, DbError, DbOptions};
-use tsdb::head::{AppendScratch, LastSamples};
+use tsdb::fs::StdFs;
+use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
 use tsdb::wal::LogOptions;
 use tsdb::{ChunkSeriesBatch, SeriesSource};
 
@@ -159,6 +160,33 @@ fn the_newest_samples_are_those_that_were_not_deleted() {
     check_newest(&db, range(40_000, 60_000), &expected);
     check_newest(&db, range(40_000, 55_000), &expected);
     check_newest(&db, TimeRange::ALL, &expected);
+}
+
+#[test]
+fn late_samples_are_deleted_like_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let late = OutOfOrder { window_ms: 10 * RANGE_MS, cap: 8 };
+    let open = || open_on(Arc::new(StdFs), dir.path(), DbOptions { out_of_order: late, ..options() }).unwrap();
+    let mut expected = Contents::new();
+    let db = open();
+    append_range(&db, RANGE_MS, RANGE_MS + 60_000, &mut expected);
+    for at_ms in (50_500..RANGE_MS + 50_000).step_by(3_000) {
+        append(&db, 5, at_ms, &mut expected);
+    }
+    delete(&db, "0|1", range(60_000, RANGE_MS + 20_000), &mut expected);
+    delete(&db, "2", TimeRange::ALL, &mut expected);
+    delete(&db, "3", range(0, RANGE_MS - 1), &mut expected);
+    drop(db);
+    let db = open();
+    check(&db, &expected);
+    append_range(&db, RANGE_MS + 60_000, 4 * RANGE_MS, &mut expected);
+    assert!(db.maintain().unwrap().len() > 2);
+    check(&db, &expected);
+    drop(db);
+    let db = open();
+    check(&db, &expected);
+    db.clean_tombstones().unwrap();
+    check(&db, &expected);
 }
 
 /// The newest sample of each series in `range` is what the head says.

@@ -113,7 +113,7 @@ fn sections_names_values_and_symbols_are_as_recorded() {
     }
 }
 
-fn check_tombstones(block: &Block, want: &Value) {
+pub(crate) fn check_tombstones(block: &Block, want: &Value) {
     let want = want.as_array().cloned().unwrap_or_default();
     assert_eq!(block.tombstones().is_empty(), want.is_empty());
     for series in want {
@@ -148,7 +148,7 @@ fn samples_of_all_kinds_are_as_recorded_without_what_was_deleted() {
 }
 
 /// Bit for bit and with its hints; of a block with tombstones by meaning, since chunks were encoded anew.
-fn check_samples(got: &SampleColumns, want: &Value, by_meaning: bool, name: &str) {
+pub(crate) fn check_samples(got: &SampleColumns, want: &Value, by_meaning: bool, name: &str) {
     match by_meaning {
         false => assert_eq!(Value::Array(json::notation(got)), *want, "{name}"),
         true => assert_eq!(json::by_meaning(got), json::by_meaning(&json::columns(want)), "{name}"),

@@ -69,9 +69,13 @@ fn check_select(block: &Block, case: &json::Case, query: &Value, matchers: &[Mat
         }
     }
     if query["panic"].is_string() {
-        let want: Vec<_> = (0..recorded.len()).filter(|&line| in_range(&recorded[line]) > 0).collect();
+        let accepted = |series: &json::Series| {
+            let value = |name| series.labels.get(name).unwrap_or_default();
+            matchers.iter().all(|matcher| matcher.matches(value(matcher.name()))) && in_range(series) > 0
+        };
+        let want: Vec<_> = (0..recorded.len()).filter(|&line| accepted(&recorded[line])).collect();
         let got: Vec<_> = got.into_iter().map(|(line, _)| line).collect();
-        assert!(!got.is_empty() && got.iter().all(|line| want.contains(line)), "{query}");
+        assert!(!got.is_empty() && got == want, "{query}");
         return;
     }
     assert_eq!(got.len() as u64, query["count"].as_u64().unwrap(), "{query}");
