@@ -341,20 +341,21 @@ fn a_file_whose_sync_failed_stays_in_doubt_until_it_is_gone() {
 fn truncation_removes_whole_files_from_the_front() {
     let fs = sim_fs();
     let opened = open_sized(&fs, 300);
-    let places: Vec<_> = [3, 4, 9, 1, 5, 6].iter().map(|&n| append(&opened.chunks, n, 100).unwrap()).collect();
+    // None of them late: those go by their order.
+    let places: Vec<_> = [2, 4, 18, 0, 6, 8].iter().map(|&n| append(&opened.chunks, n, 100).unwrap()).collect();
     opened.chunks.flush().unwrap();
     opened.chunks.truncate(49).unwrap();
     assert_eq!(names(&fs, DIR), ["000001", "000002", "000003"]);
     opened.chunks.truncate(50).unwrap();
     assert_eq!(names(&fs, DIR), ["000002", "000003"]);
     assert!(opened.chunks.read(places[0]).is_err());
-    check_read(&opened.chunks, places[2], 9, 100);
-    // The second holds a chunk that ends at 99; the third grew when it was asked last, and ends at 69.
-    opened.chunks.truncate(70).unwrap();
+    check_read(&opened.chunks, places[2], 18, 100);
+    // The second holds a chunk that ends at 189; the third grew when it was asked last, and ends at 89.
+    opened.chunks.truncate(90).unwrap();
     assert_eq!(names(&fs, DIR), ["000002", "000003"]);
     append(&opened.chunks, 20, 100).unwrap();
     opened.chunks.flush().unwrap();
-    opened.chunks.truncate(100).unwrap();
+    opened.chunks.truncate(190).unwrap();
     assert_eq!(names(&fs, DIR), ["000004"]);
 }
 

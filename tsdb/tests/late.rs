@@ -108,8 +108,10 @@ impl World {
         self.db.as_ref().unwrap()
     }
 
-    fn append(&mut self, series: Vec<(Labels, Vec<(i64, f64)>)>) {
-        let Some(first_ms) = series.iter().find_map(|(_, samples)| samples.first()).map(|sample| sample.0) else {
+    fn append(&mut self, mut series: Vec<(Labels, Vec<(i64, f64)>)>) {
+        // The head of nothing is where the first series of a batch begins.
+        series.retain(|(_, samples)| !samples.is_empty());
+        let Some(first_ms) = series.first().and_then(|(_, samples)| samples.first()).map(|sample| sample.0) else {
             return;
         };
         let batch = Batch { names: names(), series };
@@ -118,6 +120,11 @@ impl World {
         let head_ms = self.model.head_ms.unwrap_or(first_ms);
         let refused: Vec<_> =
             appended.refused.iter().map(|refused| (refused.series, refused.timestamp_ms, refused.why)).collect();
+        let all_refused = |index, at_ms, samples: &[(i64, f64)]| {
+            let twice = (index, at_ms, RefusedBecause::DuplicateTimestamp);
+            let sent = samples.iter().filter(|sample| sample.0 == at_ms).count();
+            refused.iter().filter(|refused| **refused == twice).count() == sent
+        };
         let mut count = 0;
         for (index, (labels, samples)) in (0..).zip(&batch.series) {
             for &(at_ms, value) in samples {
@@ -130,8 +137,8 @@ impl World {
                         told(why) || appended.refused_total > 64,
                         "{labels:?} at {at_ms}: {why:?} of {refused:?}"
                     ),
-                    // Whether the buffer still holds the time is not for the model to say.
-                    Verdict::Late if told(RefusedBecause::DuplicateTimestamp) => {}
+                    // Whether the buffer still holds the time is not for the model to say; a batch may have it twice itself.
+                    Verdict::Late if all_refused(index, at_ms, samples) => {}
                     Verdict::InOrder | Verdict::Late => {
                         let held = self.model.samples.entry(labels.clone()).or_default();
                         held.entry(at_ms).or_default().insert(bits);

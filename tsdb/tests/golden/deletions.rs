@@ -1,9 +1,7 @@
 //! The deletions and the cleaning of a recorded block, done by us: what comes of them is what Prometheus made.
 
-#[path = "../db/rig.rs"]
-mod rig;
-
 use super::blocks::{check_samples, check_tombstones, collect, decode_all};
+use super::heads::{copy_tree, rig};
 use super::json::{self, Case};
 use model::{MatchOp, Matcher, TimeRange};
 use serde_json::Value;
@@ -16,19 +14,6 @@ use tsdb::fs::StdFs;
 /// The block of a case of that name; none, and said so, if there are no recordings.
 fn case(test: &str, name: &str) -> Option<Case> {
     json::blocks(test).into_iter().find(|case| case.name.split('/').next() == Some(name))
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_tree(&entry.path(), &to);
-        } else {
-            // Not `fs::copy`: recordings may be read-only.
-            std::fs::write(to, std::fs::read(entry.path()).unwrap()).unwrap();
-        }
-    }
 }
 
 /// A selector of one matcher, `name=~"value"`.

@@ -26,7 +26,7 @@ fn open(dir: &Path) -> Db {
     rig::open_on(Arc::new(StdFs), dir, options).unwrap()
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let to = to.join(entry.file_name());
