@@ -86,6 +86,25 @@ fn a_deletion_outlives_the_segment_it_was_logged_in() {
     assert!(names.iter().any(|name| name.starts_with("checkpoint.")) && !names.contains(&"00000000".to_owned()));
 }
 
+/// The chunk files still have what was deleted, the checkpoint has the series, and no block says that its range was cut.
+#[test]
+fn ranges_of_which_nothing_is_left_stay_deleted_without_a_block() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Contents::new();
+    let db = open(dir.path());
+    for at in 0..8 {
+        append_range(&db, at * RANGE_MS, (at + 1) * RANGE_MS, &mut expected);
+        if at > 0 {
+            delete(&db, "0|1|2|3|4", range(0, at * RANGE_MS - 1), &mut expected);
+        }
+        let cut = db.maintain().unwrap();
+        assert!(cut.iter().all(|block| block.meta.is_none()));
+        check(&db, &expected);
+        drop(open_copy(dir.path(), &expected));
+    }
+    assert!(db.head().floor_ms() > RANGE_MS && !dir.path().join("wal/00000000").exists());
+}
+
 /// A copy of the directory, as a crash leaves it, opened and looked at.
 fn open_copy(dir: &Path, expected: &Contents) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
