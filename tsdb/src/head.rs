@@ -21,6 +21,7 @@ mod hot_line;
 mod label_values;
 mod last;
 mod late;
+mod layouts;
 mod logged_series;
 mod metadata;
 mod order;

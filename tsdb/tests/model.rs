@@ -4,19 +4,23 @@
 
 #[path = "model/bench.rs"]
 mod bench;
+#[path = "model/kinds.rs"]
+mod kinds;
 #[path = "model/threads.rs"]
 mod threads;
 
 use bench::{Batch, Bench, RANGE_MS};
-use model::{Labels, MatchOp, Matcher, STALE_NAN, TimeRange};
+use kinds::{Sample, TestHistogram};
+use model::{Labels, MatchOp, Matcher, Numbers, STALE_NAN, TimeRange};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use tsdb::{AppendLimits, RefusedBecause};
 
-/// What the head should hold: of each series its samples, bit for bit, by time.
+/// What the head should hold: of each series its samples by time.
 #[derive(Debug, Default)]
 struct Model {
-    series: BTreeMap<Labels, BTreeMap<i64, u64>>,
+    series: BTreeMap<Labels, BTreeMap<i64, Sample>>,
     newest_ms: Option<i64>,
     floor_ms: Option<i64>,
 }
@@ -46,33 +50,50 @@ const MAX_MS: i64 = i64::MAX - 10;
 
 impl Model {
     fn append(&mut self, batch: &Batch, max_ms: i64) -> Vec<(u32, i64, RefusedBecause)> {
-        let newest_ms = self.newest_ms.or_else(|| batch.series.first()?.samples.first().map(|sample| sample.0));
+        let first_ms =
+            batch.series.first().and_then(|series| series.all().next()).map(|(timestamp_ms, _)| timestamp_ms);
+        let newest_ms = self.newest_ms.or(first_ms);
         let bound_ms = newest_ms.unwrap_or(i64::MIN).saturating_sub(RANGE_MS / 2);
-        let bound_ms = bound_ms.max(self.floor_ms.unwrap_or(i64::MIN));
+        let bounds = bound_ms.max(self.floor_ms.unwrap_or(i64::MIN))..=max_ms;
         let mut refused = Vec::new();
         for (index, series) in (0..).zip(&batch.series) {
-            for &(timestamp_ms, value) in &series.samples {
-                let newest = self.series.get(&series.labels).and_then(|samples| samples.last_key_value());
-                let verdict = match newest {
-                    _ if timestamp_ms > max_ms => Err(RefusedBecause::TooFarInFuture),
-                    _ if timestamp_ms < bound_ms => Err(RefusedBecause::OutOfBounds),
-                    Some((&have, _)) if timestamp_ms < have => Err(RefusedBecause::OutOfOrder),
-                    Some((&have, &bits)) if timestamp_ms == have && bits != value.to_bits() => {
-                        Err(RefusedBecause::DuplicateTimestamp)
-                    }
-                    _ => Ok(()),
-                };
-                match verdict {
-                    Ok(()) => {
-                        self.newest_ms = self.newest_ms.max(Some(timestamp_ms));
-                        let samples = self.series.entry(series.labels.clone()).or_default();
-                        samples.insert(timestamp_ms, value.to_bits());
-                    }
-                    Err(why) => refused.push((index, timestamp_ms, why)),
+            for (timestamp_ms, sample) in series.all() {
+                if let Err(why) = self.take(&series.labels, timestamp_ms, sample, &bounds) {
+                    refused.push((index, timestamp_ms, why));
                 }
             }
         }
         refused
+    }
+
+    fn take(
+        &mut self,
+        labels: &Labels,
+        timestamp_ms: i64,
+        mut sample: Sample,
+        bounds: &RangeInclusive<i64>,
+    ) -> Result<(), RefusedBecause> {
+        if timestamp_ms > *bounds.end() {
+            return Err(RefusedBecause::TooFarInFuture);
+        }
+        if timestamp_ms < *bounds.start() {
+            return Err(RefusedBecause::OutOfBounds);
+        }
+        if let Some((&newest_ms, newest)) = self.series.get(labels).and_then(|samples| samples.last_key_value()) {
+            // That a series ended is said as its other samples are.
+            if let (Sample::Float(_), true, Some(numbers)) = (&sample, sample.is_stale(), newest.numbers()) {
+                sample = Sample::Stale(numbers);
+            }
+            if timestamp_ms < newest_ms {
+                return Err(RefusedBecause::OutOfOrder);
+            }
+            if timestamp_ms == newest_ms && *newest != sample {
+                return Err(RefusedBecause::DuplicateTimestamp);
+            }
+        }
+        self.newest_ms = self.newest_ms.max(Some(timestamp_ms));
+        self.series.entry(labels.clone()).or_default().insert(timestamp_ms, sample);
+        Ok(())
     }
 
     fn truncate(&mut self, floor_ms: i64) {
@@ -86,14 +107,15 @@ impl Model {
     }
 
     /// The samples of `range` of the series that `matchers` accept.
-    fn select(&self, matchers: &[Matcher], range: TimeRange) -> Vec<(Labels, Vec<(i64, u64)>)> {
+    fn select(&self, matchers: &[Matcher], range: TimeRange) -> Vec<(Labels, Vec<(i64, Sample)>)> {
         let floor_ms = self.floor_ms.unwrap_or(i64::MIN);
         let Some(range) = TimeRange::new(range.min_ms().max(floor_ms), range.max_ms()) else { return Vec::new() };
         let accepts = |labels: &Labels| {
             matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
         };
-        let inside = |samples: &BTreeMap<i64, u64>| {
-            samples.range(range.min_ms()..=range.max_ms()).map(|(&time, &bits)| (time, bits)).collect::<Vec<_>>()
+        let inside = |samples: &BTreeMap<i64, Sample>| {
+            let inside = samples.range(range.min_ms()..=range.max_ms());
+            inside.map(|(&time, sample)| (time, sample.clone())).collect::<Vec<_>>()
         };
         let found = self.series.iter().filter(|(labels, _)| accepts(labels));
         found.map(|(labels, samples)| (labels.clone(), inside(samples))).filter(|(_, some)| !some.is_empty()).collect()
@@ -113,6 +135,15 @@ fn labels(number: u8) -> Labels {
         pairs.push(("zone", "one".to_owned()));
     }
     Labels::from_pairs(pairs).unwrap()
+}
+
+/// What most samples of a series are.
+fn kind_of(number: u8) -> Option<Numbers> {
+    match number % 40 {
+        10..20 => Some(Numbers::Integer),
+        20..26 => Some(Numbers::Float),
+        _ => None,
+    }
 }
 
 fn value(number: u8) -> f64 {
@@ -167,16 +198,26 @@ fn batch(bench: &Bench, model: &Model, series: &[(u8, Vec<(Move, u8)>)]) -> Batc
         let labels = labels(number % 40);
         let newest = model.series.get(&labels).and_then(|samples| samples.last_key_value());
         let mut time_ms = newest.map_or(start_ms, |(&time_ms, _)| time_ms);
-        let mut samples = Vec::new();
+        let kind = kind_of(*number);
+        let (mut samples, mut histograms) = (Vec::new(), Vec::new());
         for &(by, number) in moves {
             time_ms = match by {
                 Move::Step => time_ms.saturating_add(15_000),
                 Move::By(by_ms) => time_ms.saturating_add(by_ms),
                 Move::To(at_ms) => at_ms,
             };
-            samples.push((time_ms, value(number)));
+            // Few samples are of another kind than the series' own.
+            let kind =
+                if number > 250 { Some([Numbers::Integer, Numbers::Float][usize::from(number % 2)]) } else { kind };
+            match kind.filter(|_| number != 249 && number != 1) {
+                Some(numbers) => {
+                    let age = time_ms.wrapping_sub(START_MS).div_euclid(15_000).cast_unsigned() % 100_000;
+                    histograms.push((time_ms, TestHistogram::new(numbers, number, age)));
+                }
+                None => samples.push((time_ms, if number == 1 { STALE_NAN } else { value(number) })),
+            }
         }
-        batch.push(bench, labels, samples);
+        batch.push(bench, labels, samples, histograms);
     }
     batch
 }
@@ -186,7 +227,7 @@ fn compare(bench: &Bench, model: &Model, matchers: &[Matcher], range: TimeRange)
     let reader = bench.head.reader(TimeRange::ALL);
     assert_eq!(bench::select(&reader, matchers, range, model.floor_ms), want, "{matchers:?} {range:?}");
 
-    let newest = |samples: &Vec<(i64, u64)>| samples.last().copied().filter(|(_, bits)| *bits != STALE_NAN.to_bits());
+    let newest = |samples: &Vec<(i64, Sample)>| samples.last().cloned().filter(|(_, sample)| !sample.is_stale());
     let last: Vec<_> = want.iter().filter_map(|(labels, samples)| Some((labels.clone(), newest(samples)?))).collect();
     assert_eq!(bench::select_last(&reader, matchers, range), last, "last of {matchers:?} {range:?}");
 

@@ -12,11 +12,12 @@ mod late;
 use super::Head;
 use super::dictionary::{Dictionary, InternMemo, PairId};
 use super::hot_line::NO_LINE;
-use super::shard::{Rules, Shard};
+use super::shard::{NewestHistogram, Rules, Shard};
 use crate::append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
+use crate::chunk::histogram::empty_layout;
 use crate::wal::{LogError, Position, Records};
 use late::{LateBatch, LateShare, NotInOrder};
-use model::ExemplarRef;
+use model::{BUCKET_CELLS, ExemplarRef, HistogramRef, Numbers, ResetHint, STALE_NAN, SeriesRef, is_stale};
 use parking_lot::RwLockWriteGuard;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -145,7 +146,7 @@ impl Head {
         match self.times.newest_ms() {
             Some(newest_ms) => newest_ms,
             None if source.is_empty() => i64::MIN,
-            None => source.samples(0).next().map_or(i64::MIN, |(timestamp_ms, _)| timestamp_ms),
+            None => times(source, 0).next().unwrap_or(i64::MIN),
         }
     }
 
@@ -249,7 +250,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
             self.appended.missed.push(index);
             return None;
         };
-        if !self.source.samples(index as usize).any(|(timestamp_ms, _)| self.bound(timestamp_ms).is_ok()) {
+        if !self.takes_any(index as usize) {
             self.refuse_all(index, None);
             return None;
         }
@@ -285,19 +286,11 @@ impl<'a, S: AppendSource> Batch<'a, S> {
             if line.is_unlogged() {
                 scratch.logged.push(number);
             }
-            for (timestamp_ms, value) in self.source.samples(index as usize) {
-                match shard.append(number, (timestamp_ms, value), &self.rules, &self.head.files) {
-                    Ok(()) => {
-                        scratch.records.sample(reference, timestamp_ms, value);
-                        self.appended.accepted += 1;
-                        self.oldest_ms = self.oldest_ms.min(timestamp_ms);
-                        self.newest_ms = self.newest_ms.max(timestamp_ms);
-                    }
-                    Err(why) if self.late.is_none() => self.refuse(index, timestamp_ms, why),
-                    Err(why) => {
-                        let sample = NotInOrder { index, number, timestamp_ms, why };
-                        self.take_late(shard, sample, value, &mut scratch.late);
-                    }
+            if line.is_histogram() || self.source.histograms(index as usize).next().is_some() {
+                self.append_mixed(shard, (number, index), scratch);
+            } else {
+                for sample in self.source.samples(index as usize) {
+                    self.append_float(shard, (number, index, reference), sample, scratch);
                 }
             }
             if let Some(said) = self.source.metadata(index as usize)
@@ -309,6 +302,82 @@ impl<'a, S: AppendSource> Batch<'a, S> {
                 self.append_exemplar(shard, number, index, exemplar, &mut scratch.records);
             }
         }
+    }
+
+    #[inline(always)]
+    fn append_float(
+        &mut self,
+        shard: &mut Shard,
+        (number, index, reference): (u32, u32, SeriesRef),
+        (timestamp_ms, value): (i64, f64),
+        scratch: &mut AppendScratch,
+    ) {
+        match shard.append(number, (timestamp_ms, value), &self.rules, &self.head.files) {
+            Ok(()) => {
+                scratch.records.sample(reference, timestamp_ms, value);
+                self.appended.accepted += 1;
+                self.oldest_ms = self.oldest_ms.min(timestamp_ms);
+                self.newest_ms = self.newest_ms.max(timestamp_ms);
+            }
+            Err(why) if self.late.is_none() => self.refuse(index, timestamp_ms, why),
+            Err(why) => {
+                let sample = NotInOrder { index, number, timestamp_ms, why };
+                self.take_late(shard, sample, value, &mut scratch.late);
+            }
+        }
+    }
+
+    /// Appends samples of a series that has histograms, or gets some. A float that says that a series ended is made a
+    /// histogram where the series has these.
+    #[cold]
+    fn append_mixed(&mut self, shard: &mut Shard, (number, index): (u32, u32), scratch: &mut AppendScratch) {
+        let reference = shard.lines[number].reference();
+        for (timestamp_ms, value) in self.source.samples(index as usize) {
+            match shard.newest_histogram(number) {
+                Some(newest) if is_stale(value) => {
+                    let stale = stale_histogram(newest.numbers);
+                    self.append_histogram(shard, (number, index), (timestamp_ms, stale), &mut scratch.records);
+                }
+                newest => {
+                    if newest.is_some() {
+                        scratch.records.barrier();
+                    }
+                    self.append_float(shard, (number, index, reference), (timestamp_ms, value), scratch);
+                }
+            }
+        }
+        for histogram in self.source.histograms(index as usize) {
+            self.append_histogram(shard, (number, index), histogram, &mut scratch.records);
+        }
+    }
+
+    fn append_histogram(
+        &mut self,
+        shard: &mut Shard,
+        (number, index): (u32, u32),
+        (timestamp_ms, histogram): (i64, HistogramRef<'_>),
+        records: &mut Records,
+    ) {
+        let (is_first, before) = (!shard.lines[number].has_sample(), shard.newest_histogram(number));
+        match shard.append_histogram(number, (timestamp_ms, histogram), &self.rules, &self.head.files) {
+            Ok(()) => {
+                // Records of one kind come together, so one of another kind must be told to come later.
+                if !is_first && before != Some(NewestHistogram::of(histogram)) {
+                    records.barrier();
+                }
+                records.histogram(shard.lines[number].reference(), timestamp_ms, histogram);
+                self.appended.histograms += 1;
+                self.oldest_ms = self.oldest_ms.min(timestamp_ms);
+                self.newest_ms = self.newest_ms.max(timestamp_ms);
+            }
+            Err(why) => self.refuse(index, timestamp_ms, why),
+        }
+    }
+
+    /// Whether a sample of the series is in bounds, late ones of those that are taken late.
+    fn takes_any(&self, index: usize) -> bool {
+        self.source.samples(index).any(|(timestamp_ms, _)| self.bound(timestamp_ms).is_ok())
+            || self.source.histograms(index).any(|(timestamp_ms, _)| self.rules.bound(timestamp_ms).is_ok())
     }
 
     /// Stores and logs an exemplar of a series that is there.
@@ -349,7 +418,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
 
     #[cold]
     fn refuse_all(&mut self, index: u32, why: Option<RefusedBecause>) {
-        for (timestamp_ms, _) in self.source.samples(index as usize) {
+        for timestamp_ms in times(self.source, index as usize) {
             let bound = self.bound(timestamp_ms);
             if let Some(why) = why.or(bound.err()) {
                 self.refuse(index, timestamp_ms, why);
@@ -363,5 +432,22 @@ impl<'a, S: AppendSource> Batch<'a, S> {
         if self.appended.refused.len() < Appended::MAX_REFUSED {
             self.appended.refused.push(Refused { series, timestamp_ms, why });
         }
+    }
+}
+
+/// The times of all samples of a series.
+fn times<S: AppendSource>(source: &S, index: usize) -> impl Iterator<Item = i64> {
+    let floats = source.samples(index).map(|(timestamp_ms, _)| timestamp_ms);
+    floats.chain(source.histograms(index).map(|(timestamp_ms, _)| timestamp_ms))
+}
+
+/// Says that a series of histograms ended.
+fn stale_histogram(numbers: Numbers) -> HistogramRef<'static> {
+    HistogramRef {
+        layout: empty_layout(),
+        hint: ResetHint::Unknown,
+        numbers,
+        cells: &[0; BUCKET_CELLS],
+        sum: STALE_NAN,
     }
 }

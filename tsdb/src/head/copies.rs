@@ -12,7 +12,7 @@ use crate::deleted;
 use crate::head_chunks::HeadChunkRef;
 use crate::series::{Chunk, Encoding, SourceError};
 use bytes::Bytes;
-use model::{LabelsRef, SampleColumns, TimeRange};
+use model::{HistogramColumn, HistogramRef, LabelsRef, SampleColumns, TimeRange};
 use std::ops::Range;
 
 /// Copies of a few series: label pairs, chunks that are in memory, places of the others. Used again for the next few.
@@ -24,6 +24,8 @@ pub(super) struct Copies {
     series: Vec<Option<SeriesCopy>>,
     pairs: Vec<PairId>,
     places: Vec<ChunkCopy>,
+    /// Newest samples.
+    histograms: HistogramColumn,
     /// Chunks that are in memory.
     data: Vec<u8>,
     deleted: DeletedCopies,
@@ -43,7 +45,17 @@ pub(super) struct SeriesCopy {
     /// There are late chunks among them, last.
     late: bool,
     /// A sample that needs no chunk.
-    pub(super) last: Option<(i64, f64)>,
+    pub(super) last: Option<LastCopy>,
+}
+
+/// The newest sample of a series.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastCopy {
+    pub(super) timestamp_ms: i64,
+    /// Of a histogram the sum.
+    pub(super) value: f64,
+    /// The row of a histogram.
+    pub(super) row: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -76,6 +88,7 @@ impl Copies {
         self.places.clear();
         self.data.clear();
         self.deleted.clear();
+        self.histograms.clear();
         self.series.clear();
         self.series.resize(window.len(), None);
         let mut by_shard = std::mem::take(&mut self.by_shard);
@@ -115,9 +128,17 @@ impl Copies {
         Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks, late, last: None })
     }
 
-    /// Copies the labels of a series, of which `last` is all that is wanted.
-    pub(super) fn take_last(&mut self, shard: &Shard, number: u32, last: (i64, f64)) -> Option<SeriesCopy> {
-        Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks: 0..0, late: false, last: Some(last) })
+    /// Copies the labels and the newest sample of a series, which is all that is wanted of it.
+    pub(super) fn take_last(&mut self, shard: &Shard, number: u32) -> SeriesCopy {
+        let line = &shard.lines[number];
+        let last = match line.is_histogram() {
+            true => {
+                shard.push_newest_histogram(number, &mut self.histograms);
+                last_row(&self.histograms, line.last_ms)
+            }
+            false => LastCopy { timestamp_ms: line.last_ms, value: f64::from_bits(line.value_bits), row: None },
+        };
+        SeriesCopy { pairs: self.take_pairs(shard, number), chunks: 0..0, late: false, last: Some(last) }
     }
 
     /// Whether the sample of that time of the series that is being taken was deleted.
@@ -126,13 +147,20 @@ impl Copies {
     }
 
     /// Drops what was taken of the series that `keep` does not want, given their chunks.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut SeriesCopy, &[Chunk]) -> bool) {
-        for series in &mut self.series {
-            let chunks = |copy: &SeriesCopy| self.chunks.get(copy.chunks.clone()).unwrap_or_default();
-            if !series.as_mut().is_some_and(|copy| keep(copy, chunks(&copy.clone()))) {
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut SeriesCopy, &[Chunk], &mut HistogramColumn) -> bool) {
+        let Self { series, chunks, histograms, .. } = self;
+        for series in series {
+            let Some(copy) = series else { continue };
+            let chunks = chunks.get(copy.chunks.clone()).unwrap_or_default();
+            if !keep(copy, chunks, histograms) {
                 *series = None;
             }
         }
+    }
+
+    /// A histogram that was taken.
+    pub(super) fn histogram(&self, row: usize) -> Option<HistogramRef<'_>> {
+        self.histograms.get(row)
     }
 
     /// Gets the chunks that were taken, from files where they are there, without what was deleted, and joins late ones with
@@ -216,7 +244,7 @@ impl Copies {
     }
 
     /// The series that are there, in the window's order: labels, the sample that needs no chunk, chunks.
-    pub(super) fn series(&self) -> impl Iterator<Item = (LabelsRef<'_>, Option<(i64, f64)>, &[Chunk])> {
+    pub(super) fn series(&self) -> impl Iterator<Item = (LabelsRef<'_>, Option<LastCopy>, &[Chunk])> {
         let mut start = 0;
         self.series.iter().flatten().zip(&self.label_ends).map(move |(series, &end)| {
             let labels = LabelsRef::from_packed_unchecked(&self.labels[std::mem::replace(&mut start, end)..end]);
@@ -271,8 +299,8 @@ impl Copies {
         let Some(min_ms) = shard.open_min_ms(number) else { return };
         if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(min_ms, max_ms) {
             let start = self.data.len();
-            shard.write_open_chunk(number, &mut self.data);
-            let data = ChunkData::Copied(Encoding::Xor, start..self.data.len());
+            let Some(encoding) = shard.write_open_chunk(number, &mut self.data) else { return };
+            let data = ChunkData::Copied(encoding, start..self.data.len());
             self.push_place(min_ms, max_ms, data);
         }
     }
@@ -285,4 +313,11 @@ impl Copies {
         let deleted = self.deleted.reaching(min_ms, max_ms);
         self.places.push(ChunkCopy { min_ms, max_ms, data, deleted });
     }
+}
+
+/// The sample that is the last of `histograms`.
+pub(super) fn last_row(histograms: &HistogramColumn, timestamp_ms: i64) -> LastCopy {
+    let row = histograms.len().checked_sub(1);
+    let value = row.and_then(|row| histograms.get(row)).map_or(f64::NAN, |histogram| histogram.sum);
+    LastCopy { timestamp_ms, value, row }
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0–7 | `fingerprint_low` | bits 0–63 of the fingerprint; the hash in the shard's table |
 //! | 8–15 | `last_ms` | timestamp of the newest sample |
-//! | 16–23 | `value_bits` | its value, bit for bit |
+//! | 16–23 | `value_bits` | its value, bit for bit; of a histogram the number of its state in the shard |
 //! | 24–31 | `pending` | bits of the open chunk that do not fill a word yet |
 //! | 32–35 | `fingerprint_high` | bits 64–95; the shard stands for some of the rest |
 //! | 36–39 | `successor` | the line of the series that followed this one last time, [`NO_LINE`] if none did |
@@ -18,8 +18,10 @@
 //! | 59 | `leading` | window of significant bits, [`chunk::xor::NO_WINDOW`](crate::chunk::xor::NO_WINDOW) before the first |
 //! | 60 | `trailing` | |
 //! | 61 | `pending_bits` | how many bits of `pending` count, 0–63 |
-//! | 62 | `flags` | bit 0 live, bit 1 has a newest sample, bit 2 samples may be missing in the log |
+//! | 62 | `flags` | bit 0 live, bit 1 has a newest sample, bit 2 samples may be missing in the log, bit 3 that is a histogram |
 //! | 63 | | |
+//!
+//! Of a series whose newest sample is a histogram `count` and `words` are 0: its open chunk is with its state.
 //!
 //! There is no time relative to a base: the newest timestamp is whole, the others are distances from it within one chunk,
 //! and a chunk never spans more than twice [`MAX_CHUNK_RANGE_MS`]. A sample that is farther away than that opens a new chunk, so
@@ -69,6 +71,8 @@ const LIVE: u8 = 1 << 0;
 const SAMPLED: u8 = 1 << 1;
 /// The log refused samples of this series that the head has.
 const UNLOGGED: u8 = 1 << 2;
+/// The newest sample is a histogram.
+const HISTOGRAM: u8 = 1 << 3;
 
 impl HotLine {
     /// The line of a new series.
@@ -139,6 +143,16 @@ impl HotLine {
     /// Says whether the log lacks samples of the series.
     pub(super) fn set_unlogged(&mut self, unlogged: bool) {
         self.flags = if unlogged { self.flags | UNLOGGED } else { self.flags & !UNLOGGED };
+    }
+
+    #[inline(always)]
+    pub(super) fn is_histogram(&self) -> bool {
+        self.flags & HISTOGRAM != 0
+    }
+
+    /// Says whether `value_bits` is the number of a histogram's state. There is no open chunk.
+    pub(super) fn set_histogram(&mut self, is_histogram: bool) {
+        self.flags = if is_histogram { self.flags | HISTOGRAM } else { self.flags & !HISTOGRAM };
     }
 
     /// How many bits of the open chunk do not fill a word yet.

@@ -4,12 +4,12 @@
 //! where the window ends before the newest sample are chunks looked into.
 
 use super::Head;
-use super::copies::{Copies, SERIES_PER_LOCK, SeriesCopy};
+use super::copies::{Copies, LastCopy, SERIES_PER_LOCK, SeriesCopy, last_row};
 use super::selection::{Selection, View, Window};
 use super::shard::Shard;
 use crate::chunk;
 use crate::series::{Chunk, SourceError};
-use model::{LabelsRef, Matcher, SampleColumns, TimeRange, is_stale};
+use model::{HistogramColumn, HistogramRef, LabelsRef, Matcher, SampleColumns, TimeRange, is_stale};
 use std::sync::Arc;
 
 /// Series with one sample each, in order of their labels.
@@ -17,8 +17,7 @@ use std::sync::Arc;
 pub struct LastSamples {
     labels: Vec<u8>,
     ends: Vec<usize>,
-    timestamps_ms: Vec<i64>,
-    values: Vec<f64>,
+    samples: SampleColumns,
 }
 
 /// A walk over the newest samples of selected series.
@@ -45,25 +44,32 @@ impl LastSamples {
     pub fn clear(&mut self) {
         self.labels.clear();
         self.ends.clear();
-        self.timestamps_ms.clear();
-        self.values.clear();
+        self.samples.clear();
     }
 
-    /// Labels, timestamp in milliseconds and value of each series, in order.
+    /// The samples, one a series. Their times are in no order.
+    pub fn samples(&self) -> &SampleColumns {
+        &self.samples
+    }
+
+    /// Labels, timestamp in milliseconds and value of each series, in order; of a histogram the value is its sum, and
+    /// [`SampleColumns::histogram`] of [`LastSamples::samples`] has the rest.
     pub fn iter(&self) -> impl Iterator<Item = (LabelsRef<'_>, i64, f64)> {
         let mut start = 0;
-        let samples = self.timestamps_ms.iter().zip(&self.values);
+        let samples = self.samples.timestamps_ms.iter().zip(&self.samples.values);
         self.ends.iter().zip(samples).map_while(move |(&end, (&timestamp_ms, &value))| {
             let packed = self.labels.get(std::mem::replace(&mut start, end)..end)?;
             Some((LabelsRef::from_packed_unchecked(packed), timestamp_ms, value))
         })
     }
 
-    fn push(&mut self, labels: LabelsRef<'_>, (timestamp_ms, value): (i64, f64)) {
+    fn push(&mut self, labels: LabelsRef<'_>, last: LastCopy, histogram: Option<HistogramRef<'_>>) {
         self.labels.extend_from_slice(labels.as_packed());
         self.ends.push(self.labels.len());
-        self.timestamps_ms.push(timestamp_ms);
-        self.values.push(value);
+        match histogram {
+            Some(histogram) => self.samples.push_histogram(last.timestamp_ms, histogram),
+            None => self.samples.push(last.timestamp_ms, last.value),
+        }
     }
 }
 
@@ -94,7 +100,8 @@ impl LastCursor {
                 return Err(error);
             }
             for (labels, last, _) in self.copies.series() {
-                last.into_iter().for_each(|last| batch.push(labels, last));
+                let Some(last) = last else { continue };
+                batch.push(labels, last, last.row.and_then(|row| self.copies.histogram(row)));
             }
         }
         Ok(())
@@ -104,14 +111,14 @@ impl LastCursor {
     fn finish(&mut self, head: &Head, range: TimeRange) -> Result<(), SourceError> {
         self.copies.read_chunks(head)?;
         let (columns, mut result) = (&mut self.columns, Ok(()));
-        self.copies.retain(|copy, chunks| {
+        self.copies.retain(|copy, chunks, histograms| {
             if copy.last.is_none() {
-                match newest_in(chunks, range, columns) {
+                match newest_in(chunks, range, columns, histograms) {
                     Ok(last) => copy.last = last,
                     Err(error) => result = Err(error),
                 }
             }
-            copy.last.is_some_and(|(_, value)| !is_stale(value))
+            copy.last.is_some_and(|last| !is_stale(last.value))
         });
         result?;
         self.copies.labels(head);
@@ -122,15 +129,15 @@ impl LastCursor {
 /// Takes the newest sample from the hot line, or the chunks it is in.
 fn take(copies: &mut Copies, shard: &Shard, number: u32, times: Window) -> Option<SeriesCopy> {
     let line = &shard.lines[number];
-    let last = (line.last_ms, f64::from_bits(line.value_bits));
+    let last_ms = line.last_ms;
     // A late sample is newer than that only if it came to a series that had been silent for long.
-    let later = |late: TimeRange| TimeRange::new(late.min_ms().max(last.0), late.max_ms());
+    let later = |late: TimeRange| TimeRange::new(late.min_ms().max(last_ms), late.max_ms());
     let is_newest = line.has_sample()
-        && times.in_order.is_some_and(|range| range.contains(last.0))
-        && !copies.is_deleted(last.0)
+        && times.in_order.is_some_and(|range| range.contains(last_ms))
+        && !copies.is_deleted(last_ms)
         && !times.late.and_then(later).is_some_and(|range| shard.late.overlaps(number, range));
     match is_newest {
-        true => copies.take_last(shard, number, last),
+        true => Some(copies.take_last(shard, number)),
         false if times.has(shard, number) => copies.take_series(shard, number, times),
         false => None,
     }
@@ -141,7 +148,8 @@ fn newest_in(
     chunks: &[Chunk],
     range: TimeRange,
     columns: &mut SampleColumns,
-) -> Result<Option<(i64, f64)>, SourceError> {
+    histograms: &mut HistogramColumn,
+) -> Result<Option<LastCopy>, SourceError> {
     for chunk in chunks.iter().rev() {
         columns.clear();
         chunk::decode(chunk.encoding, &chunk.data, columns).map_err(|error| SourceError::Corrupt {
@@ -149,14 +157,19 @@ fn newest_in(
             offset: 0,
             fault: error.to_string(),
         })?;
-        if columns.has_histograms() {
-            let fault = format!("the newest sample is a histogram, in a chunk of encoding {:?}", chunk.encoding);
-            return Err(SourceError::Corrupt { file: "chunks_head".to_owned(), offset: 0, fault });
-        }
         let end = columns.timestamps_ms.partition_point(|&timestamp_ms| timestamp_ms <= range.max_ms());
-        let mut samples = columns.timestamps_ms.iter().zip(&columns.values).take(end);
-        if let Some((&timestamp_ms, &value)) = samples.next_back().filter(|(time, _)| range.contains(**time)) {
-            return Ok(Some((timestamp_ms, value)));
+        let Some(at) = end.checked_sub(1) else { continue };
+        let (Some(&timestamp_ms), Some(&value)) = (columns.timestamps_ms.get(at), columns.values.get(at)) else {
+            continue;
+        };
+        if range.contains(timestamp_ms) {
+            return Ok(Some(match columns.histogram(at) {
+                Some(histogram) => {
+                    histograms.push(histogram);
+                    last_row(histograms, timestamp_ms)
+                }
+                None => LastCopy { timestamp_ms, value, row: None },
+            }));
         }
     }
     Ok(None)

@@ -19,8 +19,8 @@ use super::shard::{Rules, Shard};
 use super::truncate::Truncation;
 use crate::chunk;
 use crate::head_chunks::{HeadChunk, HeadChunkRef};
-use crate::series::{Encoding, SourceError};
-use crate::wal::{LoggedSample, ReplayTarget, SampleRun, Tombstone};
+use crate::series::SourceError;
+use crate::wal::{HistogramRun, LoggedSample, ReplayTarget, SampleRun, Tombstone};
 use gaps::{Cover, Gaps};
 pub use late::{LateReplay, LateScratch};
 use model::{ExemplarRef, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
@@ -66,6 +66,8 @@ pub struct ReplayScratch {
     memo: InternMemo,
     /// By shard: line, timestamp and value of samples.
     samples: Vec<Vec<(u32, i64, f64)>>,
+    /// By shard: line and entry of histograms.
+    histograms: Vec<Vec<(u32, u32)>>,
     /// By shard and line. What is forgotten is found again.
     covers: Vec<Vec<Cover>>,
 }
@@ -87,7 +89,7 @@ pub struct ReplayStats {
     pub late_samples: u64,
     /// Chunks taken over, late ones among them.
     pub chunks: u64,
-    /// Chunks not taken over: overlapping though not late, of another encoding, of no series, or of times that blocks have.
+    /// Chunks not taken over: overlapping though not late, late histograms, of no series, or of times that blocks have.
     pub chunks_left_out: u64,
 }
 
@@ -196,6 +198,37 @@ impl Replay<'_> {
         self.counts.orphans.fetch_add(orphans, Ordering::Relaxed);
     }
 
+    /// Applies logged histograms to the shards of `part`; see [`Replay::samples`].
+    pub fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut ReplayScratch) {
+        let floor_ms = self.head.floor_ms();
+        let (mut passed_over, mut orphans) = (0, 0);
+        scratch.histograms.resize_with(self.head.shards.len(), Vec::new);
+        scratch.covers.resize_with(self.head.shards.len(), Vec::new);
+        {
+            let series = self.series.read();
+            for (at, entry) in (0..).zip(run.entries) {
+                match series.get(entry.series) {
+                    Some(place) if !part.has(place.shard) => {}
+                    _ if entry.timestamp_ms < floor_ms => passed_over += u64::from(part.index == 0),
+                    Some(place) => scratch.histograms[place.shard as usize].push((place.number, at)),
+                    None => {
+                        self.highest.fetch_max(entry.series.0, Ordering::Relaxed);
+                        orphans += u64::from(part.index == 0);
+                    }
+                }
+            }
+        }
+        let shares = scratch.histograms.iter_mut().zip(&mut scratch.covers);
+        for (shard, (share, covers)) in (0..).zip(shares) {
+            if !share.is_empty() {
+                passed_over += self.apply_histograms(shard, run, share, covers);
+                share.clear();
+            }
+        }
+        self.counts.passed_over.fetch_add(passed_over, Ordering::Relaxed);
+        self.counts.orphans.fetch_add(orphans, Ordering::Relaxed);
+    }
+
     /// Takes a logged exemplar, whose series came before; not if it belongs to a block's time.
     pub fn exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, scratch: &mut ReplayScratch) {
         let Some(Located { shard, number }) = self.series.read().get(series) else { return };
@@ -255,7 +288,8 @@ impl Replay<'_> {
                 if covers[number as usize].has(&shard, number, timestamp_ms) {
                     passed_over += 1;
                 } else {
-                    self.gaps.push(Located { shard: shard_number, number }, timestamp_ms, value);
+                    let place = Located { shard: shard_number, number };
+                    self.gaps.put_aside(place, |samples| samples.push(timestamp_ms, value));
                 }
             } else if shard.append(number, (timestamp_ms, value), &rules, &self.head.files).is_ok() {
                 oldest_ms = oldest_ms.min(timestamp_ms);
@@ -264,6 +298,41 @@ impl Replay<'_> {
         }
         self.head.times.include(oldest_ms, newest_ms);
         self.counts.samples.fetch_add(samples.len() as u64 - passed_over, Ordering::Relaxed);
+        passed_over
+    }
+
+    /// Appends histograms of one shard, given their lines and numbers in the run. Says how many were passed over.
+    fn apply_histograms(
+        &self,
+        shard_number: u32,
+        run: HistogramRun<'_>,
+        share: &[(u32, u32)],
+        covers: &mut Vec<Cover>,
+    ) -> u64 {
+        let rules = Rules { floor_ms: i64::MIN, max_ms: i64::MAX, chunk_range_ms: self.head.options.chunk_range_ms };
+        let (mut oldest_ms, mut newest_ms, mut passed_over) = (i64::MAX, i64::MIN, 0);
+        let mut shard = self.head.shards[shard_number as usize].lock();
+        covers.resize(shard.lines.len() as usize, Cover::NOTHING);
+        for &(number, at) in share {
+            let Some(entry) = run.entries.get(at as usize) else { continue };
+            let (timestamp_ms, Some(histogram)) = (entry.timestamp_ms, run.rows.get(entry.row as usize)) else {
+                continue;
+            };
+            let line = &shard.lines[number];
+            if line.has_sample() && timestamp_ms <= line.last_ms {
+                if covers[number as usize].has(&shard, number, timestamp_ms) {
+                    passed_over += 1;
+                } else {
+                    let place = Located { shard: shard_number, number };
+                    self.gaps.put_aside(place, |samples| samples.push_histogram(timestamp_ms, histogram));
+                }
+            } else if shard.append_histogram(number, (timestamp_ms, histogram), &rules, &self.head.files).is_ok() {
+                oldest_ms = oldest_ms.min(timestamp_ms);
+                newest_ms = newest_ms.max(timestamp_ms);
+            }
+        }
+        self.head.times.include(oldest_ms, newest_ms);
+        self.counts.samples.fetch_add(share.len() as u64 - passed_over, Ordering::Relaxed);
         passed_over
     }
 
@@ -280,9 +349,9 @@ impl Replay<'_> {
 
     /// `false`: the chunk cannot be taken, or overlaps one that was.
     fn attach_chunk(&self, shard: &mut Shard, number: u32, chunk: &HeadChunk) -> bool {
-        let HeadChunk { place, min_ms, max_ms, encoding, out_of_order, .. } = *chunk;
+        let HeadChunk { place, min_ms, max_ms, out_of_order, .. } = *chunk;
         let fits = max_ms.checked_sub(min_ms).is_some_and(|span| u32::try_from(span).is_ok());
-        if !fits || (!out_of_order && (encoding != Encoding::Xor || max_ms < self.head.floor_ms())) {
+        if !fits || (!out_of_order && max_ms < self.head.floor_ms()) {
             return false;
         }
         let full = FullChunk { min_ms, max_ms, place: Place::File(place.0) };
@@ -294,10 +363,10 @@ impl Replay<'_> {
         }
         let line = &shard.lines[number];
         if !line.has_sample() || line.last_ms < min_ms {
-            if line.count > 0 {
+            if shard.has_open_chunk(number) {
                 return false;
             }
-            // The value is looked up at the end, if nothing newer comes.
+            // The sample is looked up at the end, if nothing newer comes.
             shard.lines[number].set_newest(max_ms, 0);
             shard.add_full_chunk(number, full);
         } else if !insert(shard, number, full) {
@@ -307,11 +376,11 @@ impl Replay<'_> {
         true
     }
 
-    /// Reads the newest value of a series where only a chunk has it.
+    /// Reads the newest sample of a series where only a chunk has it.
     fn find_newest(&self, shard: &Mutex<Shard>, number: u32, columns: &mut SampleColumns) -> Result<(), SourceError> {
         let newest = {
             let shard = shard.lock();
-            if shard.lines[number].count > 0 { None } else { shard.full_chunks(number).last() }
+            if shard.has_open_chunk(number) { None } else { shard.full_chunks(number).last() }
         };
         let Some(FullChunk { max_ms, place: Place::File(place), .. }) = newest else { return Ok(()) };
         let chunk = self.head.files.read(HeadChunkRef(place))?;
@@ -321,8 +390,11 @@ impl Replay<'_> {
             offset: place,
             fault: error.to_string(),
         })?;
-        if let Some(value) = columns.values.last() {
-            shard.lock().lines[number].set_newest(max_ms, value.to_bits());
+        let Some((at, value)) = columns.values.iter().enumerate().next_back() else { return Ok(()) };
+        let mut shard = shard.lock();
+        match columns.histogram(at) {
+            Some(histogram) => shard.set_newest_histogram(number, (max_ms, histogram), &self.head.files),
+            None => shard.lines[number].set_newest(max_ms, value.to_bits()),
         }
         Ok(())
     }
@@ -347,6 +419,11 @@ impl ReplayTarget for Replay<'_> {
 
     fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut ReplayScratch) {
         Replay::samples(self, run.samples, part, scratch);
+    }
+
+    fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut ReplayScratch) -> bool {
+        Replay::histograms(self, run, part, scratch);
+        true
     }
 
     fn deletions(&self, deletions: &[Tombstone], part: Part, _scratch: &mut ReplayScratch) -> bool {

@@ -1,6 +1,7 @@
 //! A part of the head: the series whose fingerprints fall into it, as plain data behind one lock.
 
 mod full_chunks;
+mod histograms;
 mod open_chunk;
 
 use super::arena::Arena;
@@ -14,11 +15,12 @@ use super::slab::{Slab, Slot, Use};
 use crate::append::RefusedBecause;
 use full_chunks::Kept;
 use hashbrown::HashTable;
+use histograms::Histograms;
 use model::{Fingerprint, SeriesRef, TimeRange};
 use open_chunk::{LIKELY_FULL_BITS, WORD_BYTES};
 
 pub(super) use full_chunks::EncodedChunk;
-pub(super) use open_chunk::TARGET_SAMPLES;
+pub(super) use histograms::NewestHistogram;
 
 /// Series of a head, by line number.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(super) struct Shard {
     kept: Vec<Option<Kept>>,
     free_kept: Vec<u32>,
     pub(super) metadata: Metadata,
+    histograms: Histograms,
     /// The line that was found last: the next batch likely begins with its successor.
     pub(super) newest: u32,
     scratch: Vec<u8>,
@@ -92,6 +95,7 @@ impl Default for Shard {
             kept: Vec::new(),
             free_kept: Vec::new(),
             metadata: Metadata::default(),
+            histograms: Histograms::default(),
             newest: NO_LINE,
             scratch: Vec::new(),
         }
@@ -188,7 +192,7 @@ impl Shard {
             return false;
         }
         // Mostly a range ends after the newest sample, and then nothing else is looked at.
-        let open = line.count > 0
+        let open = self.has_open_chunk(number)
             && (line.last_ms <= range.max_ms()
                 || self.open_min_ms(number).is_some_and(|min_ms| min_ms <= range.max_ms()));
         open || self.full_chunks(number).any(|chunk| chunk.min_ms <= range.max_ms() && chunk.max_ms >= range.min_ms())
@@ -202,6 +206,9 @@ impl Shard {
             entry.remove();
         }
         self.metadata.remove(number);
+        if self.lines[number].is_histogram() {
+            self.leave_histograms(number);
+        }
         let cold = &mut self.cold[number];
         self.slab.free(cold.labels, cold.label_count as usize * size_of::<PairId>());
         *cold = Cold { labels: Slot::NONE, chunks: Slot::NONE, label_count: 0, chunk_bytes: 0 };
@@ -235,6 +242,7 @@ impl Shard {
             + (self.free.capacity() + self.free_kept.capacity()) * 4
             + self.kept.iter().flatten().map(|kept| kept.data.len() + size_of::<Kept>()).sum::<usize>()
             + self.metadata.size_bytes()
+            + self.histograms.size_bytes()
             + self.scratch.capacity()
     }
 }

@@ -198,9 +198,9 @@ fn sweep_line(shard: &mut Shard, number: u32, min_ms: i64, kept: &mut Vec<FullCh
             kept.push(chunk);
         }
     }
-    let line = &shard.lines[number];
-    let open_is_old = line.count > 0 && line.last_ms < min_ms;
-    let is_empty = kept.is_empty() && (line.count == 0 || open_is_old) && !shard.late.has(number);
+    let has_open = shard.has_open_chunk(number);
+    let open_is_old = has_open && shard.lines[number].last_ms < min_ms;
+    let is_empty = kept.is_empty() && (!has_open || open_is_old) && !shard.late.has(number);
     gone.chunks += full - kept.len() as u64 + u64::from(open_is_old);
     if (kept.len() as u64) < full {
         shard.replace_full_chunks(number, kept);

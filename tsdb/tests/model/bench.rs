@@ -1,6 +1,7 @@
 //! A head on a simulated disk, and what it answers in a form that can be compared.
 
-use model::{Fingerprint, Fingerprinter, Labels, LabelsRef, Matcher, SampleColumns, TimeRange};
+use super::kinds::{Sample, TestHistogram};
+use model::{Fingerprint, Fingerprinter, HistogramRef, Labels, LabelsRef, Matcher, SampleColumns, TimeRange};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -9,7 +10,7 @@ use testkit::SimFs;
 use tsdb::head::{AppendScratch, Head, HeadOptions, HeadReader, LastSamples};
 use tsdb::head_chunks::{HeadChunks, MAX_FILE_BYTES};
 use tsdb::wal::{Committers, Durability, Log, LogOptions, ReplayProgress, replay};
-use tsdb::{AppendLimits, AppendSource, Appended, ChunkSeriesBatch, RefusedBecause, SeriesSource, chunk};
+use tsdb::{AppendLimits, AppendSource, Appended, ChunkSeriesBatch, Encoding, RefusedBecause, SeriesSource, chunk};
 
 /// The range that chunks and blocks are cut by.
 pub(crate) const RANGE_MS: i64 = 7_200_000;
@@ -33,6 +34,7 @@ pub(crate) struct BatchSeries {
     pub(crate) labels: Labels,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) samples: Vec<(i64, f64)>,
+    pub(crate) histograms: Vec<(i64, TestHistogram)>,
 }
 
 /// A batch, with or without its labels.
@@ -54,15 +56,33 @@ impl AppendSource for Source<'_> {
         self.batch.series[index].samples.iter().copied()
     }
 
+    fn histograms(&self, index: usize) -> impl Iterator<Item = (i64, HistogramRef<'_>)> {
+        self.batch.series[index].histograms.iter().map(|(time_ms, histogram)| (*time_ms, histogram.as_ref()))
+    }
+
     fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
         self.with_labels.then(|| self.batch.series[index].labels.as_ref())
     }
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, bench: &Bench, labels: Labels, samples: Vec<(i64, f64)>) {
+    pub(crate) fn push(
+        &mut self,
+        bench: &Bench,
+        labels: Labels,
+        samples: Vec<(i64, f64)>,
+        histograms: Vec<(i64, TestHistogram)>,
+    ) {
         let fingerprint = bench.fingerprinter.of_labels(labels.as_ref(), &mut Vec::new());
-        self.series.push(BatchSeries { labels, fingerprint, samples });
+        self.series.push(BatchSeries { labels, fingerprint, samples, histograms });
+    }
+}
+
+impl BatchSeries {
+    /// Its samples in the order in which they are appended.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (i64, Sample)> {
+        let floats = self.samples.iter().map(|(time_ms, value)| (*time_ms, Sample::Float(value.to_bits())));
+        floats.chain(self.histograms.iter().map(|(time_ms, histogram)| (*time_ms, Sample::of(histogram.as_ref()))))
     }
 }
 
@@ -101,7 +121,7 @@ impl Bench {
         let threads = NonZeroUsize::new(cores).unwrap();
         let replayed = replay(&fs, log_dir, &target, threads, &ReplayProgress::default()).unwrap();
         let stats = target.finish().unwrap();
-        assert_eq!(stats.samples + stats.passed_over, replayed.samples);
+        assert_eq!(stats.samples + stats.passed_over, replayed.samples + replayed.histograms);
         assert_eq!(stats.orphans, 0);
         Self { head, fs, fingerprinter, log, files, _committers: committers }
     }
@@ -123,9 +143,9 @@ impl Bench {
         assert!(appended.missed.is_empty());
         let mut got: Vec<_> =
             appended.refused.iter().map(|refused| (refused.series, refused.timestamp_ms, refused.why)).collect();
-        let total: usize = batch.series.iter().map(|series| series.samples.len()).sum();
+        let total: usize = batch.series.iter().map(|series| series.all().count()).sum();
         assert_eq!(appended.refused_total, refused.len() as u64);
-        assert_eq!(appended.accepted, (total - refused.len()) as u64);
+        assert_eq!(appended.accepted + appended.histograms, (total - refused.len()) as u64);
         if refused.len() <= Appended::MAX_REFUSED {
             got.sort();
             refused.sort();
@@ -140,7 +160,7 @@ pub(crate) fn select(
     matchers: &[Matcher],
     range: TimeRange,
     floor_ms: Option<i64>,
-) -> Vec<(Labels, Vec<(i64, u64)>)> {
+) -> Vec<(Labels, Vec<(i64, Sample)>)> {
     let mut cursor = reader.select(matchers, range).unwrap();
     let (mut batch, mut found) = (ChunkSeriesBatch::default(), Vec::<(Labels, Vec<_>)>::new());
     loop {
@@ -156,13 +176,14 @@ pub(crate) fn select(
                 chunk::decode(chunk.encoding, &chunk.data, &mut columns).unwrap();
                 let times = &columns.timestamps_ms[before..];
                 assert_eq!((times.first(), times.last()), (Some(&chunk.min_ms), Some(&chunk.max_ms)));
-                assert!(times.len() <= 240 && chunk.data.len() <= 1024);
+                let is_small = times.len() <= 240 && chunk.data.len() <= 1024;
+                assert!(is_small || chunk.encoding != Encoding::Xor);
             }
             assert!(columns.timestamps_ms.is_sorted_by(|one, other| one < other), "{:?}", columns.timestamps_ms);
             let floor_ms = floor_ms.unwrap_or(i64::MIN).max(range.min_ms());
-            let samples = columns.timestamps_ms.iter().zip(&columns.values);
-            let inside = samples.filter(|(time, _)| **time >= floor_ms && **time <= range.max_ms());
-            let samples: Vec<_> = inside.map(|(&time, value)| (time, value.to_bits())).collect();
+            let times = (0..).zip(&columns.timestamps_ms);
+            let inside = times.filter(|(_, time)| **time >= floor_ms && **time <= range.max_ms());
+            let samples: Vec<_> = inside.map(|(at, &time)| (time, Sample::read(&columns, at))).collect();
             assert!(found.last().is_none_or(|(before, _)| before.as_ref() < labels), "{labels:?} is out of order");
             // A chunk may reach into the range without having a sample there.
             if !samples.is_empty() {
@@ -173,7 +194,7 @@ pub(crate) fn select(
 }
 
 /// The newest samples of a select.
-pub(crate) fn select_last(reader: &HeadReader, matchers: &[Matcher], range: TimeRange) -> Vec<(Labels, (i64, u64))> {
+pub(crate) fn select_last(reader: &HeadReader, matchers: &[Matcher], range: TimeRange) -> Vec<(Labels, (i64, Sample))> {
     let mut cursor = reader.select_last(matchers, range);
     let (mut batch, mut found) = (LastSamples::default(), Vec::new());
     loop {
@@ -181,7 +202,9 @@ pub(crate) fn select_last(reader: &HeadReader, matchers: &[Matcher], range: Time
         if batch.is_empty() {
             return found;
         }
-        found.extend(batch.iter().map(|(labels, time_ms, value)| (labels.to_owned(), (time_ms, value.to_bits()))));
+        for (at, (labels, time_ms, _)) in batch.iter().enumerate() {
+            found.push((labels.to_owned(), (time_ms, Sample::read(batch.samples(), at))));
+        }
     }
 }
 

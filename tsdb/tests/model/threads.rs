@@ -1,8 +1,9 @@
 //! Many threads on one head.
 
 use super::bench::{self, Batch, Bench, RANGE_MS};
+use super::kinds::{Sample, TestHistogram};
 use super::{START_MS, labels};
-use model::{Labels, TimeRange};
+use model::{Labels, Numbers, TimeRange};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tsdb::AppendLimits;
@@ -15,6 +16,21 @@ const ROUNDS: i64 = 400;
 /// What every writer says of a series at a time: the same, so that repeats are equal.
 fn value(number: u8, round: i64) -> f64 {
     f64::from(number) * 1000.0 + round as f64
+}
+
+/// Of every third series all samples are histograms.
+fn histogram(number: u8, round: i64) -> Option<TestHistogram> {
+    let numbers = [Numbers::Integer, Numbers::Float][usize::from(number % 2)];
+    number
+        .is_multiple_of(3)
+        .then(|| TestHistogram::new(numbers, number + (round % 64 / 16) as u8, round.cast_unsigned()))
+}
+
+fn sample(number: u8, round: i64) -> Sample {
+    match histogram(number, round) {
+        Some(histogram) => Sample::of(histogram.as_ref()),
+        None => Sample::Float(value(number, round).to_bits()),
+    }
 }
 
 /// Eight writers create and append the same series at once, while two read and one truncates. Nobody may see a sample that
@@ -34,15 +50,17 @@ fn writers_of_the_same_series_and_readers_do_not_disturb_each_other() {
                         for number in 0..SERIES {
                             // Each begins elsewhere, so successors disagree.
                             let number = (number + writer as u8 * 7) % SERIES;
-                            batch.push(
-                                bench,
-                                series_labels(number),
-                                vec![(START_MS + round * 15_000, value(number, round))],
-                            );
+                            let time_ms = START_MS + round * 15_000;
+                            let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+                            match histogram(number, round) {
+                                Some(histogram) => histograms.push((time_ms, histogram)),
+                                None => floats.push((time_ms, value(number, round))),
+                            }
+                            batch.push(bench, series_labels(number), floats, histograms);
                         }
                         let appended = bench.append(&batch, true, LIMITS);
                         // Another writer may be ahead; then this one's sample is old, and nothing else is wrong with it.
-                        let total = appended.accepted + appended.refused_total;
+                        let total = appended.accepted + appended.histograms + appended.refused_total;
                         assert_eq!(total, u64::from(SERIES));
                         round_of_writers.fetch_max(round as u64, Ordering::Relaxed);
                     }
@@ -84,9 +102,9 @@ fn check(bench: &Bench, rounds: Option<&[i64]>) {
     let found = bench::select(&reader, &[], TimeRange::ALL, Some(floor_ms));
     for (labels, samples) in &found {
         let number = numbers[labels];
-        for &(timestamp_ms, bits) in samples {
+        for (timestamp_ms, got) in samples {
             let round = (timestamp_ms - START_MS) / 15_000;
-            assert_eq!(bits, value(number, round).to_bits(), "series {number}, round {round}");
+            assert_eq!(*got, sample(number, round), "series {number}, round {round}");
         }
         if let Some(rounds) = rounds {
             let got: Vec<_> = samples.iter().map(|(timestamp_ms, _)| (timestamp_ms - START_MS) / 15_000).collect();

@@ -5,18 +5,19 @@
 //! are put aside and become chunks between the others at the end.
 
 use super::Replay;
-use crate::chunk::xor::XorState;
+use crate::chunk;
 use crate::head::chunk_list::FullChunk;
 use crate::head::selection::Located;
-use crate::head::shard::{EncodedChunk, Shard, TARGET_SAMPLES};
-use crate::series::Encoding;
+use crate::head::shard::{EncodedChunk, Shard};
+use crate::series::Chunk;
 use hashbrown::HashMap;
+use model::SampleColumns;
 use parking_lot::Mutex;
 
 /// Samples put aside, by series.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
-    samples: Mutex<HashMap<Located, Vec<(i64, f64)>>>,
+    samples: Mutex<HashMap<Located, SampleColumns>>,
 }
 
 /// The range of the chunk that a series' last sample was found in, both ends inside; where the next one likely lies, too.
@@ -54,9 +55,9 @@ impl Cover {
 }
 
 impl Gaps {
-    /// Puts a sample aside.
-    pub(super) fn push(&self, place: Located, timestamp_ms: i64, value: f64) {
-        self.samples.lock().entry(place).or_default().push((timestamp_ms, value));
+    /// Has `put` add a sample of a series to those put aside.
+    pub(super) fn put_aside(&self, place: Located, put: impl FnOnce(&mut SampleColumns)) {
+        put(self.samples.lock().entry(place).or_default());
     }
 }
 
@@ -64,53 +65,53 @@ impl Replay<'_> {
     /// Makes chunks of the samples put aside that still have none.
     pub(super) fn fill_gaps(&self) {
         let gaps = std::mem::take(&mut *self.gaps.samples.lock());
-        for (place, mut samples) in gaps {
+        for (place, samples) in gaps {
+            let times = &samples.timestamps_ms;
+            let mut order: Vec<usize> = (0..samples.len()).collect();
             // Stable, so that of equal times the first that was logged stays.
-            samples.sort_by_key(|(timestamp_ms, _)| *timestamp_ms);
-            samples.dedup_by_key(|(timestamp_ms, _)| *timestamp_ms);
+            order.sort_by_key(|&at| times[at]);
+            order.dedup_by_key(|at| times[*at]);
             let mut shard = self.head.shards[place.shard as usize].lock();
             let mut cover = Cover::NOTHING;
             // A chunk may have been found later, with another reference.
-            samples.retain(|(timestamp_ms, _)| !cover.has(&shard, place.number, *timestamp_ms));
+            order.retain(|&at| !cover.has(&shard, place.number, times[at]));
             if shard.lines[place.number].is_live() {
-                self.fill(&mut shard, place.number, &samples);
+                self.fill(&mut shard, place.number, &samples, &order);
             }
         }
     }
 
-    /// Gives a series chunks of these samples, none of which lies in another chunk.
-    fn fill(&self, shard: &mut Shard, number: u32, samples: &[(i64, f64)]) {
+    /// Gives a series chunks of the samples at `order`, none of which lies in another chunk.
+    fn fill(&self, shard: &mut Shard, number: u32, samples: &SampleColumns, order: &[usize]) {
         let mut chunks: Vec<FullChunk> = shard.full_chunks(number).collect();
         let between = |first_ms: i64, last_ms: i64| chunks.iter().any(|c| first_ms < c.min_ms && c.min_ms < last_ms);
-        let mut filled = Vec::new();
-        let mut rest = samples;
-        while let Some(&(first_ms, _)) = rest.first() {
-            let range_ms = self.head.options.chunk_range_ms;
-            let fits = |&(timestamp_ms, _): &(i64, f64)| {
+        let (mut filled, mut some) = (Vec::new(), SampleColumns::default());
+        let mut rest = order;
+        while let Some(&first) = rest.first() {
+            let (range_ms, first_ms) = (self.head.options.chunk_range_ms, samples.timestamps_ms[first]);
+            let fits = |&at: &usize| {
+                let timestamp_ms = samples.timestamps_ms[at];
                 timestamp_ms.saturating_sub(first_ms) < range_ms && !between(first_ms, timestamp_ms)
             };
-            let len = rest.iter().take(usize::from(TARGET_SAMPLES)).take_while(|sample| fits(sample)).count().max(1);
-            let (some, later) = rest.split_at(len);
+            let len = rest.iter().take_while(|at| fits(at)).count().max(1);
+            let (taken, later) = rest.split_at(len);
             rest = later;
-            filled.push(self.store(shard, number, some));
+            some.clear();
+            taken.iter().for_each(|&at| some.push_from(samples, at));
+            self.store(shard, number, &some, &mut filled);
         }
         chunks.extend(filled);
         chunks.sort_by_key(|chunk| chunk.min_ms);
         shard.set_full_chunks(number, &chunks);
     }
 
-    fn store(&self, shard: &mut Shard, number: u32, samples: &[(i64, f64)]) -> FullChunk {
-        let (mut state, mut words) = (XorState::default(), Vec::new());
-        let (mut min_ms, mut max_ms) = (i64::MAX, i64::MIN);
-        for &(timestamp_ms, value) in samples {
-            state.append(timestamp_ms, value, &mut words);
-            min_ms = min_ms.min(timestamp_ms);
-            max_ms = max_ms.max(timestamp_ms);
+    fn store(&self, shard: &mut Shard, number: u32, samples: &SampleColumns, filled: &mut Vec<FullChunk>) {
+        for chunk in chunk::encode(samples) {
+            let Chunk { min_ms, max_ms, encoding, data, .. } = &chunk;
+            self.head.times.include(*min_ms, *max_ms);
+            let chunk = EncodedChunk { min_ms: *min_ms, max_ms: *max_ms, encoding: *encoding, data };
+            let place = shard.store(number, &chunk, &self.head.files);
+            filled.push(FullChunk { min_ms: *min_ms, max_ms: *max_ms, place });
         }
-        self.head.times.include(min_ms, max_ms);
-        let data = state.finish(&words);
-        let chunk = EncodedChunk { min_ms, max_ms, encoding: Encoding::Xor, data: &data };
-        let place = shard.store(number, &chunk, &self.head.files);
-        FullChunk { min_ms, max_ms, place }
     }
 }

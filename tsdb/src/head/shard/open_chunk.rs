@@ -1,9 +1,9 @@
-//! The open chunk of a series of floats: its state in the hot line, its whole words in the slab.
+//! The open chunk of a series: of floats the state is in the hot line, the whole words are in the slab; of histograms see
+//! [`histograms`](super::histograms).
 
 use super::{EncodedChunk, Rules, Shard};
 use crate::append::RefusedBecause;
-use crate::chunk::WordSink;
-use crate::chunk::xor::{self, decode_xor};
+use crate::chunk::{self, WordSink, xor};
 use crate::cursor::Cursor;
 use crate::head::chunk_list::FullChunk;
 use crate::head::slab::Use;
@@ -12,7 +12,7 @@ use crate::series::Encoding;
 use model::SampleColumns;
 
 /// How many samples a chunk should hold.
-pub(in crate::head) const TARGET_SAMPLES: u8 = 120;
+const TARGET_SAMPLES: u8 = 120;
 /// How many it may hold, when samples come faster than it was cut for.
 const MAX_SAMPLES: u8 = 2 * TARGET_SAMPLES;
 /// A chunk of more bytes takes no further sample: with one of 19 bytes it would pass 1 KiB.
@@ -107,39 +107,52 @@ impl Shard {
     fn append_old(&mut self, number: u32, timestamp_ms: i64, value: f64) -> Result<(), RefusedBecause> {
         let line = &self.lines[number];
         if timestamp_ms == line.last_ms {
-            return match line.value_bits == value.to_bits() {
+            return match !line.is_histogram() && line.value_bits == value.to_bits() {
                 true => Ok(()),
                 false => Err(RefusedBecause::DuplicateTimestamp),
             };
         }
-        if line.is_unlogged() && self.open_chunk_holds(number, timestamp_ms, value) {
+        let is_it = |columns: &SampleColumns, at: usize| {
+            columns.histogram(at).is_none()
+                && columns.values.get(at).is_some_and(|have| have.to_bits() == value.to_bits())
+        };
+        if line.is_unlogged() && self.open_chunk_holds(number, timestamp_ms, is_it) {
             // What was refused by the log comes again: to the head it is a repeat, to the log it is new.
             return Ok(());
         }
         Err(RefusedBecause::OutOfOrder)
     }
 
-    fn open_chunk_holds(&self, number: u32, timestamp_ms: i64, value: f64) -> bool {
+    /// Whether the open chunk has a sample at `timestamp_ms` that `is_it`.
+    pub(super) fn open_chunk_holds(
+        &self,
+        number: u32,
+        timestamp_ms: i64,
+        is_it: impl FnOnce(&SampleColumns, usize) -> bool,
+    ) -> bool {
         let (mut data, mut columns) = (Vec::new(), SampleColumns::default());
-        self.write_open_chunk(number, &mut data);
-        if decode_xor(&data, &mut columns).is_err() {
+        let Some(encoding) = self.write_open_chunk(number, &mut data) else { return false };
+        if chunk::decode(encoding, &data, &mut columns).is_err() {
             return false;
         }
-        let at = columns.timestamps_ms.binary_search(&timestamp_ms);
-        at.is_ok_and(|at| columns.values.get(at).is_some_and(|have| have.to_bits() == value.to_bits()))
+        columns.timestamps_ms.binary_search(&timestamp_ms).is_ok_and(|at| is_it(&columns, at))
     }
 
     /// Sees to it that the open chunk takes a sample at `timestamp_ms`: begins one, ends it and begins the next, or only
     /// moves its end. Rules as in Prometheus, `tsdb/head_append.go`.
     #[cold]
     fn turn_chunk(&mut self, number: u32, timestamp_ms: i64, rules: &Rules, files: &HeadChunks) {
+        if self.lines[number].is_histogram() {
+            self.close_chunk(number, files);
+            self.leave_histograms(number);
+        }
         let line = &mut self.lines[number];
         if line.count > 0 {
             let last_ms = line.last_ms;
             let mut end_ms = last_ms.saturating_add(i64::from(line.left_ms));
             if line.count == TARGET_SAMPLES / 4 {
                 let first_ms = first_ms(self.slab.bytes(line.slot, usize::from(line.words) * 8));
-                end_ms = chunk_end_ms(first_ms, last_ms, end_ms);
+                end_ms = chunk_end_ms(first_ms, last_ms, end_ms, 4.0);
             }
             let size_bytes = line.state().size_bytes(usize::from(line.words) * 8);
             if timestamp_ms < end_ms && line.count < MAX_SAMPLES && size_bytes <= MAX_OPEN_BYTES {
@@ -152,37 +165,57 @@ impl Shard {
         self.lines[number].left_ms = left_ms(end_ms, timestamp_ms);
     }
 
-    /// Hands the open chunk to the files.
+    /// Hands the open chunk, if there is one, to the files.
     pub(in crate::head) fn close_chunk(&mut self, number: u32, files: &HeadChunks) {
         let mut data = std::mem::take(&mut self.scratch);
         data.clear();
-        self.write_open_chunk(number, &mut data);
-        let line = &mut self.lines[number];
-        let (min_ms, max_ms) = (first_ms(&data), line.last_ms);
-        self.drop_open_chunk(number);
-        let chunk = EncodedChunk { min_ms, max_ms, encoding: Encoding::Xor, data: &data };
-        let place = self.store(number, &chunk, files);
-        self.scratch = data;
-        self.add_full_chunk(number, FullChunk { min_ms, max_ms, place });
+        let max_ms = self.lines[number].last_ms;
+        if let (Some(min_ms), Some(encoding)) = (self.open_min_ms(number), self.write_open_chunk(number, &mut data)) {
+            self.drop_open_chunk(number);
+            let place = self.store(number, &EncodedChunk { min_ms, max_ms, encoding, data: &data }, files);
+            self.scratch = data;
+            self.add_full_chunk(number, FullChunk { min_ms, max_ms, place });
+        } else {
+            self.scratch = data;
+        }
     }
 
-    /// Appends the data of the open chunk to `out`; nothing if there is none.
-    pub(in crate::head) fn write_open_chunk(&self, number: u32, out: &mut Vec<u8>) {
+    /// Whether there is an open chunk.
+    #[inline]
+    pub(in crate::head) fn has_open_chunk(&self, number: u32) -> bool {
         let line = &self.lines[number];
-        if line.count > 0 {
-            line.state().write_chunk(self.slab.bytes(line.slot, usize::from(line.words) * 8), out);
+        line.count > 0 || line.is_histogram() && self.has_open_histograms(number)
+    }
+
+    /// Appends the data of the open chunk to `out` and says how it is encoded; `None` if there is none.
+    pub(in crate::head) fn write_open_chunk(&self, number: u32, out: &mut Vec<u8>) -> Option<Encoding> {
+        if !self.has_open_chunk(number) {
+            return None;
         }
+        let line = &self.lines[number];
+        if line.is_histogram() {
+            return Some(self.write_open_histograms(number, out));
+        }
+        line.state().write_chunk(self.slab.bytes(line.slot, usize::from(line.words) * 8), out);
+        Some(Encoding::Xor)
     }
 
     /// The time of the first sample of the open chunk, if there is one.
     pub(in crate::head) fn open_min_ms(&self, number: u32) -> Option<i64> {
         let line = &self.lines[number];
-        (line.count > 0).then(|| first_ms(self.slab.bytes(line.slot, usize::from(line.words) * 8)))
+        self.has_open_chunk(number).then(|| match line.is_histogram() {
+            true => self.open_histograms_min_ms(number),
+            false => first_ms(self.slab.bytes(line.slot, usize::from(line.words) * 8)),
+        })
     }
 
     /// Drops the open chunk of a series, which has one.
     pub(in crate::head) fn drop_open_chunk(&mut self, number: u32) {
         let line = &mut self.lines[number];
+        if line.is_histogram() {
+            line.left_ms = 0;
+            return self.drop_open_histograms(number);
+        }
         self.slab.free(line.slot, usize::from(line.words) * 8);
         line.close_chunk();
     }
@@ -196,19 +229,20 @@ fn first_ms(data: &[u8]) -> i64 {
 }
 
 /// What is left of a chunk at `timestamp_ms` that ends at `end_ms`, which is later.
-fn left_ms(end_ms: i64, timestamp_ms: i64) -> u32 {
+pub(super) fn left_ms(end_ms: i64, timestamp_ms: i64) -> u32 {
     u32::try_from(end_ms.saturating_sub(timestamp_ms)).unwrap_or(u32::MAX)
 }
 
 /// The end of the range that `timestamp_ms` lies in.
-fn range_end_ms(timestamp_ms: i64, range_ms: i64) -> i64 {
+pub(super) fn range_end_ms(timestamp_ms: i64, range_ms: i64) -> i64 {
     (timestamp_ms / range_ms).saturating_mul(range_ms).saturating_add(range_ms)
 }
 
-/// Where a chunk should end that is a quarter full: such that what is left of the range is cut into equal parts.
-fn chunk_end_ms(first_ms: i64, last_ms: i64, range_end_ms: i64) -> i64 {
+/// Where a chunk should end that would be full after `ratio_to_full` times as long: such that what is left of the range is
+/// cut into equal parts.
+pub(super) fn chunk_end_ms(first_ms: i64, last_ms: i64, range_end_ms: i64, ratio_to_full: f64) -> i64 {
     let left = range_end_ms.saturating_sub(first_ms) as f64;
-    let full = last_ms.saturating_sub(first_ms).saturating_add(1) as f64 * 4.0;
+    let full = last_ms.saturating_sub(first_ms).saturating_add(1) as f64 * ratio_to_full;
     let parts = (left / full).floor();
     if parts <= 1.0 { range_end_ms } else { (first_ms as f64 + left / parts) as i64 }
 }
