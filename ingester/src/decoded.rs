@@ -40,8 +40,6 @@ struct PackedExemplar {
 /// How rows are decoded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Decoding {
-    /// Whether the head stores histograms; if not, they are refused.
-    pub(crate) keeps_histograms: bool,
     /// Histograms with more are refused.
     pub(crate) max_buckets: usize,
     /// Whether anybody keeps exemplars; if not, they are counted as taken.
@@ -123,12 +121,6 @@ impl Decoded {
                     batch.histograms(cursor.row)
                 }
             };
-            if !decoding.keeps_histograms {
-                let (number, detail) =
-                    (u32::try_from(cursor.row).ok(), || format!("series {}", batch.labels(cursor.row)));
-                counts.rejections.add(number, Rejection::Histogram, fields.clone().skip_all(), detail);
-                fields = batch.histograms(usize::MAX);
-            }
             row.histograms.start = self.histograms.len();
             let mut full = false;
             while let Some(decoded) = fields.decode_next(&mut self.column, &mut self.scratch, decoding.max_buckets) {

@@ -117,8 +117,6 @@ impl Tenant {
         let naming = Naming { fingerprinter: &self.shared.fingerprinter, limits: *labels, cache: &self.cache };
         let mut head = Appending { db: &self.db, limits, commit: None };
         let decoding = Decoding {
-            // The head passes over them.
-            keeps_histograms: false,
             max_buckets: *max_histogram_buckets,
             keeps_exemplars: self.shared.config.db.max_exemplars > 0,
             window_cells: WINDOW_CELLS,

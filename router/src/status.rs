@@ -183,7 +183,6 @@ fn code(why: Rejection, asked: Asked) -> Option<StatusCode> {
             (asked.version == Version::Two).then_some(bad)
         }
         (Rejection::ExemplarTooLong, Endpoint::Write) => None,
-        (Rejection::Histogram, _) => Some(bad),
     }
 }
 

@@ -17,8 +17,7 @@ use tsdb::{AppendLimits, ChunkSeriesBatch, SeriesSource, chunk};
 
 const T: i64 = 1_755_388_800_000;
 const HOUR_MS: i64 = 3_600_000;
-const DECODING: Decoding =
-    Decoding { keeps_histograms: true, max_buckets: 1000, keeps_exemplars: false, window_cells: WINDOW_CELLS };
+const DECODING: Decoding = Decoding { max_buckets: 1000, keeps_exemplars: false, window_cells: WINDOW_CELLS };
 
 /// A head, and what stands between it and batches.
 struct Rig {

@@ -108,8 +108,7 @@ fn series(name: &str, fields: &[Vec<u8>]) -> Vec<u8> {
 
 // === appending them ===
 
-const DECODING: Decoding =
-    Decoding { keeps_histograms: true, max_buckets: 20, keeps_exemplars: true, window_cells: WINDOW_CELLS };
+const DECODING: Decoding = Decoding { max_buckets: 20, keeps_exemplars: true, window_cells: WINDOW_CELLS };
 
 fn taken(head: &mut Recording, body: &[u8], decoding: Decoding) -> Result<crate::append::Taken, NotTaken<Infallible>> {
     let fingerprinter = Fingerprinter::new([9; 192]);

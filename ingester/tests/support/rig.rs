@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use futures::StreamExt;
-use model::{Clock, Fingerprinter, Labels, ManualClock, Matcher, SampleColumns, TenantId, TimeRange};
+use model::{
+    Clock, Fingerprinter, HistogramRef, Labels, ManualClock, Matcher, ResetHint, SampleColumns, Span, TenantId,
+    TimeRange,
+};
 use proto::{RequestEncoder, WriteBatch, WriteError, WriteOutcome, WriteTarget, count_rows};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -23,8 +26,60 @@ pub(crate) const NOW_MS: i64 = 1_755_388_800_000;
 
 pub(crate) type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-/// Labels to samples as (milliseconds, bits).
-pub(crate) type Stored = BTreeMap<Labels, Vec<(i64, u64)>>;
+/// Labels to samples as (milliseconds, sample).
+pub(crate) type Stored = BTreeMap<Labels, Vec<(i64, Sample)>>;
+
+/// A sample as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sample {
+    /// The bits of a float.
+    Float(u64),
+    /// A histogram as text, without empty buckets.
+    Histogram(String),
+}
+
+impl Sample {
+    pub(crate) fn float(value: f64) -> Self {
+        Self::Float(value.to_bits())
+    }
+
+    pub(crate) fn histogram(histogram: HistogramRef<'_>) -> Self {
+        let HistogramRef { layout, hint, numbers, sum, .. } = histogram;
+        let told = |spans: &[Span], cells: &[u64]| {
+            let mut index = 0;
+            let places = spans.iter().flat_map(|span| {
+                index += span.offset;
+                let first = index;
+                index += span.length as i32;
+                first..index
+            });
+            let full =
+                places.zip(cells).map(|(index, cell)| (index, numbers.value(*cell))).filter(|(_, count)| *count != 0.0);
+            full.collect::<Vec<_>>()
+        };
+        let (positive, negative) =
+            (told(layout.positive(), histogram.positive()), told(layout.negative(), histogram.negative()));
+        let [count, zero_count] = [histogram.count(), histogram.zero_count()].map(|cell| numbers.value(cell));
+        let sum = if sum.is_nan() { f64::NAN } else { sum };
+        Self::Histogram(format!(
+            "{numbers:?} gauge {} schema {} zero {zero_count} up to {} count {count} sum {sum} {positive:?} {negative:?} {:?}",
+            hint == ResetHint::Gauge,
+            layout.schema(),
+            layout.zero_threshold(),
+            layout.custom_bounds(),
+        ))
+    }
+
+    /// Sample `at` of `columns`.
+    pub(crate) fn of(columns: &SampleColumns, at: usize) -> Self {
+        columns.histogram(at).map_or_else(|| Self::float(columns.values[at]), Self::histogram)
+    }
+}
+
+/// All samples of `columns`.
+pub(crate) fn samples_of(columns: &SampleColumns) -> impl Iterator<Item = (i64, Sample)> {
+    columns.timestamps_ms.iter().enumerate().map(|(at, timestamp_ms)| (*timestamp_ms, Sample::of(columns, at)))
+}
 
 pub(crate) struct Rig {
     pub(crate) app: ingester::App,
@@ -94,7 +149,8 @@ impl Rig {
     pub(crate) async fn write(&self, name: &str, body: &[u8]) -> Result<WriteOutcome, WriteError> {
         let outcome = self.ingester.write(&tenant(name), self.batch(body)).await;
         if let Ok(outcome) = &outcome {
-            assert_eq!(outcome.durable.is_some(), outcome.samples_accepted > 0);
+            let accepted = outcome.samples_accepted + outcome.histograms_accepted;
+            assert_eq!(outcome.durable.is_some(), accepted > 0);
         }
         outcome
     }
@@ -121,8 +177,7 @@ impl Rig {
                 for part in chunks {
                     chunk::decode(part.encoding, &part.data, &mut columns).unwrap();
                 }
-                let bits = columns.values.iter().map(|value| value.to_bits());
-                let samples = columns.timestamps_ms.iter().copied().zip(bits).collect();
+                let samples = samples_of(&columns).collect();
                 assert!(stored.insert(labels.to_owned(), samples).is_none(), "{labels:?} comes twice");
             }
         }
@@ -154,6 +209,6 @@ pub(crate) fn external(name: &str, labels: Pairs<'_>) -> Labels {
 
 /// What a store gives of one series.
 pub(crate) fn one(name: &str, labels: Pairs<'_>, samples: &[(i64, f64)]) -> Stored {
-    let samples = samples.iter().map(|(timestamp_ms, value)| (*timestamp_ms, value.to_bits())).collect();
+    let samples = samples.iter().map(|(timestamp_ms, value)| (*timestamp_ms, Sample::float(*value))).collect();
     Stored::from([(external(name, labels), samples)])
 }

@@ -1,6 +1,6 @@
 //! Blocks on their way to a bucket: what was acknowledged is on the disk or in the bucket, whatever ends when.
 
-use crate::rig::{NOW_MS, Pairs, Rig, Stored, body, config, dir, one};
+use crate::rig::{NOW_MS, Pairs, Rig, Sample, Stored, body, config, dir, one, samples_of};
 use bucket::{Bucket, Metrics};
 use ingester::{ServedElsewhere, Shipping};
 use model::{Clock, Labels, ManualClock, SampleColumns, SystemClock, TimeRange};
@@ -76,8 +76,7 @@ fn read(block: &Block, added: &BTreeMap<String, String>, stored: &mut Stored) {
             for one in chunks {
                 columns.clear();
                 chunk::decode(one.encoding, &one.data, &mut columns).unwrap();
-                let bits = columns.values.iter().map(|value| value.to_bits());
-                series.extend(columns.timestamps_ms.iter().copied().zip(bits));
+                series.extend(samples_of(&columns));
             }
             series.sort_unstable();
             series.dedup();
@@ -211,7 +210,7 @@ async fn an_end_at_any_step_loses_no_sample() {
         let (shipped, _) = in_bucket(&bucket).await;
         let held = union(local.clone(), shipped);
         let held = held.values().next().cloned().unwrap_or_default();
-        let lost: Vec<_> = acked.iter().filter(|(at, value)| !held.contains(&(*at, value.to_bits()))).collect();
+        let lost: Vec<_> = acked.iter().filter(|(at, value)| !held.contains(&(*at, Sample::float(*value)))).collect();
         assert!(lost.is_empty(), "after step {step} of {steps}, {loss:?}: {lost:?} are neither here nor there");
         let local = local.values().next().map_or(0, Vec::len);
         deleted += usize::from(local < acked.len());
@@ -220,7 +219,7 @@ async fn an_end_at_any_step_loses_no_sample() {
         let (shipped, _) = in_bucket(&bucket).await;
         let shipped = shipped.values().next().cloned().unwrap_or_default();
         assert!(
-            acked.iter().all(|(at, value)| shipped.contains(&(*at, value.to_bits()))),
+            acked.iter().all(|(at, value)| shipped.contains(&(*at, Sample::float(*value)))),
             "after step {step}: {loss:?}"
         );
     }

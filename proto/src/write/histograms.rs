@@ -334,16 +334,6 @@ impl WriteBatch {
         (valid, rejections)
     }
 
-    /// What a target says that stores no histograms: all of them, counted.
-    pub fn refuse_histograms(&self) -> Rejections {
-        let mut rejections = Rejections::default();
-        for row in 0..self.series.len() {
-            let detail = || format!("series {}", self.labels(row));
-            rejections.add(u32::try_from(row).ok(), Rejection::Histogram, self.histograms(row).skip_all(), detail);
-        }
-        rejections
-    }
-
     /// Counts a histogram of row `row` as refused.
     pub fn reject_histogram(&self, row: usize, bad: &BadHistogram, rejections: &mut Rejections) {
         let BadHistogram { timestamp_ms, fault } = bad;

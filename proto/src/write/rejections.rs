@@ -33,8 +33,6 @@ pub enum Rejection {
     ExemplarOutOfOrder,
     /// An exemplar with longer labels than there may be.
     ExemplarTooLong,
-    /// A histogram, which is not stored yet.
-    Histogram,
     /// A series that ingesters elsewhere refused, at least in part. What they said is in the detail.
     Conflict,
 }
@@ -58,7 +56,7 @@ pub struct Rejections {
 
 impl Rejection {
     /// Every reason, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::OutOfOrder,
         Self::DuplicateTimestamp,
         Self::OutOfBounds,
@@ -74,7 +72,6 @@ impl Rejection {
         Self::InvalidExemplar,
         Self::ExemplarOutOfOrder,
         Self::ExemplarTooLong,
-        Self::Histogram,
         Self::Conflict,
     ];
 
@@ -96,7 +93,6 @@ impl Rejection {
             Self::InvalidExemplar => "invalid_exemplar",
             Self::ExemplarOutOfOrder => "exemplar_out_of_order",
             Self::ExemplarTooLong => "exemplar_too_long",
-            Self::Histogram => "histogram",
             Self::Conflict => "conflict",
         }
     }
@@ -119,7 +115,6 @@ impl Rejection {
             Self::InvalidExemplar => "invalid labels of an exemplar",
             Self::ExemplarOutOfOrder => "exemplar out of order",
             Self::ExemplarTooLong => "labels of an exemplar are too long",
-            Self::Histogram => "histograms are not supported yet",
             Self::Conflict => "refused by its ingesters",
         }
     }
@@ -136,7 +131,7 @@ impl Rejection {
             | Self::NoSamples
             | Self::MixedSamples
             | Self::Conflict => "series",
-            Self::InvalidHistogram | Self::TooManyBuckets | Self::Histogram => "histograms",
+            Self::InvalidHistogram | Self::TooManyBuckets => "histograms",
             Self::InvalidExemplar | Self::ExemplarOutOfOrder | Self::ExemplarTooLong => "exemplars",
         }
     }
