@@ -30,14 +30,12 @@ fn on_purpose(step: &Value, ours: u64) -> bool {
     let has = |series: &Value, what: &str| series[what].as_array().is_some_and(|items| !items.is_empty());
     let version_2 = step["headers"]["X-Prometheus-Remote-Write-Version"].as_str().is_some_and(|of| of.starts_with('2'));
     match ours {
-        // Thanos stores nothing of it and says 200.
-        415 => version_2,
-        // Histograms are not stored yet, and it says so.
-        400 => series.iter().any(|series| has(series, "histograms")),
         // Nothing to store, or only what Thanos has against the order of labels, which we sort.
         200 => !series.iter().any(|series| has(series, "samples")) || series.iter().any(|series| is_unsorted(series)),
-        // Labels that are no text.
-        409 => step["decoded"]["undecodable"].is_string(),
+        // Of a request of 2.0 that Thanos stores nothing and says 200, where we store what is sound and refuse the rest.
+        400 => version_2,
+        // The same, or labels that are no text.
+        409 => version_2 || step["decoded"]["undecodable"].is_string(),
         // Which node is the one replica's depends on the nodes' addresses; and so it does which series share a request with one
         // that is refused, so that a replica's answer to both is a conflict.
         503 => step["headers"].get("THANOS-REPLICA").is_some() || series.len() > 1,
