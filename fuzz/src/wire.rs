@@ -40,7 +40,8 @@ pub fn fuzz_remote_write(data: &[u8]) {
     for series in &batch.series {
         assert!(series.labels.end as usize <= data.len() && series.samples.end as usize <= data.len());
     }
-    batch.refuse_histograms();
+    let (valid, refused) = batch.check_histograms(model::HistogramLayout::MAX_BUCKETS);
+    assert!(valid + refused.total() <= tally.histograms);
 }
 
 /// A body of at most so many bytes.
