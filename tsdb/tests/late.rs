@@ -226,6 +226,27 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn each_sample_is_cut_into_one_block() {
+    let fs = SimFs::new();
+    let db = open(&fs);
+    let append = |times: &mut dyn Iterator<Item = i64>| {
+        let batch = Batch { names: names(), series: vec![(series(1), times.map(|at_ms| (at_ms, 1.0)).collect())] };
+        let (appended, commit) = db.append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
+        let _durable = commit.wait().unwrap();
+        assert_eq!(appended.refused_total, 0);
+        appended.accepted
+    };
+    let in_order = append(&mut (0..2 * RANGE_MS).step_by(1000).map(|ms| START_MS + ms));
+    let late = append(&mut (0..RANGE_MS).step_by(1000).map(|ms| START_MS + ms + 500));
+    let blocks: Vec<_> = db.flush().unwrap().into_iter().filter_map(|block| block.meta).collect();
+    let samples = |partial| {
+        let of_kind = blocks.iter().filter(|meta| meta.compaction.is_partial() == partial);
+        of_kind.map(|meta| meta.stats.num_samples).sum::<u64>()
+    };
+    assert_eq!((samples(false), samples(true)), (in_order, late));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

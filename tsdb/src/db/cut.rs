@@ -122,7 +122,7 @@ impl Db {
             return Ok(());
         };
         let mut oldest_ms = self.head.time_range().map_or(from_ms, TimeRange::max_ms);
-        let mut cursor = self.head.reader(rest).select(&[], rest)?;
+        let mut cursor = self.head.in_order_reader(rest).select(&[], rest)?;
         let mut batch = ChunkSeriesBatch::default();
         loop {
             cursor.next_batch(256, false, &mut batch)?;
@@ -147,11 +147,11 @@ impl Db {
         newest_ms.saturating_sub(self.options.block_range_ms / 2)
     }
 
-    /// Writes and publishes what the head has in `range`.
+    /// Writes and publishes what the head has in `range`, but for late samples, which get blocks of their own.
     fn write_block(&self, range: TimeRange) -> Result<Option<Meta>, DbError> {
         let spec = self.block_spec(range);
         let mut writer = BlockWriter::create(&*self.fs, &self.dir, spec)?;
-        writer.add_all(&mut *self.head.reader(range).select(&[], range)?)?;
+        writer.add_all(&mut *self.head.in_order_reader(range).select(&[], range)?)?;
         Ok(writer.finish()?)
     }
 

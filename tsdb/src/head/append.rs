@@ -283,7 +283,8 @@ impl<'a, S: AppendSource> Batch<'a, S> {
             }
             let line = &shard.lines[number];
             let reference = line.reference();
-            if line.is_unlogged() {
+            let is_unlogged = line.is_unlogged();
+            if is_unlogged {
                 scratch.logged.push(number);
             }
             if line.is_histogram() || self.source.histograms(index as usize).next().is_some() {
@@ -294,7 +295,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
                 }
             }
             if let Some(said) = self.source.metadata(index as usize)
-                && shard.metadata.set(number, said)
+                && (shard.metadata.set(number, said) || is_unlogged)
             {
                 scratch.records.metadata(reference, said);
             }
@@ -392,8 +393,9 @@ impl<'a, S: AppendSource> Batch<'a, S> {
     ) {
         let fingerprint = self.source.fingerprint(index as usize);
         match self.head.append_exemplar(shard, number, fingerprint, exemplar) {
-            Ok(new) => {
-                if new {
+            Ok(()) => {
+                // One that is there already, too: its first log write may have failed, or not be durable yet.
+                if self.head.exemplars.are_kept() {
                     records.exemplar(shard.lines[number].reference(), exemplar);
                 }
                 self.appended.exemplars += 1;

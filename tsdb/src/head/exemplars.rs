@@ -94,6 +94,11 @@ impl Exemplars {
         Self { max, late_window_ms: late_window_ms.max(0), ring: Mutex::default() }
     }
 
+    /// Whether any is kept.
+    pub(super) fn are_kept(&self) -> bool {
+        self.max > 0
+    }
+
     /// Takes an exemplar of the series with that fingerprint, whose packed labels `series_labels` appends if they are not
     /// known here. `false`: it was there already.
     pub(super) fn append(
@@ -346,21 +351,22 @@ impl Head {
         }
     }
 
-    /// Takes an exemplar of a series of `shard`. `false`: it was there already, or none are kept.
+    /// Takes an exemplar of a series of `shard`, if any are kept. One that is there already is taken, too.
     pub(super) fn append_exemplar(
         &self,
         shard: &Shard,
         number: u32,
         fingerprint: Fingerprint,
         exemplar: ExemplarRef<'_>,
-    ) -> Result<bool, ExemplarFault> {
-        if self.exemplars.max == 0 {
-            return Ok(false);
+    ) -> Result<(), ExemplarFault> {
+        if !self.exemplars.are_kept() {
+            return Ok(());
         }
         self.exemplars.append(fingerprint, exemplar, |packed| {
             let dictionary = self.dictionary.read();
             shard.pairs(number).for_each(|pair| packed.extend_from_slice(dictionary.packed(pair)));
-        })
+        })?;
+        Ok(())
     }
 }
 

@@ -36,6 +36,11 @@ impl Head {
         HeadReader { view: Arc::new(View::new(self, range)) }
     }
 
+    /// Reads the samples of the head that came in order, and no others.
+    pub fn in_order_reader(self: &Arc<Self>, range: TimeRange) -> HeadReader {
+        HeadReader { view: Arc::new(View::in_order(self, range)) }
+    }
+
     /// Reads the late samples of the head, and no others.
     pub fn late_reader(self: &Arc<Self>, range: TimeRange) -> HeadReader {
         HeadReader { view: Arc::new(View::of_late(self, range)) }

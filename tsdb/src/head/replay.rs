@@ -408,8 +408,11 @@ impl ReplayTarget for Replay<'_> {
     }
 
     fn exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, scratch: &mut ReplayScratch) -> bool {
-        Replay::exemplar(self, series, exemplar, scratch);
-        true
+        let are_kept = self.head.exemplars.are_kept();
+        if are_kept {
+            Replay::exemplar(self, series, exemplar, scratch);
+        }
+        are_kept
     }
 
     fn metadata(&self, series: SeriesRef, said: MetadataRef<'_>, _scratch: &mut ReplayScratch) -> bool {

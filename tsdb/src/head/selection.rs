@@ -100,6 +100,12 @@ impl View {
         Self { window: Window { in_order: None, ..view.window }, ..view }
     }
 
+    /// As [`View::new`], but no late samples.
+    pub(super) fn in_order(head: &Arc<Head>, range: TimeRange) -> Self {
+        let view = Self::new(head, range);
+        Self { window: Window { late: None, ..view.window }, ..view }
+    }
+
     /// The part of `range` that may be looked at.
     pub(super) fn clip(&self, range: TimeRange) -> Window {
         let clip = |own: TimeRange| TimeRange::new(own.min_ms().max(range.min_ms()), own.max_ms().min(range.max_ms()));

@@ -56,6 +56,11 @@ fn send_all(
             if read.is_empty() {
                 break;
             }
+            if read.samples().has_histograms() {
+                // A sum is no value.
+                let reason = "the newest samples of native histograms cannot be had".to_owned();
+                return Err(StoreError::Unsupported { store: store.name.to_string(), reason }.into());
+            }
             for (labels, timestamp_ms, value) in read.iter() {
                 labels.overlay(group.external.as_ref(), |_| false, &mut packed);
                 let labels = LabelsRef::from_packed_unchecked(&packed);
