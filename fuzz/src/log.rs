@@ -104,8 +104,8 @@ pub fn fuzz_wal_segment(data: &[u8]) {
     replay_and_salvage(&fs);
 }
 
-/// A sound log of a checkpoint and three segments, and damage to it: nothing is found in it that was never written, and what
-/// was not touched is found.
+/// A sound log of a checkpoint and three segments, and damage to it: nothing is found in it that was never written, and if
+/// nothing was touched, all of it is found.
 pub fn fuzz_wal_damage(data: &[u8]) {
     let (fs, written) = seeds::a_log();
     let paths =

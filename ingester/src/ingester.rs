@@ -68,27 +68,12 @@ impl Ingester {
     /// Ships the blocks of all tenants that were not yet, if there is a bucket.
     pub async fn ship(&self) {
         if let Some(shipping) = &self.shipping {
-            self.clean_before_shipping().await;
             shipping.ship_all(self.tenants.open()).await;
         }
     }
 
-    /// What was deleted must not come back in the bucket, which has no tombstones.
-    async fn clean_before_shipping(&self) {
-        for tenant in self.tenants.open() {
-            let id = tenant.id.clone();
-            match tokio::task::spawn_blocking(move || tenant.clean_tombstones()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    error!(tenant = %id, %error, "a block could not be rewritten without what was deleted")
-                }
-                Err(panic) => error!(tenant = %id, %panic, "rewriting blocks without what was deleted panicked"),
-            }
-        }
-    }
-
-    /// Takes no more writes. With a bucket, the heads become blocks and are shipped, if that is wanted; then the tenants are closed, once the
-    /// writes under way are in the log.
+    /// Takes no more writes. With a bucket, the heads become blocks and are shipped, if that is wanted; then the tenants are
+    /// closed, once the writes under way are in the log.
     pub async fn close(self: &Arc<Self>) {
         *self.phase.write() = Phase::Closing;
         if self.shipping.as_ref().is_some_and(|shipping| shipping.flush_at_end) {

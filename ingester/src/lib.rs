@@ -30,7 +30,7 @@ mod tenant;
 mod tenants;
 mod wire_cache;
 
-pub use admin::AdminError;
+pub use admin::{AdminError, Deleted};
 pub use app::{App, Parts};
 pub use config::Config;
 pub use ingester::Ingester;

@@ -83,6 +83,9 @@ impl Shipping {
     pub(crate) async fn ship_all(&self, tenants: Vec<Arc<Tenant>>) {
         let ship = async |tenant: Arc<Tenant>| {
             let Some(shipper) = &tenant.shipper else { return };
+            if !clean(&tenant).await {
+                return;
+            }
             match tokio::time::timeout(self.timeout, shipper.sync()).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => tell(&tenant, &error),
@@ -92,6 +95,24 @@ impl Shipping {
             }
         };
         futures::stream::iter(tenants).for_each_concurrent(self.tenants_at_once.get(), ship).await;
+    }
+}
+
+/// Rewrites blocks without what was deleted from them: it must not come back in the bucket, which has no tombstones. `false`:
+/// that failed, and nothing may be shipped.
+async fn clean(tenant: &Arc<Tenant>) -> bool {
+    let to_clean = Arc::clone(tenant);
+    let cleaned = tokio::task::spawn_blocking(move || to_clean.clean_tombstones()).await;
+    match cleaned {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            error!(tenant = %tenant.id, %error, "a block could not be rewritten without what was deleted, none is shipped");
+            false
+        }
+        Err(panic) => {
+            error!(tenant = %tenant.id, %panic, "rewriting blocks panicked, none is shipped");
+            false
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod publish;
 mod std_fs;
 
 pub use overlay::Overlay;
+pub(crate) use overlay::read;
 pub use publish::{publish_dir, replace_cache_file, replace_file};
 pub use std_fs::StdFs;
 

@@ -2,7 +2,7 @@
 //!
 //! A snapshot is a directory `chunk_snapshot.NNNNNN.NNNNNNNNNN` of segments, named after the place in the log up to which it
 //! stands for what was logged. It is Prometheus' (`tsdb/head_wal.go`), each reads the other's; the byte tables are in
-//! `docs/format/snapshot.md`. Here are only the bytes: a head fills it and is filled from it.
+//! `docs/format/snapshot.md`. Here are only the bytes; no head uses it yet.
 //!
 //! A snapshot is whole or of no use: whoever meets a fault in one begins anew with the log.
 

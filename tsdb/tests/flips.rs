@@ -2,7 +2,7 @@
 //!
 //! Every kind of file is read by what reads it in the program, from a file system in memory in which that one bit differs, and
 //! what is found is compared with what was written. A flip under a checksum is always noticed. Bytes that no checksum covers
-//! are listed by name in [`UNCOVERED`], each with what guards it, which `tsdb/docs/recovery.md` repeats; a byte that is in no
+//! are listed by name in [`UNCOVERED`], each with what guards it, which `tsdb/docs/recovery.md` repeats for the files that a start reads; a byte that is in no
 //! region of the list must be under a checksum.
 //!
 //! `GAUNTLET_FLIPS=1000000` flips so many bits (with `--release`), `GAUNTLET_FLIPS_SEED` begins elsewhere.

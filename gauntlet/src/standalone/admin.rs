@@ -26,13 +26,16 @@ impl Storage {
         selectors: Vec<Arc<[Matcher]>>,
         range: TimeRange,
     ) -> Result<Option<Durable>, AdminError> {
-        let durable = self.ingester.delete(tenant, selectors.clone(), range).await.map_err(told)?;
+        let deleted = self.ingester.delete(tenant, selectors.clone(), range).await.map_err(told)?.unwrap_or_default();
+        if deleted.shipped {
+            return Err(AdminError::Refused(IN_BUCKET.to_owned()));
+        }
         for matchers in selectors {
             if self.bucket_has(tenant, &matchers, range).await? {
                 return Err(AdminError::Refused(IN_BUCKET.to_owned()));
             }
         }
-        Ok(durable)
+        Ok(deleted.durable)
     }
 
     async fn bucket_has(&self, tenant: &TenantId, matchers: &[Matcher], range: TimeRange) -> Result<bool, AdminError> {
@@ -71,9 +74,9 @@ impl AdminStorage for Storage {
 fn told(error: ingester::AdminError) -> AdminError {
     match error {
         // The log takes more when the disk has caught up.
-        ingester::AdminError::NotReady(_) | ingester::AdminError::Db(DbError::Log(_)) => {
-            AdminError::Unavailable(error.to_string())
-        }
+        ingester::AdminError::NotReady(_)
+        | ingester::AdminError::Shipping
+        | ingester::AdminError::Db(DbError::Log(_)) => AdminError::Unavailable(error.to_string()),
         ingester::AdminError::Db(_) | ingester::AdminError::BrokenOff => AdminError::Failed(error.to_string()),
     }
 }

@@ -17,8 +17,16 @@ use tsdb::fs::StdFs;
 
 /// What the page at `/` names, besides probes and metrics.
 const ENTRIES: [Entry; 17] = [
-    Entry { path: "/api/v1/receive", methods: "POST", what: "remote write 1.0, with the status codes of Thanos" },
-    Entry { path: "/api/v1/write", methods: "POST", what: "remote write 1.0, with the status codes of Prometheus" },
+    Entry {
+        path: "/api/v1/receive",
+        methods: "POST",
+        what: "remote write 1.0 and 2.0, with the status codes of Thanos",
+    },
+    Entry {
+        path: "/api/v1/write",
+        methods: "POST",
+        what: "remote write 1.0 and 2.0, with the status codes of Prometheus",
+    },
     Entry { path: "/api/v1/query", methods: "GET, POST", what: "an expression at one time: query, time, timeout" },
     Entry {
         path: "/api/v1/query_range",

@@ -53,7 +53,7 @@ pub(crate) enum TsdbToolError {
     Create(#[from] create::CreateError),
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error("{faults} faults were found; they are listed above")]
+    #[error("{faults} faults were found")]
     Unsound { faults: u64 },
     #[error("--match={text}: {source}")]
     Selector { text: String, source: Box<promql::ParseError> },

@@ -3,7 +3,7 @@
 use crate::rig::{NOW_MS, Pairs, Rig, Sample, Stored, body, config, dir, one, samples_of};
 use bucket::{Bucket, Metrics};
 use ingester::{ServedElsewhere, Shipping};
-use model::{Clock, Labels, ManualClock, SampleColumns, SystemClock, TimeRange};
+use model::{Clock, Labels, ManualClock, MatchOp, Matcher, SampleColumns, SystemClock, TenantId, TimeRange};
 use object_store::memory::InMemory;
 use proto::WriteError;
 use std::collections::BTreeMap;
@@ -287,4 +287,31 @@ async fn a_shipped_block_stays_until_others_can_read_it() {
     rig.ingester.ship().await;
     rig.ingester.maintain().await;
     assert_eq!(local_blocks(&fs, "a"), before);
+}
+
+/// What was deleted does not come back by way of the bucket: not from a block of which nothing is left, and of one that was
+/// shipped before it is told that the bucket still has it.
+#[tokio::test]
+async fn what_was_deleted_is_not_shipped() {
+    let (fs, store) = (SimFs::new(), Arc::new(InMemory::new()));
+    let bucket = bucket_over(&store);
+    let rig = Rig::open_with(&fs, shipping_to(bucket.clone(), Duration::ZERO)).await;
+    let a = TenantId::parse("a").unwrap();
+    let delete = async || {
+        let all = Matcher::new(MatchOp::Equal, "__name__", "up").unwrap();
+        rig.ingester.delete(&a, vec![Arc::from([all])], TimeRange::ALL).await.unwrap().unwrap()
+    };
+    rig.writes("a", &body(&[(UP, &samples(0..20))]), 20).await;
+    rig.ingester.maintain().await;
+    assert!(local_blocks(&fs, "a") > 0);
+    let deleted = delete().await;
+    assert!(deleted.durable.is_some() && !deleted.shipped);
+    rig.ingester.ship().await;
+    assert_eq!(in_bucket(&bucket).await, (Stored::new(), BTreeMap::new()));
+
+    rig.writes("a", &body(&[(UP, &samples(20..40))]), 20).await;
+    rig.ingester.maintain().await;
+    rig.ingester.ship().await;
+    assert!(!in_bucket(&bucket).await.1.is_empty());
+    assert!(delete().await.shipped);
 }

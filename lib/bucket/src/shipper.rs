@@ -102,6 +102,11 @@ impl Shipper {
         self.shipped.lock().get(&block).copied()
     }
 
+    /// Keeps it from shipping until what comes back is dropped. `None`: it is at it.
+    pub fn hold_back(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.pass.try_lock().ok()
+    }
+
     /// Ships what is there and was not yet. Answers how many blocks went up now.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ pub struct Deletion {
     /// Series of the head of which something was deleted.
     pub head_series: u64,
     /// Blocks of which something was deleted that was not before.
-    pub blocks: u64,
+    pub blocks: Vec<Ulid>,
 }
 
 impl Db {
@@ -30,11 +30,11 @@ impl Db {
         let _upkeep = self.upkeep.lock();
         let deleted = self.head.delete(matchers, range)?;
         let commit = self.log.commit(deleted.position.unwrap_or_default());
-        let mut blocks = 0;
+        let mut blocks = Vec::new();
         for block in self.blocks_in(range) {
             if let Some(deleted) = block.delete(&*self.fs, matchers, range)? {
                 self.exchange_block(block.meta().ulid, deleted);
-                blocks += 1;
+                blocks.push(block.meta().ulid);
             }
         }
         Ok(Deletion { durable: commit.wait()?, head_series: deleted.series, blocks })

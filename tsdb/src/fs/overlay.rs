@@ -272,7 +272,7 @@ impl AppendFile for Scratch {
 impl LockGuard for NoLock {}
 
 /// The file's content, of which at most so much.
-fn read(file: &dyn ReadFile, at_most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read(file: &dyn ReadFile, at_most: u64) -> io::Result<Vec<u8>> {
     let size = usize::try_from(file.size_bytes()?.min(at_most)).map_err(io::Error::other)?;
     let mut content = vec![0; size];
     file.read_exact_at(&mut content, 0)?;

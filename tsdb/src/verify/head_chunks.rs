@@ -3,7 +3,7 @@
 use super::Findings;
 use super::chunks::check_samples;
 use super::log::Logged;
-use crate::fs::Fs;
+use crate::fs::{Fs, read};
 use crate::head_chunks::walk_file;
 use model::SampleColumns;
 use std::path::Path;
@@ -23,7 +23,8 @@ pub(super) fn check(fs: &dyn Fs, dir: &Path, logged: &Logged, findings: &mut Fin
             findings.fault(&entry.path, 0, format!("the file before it, number {missing}, is missing"));
         }
         last = Some(number);
-        let bytes = match fs.map(&entry.path) {
+        // Not mapped: a process that has the directory open may cut the newest.
+        let bytes = match fs.open(&entry.path).and_then(|file| read(&*file, u64::MAX)) {
             Ok(bytes) => bytes,
             Err(error) => {
                 findings.fault(&entry.path, 0, error);

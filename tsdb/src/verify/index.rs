@@ -50,10 +50,10 @@ pub(super) fn check(path: &Path, bytes: &[u8], findings: &mut Findings, take: &m
     let all = all.and_then(|row| index.list(row.list).ok());
     let (pairs, seen, whole) = index.walk(all, findings, take);
     if let Some((table, content)) = table {
-        if whole {
+        if whole && index.symbols.is_some() {
             check_lists(&index, (&table, content), pairs, seen, findings);
         } else {
-            // Series are missing that lists rightly have: only the lists themselves can be checked.
+            // Series are missing that lists rightly have, or names are not known: only the lists themselves can be checked.
             super::postings::check_sections(&index, (&table, content), findings);
         }
     }

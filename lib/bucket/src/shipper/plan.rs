@@ -53,7 +53,8 @@ impl Step {
 
 /// What is to be done with the blocks that were `found`.
 ///
-/// Left out are blocks without samples, and those made of others, where the rules do not ask for them.
+/// Left out are blocks without samples, those from which something was deleted (a bucket has no tombstones, so it would come
+/// back there: they are to be rewritten first), and those made of others, where the rules do not ask for them.
 ///
 /// # Errors
 /// A block that cannot be read, where the rules do not pass over it.
@@ -72,7 +73,7 @@ pub fn plan(found: Vec<Found>, listed: &BTreeSet<Ulid>, rules: ShipRules) -> Res
         let is_compacted = meta.compaction.level > 1;
         if listed.contains(&meta.ulid) {
             plan.steps.push(Step::Listed(meta.ulid));
-        } else if meta.stats.num_samples > 0 && (rules.compacted || !is_compacted) {
+        } else if meta.stats.num_samples > 0 && meta.stats.num_tombstones == 0 && (rules.compacted || !is_compacted) {
             let check_overlap = is_compacted && !rules.out_of_order;
             plan.steps.push(Step::Ship { meta, check_overlap });
         }

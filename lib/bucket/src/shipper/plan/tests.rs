@@ -79,3 +79,13 @@ fn neighbours_are_no_overlap() {
     assert_eq!(find_overlap(&block(2, 3, 9, 2), &labels, &others), None);
     assert_eq!(find_overlap(&block(9, 0, 9, 2), &[("a".to_owned(), "c".to_owned())].into(), &others), None);
 }
+
+#[test]
+fn what_was_deleted_from_is_not_shipped_but_stays_listed() {
+    let stones = |id| {
+        let mut meta = block(id, 0, 10, 1);
+        meta.stats.num_tombstones = 1;
+        meta
+    };
+    check(found(vec![stones(1), stones(2), block(3, 2, 10, 1)]), &[2], ShipRules::default(), &["listed 2", "ship 3"]);
+}
