@@ -247,7 +247,7 @@ async fn drive(
     let Plan { sends, thresholds, series, samples, histograms, exemplars, rejections } = plan;
     let carried = Carried { samples, histograms, exemplars };
     let mut quorum = Quorum::new(series, thresholds);
-    let mut report = Report { rejections, conflicts: None, failures: Vec::new(), failed: 0 };
+    let mut report = Report { rejections, one_refusal_decides: thresholds.conflict == 1, ..Report::default() };
     let mut answers: FuturesUnordered<_> = (sends.into_iter())
         .map(|Send { peer, what, series }| async move {
             let answer = peer.send(what, deadline).await;
@@ -278,31 +278,30 @@ struct Carried {
 }
 
 /// What replicas said, for the client.
+#[derive(Default)]
 struct Report {
     /// What was refused before anything was sent.
     rejections: Rejections,
-    /// What the first replica refused that refused anything.
-    conflicts: Option<Conflicts>,
+    /// What a replica refused, sample by sample. Numbers of rows in it are those of what that replica was sent.
+    known: Rejections,
+    /// What the first said that refused anything and told it in words.
+    said: Option<String>,
+    /// What was refused beside series that are stored: exemplars.
+    beside: Rejections,
+    /// No other replica can store what one refused.
+    one_refusal_decides: bool,
     failures: Vec<(Arc<Peer>, String)>,
     failed: usize,
-}
-
-enum Conflicts {
-    /// Sample by sample.
-    Known(Rejections),
-    /// In words.
-    Said(String),
 }
 
 impl Report {
     fn add(&mut self, peer: &Arc<Peer>, answer: Answer) {
         match (answer.vote, answer.rejections) {
-            (Vote::Stored, _) => {}
-            // Numbers of rows in it are those of what that replica was sent.
-            (Vote::Conflict, Some(known)) => self.conflicts = Some(Conflicts::Known(known)),
+            (Vote::Stored, beside) => self.beside.merge(beside.unwrap_or_default()),
+            (Vote::Conflict, Some(known)) => self.known.merge(known),
             (Vote::Conflict, None) => {
                 let said = answer.why.unwrap_or_default();
-                self.conflicts.get_or_insert(Conflicts::Said(said));
+                self.said.get_or_insert(said);
             }
             (Vote::Failed, _) => {
                 self.failed += 1;
@@ -317,19 +316,28 @@ impl Report {
     fn outcome(&mut self, verdict: Verdict, carried: Carried) -> Result<WriteOutcome, WriteError> {
         let mut rejections = std::mem::take(&mut self.rejections);
         match verdict {
-            Verdict::Stored(durable) => Ok(WriteOutcome {
-                durable: Some(durable),
-                samples_accepted: carried.samples,
-                histograms_accepted: carried.histograms,
-                exemplars_accepted: carried.exemplars,
-                rejections,
-            }),
+            Verdict::Stored(durable) => {
+                // With more replicas a quorum may well have what this one refused.
+                let beside = std::mem::take(&mut self.beside);
+                let refused = if self.one_refusal_decides { beside } else { Rejections::default() };
+                let exemplars_accepted = carried.exemplars.saturating_sub(refused.total());
+                rejections.merge(refused);
+                Ok(WriteOutcome {
+                    durable: Some(durable),
+                    samples_accepted: carried.samples,
+                    histograms_accepted: carried.histograms,
+                    exemplars_accepted,
+                    rejections,
+                })
+            }
             Verdict::Conflict { series } => {
-                match self.conflicts.take() {
-                    Some(Conflicts::Known(known)) => rejections.merge(known),
-                    Some(Conflicts::Said(said)) => rejections.add(None, Rejection::Conflict, series, || said),
-                    None => rejections.add(None, Rejection::Conflict, series, String::new),
+                // What was refused elsewhere must be told, too: the reasons known here may be none to this client.
+                if self.said.is_some() || self.known.is_empty() {
+                    let said = self.said.take().unwrap_or_default();
+                    rejections.add(None, Rejection::Conflict, series, || said);
                 }
+                rejections.merge(std::mem::take(&mut self.known));
+                rejections.merge(std::mem::take(&mut self.beside));
                 Ok(WriteOutcome { rejections, ..WriteOutcome::default() })
             }
             Verdict::Unavailable => {

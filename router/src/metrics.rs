@@ -166,7 +166,7 @@ impl Metrics {
             Answer::Nothing(_) => {
                 self.empty.inc();
             }
-            Answer::Rejected(rejections, _) => {
+            Answer::Rejected(rejections, ..) => {
                 let tenant = carried.map_or_else(String::new, |(tenant, _)| self.label_of(tenant));
                 for (why, count) in rejections.counts() {
                     let labels = TenantReasonLabels { reason: why.as_str(), tenant: tenant.clone() };

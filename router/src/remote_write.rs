@@ -18,8 +18,8 @@ use http::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER, X_CONT
 use http::{HeaderMap, HeaderName, StatusCode};
 use model::{Clock, Fingerprinter, METRIC_NAME, TenantId};
 use proto::{
-    CannotRewrite, Outline, Rejection, Rejections, Rewritten, SeriesSlice, Tally, WriteBatch, WriteTarget, count_rows,
-    rewrite_v2,
+    CannotRewrite, Outline, Rejection, Rejections, Rewritten, SeriesSlice, Tally, WriteBatch, WriteError, WriteOutcome,
+    WriteTarget, count_rows, rewrite_v2,
 };
 use std::sync::Arc;
 use tracing::warn;
@@ -151,23 +151,11 @@ impl Receiver {
             return if rejections.is_empty() {
                 Answer::Nothing(written)
             } else {
-                Answer::Rejected(rejections, written)
+                Answer::Rejected(rejections, None, written)
             };
         }
         match self.target.write(tenant, batch).await {
-            Ok(outcome) => {
-                let written = Written {
-                    samples: outcome.samples_accepted,
-                    histograms: outcome.histograms_accepted,
-                    exemplars: outcome.exemplars_accepted,
-                };
-                rejections.merge(outcome.rejections);
-                match outcome.durable {
-                    _ if !rejections.is_empty() => Answer::Rejected(rejections, written),
-                    Some(durable) => Answer::Stored(durable, written),
-                    None => Answer::Nothing(written),
-                }
-            }
+            Ok(outcome) => stored(asked, outcome, rejections, tally),
             Err(error) => Answer::Refused(Refusal::Write(error)),
         }
     }
@@ -176,7 +164,7 @@ impl Receiver {
         let now_ms = self.clock.now_ms();
         match answer {
             Answer::Stored(..) | Answer::Nothing(_) => {}
-            Answer::Rejected(rejections, _) => {
+            Answer::Rejected(rejections, ..) => {
                 if let Some(held_back) = self.rejections_log.pass(now_ms) {
                     let tenant = tenant.map_or("", TenantId::as_str);
                     let first = rejections.examples().first().map_or("", |example| &example.detail);
@@ -193,6 +181,30 @@ impl Receiver {
             }
         }
     }
+}
+
+/// What became of a batch that was taken; `rejections` is what was refused before.
+fn stored(asked: Asked, outcome: WriteOutcome, mut rejections: Rejections, tally: &Tally) -> Answer {
+    let written = Written {
+        samples: outcome.samples_accepted,
+        histograms: outcome.histograms_accepted,
+        exemplars: outcome.exemplars_accepted,
+    };
+    rejections.merge(outcome.rejections);
+    let invalid =
+        rejections.counts().find(|(why, _)| *why == Rejection::InvalidHistogram).map_or(0, |(_, count)| count);
+    let owed = tally.samples + tally.histograms.saturating_sub(invalid);
+    let answer = match outcome.durable {
+        durable if !rejections.is_empty() => Answer::Rejected(rejections, durable, written),
+        Some(durable) => Answer::Stored(durable, written),
+        None => Answer::Nothing(written),
+    };
+    // Samples are durable or are refused for a reason that is told.
+    if owed > 0 && !answer.is_proved() && answer.status(asked).code.is_success() {
+        let nobody = "nobody vouches for the samples".to_owned();
+        return Answer::Refused(Refusal::Write(WriteError::Unavailable(nobody)));
+    }
+    answer
 }
 
 /// Counts a request out, also one whose client went away.

@@ -17,8 +17,8 @@ pub(crate) enum Answer {
     Stored(Durable, Written),
     /// It was well formed and carried nothing that is stored; exemplars count as written where none are kept.
     Nothing(Written),
-    /// All of it is stored but for what is listed.
-    Rejected(Rejections, Written),
+    /// All of it is stored but for what is listed; without a proof nothing is.
+    Rejected(Rejections, Option<Durable>, Written),
     /// It was refused as a whole.
     Refused(Refusal),
 }
@@ -107,11 +107,16 @@ pub(crate) struct Status {
 const MAX_TOLD: usize = 5;
 
 impl Answer {
+    /// Whether something vouches for what was not refused.
+    pub(crate) fn is_proved(&self) -> bool {
+        matches!(self, Self::Stored(..) | Self::Rejected(_, Some(_), _))
+    }
+
     /// The status for who asks.
     pub(crate) fn status(&self, asked: Asked) -> Status {
         match self {
             Self::Stored(..) | Self::Nothing(_) => Status::plain(all_is_well(asked)),
-            Self::Rejected(rejections, _) => Status::plain(rejected(rejections, asked)),
+            Self::Rejected(rejections, ..) => Status::plain(rejected(rejections, asked)),
             Self::Refused(refusal) => refusal.status(),
         }
     }
@@ -120,8 +125,8 @@ impl Answer {
     pub(crate) fn message(&self, asked: Asked) -> Option<String> {
         match self {
             Self::Stored(..) | Self::Nothing(_) => None,
-            Self::Rejected(rejections, _) if rejected(rejections, asked).is_success() => None,
-            Self::Rejected(rejections, _) => Some(tell(rejections)),
+            Self::Rejected(rejections, ..) if rejected(rejections, asked).is_success() => None,
+            Self::Rejected(rejections, ..) => Some(tell(rejections)),
             Self::Refused(refusal) => Some(refusal.to_string()),
         }
     }
@@ -130,7 +135,7 @@ impl Answer {
     /// where it answers with a conflict.
     pub(crate) fn written(&self, asked: Asked) -> Option<Written> {
         let written = match self {
-            Self::Stored(_, written) | Self::Nothing(written) | Self::Rejected(_, written) => *written,
+            Self::Stored(_, written) | Self::Nothing(written) | Self::Rejected(.., written) => *written,
             Self::Refused(_) => return None,
         };
         match asked.endpoint {

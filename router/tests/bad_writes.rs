@@ -535,6 +535,26 @@ async fn histograms_and_exemplars() {
     sends("an exemplar that is too long", &field(1, &message), (409, 204), &[GOOD_STORED]).await;
 }
 
+/// A target that takes samples and proves nothing: what would be a 2xx is to be repeated, whatever was refused beside.
+#[tokio::test]
+async fn no_sample_is_stored_without_a_proof() {
+    let exemplar = field(3, &field(1, &[field(1, b"trace_id"), field(2, &[b'x'; 300])].concat()));
+    let exemplar = field(1, &[&good()[2..], &exemplar].concat());
+    let invalid = field(1, &[&good()[2..], &field(4, &[0x08, 12])].concat());
+    for (body, path, code) in [
+        (&good(), "/api/v1/receive", 503),
+        (&good(), "/api/v1/write", 503),
+        (&exemplar, "/api/v1/receive", 409),
+        (&exemplar, "/api/v1/write", 503),
+        (&invalid, "/api/v1/receive", 503),
+        (&invalid, "/api/v1/write", 400),
+    ] {
+        let rig = Rig::with(Config::default(), FakeTarget::careless());
+        let reply = rig.send(post(path).body(Body::from(snappy(body))).unwrap()).await;
+        assert_eq!(reply.status, code, "{path}: {}", reply.text);
+    }
+}
+
 #[tokio::test]
 async fn tenants_and_replicas() {
     let with = |name: &'static str, value: &'static [u8]| {

@@ -8,13 +8,16 @@ mod fake;
 #[path = "support/peers.rs"]
 #[allow(dead_code, reason = "shared by several test binaries")]
 mod peers;
+#[path = "support/version_2.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod version_2;
 
 use fake::FakeTarget;
 use model::{Fingerprinter, ManualClock, TenantId};
 use peers::{Rig, Script, ring};
 use proto::{Rejection, RemoteWriteServer, RequestEncoder, WriteBatch, WriteError, WriteTarget};
 use router::hashring::Algorithm;
-use router::{ForwardForm, ForwardOptions, Forwarder, ForwarderParts, GrpcDial, Inbound, LocalNode, RingFile};
+use router::{Config, ForwardForm, ForwardOptions, Forwarder, ForwarderParts, GrpcDial, Inbound, LocalNode, RingFile};
 use service::{ClientMetrics, ClientOptions, Compression, Descriptors, GrpcLimits, GrpcServer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use std::time::{Duration, Instant};
 use telemetry::Registry;
 use tonic::Code;
 use tonic::service::Routes;
+use version_2::{field, sample};
 
 const ABC: [&str; 3] = ["a:1", "b:1", "c:1"];
 
@@ -191,6 +195,50 @@ async fn a_node_that_is_this_process_is_written_to_directly() {
     assert_eq!(target.lines().len(), 10);
     assert!(rig.sent().iter().all(|(address, _)| address != "b:1"));
     assert_eq!(rig.series().len(), 20);
+}
+
+/// Series of one sample and an exemplar that is too long.
+fn body_with_long_exemplars(count: usize) -> Vec<u8> {
+    let trace = field(1, &[field(1, b"trace_id"), field(2, &[b'x'; 300])].concat());
+    let series = (0..count).map(|number| {
+        let label = |name: &[u8], value: &str| field(1, &[field(1, name), field(2, value.as_bytes())].concat());
+        let labels = [label(b"__name__", "up"), label(b"host", &number.to_string())].concat();
+        field(1, &[labels, sample(fake::NOW_MS, 1.0), field(3, &trace)].concat())
+    });
+    series.collect::<Vec<_>>().concat()
+}
+
+/// What `/api/v1/receive` and `/api/v1/write` answer for exemplars that the local node `b:1` refuses, when its peers answer as
+/// scripted.
+#[tokio::test]
+async fn exemplars_refused_here_hide_nothing_that_was_refused_elsewhere() {
+    let (no, ok) = (Script::Fails(Code::AlreadyExists), Script::Ok);
+    for (replicas, scripts, codes, reason) in [
+        (1, [ok, ok], (409, 204), "10 exemplars"),
+        (1, [no, no], (409, 400), "series (refused by its ingesters)"),
+        (3, [ok, ok], (200, 204), ""),
+        (3, [ok, no], (200, 204), ""),
+        (3, [no, no], (409, 400), "10 series (refused by its ingesters)"),
+    ] {
+        for (path, code) in [("/api/v1/receive", codes.0), ("/api/v1/write", codes.1)] {
+            let target: Arc<FakeTarget> = Arc::default();
+            let local = LocalNode { address: "b:1".to_owned(), target: Arc::clone(&target) as _ };
+            let rig = Rig::new(options(replicas), Some(local));
+            let nodes: &[&str] = if (replicas, scripts[0]) == (1, ok) { &["b:1"] } else { &ABC };
+            rig.forwarder.apply(ring(nodes).as_bytes()).unwrap();
+            rig.script("a:1", scripts[0]);
+            rig.script("c:1", scripts[1]);
+            let front = (fake::NOW_MS, Config { replication_factor: replicas, ..Config::default() });
+            let front = fake::Rig::before(Arc::clone(&rig.forwarder) as _, front, target);
+            let body = snap::raw::Encoder::new().compress_vec(&body_with_long_exemplars(10)).unwrap();
+            let request = http::Request::post(path).header("content-type", "application/x-protobuf");
+            let request = request.header("content-encoding", "snappy").body(body.into()).unwrap();
+            let reply = front.send(request).await;
+            let what = format!("{replicas} replicas, {scripts:?}, {path}: {}", reply.text);
+            assert_eq!(reply.status, code, "{what}");
+            assert!(code < 300 || reply.text.contains(reason), "{what}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -142,6 +142,11 @@ impl Rejection {
     pub fn is_passed_over_by_thanos(self) -> bool {
         matches!(self, Self::InvalidHistogram | Self::NoSamples)
     }
+
+    /// Whether it concerns exemplars and no sample.
+    pub fn is_of_exemplars(self) -> bool {
+        matches!(self, Self::InvalidExemplar | Self::ExemplarOutOfOrder | Self::ExemplarTooLong)
+    }
 }
 
 impl Rejections {

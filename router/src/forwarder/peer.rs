@@ -74,7 +74,7 @@ pub(super) enum What {
 pub(super) struct Answer {
     pub(super) vote: Vote,
     pub(super) why: Option<String>,
-    /// Each refusal, where they are known.
+    /// Each refusal, where they are known; beside [`Vote::Stored`] those of exemplars.
     pub(super) rejections: Option<Rejections>,
 }
 
@@ -220,15 +220,15 @@ pub(super) fn vote(status: &Status) -> Vote {
     }
 }
 
-/// What a target in this process answered. Of invalid histograms whoever planned has told already.
+/// What a target in this process answered. Of invalid histograms whoever planned has told already. Where nothing but
+/// exemplars was refused, every sample is stored.
 fn local(written: Result<WriteOutcome, WriteError>) -> Answer {
     match written {
         Ok(WriteOutcome { mut rejections, .. }) => {
             rejections.forget(Rejection::InvalidHistogram);
-            match rejections.is_empty() {
-                true => Answer { vote: Vote::Stored, why: None, rejections: None },
-                false => Answer { vote: Vote::Conflict, why: None, rejections: Some(rejections) },
-            }
+            let stored = rejections.counts().all(|(why, _)| why.is_of_exemplars());
+            let vote = if stored { Vote::Stored } else { Vote::Conflict };
+            Answer { vote, why: None, rejections: Some(rejections) }
         }
         Err(error) => Answer::failed(format!("here: {error}")),
     }

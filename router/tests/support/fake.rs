@@ -41,6 +41,8 @@ pub(crate) struct FakeTarget {
     /// The newest exemplar of each series.
     exemplars: Mutex<BTreeMap<(String, String), i64>>,
     pub(crate) failure: Option<Failure>,
+    /// Takes everything and proves nothing.
+    careless: bool,
 }
 
 impl std::fmt::Debug for FakeTarget {
@@ -52,6 +54,10 @@ impl std::fmt::Debug for FakeTarget {
 impl FakeTarget {
     pub(crate) fn failing(failure: impl Fn() -> WriteError + Send + Sync + 'static) -> Self {
         Self { failure: Some(Box::new(failure)), ..Self::default() }
+    }
+
+    pub(crate) fn careless() -> Self {
+        Self { careless: true, ..Self::default() }
     }
 
     /// What is stored, one line a sample.
@@ -74,7 +80,7 @@ impl FakeTarget {
         }
         self.stored.lock().retain(|_, samples| !samples.is_empty());
         let accepted = outcome.samples_accepted + outcome.histograms_accepted + outcome.exemplars_accepted;
-        outcome.durable = (accepted > 0).then(Durable::witnessed);
+        outcome.durable = (accepted > 0 && !self.careless).then(Durable::witnessed);
         Ok(outcome)
     }
 
@@ -209,12 +215,22 @@ impl Rig {
 
     /// A rig whose clock says `now_ms`.
     pub(crate) fn at(now_ms: i64, config: Config, target: FakeTarget) -> Self {
-        let (registry, target) = (Registry::default(), Arc::new(target));
+        let target = Arc::new(target);
+        Self::before(Arc::clone(&target) as _, (now_ms, config), target)
+    }
+
+    /// A rig that writes to `first`, behind which `target` is.
+    pub(crate) fn before(
+        first: Arc<dyn WriteTarget>,
+        (now_ms, config): (i64, Config),
+        target: Arc<FakeTarget>,
+    ) -> Self {
+        let registry = Registry::default();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(now_ms));
         let headers = vec![config.tenant_header.clone()];
         let http = HttpMetrics::new(&registry, TenantLabel::Header { headers, default: "default-tenant" });
         let fingerprinter = Arc::new(Fingerprinter::new([3; 192]));
-        let parts = Parts { target: Arc::clone(&target) as _, clock, fingerprinter, registry: registry.clone(), http };
+        let parts = Parts { target: first, clock, fingerprinter, registry: registry.clone(), http };
         Self { app: App::build(config, parts).unwrap(), registry, target }
     }
 
