@@ -1,202 +1,193 @@
 //! The process ends after every step it takes on the disk, and what was not synced is lost: nothing that was acknowledged
-//! may be missing afterwards, nothing may be there that was never written.
+//! may be missing afterwards, nothing may be there that was never sent, or that was deleted.
+//!
+//! There is one life with everything in it ([`life`]) and one oracle that judges what is left of it. Some of its steps are
+//! tried; `GAUNTLET_CRASH=all` tries each (with `--release`).
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-#[path = "crash/db_store.rs"]
-mod db_store;
-#[path = "crash/log_store.rs"]
-mod log_store;
-#[path = "crash/oracle.rs"]
+#[path = "mixed/batch.rs"]
+mod batch;
+#[path = "mixed/contents.rs"]
+mod contents;
+#[path = "crash/life.rs"]
+mod life;
+#[path = "mixed/oracle.rs"]
 mod oracle;
+#[path = "db/rig.rs"]
+mod rig;
+#[path = "mixed/samples.rs"]
+mod samples;
 
-use db_store::DbStore;
-use log_store::LogStore;
-use oracle::{Oracle, Verdict};
+use batch::{Mixed, MixedSeries};
+use contents::Contents;
+use life::{Life, live, verdict};
+use model::TimeRange;
+use oracle::{Fault, Oracle};
+use std::collections::HashSet;
 use std::io::ErrorKind;
-use testkit::{Fault, Loss, SimFs, Step};
+use std::thread;
+use testkit::{Fault as FsFault, Loss, SimFs, Step};
 
-/// What the test asks of something that stores samples.
-trait Store: Sized {
-    /// Opens what is on the disk.
-    fn open(fs: &SimFs) -> Result<Self, String>;
-    /// Appends samples of series, told by numbers, and waits until they are acknowledged.
-    fn append(&mut self, samples: &[(u64, i64)]) -> Result<(), String>;
-    /// Hands the oldest samples over to a block, and frees the log of them.
-    fn cut_block(&mut self, before_ms: i64) -> Result<(), String>;
-    /// Everything there is.
-    fn samples(&self) -> Result<Vec<(u64, i64, u64)>, String>;
-    /// Ends in order.
-    fn close(self) -> Result<(), String>;
+/// How long the life is.
+const ROUNDS: i64 = 170;
+/// Of so many steps one is tried where nobody asks for all. Coprime to the ways of losing.
+const SAMPLED: u64 = 61;
+
+/// The three ways of losing what was not synced, with a seed.
+fn losses(seed: u64) -> [Loss; 3] {
+    [Loss::All, Loss::Torn(seed), Loss::Reordered(seed)]
 }
 
-/// One life: rounds of appends with series that come, go and come again, and a block now and then.
-fn live<S: Store>(fs: &SimFs, oracle: &mut Oracle, rounds: std::ops::Range<i64>) -> Result<(), String> {
-    let mut store = S::open(fs)?;
-    for round in rounds {
-        // Series 0 to 3 all the time; another for three rounds, again and again; a new one every other round.
-        let mut batch: Vec<_> = (0..4).map(|number| (number, round * 1000 + number as i64)).collect();
-        if round % 6 < 3 {
-            batch.push((4, round * 1000));
-        }
-        batch.push((100 + round as u64 / 2, round * 1000 + 7));
-        let parts = batch.split_at(3);
-        for part in [parts.0, parts.1] {
-            oracle.written(part);
-            store.append(part)?;
-            oracle.acknowledged(part);
-        }
-        if round % 5 == 4 {
-            store.cut_block((round - 2) * 1000)?;
-        }
+/// Ends the process after `step`, loses what was not synced, and looks; then lives on, ends that life somewhere, and looks
+/// again.
+fn crash_at(step: u64, loss: Loss, prepare: fn(&SimFs)) -> Result<(), String> {
+    let (fs, mut oracle) = (SimFs::new(), Oracle::default());
+    prepare(&fs);
+    fs.stop_after(step);
+    let _ended_early = live(&fs, &mut oracle, 0..ROUNDS);
+    let fs = fs.crash(loss);
+    prepare(&fs);
+    let bad = |life: u8, fault: Fault| format!("step {step} {loss:?} life {life}: {fault:?}");
+    verdict(&fs, &oracle).map_err(|fault| bad(1, fault))?;
+    fs.stop_after(fs.steps() + 10 + step % 120);
+    let _ended_early = live(&fs, &mut oracle, ROUNDS..ROUNDS + 30);
+    verdict(&fs.crash(Loss::Reordered(step)), &oracle).map_err(|fault| bad(2, fault))
+}
+
+/// What was bad of the crashes after each of `steps`, in each of the ways.
+fn crash_at_each(steps: &[u64], prepare: fn(&SimFs)) -> Vec<String> {
+    let cases: Vec<_> = steps.iter().flat_map(|&step| losses(step).map(|loss| (step, loss))).collect();
+    let cases = &cases;
+    thread::scope(|scope| {
+        let half = |half: usize| {
+            let own = cases.iter().skip(half).step_by(2);
+            own.filter_map(|&(step, loss)| crash_at(step, loss, prepare).err()).collect::<Vec<_>>()
+        };
+        let halves = [0, 1].map(|number| scope.spawn(move || half(number)));
+        halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
+    let (whole, mut oracle) = (SimFs::new(), Oracle::default());
+    live(&whole, &mut oracle, 0..ROUNDS).unwrap();
+    assert_eq!(verdict(&whole, &oracle), Ok(()));
+    let (steps, journal) = (whole.steps(), whole.take_journal());
+    assert!(steps > 2_000, "only {steps} steps");
+    let kinds = [
+        ("Append", "/wbl/0"),
+        ("Append", "/chunks_head/0"),
+        ("Remove", "/chunks_head/0"),
+        ("Rename", "checkpoint."),
+        ("Remove", "/wal/0"),
+        ("Remove", "/wbl/0"),
+        ("Rename", ".tmp-for-creation"),
+        ("Rename", "tombstones.tmp"),
+        ("Rename", "meta.json.tmp"),
+    ];
+    for (step, path_part) in kinds {
+        let is_it = |line: &String| line.starts_with(step) && line.contains(path_part);
+        assert!(journal.iter().any(is_it), "no {step} of {path_part}");
     }
-    store.close()
+    let every = if std::env::var("GAUNTLET_CRASH").is_ok_and(|text| text == "all") { 1 } else { SAMPLED };
+    let tried: Vec<u64> = (0..=steps).step_by(every as usize).collect();
+    let bad = crash_at_each(&tried, |_| {});
+    println!("ended after {} of {steps} steps, in three ways", tried.len());
+    assert!(bad.is_empty(), "{} of {}: {:#?}", bad.len(), 3 * tried.len(), &bad[..bad.len().min(5)]);
 }
 
-/// What a new process finds on `fs`.
-fn verdict<S: Store>(fs: &SimFs, oracle: &Oracle) -> Verdict {
-    match S::open(fs).and_then(|store| store.samples()) {
-        Ok(samples) => oracle.check(&samples),
-        Err(error) => Verdict::Unreadable(error),
+/// The test above sees what it is there to see.
+#[test]
+fn a_disk_that_does_not_sync_is_found_out() {
+    for lie in [SimFs::ignore_sync_data, SimFs::ignore_sync_dir] {
+        let bad = crash_at_each(&[150, 700, 1_400], lie);
+        assert!(bad.iter().any(|verdict| verdict.contains("Lost")), "{bad:#?}");
     }
-}
-
-fn losses(seed: u64) -> [Loss; 4] {
-    [Loss::All, Loss::Torn(seed), Loss::Reordered(seed), Loss::Reordered(!seed)]
-}
-
-/// How many rounds a life has where nobody asks for more: some 250 steps on the disk.
-const FEW_ROUNDS: i64 = 20;
-
-/// `GAUNTLET_CRASH_ROUNDS=180` makes it a life of more than 2,000 steps.
-fn rounds() -> i64 {
-    std::env::var("GAUNTLET_CRASH_ROUNDS").map_or(FEW_ROUNDS, |text| text.parse().unwrap())
-}
-
-/// Ends the process after every step, loses what was not synced, and looks; then lives on, ends that life somewhere, and
-/// looks again. Returns how many steps there were and the verdicts that were bad.
-fn crash_everywhere<S: Store>(prepare: impl Fn(&SimFs)) -> (u64, Vec<String>) {
-    let mut bad = Vec::new();
-    for steps in 0.. {
-        let mut ended = false;
-        for loss in losses(steps) {
-            let (fs, mut oracle) = (SimFs::new(), Oracle::default());
-            prepare(&fs);
-            fs.stop_after(steps);
-            ended = live::<S>(&fs, &mut oracle, 0..rounds()).is_ok();
-            let fs = fs.crash(loss);
-            prepare(&fs);
-            let first = verdict::<S>(&fs, &oracle);
-            // A second life begins where the first one ended, and is cut short as well.
-            let second = if first == Verdict::Good { second_life::<S>(&fs, &mut oracle, steps) } else { Verdict::Good };
-            for (life, verdict) in [(1, first), (2, second)] {
-                if verdict != Verdict::Good {
-                    bad.push(format!("step {steps} {loss:?} life {life}: {verdict:?}"));
-                }
-            }
-        }
-        if ended {
-            return (steps, bad);
-        }
-    }
-    unreachable!("a life has an end")
-}
-
-fn second_life<S: Store>(fs: &SimFs, oracle: &mut Oracle, seed: u64) -> Verdict {
-    fs.stop_after(fs.steps() + 10 + seed % 40);
-    let _ended_early = live::<S>(fs, oracle, rounds()..rounds() + 6);
-    verdict::<S>(&fs.crash(Loss::Reordered(seed)), oracle)
-}
-
-#[track_caller]
-fn check_no_loss<S: Store>() {
-    let (steps, bad) = crash_everywhere::<S>(|_| {});
-    println!("ended after each of {steps} steps");
-    assert!(steps >= 200, "only {steps} steps");
-    assert!(bad.is_empty(), "{} of {}: {:#?}", bad.len(), 8 * steps, &bad[..bad.len().min(5)]);
-}
-
-/// The checker sees what it is there to see.
-#[track_caller]
-fn check_loss_is_seen<S: Store>(lie: impl Fn(&SimFs)) {
-    let (_, bad) = crash_everywhere::<S>(lie);
-    assert!(bad.iter().any(|verdict| verdict.contains("Lost")), "{:#?}", &bad[..bad.len().min(5)]);
-}
-
-#[test]
-fn the_log_loses_nothing_at_any_step() {
-    check_no_loss::<LogStore>();
-}
-
-#[test]
-fn a_disk_that_does_not_sync_content_is_found_out() {
-    check_loss_is_seen::<LogStore>(SimFs::ignore_sync_data);
-}
-
-#[test]
-fn a_disk_that_does_not_sync_names_is_found_out() {
-    check_loss_is_seen::<LogStore>(SimFs::ignore_sync_dir);
-}
-
-#[test]
-fn the_database_loses_nothing_at_any_step() {
-    check_no_loss::<DbStore>();
-}
-
-#[test]
-fn a_database_on_a_disk_that_does_not_sync_content_is_found_out() {
-    check_loss_is_seen::<DbStore>(SimFs::ignore_sync_data);
-}
-
-#[test]
-fn a_database_on_a_disk_that_does_not_sync_names_is_found_out() {
-    check_loss_is_seen::<DbStore>(SimFs::ignore_sync_dir);
 }
 
 /// Steps fail here and there, some after half of their work. A client tries again what was not acknowledged; at last the
-/// process is ended. Returns how many appends failed.
-fn fail_here_and_there<S: Store>(seed: u64) -> u64 {
+/// process is ended. Returns how much failed.
+fn fail_here_and_there(seed: u64) -> u64 {
     let kinds = [Step::Create, Step::Append, Step::SyncData, Step::SyncDir, Step::Truncate, Step::Remove];
-    let (fs, mut oracle, mut failed) = (SimFs::new(), Oracle::default(), 0);
+    let (fs, mut oracle) = (SimFs::new(), Oracle::default());
     for (number, &step) in kinds.iter().enumerate() {
-        let skip = (seed.wrapping_mul(2_654_435_761) >> number) as u32 % 23;
+        let skip = (seed.wrapping_mul(2_654_435_761) >> number) as u32 % 41;
         let times = 1 + (seed as u32 + number as u32) % 3;
-        let (path_part, error) = ("/wal/".to_owned(), ErrorKind::StorageFull);
+        let path_part = if seed.is_multiple_of(3) { "/wbl/" } else { "/wal/" }.to_owned();
         let written_bytes = (seed as usize * 7) % 200;
-        fs.fail(Fault { step, path_part, skip, times, error, written_bytes });
+        fs.fail(FsFault { step, path_part, skip, times, error: ErrorKind::StorageFull, written_bytes });
     }
-    fs.stop_after(70 + seed);
-    let mut store = S::open(&fs).ok();
-    for round in 0..30 {
-        let batch: Vec<_> = (0..4).map(|number| (number + round as u64 / 8, round * 1000)).collect();
-        for _attempt in 0..2 {
-            oracle.written(&batch);
-            if store.as_mut().is_some_and(|store| store.append(&batch).is_ok()) {
-                oracle.acknowledged(&batch);
+    fs.stop_after(150 + 3 * seed);
+    let mut failed = 0;
+    if let Ok(mut life) = Life::begin(&fs, &mut oracle, 2) {
+        for round in 0..40 {
+            if life.round(round).is_err() {
                 break;
             }
-            failed += 1;
         }
-        if round % 7 == 6 {
-            let _may_fail = store.as_mut().map(|store| store.cut_block((round - 3) * 1000));
-        }
+        failed = life.failed();
     }
-    drop(store);
     for loss in losses(seed) {
-        let after = verdict::<S>(&fs.crash(loss), &oracle);
-        assert_eq!(after, Verdict::Good, "seed {seed} {loss:?}");
+        assert_eq!(verdict(&fs.crash(loss), &oracle), Ok(()), "seed {seed} {loss:?}");
     }
     failed
 }
 
 #[test]
-fn w04_failing_steps_lose_nothing_of_a_database() {
-    let failed: u64 = (0..200).map(fail_here_and_there::<DbStore>).sum();
-    assert!(failed > 500, "{failed}");
+fn w04_failing_steps_lose_nothing() {
+    let failed: u64 = (0..60).map(fail_here_and_there).sum();
+    assert!(failed > 300, "{failed}");
+}
+
+/// The end of a process that hands its head on as blocks is cut off.
+#[test]
+fn a_flush_that_is_cut_off_loses_nothing() {
+    let flush = |stop_after: Option<u64>| {
+        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
+        let mut life = Life::begin(&fs, &mut oracle, 1).unwrap();
+        (0..30).for_each(|round| life.round(round).unwrap());
+        let before = fs.steps();
+        stop_after.into_iter().for_each(|steps| fs.stop_after(before + steps));
+        let flushed = life.db().flush().and_then(|_| life.db().close());
+        assert_eq!(flushed.is_ok(), !fs.is_stopped());
+        let steps = fs.steps() - before;
+        (fs, oracle, steps)
+    };
+    let (_, _, steps) = flush(None);
+    assert!(steps > 60, "{steps} steps");
+    for step in (0..steps).step_by(7) {
+        for loss in losses(step) {
+            let (fs, oracle, _) = flush(Some(step));
+            assert_eq!(verdict(&fs.crash(loss), &oracle), Ok(()), "after step {step} of {steps}, {loss:?}");
+        }
+    }
 }
 
 #[test]
-fn w04_failing_steps_lose_nothing_of_a_log() {
-    let failed: u64 = (0..200).map(fail_here_and_there::<LogStore>).sum();
-    assert!(failed > 500, "{failed}");
+fn the_oracle_judges() {
+    let labels = rig::series(1);
+    let batch = |times: &[i64]| {
+        let floats = times.iter().map(|&at_ms| (at_ms, at_ms as f64)).collect();
+        Mixed { series: vec![MixedSeries { floats, ..MixedSeries::new(labels.clone()) }], ..Mixed::default() }
+    };
+    let found = |times: &[i64]| {
+        let held =
+            times.iter().map(|&at_ms| (at_ms, HashSet::from([samples::Sample::Float((at_ms as f64).to_bits())])));
+        Contents { samples: [(labels.clone(), held.collect())].into(), ..Contents::default() }
+    };
+    let mut oracle = Oracle::default();
+    oracle.sent(&batch(&[10, 20]));
+    oracle.acknowledged(&batch(&[10]), &tsdb::Appended::default());
+    assert_eq!(oracle.check(&found(&[10])), Ok(()));
+    assert_eq!(oracle.check(&found(&[10, 20])), Ok(()));
+    assert_eq!(oracle.check(&found(&[20])), Err(Fault::Lost(labels.clone(), 10)));
+    assert!(matches!(oracle.check(&found(&[10, 30])), Err(Fault::Phantom(_, 30, _))));
+    let range = TimeRange::new(5, 15).unwrap();
+    oracle.deleting(|_| true, range);
+    assert_eq!(oracle.check(&found(&[10])), Ok(()));
+    assert_eq!(oracle.check(&found(&[])), Ok(()));
+    oracle.deleted(|_| true, range, |_| false);
+    assert!(matches!(oracle.check(&found(&[10])), Err(Fault::Phantom(_, 10, _))));
 }

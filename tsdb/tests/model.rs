@@ -4,7 +4,7 @@
 
 #[path = "model/bench.rs"]
 mod bench;
-#[path = "model/kinds.rs"]
+#[path = "mixed/samples.rs"]
 mod kinds;
 #[path = "model/threads.rs"]
 mod threads;

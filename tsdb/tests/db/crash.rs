@@ -1,8 +1,6 @@
-//! The life of a database, cut off after each of its file-system steps.
+//! Steps of upkeep that fail, or are the last: what `tests/crash.rs` has no room for in one life.
 
-use crate::rig::{
-    Batch, Contents, NO_LIMITS, RANGE_MS, append, batch, check, contents, names, open_on, options, series,
-};
+use crate::rig::{Batch, Contents, NO_LIMITS, RANGE_MS, append, check, contents, names, open_on, options, series};
 use model::TimeRange;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -16,13 +14,6 @@ const DIR: &str = "/data";
 /// A sample of each series every so often: chunks are cut and blocks span several.
 const STEP_MS: i64 = 4_000;
 const SERIES: i64 = 3;
-
-/// What was sent, and what of it was acknowledged.
-#[derive(Default)]
-struct Oracle {
-    sent: Contents,
-    acked: Contents,
-}
 
 fn open(fs: &SimFs) -> Result<Db, DbError> {
     let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
@@ -38,112 +29,6 @@ fn late(at_ms: i64) -> Batch {
     let value = |number: i64, late_ms: i64| (late_ms * 7 + number) as f64 / 4.0;
     let samples = |number| times(number).into_iter().map(|late_ms| (late_ms, value(number, late_ms))).collect();
     Batch { names: names(), series: [0, 2, 100 + at_ms].map(|number| (series(number), samples(number))).into() }
-}
-
-/// Opens, appends over four ranges with upkeep, closes; goes on as long as nothing fails.
-fn live(fs: &SimFs, oracle: &mut Oracle) -> Result<(), DbError> {
-    let db = open(fs)?;
-    let send = |batch: fn(i64) -> Batch, at_ms: i64, oracle: &mut Oracle| {
-        batch(at_ms).add_to(&mut oracle.sent);
-        let (appended, commit) = db.append(&batch(at_ms), NO_LIMITS, &mut AppendScratch::default())?;
-        let _durable = commit.wait()?;
-        assert_eq!(appended.refused_total, 0);
-        batch(at_ms).add_to(&mut oracle.acked);
-        Ok::<_, DbError>(())
-    };
-    for at_ms in (0..4 * RANGE_MS).step_by(STEP_MS as usize) {
-        send(|at_ms| batch(SERIES, at_ms), at_ms, oracle)?;
-        if at_ms % (4 * STEP_MS) == 0 {
-            send(late, at_ms, oracle)?;
-        }
-        if at_ms % (RANGE_MS / 4) == 0 {
-            db.maintain()?;
-        }
-    }
-    db.close()
-}
-
-/// Opens what a crash left and checks it, goes on with it, and checks it once more after another.
-fn check_after(disk: &SimFs, oracle: &Oracle, when: &str) {
-    let db = open(disk).unwrap_or_else(|error| panic!("{when}: {error}"));
-    let found = contents(&db, TimeRange::ALL);
-    let lost: Vec<_> = oracle.acked.iter().filter(|(key, bits)| found.get(*key) != Some(*bits)).collect();
-    assert!(
-        lost.is_empty(),
-        "{when}: {} of {} acknowledged samples are lost: {:?}",
-        lost.len(),
-        oracle.acked.len(),
-        lost[0]
-    );
-    let phantom = found.iter().find(|(key, bits)| oracle.sent.get(*key) != Some(*bits));
-    assert!(phantom.is_none(), "{when}: nobody sent {phantom:?}");
-
-    let mut expected = found;
-    append(&db, SERIES + 1, 4 * RANGE_MS, &mut expected);
-    db.maintain().unwrap();
-    check(&db, &expected);
-    drop(db);
-    check(&open(&disk.crash(Loss::All)).unwrap(), &expected);
-}
-
-#[test]
-fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
-    let whole = SimFs::new();
-    live(&whole, &mut Oracle::default()).unwrap();
-    let steps = whole.steps();
-    assert!(steps > 200, "{steps} steps");
-    // All kinds of upkeep are among them.
-    let journal = whole.take_journal();
-    let upkeep = [
-        ("Rename", "checkpoint."),
-        ("Remove", "/wal/0"),
-        ("Remove", "/wbl/0"),
-        ("Rename", ".tmp-for-creation"),
-        ("Append", "/chunks_head/0"),
-        ("Append", "/wbl/0"),
-    ];
-    for (step, path_part) in upkeep {
-        assert!(
-            journal.iter().any(|line| line.starts_with(step) && line.contains(path_part)),
-            "no {step} of {path_part}"
-        );
-    }
-    for step in 0..steps {
-        let loss = [Loss::All, Loss::Torn(step), Loss::Reordered(step)][step as usize % 3];
-        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
-        fs.stop_after(step);
-        let _cut_off = live(&fs, &mut oracle);
-        check_after(&fs.crash(loss), &oracle, &format!("after step {step} of {steps}, {loss:?}"));
-    }
-}
-
-/// As above, for the end of a process that hands its head on as blocks.
-#[test]
-fn a_flush_that_is_cut_off_loses_nothing() {
-    let prepare = |fs: &SimFs, oracle: &mut Oracle| {
-        let db = open(fs).unwrap();
-        for at_ms in (0..RANGE_MS + RANGE_MS / 3).step_by(STEP_MS as usize) {
-            append(&db, SERIES, at_ms, &mut oracle.sent);
-        }
-        oracle.acked = oracle.sent.clone();
-        db
-    };
-    let whole = SimFs::new();
-    let db = prepare(&whole, &mut Oracle::default());
-    let before = whole.steps();
-    assert_eq!(db.flush().unwrap().len(), 2);
-    db.close().unwrap();
-    let steps = whole.steps() - before;
-    assert!(steps > 20, "{steps} steps");
-    for step in 0..steps {
-        for loss in [Loss::All, Loss::Torn(step), Loss::Reordered(step)] {
-            let (fs, mut oracle) = (SimFs::new(), Oracle::default());
-            let db = prepare(&fs, &mut oracle);
-            fs.stop_after(before + step);
-            let _cut_off = db.flush().and_then(|_| db.close());
-            check_after(&fs.crash(loss), &oracle, &format!("after step {step} of {steps}, {loss:?}"));
-        }
-    }
 }
 
 /// A block that is removed is there whole or is gone, however far its removal came.
@@ -181,19 +66,6 @@ fn a_crash_while_blocks_are_removed_leaves_no_half_block() {
             let found = contents(&db, TimeRange::ALL);
             assert!(kept.iter().all(|(key, bits)| found.get(key) == Some(bits)), "step {step}, {loss:?}");
         }
-    }
-}
-
-/// The checks above would notice.
-#[test]
-fn a_disk_that_does_not_sync_loses_acknowledged_samples() {
-    for lie in [SimFs::ignore_sync_data, SimFs::ignore_sync_dir] {
-        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
-        lie(&fs);
-        live(&fs, &mut oracle).unwrap();
-        assert!(!oracle.acked.is_empty());
-        let found = open(&fs.crash(Loss::All)).map(|db| contents(&db, TimeRange::ALL)).unwrap_or_default();
-        assert!(oracle.acked.iter().any(|(key, _)| !found.contains_key(key)));
     }
 }
 

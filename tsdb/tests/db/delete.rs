@@ -1,17 +1,15 @@
 //! What is deleted from a database is gone at once, after restarts, and from the blocks that are cut; nothing else is.
 
-use crate::rig::{
-    Contents, NO_LIMITS, RANGE_MS, STEP_MS, append, append_range, batch, check, contents, open, open_on, options,
-};
+use crate::rig::{Contents, RANGE_MS, STEP_MS, append, append_range, check, open, open_on, options};
 use model::{MatchOp, Matcher, TimeRange};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use testkit::{Loss, SimFs};
+use testkit::SimFs;
 use tsdb::db::{Db, DbError, DbOptions};
 use tsdb::fs::StdFs;
-use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
+use tsdb::head::{LastSamples, OutOfOrder};
 use tsdb::wal::LogOptions;
 use tsdb::{ChunkSeriesBatch, SeriesSource};
 
@@ -228,74 +226,6 @@ fn check_newest(db: &Db, range: TimeRange, expected: &Contents) {
 fn open_sim(fs: &SimFs) -> Result<Db, DbError> {
     let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
     open_on(Arc::new(fs.clone()), Path::new(DIR), DbOptions { log, ..options() })
-}
-
-/// What is there, what may be gone, and what is to be gone.
-#[derive(Default)]
-struct Oracle {
-    sent: Contents,
-    kept: Contents,
-    /// Without what a deletion that is under way takes.
-    kept_in_any_case: Contents,
-}
-
-/// Appends, deletes and cuts; goes on as long as nothing fails.
-fn live(fs: &SimFs, oracle: &mut Oracle) -> Result<(), DbError> {
-    let db = open_sim(fs)?;
-    let deletions = [("0", RANGE_MS / 3), ("1|2", RANGE_MS), ("0|1|2", RANGE_MS / 2), ("1", 3 * RANGE_MS)];
-    let mut deletions = deletions.into_iter();
-    for at_ms in (0..3 * RANGE_MS).step_by(8_000) {
-        let sent = batch(3, at_ms);
-        batch(3, at_ms).add_to(&mut oracle.sent);
-        let (_, commit) = db.append(&sent, NO_LIMITS, &mut AppendScratch::default())?;
-        let _durable = commit.wait()?;
-        batch(3, at_ms).add_to(&mut oracle.kept);
-        sent.add_to(&mut oracle.kept_in_any_case);
-        if at_ms % 72_000 == 64_000
-            && let Some((numbers, length_ms)) = deletions.next()
-        {
-            let range = range(at_ms - length_ms, at_ms - 8_000);
-            forget(&mut oracle.kept_in_any_case, numbers, range);
-            let _durable = db.delete(&of(numbers), range)?.durable;
-            forget(&mut oracle.kept, numbers, range);
-        }
-        if at_ms % (RANGE_MS / 2) == 0 {
-            db.maintain()?;
-        }
-    }
-    db.close()
-}
-
-#[test]
-fn a_deletion_that_was_answered_holds_whatever_step_was_the_last() {
-    let whole = SimFs::new();
-    live(&whole, &mut Oracle::default()).unwrap();
-    let steps = whole.steps();
-    let journal = whole.take_journal();
-    for (step, path_part) in [("Rename", "tombstones.tmp"), ("Rename", "meta.json.tmp"), ("Rename", "checkpoint.")] {
-        let is_it = |line: &&String| line.starts_with(step) && line.contains(path_part);
-        assert!(journal.iter().any(|line| is_it(&line)), "no {step} of {path_part}");
-    }
-    for step in 0..steps {
-        let loss = [Loss::All, Loss::Torn(step), Loss::Reordered(step)][step as usize % 3];
-        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
-        fs.stop_after(step);
-        let _cut_off = live(&fs, &mut oracle);
-        let when = format!("after step {step} of {steps}, {loss:?}");
-        let db = open_sim(&fs.crash(loss)).unwrap_or_else(|error| panic!("{when}: {error}"));
-        let found = contents(&db, TimeRange::ALL);
-        let lost = oracle.kept_in_any_case.iter().find(|(key, bits)| found.get(*key) != Some(*bits));
-        assert!(lost.is_none(), "{when}: lost {lost:?}");
-        // A sample under way is in none of the two.
-        let back = found.iter().find(|(key, _)| {
-            oracle.sent.contains_key(*key) && !oracle.kept.contains_key(*key) && key.1 < newest_ms(&oracle.kept)
-        });
-        assert!(back.is_none(), "{when}: {back:?} came back");
-    }
-}
-
-fn newest_ms(contents: &Contents) -> i64 {
-    contents.keys().map(|(_, at_ms)| *at_ms).max().unwrap_or(i64::MIN)
 }
 
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! Samples of all kinds: as the test makes them, as the model remembers them, as they are read.
 
+#![allow(dead_code, reason = "several test programs share this, each uses a part")]
+
 use model::{
     HistogramLayout, HistogramRef, Numbers, ResetHint, STALE_NAN, SampleColumns, Span, ZERO_COUNT_CELL, is_stale,
 };
@@ -16,7 +18,7 @@ pub(crate) struct TestHistogram {
 }
 
 /// A sample by its meaning: of two that are equal one is as good as the other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Sample {
     Float(u64),
     /// Its series ended, and had histograms.
@@ -25,7 +27,7 @@ pub(crate) enum Sample {
 }
 
 /// A histogram without its empty buckets, numbers by their bits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Meaning {
     numbers: Numbers,
     gauge: bool,

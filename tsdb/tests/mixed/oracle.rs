@@ -1,0 +1,176 @@
+//! Who knows what was sent, what was acknowledged, and what was deleted.
+//!
+//! Of each sample it knows which values it may have and whether it must be there. A sample that was sent may be there;
+//! one that was acknowledged must be, until a deletion of it begins; one whose deletion was acknowledged must not.
+
+use super::batch::{Mixed, MixedSeries};
+use super::contents::Contents;
+use super::samples::Sample;
+use model::{Labels, Numbers, TimeRange};
+use std::collections::{BTreeMap, HashSet};
+use tsdb::Appended;
+
+/// See the module's page.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Oracle {
+    samples: BTreeMap<Labels, BTreeMap<i64, Fate>>,
+    /// What was deleted of a series, acknowledged or not.
+    deleted: BTreeMap<Labels, Vec<TimeRange>>,
+    /// Whether each was acknowledged.
+    exemplars: BTreeMap<(Labels, i64, u64), bool>,
+    /// All helps that were sent, and how many of them came before the newest that was acknowledged, with it.
+    help: BTreeMap<Labels, (Vec<String>, usize)>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Fate {
+    may: HashSet<Sample>,
+    must: bool,
+}
+
+/// What is wrong with what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Acknowledged, and not there.
+    Lost(Labels, i64),
+    /// There, and never sent, or deleted.
+    Phantom(Labels, i64, Sample),
+    Exemplar(&'static str, Labels, i64),
+    Help(Labels, Option<String>),
+    Unreadable(String),
+}
+
+impl Oracle {
+    /// A batch is about to be appended.
+    pub(crate) fn sent(&mut self, batch: &Mixed) {
+        for series in &batch.series {
+            let held = self.samples.entry(series.labels.clone()).or_default();
+            for (at_ms, sample) in series.samples() {
+                let may = &mut held.entry(at_ms).or_default().may;
+                if sample.is_stale() {
+                    // That a series ended is said as its other samples are.
+                    may.extend([Sample::Stale(Numbers::Integer), Sample::Stale(Numbers::Float)]);
+                }
+                may.insert(sample);
+            }
+            for one in &series.exemplars {
+                self.exemplars.entry((series.labels.clone(), one.at_ms, one.value.to_bits())).or_default();
+            }
+            if let Some(help) = &series.help {
+                self.help.entry(series.labels.clone()).or_default().0.push(help.clone());
+            }
+        }
+    }
+
+    /// What of a batch was not refused is durable.
+    pub(crate) fn acknowledged(&mut self, batch: &Mixed, appended: &Appended) {
+        assert!(appended.refused_total <= Appended::MAX_REFUSED as u64, "the refused cannot be told");
+        assert!(appended.exemplars_refused == tsdb::ExemplarRefusals::default() && appended.missed.is_empty());
+        for (index, series) in (0..).zip(&batch.series) {
+            let is_refused =
+                |at_ms| appended.refused.iter().any(|refused| (refused.series, refused.timestamp_ms) == (index, at_ms));
+            self.series_acknowledged(series, is_refused);
+        }
+    }
+
+    fn series_acknowledged(&mut self, series: &MixedSeries, is_refused: impl Fn(i64) -> bool) {
+        let deleted = self.deleted.get(&series.labels);
+        let held = self.samples.entry(series.labels.clone()).or_default();
+        for (at_ms, _) in series.samples().filter(|(at_ms, _)| !is_refused(*at_ms)) {
+            // What comes late into a deleted range of the head stays hidden.
+            let is_hidden = deleted.is_some_and(|ranges| ranges.iter().any(|range| range.contains(at_ms)));
+            held.entry(at_ms).or_default().must |= !is_hidden;
+        }
+        for one in &series.exemplars {
+            self.exemplars.insert((series.labels.clone(), one.at_ms, one.value.to_bits()), true);
+        }
+        if let (Some(_), Some((all, newest))) = (&series.help, self.help.get_mut(&series.labels)) {
+            *newest = all.len();
+        }
+    }
+
+    /// A deletion of what the series that `is_meant` accepts have in `range` is about to begin.
+    pub(crate) fn deleting(&mut self, is_meant: impl Fn(&Labels) -> bool, range: TimeRange) {
+        for (labels, held) in self.samples.iter_mut().filter(|(labels, _)| is_meant(labels)) {
+            let Some((&newest_ms, _)) = held.last_key_value() else { continue };
+            held.range_mut(range.min_ms()..=range.max_ms()).for_each(|(_, fate)| fate.must = false);
+            // It takes what is there, so it ends with the newest sample.
+            let range = TimeRange::new(range.min_ms(), range.max_ms().min(newest_ms));
+            self.deleted.entry(labels.clone()).or_default().extend(range);
+        }
+    }
+
+    /// That deletion is durable; what of it `may_come_back` accepts is not sure to be gone.
+    pub(crate) fn deleted(
+        &mut self,
+        is_meant: impl Fn(&Labels) -> bool,
+        range: TimeRange,
+        may_come_back: impl Fn(i64) -> bool,
+    ) {
+        for (_, held) in self.samples.iter_mut().filter(|(labels, _)| is_meant(labels)) {
+            held.retain(|at_ms, _| !range.contains(*at_ms) || may_come_back(*at_ms));
+        }
+    }
+
+    /// Nothing of what was acknowledged is missing, nothing is there that was not sent, nothing of what was deleted.
+    pub(crate) fn check(&self, found: &Contents) -> Result<(), Fault> {
+        let there = |labels: &Labels, at_ms: i64| found.samples.get(labels).and_then(|held| held.get(&at_ms));
+        for (labels, held) in &self.samples {
+            for (&at_ms, _) in held.iter().filter(|(_, fate)| fate.must) {
+                if there(labels, at_ms).is_none() {
+                    return Err(Fault::Lost(labels.clone(), at_ms));
+                }
+            }
+        }
+        for (labels, held) in &found.samples {
+            for (&at_ms, sample) in held.iter().flat_map(|(at_ms, all)| all.iter().map(move |sample| (at_ms, sample))) {
+                let fate = self.samples.get(labels).and_then(|held| held.get(&at_ms));
+                if !fate.is_some_and(|fate| fate.may.contains(sample)) {
+                    return Err(Fault::Phantom(labels.clone(), at_ms, sample.clone()));
+                }
+            }
+        }
+        self.check_exemplars(found)?;
+        self.check_help(found)
+    }
+
+    fn check_exemplars(&self, found: &Contents) -> Result<(), Fault> {
+        let must = |((_, at_ms, _), must): &(&(Labels, i64, u64), &bool)| **must && *at_ms >= found.floor_ms;
+        for ((labels, at_ms, bits), _) in self.exemplars.iter().filter(must) {
+            if !found.exemplars.get(labels).is_some_and(|all| all.contains(&(*at_ms, *bits))) {
+                return Err(Fault::Exemplar("lost", labels.clone(), *at_ms));
+            }
+        }
+        for (labels, all) in &found.exemplars {
+            for &(at_ms, bits) in all {
+                if !self.exemplars.contains_key(&(labels.clone(), at_ms, bits)) {
+                    return Err(Fault::Exemplar("never sent", labels.clone(), at_ms));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is said of a metric is what was said last, or something that was sent since and not acknowledged.
+    fn check_help(&self, found: &Contents) -> Result<(), Fault> {
+        let is_sent = |labels: &Labels, help: &String| self.help.get(labels).is_some_and(|(all, _)| all.contains(help));
+        if let Some((labels, help)) = found.help.iter().find(|(labels, help)| !is_sent(labels, help)) {
+            return Err(Fault::Help(labels.clone(), Some(help.clone())));
+        }
+        // It goes with its series, when that has nothing left in the head.
+        let is_in_head = |labels| {
+            let held = self.samples.get(labels);
+            held.is_some_and(|held| held.range(found.floor_ms..).any(|(_, fate)| fate.must))
+        };
+        for (labels, (all, newest)) in self.help.iter().filter(|(_, (_, newest))| *newest > 0) {
+            if !is_in_head(labels) {
+                continue;
+            }
+            let said = found.help.get(labels);
+            if !said.is_some_and(|said| all[*newest - 1..].contains(said)) {
+                return Err(Fault::Help(labels.clone(), said.cloned()));
+            }
+        }
+        Ok(())
+    }
+}
