@@ -69,10 +69,7 @@ impl Db {
     /// Removes what blocks have.
     fn let_go_of_late(&self, log: &Log, marks: &mut Marks) -> Result<(), DbError> {
         if let Some(Written { segment, through }) = marks.late_written {
-            // Late histograms are not taken out of the log yet: where another program left some, it stays.
-            if self.opened.late_log.left_out.histograms == 0 {
-                log.truncate(segment).map_err(FileError::at(log.dir()))?;
-            }
+            log.truncate(segment).map_err(FileError::at(log.dir()))?;
             self.head.truncate_late(through)?;
             marks.late_written = None;
         }

@@ -12,6 +12,7 @@ mod late;
 use super::Head;
 use super::dictionary::{Dictionary, InternMemo, PairId};
 use super::hot_line::NO_LINE;
+use super::late::LateSample;
 use super::shard::{NewestHistogram, Rules, Shard};
 use crate::append::{AppendLimits, AppendSource, Appended, Refused, RefusedBecause};
 use crate::chunk::histogram::empty_layout;
@@ -323,7 +324,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
             Err(why) if self.late.is_none() => self.refuse(index, timestamp_ms, why),
             Err(why) => {
                 let sample = NotInOrder { index, number, timestamp_ms, why };
-                self.take_late(shard, sample, value, &mut scratch.late);
+                self.take_late(shard, sample, LateSample::Float(value), &mut scratch.late);
             }
         }
     }
@@ -337,7 +338,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
             match shard.newest_histogram(number) {
                 Some(newest) if is_stale(value) => {
                     let stale = stale_histogram(newest.numbers);
-                    self.append_histogram(shard, (number, index), (timestamp_ms, stale), &mut scratch.records);
+                    self.append_histogram(shard, (number, index), (timestamp_ms, stale), scratch);
                 }
                 newest => {
                     if newest.is_some() {
@@ -348,7 +349,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
             }
         }
         for histogram in self.source.histograms(index as usize) {
-            self.append_histogram(shard, (number, index), histogram, &mut scratch.records);
+            self.append_histogram(shard, (number, index), histogram, scratch);
         }
     }
 
@@ -357,8 +358,9 @@ impl<'a, S: AppendSource> Batch<'a, S> {
         shard: &mut Shard,
         (number, index): (u32, u32),
         (timestamp_ms, histogram): (i64, HistogramRef<'_>),
-        records: &mut Records,
+        scratch: &mut AppendScratch,
     ) {
+        let records = &mut scratch.records;
         let (is_first, before) = (!shard.lines[number].has_sample(), shard.newest_histogram(number));
         match shard.append_histogram(number, (timestamp_ms, histogram), &self.rules, &self.head.files) {
             Ok(()) => {
@@ -371,14 +373,17 @@ impl<'a, S: AppendSource> Batch<'a, S> {
                 self.oldest_ms = self.oldest_ms.min(timestamp_ms);
                 self.newest_ms = self.newest_ms.max(timestamp_ms);
             }
-            Err(why) => self.refuse(index, timestamp_ms, why),
+            Err(why) if self.late.is_none() => self.refuse(index, timestamp_ms, why),
+            Err(why) => {
+                let sample = NotInOrder { index, number, timestamp_ms, why };
+                self.take_late(shard, sample, LateSample::Histogram(histogram), &mut scratch.late);
+            }
         }
     }
 
     /// Whether a sample of the series is in bounds, late ones of those that are taken late.
     fn takes_any(&self, index: usize) -> bool {
-        self.source.samples(index).any(|(timestamp_ms, _)| self.bound(timestamp_ms).is_ok())
-            || self.source.histograms(index).any(|(timestamp_ms, _)| self.rules.bound(timestamp_ms).is_ok())
+        times(self.source, index).any(|timestamp_ms| self.bound(timestamp_ms).is_ok())
     }
 
     /// Stores and logs an exemplar of a series that is there.

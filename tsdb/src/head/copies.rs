@@ -8,7 +8,8 @@ use super::selection::{Located, View, Window};
 use super::shard::Shard;
 use super::tombstones::DeletedCopies;
 use crate::block::trim;
-use crate::deleted;
+use crate::chunk;
+use crate::deleted::{self, Deleted};
 use crate::head_chunks::HeadChunkRef;
 use crate::series::{Chunk, Encoding, SourceError};
 use bytes::Bytes;
@@ -26,11 +27,16 @@ pub(super) struct Copies {
     places: Vec<ChunkCopy>,
     /// Newest samples.
     histograms: HistogramColumn,
+    /// Late samples that are in no chunk yet.
+    buffered: SampleColumns,
     /// Chunks that are in memory.
     data: Vec<u8>,
     deleted: DeletedCopies,
     /// After [`Copies::read_chunks`]: all chunks.
     chunks: Vec<Chunk>,
+    /// Where the chunks of each place begin, and the last end.
+    starts: Vec<usize>,
+    columns: SampleColumns,
     /// After [`Copies::labels`]: packed labels and where each set ends, in order of the series that are there.
     labels: Vec<u8>,
     label_ends: Vec<usize>,
@@ -71,6 +77,8 @@ struct ChunkCopy {
 enum ChunkData {
     InFile(HeadChunkRef),
     Copied(Encoding, Range<usize>),
+    /// Late samples, not encoded yet.
+    Buffered(Range<usize>),
 }
 
 /// How many series are copied while a shard is locked once.
@@ -89,6 +97,7 @@ impl Copies {
         self.data.clear();
         self.deleted.clear();
         self.histograms.clear();
+        self.buffered.clear();
         self.series.clear();
         self.series.resize(window.len(), None);
         let mut by_shard = std::mem::take(&mut self.by_shard);
@@ -171,16 +180,35 @@ impl Copies {
     pub(super) fn read_chunks(&mut self, head: &Head) -> Result<(), SourceError> {
         let memory = Bytes::copy_from_slice(&self.data);
         self.chunks.clear();
+        self.starts.clear();
         for copy in &self.places {
-            self.chunks.push(match &copy.data {
-                ChunkData::InFile(place) => head.files.read(*place)?,
+            let start = self.chunks.len();
+            self.starts.push(start);
+            match &copy.data {
+                ChunkData::InFile(place) => self.chunks.push(head.files.read(*place)?),
                 ChunkData::Copied(encoding, place) => {
-                    Chunk::raw(copy.min_ms, copy.max_ms, *encoding, memory.slice(place.clone()))
+                    let data = memory.slice(place.clone());
+                    self.chunks.push(Chunk::raw(copy.min_ms, copy.max_ms, *encoding, data));
                 }
-            });
+                ChunkData::Buffered(samples) => {
+                    self.columns.clear();
+                    samples.clone().for_each(|at| self.columns.push_from(&self.buffered, at));
+                    self.chunks.append(&mut chunk::encode(&self.columns));
+                }
+            }
+            if !copy.deleted.is_empty() {
+                let whole = self.chunks.split_off(start);
+                leave_out(&whole, self.deleted.get(&copy.deleted), &mut self.columns, &mut self.chunks)?;
+            }
         }
-        if !self.deleted.is_empty() {
-            self.leave_out_deleted()?;
+        self.starts.push(self.chunks.len());
+        for series in &mut self.series {
+            let Some(copy) = series.as_mut().filter(|copy| !copy.chunks.is_empty()) else { continue };
+            copy.chunks = self.starts[copy.chunks.start]..self.starts[copy.chunks.end];
+            if copy.chunks.is_empty() {
+                // All of it was deleted.
+                *series = None;
+            }
         }
         self.join_late()
     }
@@ -195,37 +223,6 @@ impl Copies {
             let start = self.chunks.len();
             self.chunks.append(&mut joined);
             series.chunks = start..self.chunks.len();
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn leave_out_deleted(&mut self) -> Result<(), SourceError> {
-        let mut columns = SampleColumns::default();
-        // Where the chunks of each place begin.
-        let (mut kept, mut starts) = (Vec::with_capacity(self.chunks.len()), Vec::with_capacity(self.chunks.len() + 1));
-        for (copy, chunk) in self.places.iter().zip(self.chunks.drain(..)) {
-            starts.push(kept.len());
-            if copy.deleted.is_empty() {
-                kept.push(chunk);
-                continue;
-            }
-            let stones = self.deleted.get(&copy.deleted);
-            let rest = trim::retain(&chunk, &mut columns, |timestamp_ms| !deleted::holds(stones, timestamp_ms));
-            kept.extend(rest.map_err(|fault| SourceError::Corrupt {
-                file: "chunks_head".to_owned(),
-                offset: 0,
-                fault: fault.to_string(),
-            })?);
-        }
-        starts.push(kept.len());
-        self.chunks = kept;
-        for series in &mut self.series {
-            let Some(copy) = series.as_mut().filter(|copy| !copy.chunks.is_empty()) else { continue };
-            copy.chunks = starts[copy.chunks.start]..starts[copy.chunks.end];
-            if copy.chunks.is_empty() {
-                *series = None;
-            }
         }
         Ok(())
     }
@@ -285,13 +282,12 @@ impl Copies {
 
     fn take_late_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {
         self.take_listed(shard, shard.late.chunks(number), range);
-        shard.late.buffer_chunks(number, |(min_ms, max_ms), encoding, encoded| {
-            if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(min_ms, max_ms) {
-                let start = self.data.len();
-                self.data.extend_from_slice(encoded);
-                self.push_place(min_ms, max_ms, ChunkData::Copied(encoding, start..self.data.len()));
-            }
-        });
+        let Some((min_ms, max_ms)) = shard.late.buffer_range(number) else { return };
+        if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(min_ms, max_ms) {
+            let start = self.buffered.len();
+            shard.late.read_buffer(shard.layouts(), number, &mut self.buffered);
+            self.push_place(min_ms, max_ms, ChunkData::Buffered(start..self.buffered.len()));
+        }
     }
 
     fn take_open_chunk(&mut self, shard: &Shard, number: u32, range: TimeRange) {
@@ -313,6 +309,25 @@ impl Copies {
         let deleted = self.deleted.reaching(min_ms, max_ms);
         self.places.push(ChunkCopy { min_ms, max_ms, data, deleted });
     }
+}
+
+/// Appends `chunks` to `out` without what was deleted of them.
+#[cold]
+fn leave_out(
+    chunks: &[Chunk],
+    stones: &[Deleted],
+    columns: &mut SampleColumns,
+    out: &mut Vec<Chunk>,
+) -> Result<(), SourceError> {
+    for chunk in chunks {
+        let rest = trim::retain(chunk, columns, |timestamp_ms| !deleted::holds(stones, timestamp_ms));
+        out.append(&mut rest.map_err(|fault| SourceError::Corrupt {
+            file: "chunks_head".to_owned(),
+            offset: 0,
+            fault: fault.to_string(),
+        })?);
+    }
+    Ok(())
 }
 
 /// The sample that is the last of `histograms`.

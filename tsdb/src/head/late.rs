@@ -1,26 +1,33 @@
 //! Samples that came late: older than the newest of their series, or than what the head takes in order.
 //!
-//! A series that has any has an **entry**: a sorted **buffer** of the last few, and the list of the **late chunks** that
-//! full buffers became. Late chunks overlap others, late or not; whoever reads joins them ([`join`]). They are not bound to
-//! the head's floor: blocks of their own take them over ([`crate::db`]), and until then they stay.
+//! A series that has any has an **entry**: a sorted **buffer** of the last few ([`buffer`]), floats and histograms mixed, and
+//! the list of the **late chunks** that full buffers became, each of one kind. Late chunks overlap others, late or not;
+//! whoever reads joins them ([`join`]). They are not bound to the head's floor: blocks of their own take them over
+//! ([`crate::db`]), and until then they stay.
+//!
+//! The layouts of buffered histograms are those of the shard, which whoever puts histograms in or takes them out hands in.
 //!
 //! A shard none of whose series ever got a late sample has nothing here but empty vectors.
 //!
 //! Rules as in Prometheus, `tsdb/head_append.go` and `tsdb/ooo_head.go`.
 
+mod buffer;
 mod cut;
 mod join;
 
 use super::arena::Arena;
 use super::chunk_list::{self, FullChunk, Place};
 use super::hot_line::NO_LINE;
+use super::layouts::Layouts;
 use super::slab::{Slab, Slot, Use};
-use crate::chunk::xor::XorState;
+use crate::chunk;
 use crate::head_chunks::{HeadChunkError, HeadChunkRef, HeadChunks, HeadFrame};
-use crate::series::Encoding;
+use crate::series::Chunk;
 use crate::wal::Log;
-use model::{SeriesRef, TimeRange};
+use buffer::Buffer;
+use model::{SampleColumns, SeriesRef, TimeRange};
 
+pub(super) use buffer::{Inserted, LateSample};
 pub(super) use join::join;
 
 /// Which late samples a head takes.
@@ -68,27 +75,12 @@ pub(super) struct LateSweep {
 struct Entry {
     /// Its line; [`NO_LINE`] if the entry is free.
     line: u32,
-    /// [`BUFFERED_BYTES`] for each of `buffered` samples, oldest first.
-    buffer: Slot,
-    buffered: u32,
+    buffer: Buffer,
     /// See [`chunk_list`]; in the order in which they were written.
     chunks: Slot,
     chunk_bytes: u32,
 }
 
-/// What became of a late sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inserted {
-    /// It is in the buffer now.
-    New,
-    /// It was there.
-    Again,
-    /// Another value was there, and stays.
-    Other,
-}
-
-/// A timestamp and the bits of a value, little-endian.
-const BUFFERED_BYTES: usize = 16;
 /// The longest a late chunk lasts: its list has 32 bits for it.
 const MAX_SPAN_MS: i64 = u32::MAX as i64;
 /// The number of no entry.
@@ -133,63 +125,66 @@ impl Late {
     }
 
     /// Puts a sample into the buffer of a series, which may grow beyond any bound: see [`Late::cut`].
-    pub(super) fn insert(&mut self, line: u32, timestamp_ms: i64, bits: u64) -> Inserted {
+    pub(super) fn insert(
+        &mut self,
+        layouts: &mut Layouts,
+        line: u32,
+        timestamp_ms: i64,
+        sample: LateSample<'_>,
+    ) -> Inserted {
         let number = self.entry_or_new(line);
-        let Entry { buffer, buffered, .. } = self.entries[number];
-        let old_bytes = buffered as usize * BUFFERED_BYTES;
-        let held = if buffered == 0 { &[] } else { self.slab.bytes(buffer, old_bytes) };
-        let at = position(held, timestamp_ms);
-        if let Some((_, have)) = samples(held).nth(at).filter(|(have_ms, _)| *have_ms == timestamp_ms) {
-            return if have == bits { Inserted::Again } else { Inserted::Other };
+        let buffer = &mut self.entries[number].buffer;
+        let inserted = buffer.insert(timestamp_ms, sample, &mut self.slab, layouts);
+        if inserted == Inserted::New {
+            self.include(timestamp_ms, timestamp_ms);
         }
-        let new_bytes = old_bytes + BUFFERED_BYTES;
-        let buffer = match buffered {
-            0 => self.slab.allocate(Use::Chunk, new_bytes),
-            _ => self.slab.grow(Use::Chunk, buffer, old_bytes, new_bytes),
-        };
-        let start = at * BUFFERED_BYTES;
-        let bytes = self.slab.bytes_mut(buffer, new_bytes);
-        bytes.copy_within(start..old_bytes, start + BUFFERED_BYTES);
-        bytes[start..start + 8].copy_from_slice(&timestamp_ms.to_le_bytes());
-        bytes[start + 8..start + BUFFERED_BYTES].copy_from_slice(&bits.to_le_bytes());
-        let entry = &mut self.entries[number];
-        (entry.buffer, entry.buffered) = (buffer, buffered + 1);
-        self.include(timestamp_ms, timestamp_ms);
-        Inserted::New
+        inserted
     }
 
     /// How many samples the buffer of a series holds.
     pub(super) fn buffered(&self, line: u32) -> u32 {
-        self.entry(line).map_or(0, |entry| entry.buffered)
+        self.entry(line).map_or(0, |entry| entry.buffer.len())
     }
 
-    /// The samples in the buffer of a series: times and bits of values, rising.
-    pub(super) fn buffer(&self, line: u32) -> impl DoubleEndedIterator<Item = (i64, u64)> {
-        samples(self.buffer_bytes(line))
+    /// Appends the samples in the buffer of a series to `columns`, times rising.
+    pub(super) fn read_buffer(&self, layouts: &Layouts, line: u32, columns: &mut SampleColumns) {
+        if let Some(entry) = self.entry(line) {
+            entry.buffer.read(&self.slab, layouts, columns);
+        }
     }
 
-    /// Makes chunks of the buffer of a series and tells where each is. `false`: the files took not all of it, and the rest
-    /// stays in the buffer.
+    /// The first and the last time in the buffer of a series.
+    pub(super) fn buffer_range(&self, line: u32) -> Option<(i64, i64)> {
+        self.entry(line)?.buffer.range(&self.slab)
+    }
+
+    /// Makes chunks of the buffer of a series, and of whatever follows in it each where the kind changes; then tells where
+    /// they are. `false`: the files took not all of it; the rest stays in the buffer, and nothing is told.
     pub(super) fn cut(
         &mut self,
+        layouts: &mut Layouts,
         line: u32,
         series: SeriesRef,
         files: &HeadChunks,
-        mut told: impl FnMut(HeadChunkRef),
+        told: impl FnMut(HeadChunkRef),
     ) -> bool {
-        let buffer: Vec<(i64, u64)> = self.buffer(line).collect();
-        let mut rest = buffer.as_slice();
-        while let Some(&(first_ms, _)) = rest.first() {
-            let near = |&&(timestamp_ms, _): &&(i64, u64)| timestamp_ms.saturating_sub(first_ms) <= MAX_SPAN_MS;
-            let fits = rest.iter().take(MAX_CHUNK_SAMPLES).take_while(near).count();
-            let (some, later) = rest.split_at(fits);
-            let Ok(chunk) = store(series, some, files) else { break };
-            self.attach(line, chunk);
-            told(place_of(&chunk));
-            rest = later;
+        let mut columns = SampleColumns::default();
+        self.read_buffer(layouts, line, &mut columns);
+        let (mut done, mut places) = (0, Vec::new());
+        'groups: while done < columns.len() {
+            for chunk in &chunk::encode_uncut(&group(&columns, done)) {
+                let Ok(chunk) = store(series, chunk, files) else { break 'groups };
+                self.attach(line, chunk);
+                places.push(place_of(&chunk));
+                done = columns.timestamps_ms.partition_point(|&timestamp_ms| timestamp_ms <= chunk.max_ms);
+            }
         }
-        self.keep_buffered(line, |timestamp_ms, _| rest.first().is_some_and(|&(first_ms, _)| timestamp_ms >= first_ms));
-        rest.is_empty()
+        self.keep_buffered(layouts, line, |at| at >= done);
+        let is_whole = done == columns.len();
+        if is_whole {
+            places.into_iter().for_each(told);
+        }
+        is_whole
     }
 
     /// Adds a late chunk of a series; its samples may overlap any others.
@@ -231,36 +226,11 @@ impl Late {
         self.ranges(line).filter_map(|(min_ms, max_ms)| TimeRange::new(min_ms, max_ms)).reduce(TimeRange::hull)
     }
 
-    /// Tells the samples in the buffer of a series as chunks: range, encoding and data.
-    pub(super) fn buffer_chunks(&self, line: u32, mut told: impl FnMut((i64, i64), Encoding, &[u8])) {
-        let buffer = self.buffer_bytes(line);
-        for some in buffer.chunks(MAX_CHUNK_SAMPLES * BUFFERED_BYTES) {
-            if let Some(range) = range_of(samples(some)) {
-                told(range, Encoding::Xor, &encode(samples(some)));
-            }
+    /// Drops the samples in the buffer of a series that `keep` does not want, by their position.
+    pub(super) fn keep_buffered(&mut self, layouts: &mut Layouts, line: u32, keep: impl FnMut(usize) -> bool) {
+        if let Some(number) = self.number(line) {
+            self.entries[number].buffer.keep(&mut self.slab, layouts, keep);
         }
-    }
-
-    /// Drops the samples in the buffer of a series that `keep` does not want.
-    pub(super) fn keep_buffered(&mut self, line: u32, mut keep: impl FnMut(i64, u64) -> bool) {
-        let Some(number) = self.number(line) else { return };
-        let kept: Vec<_> = self.buffer(line).filter(|&(timestamp_ms, bits)| keep(timestamp_ms, bits)).collect();
-        let Entry { buffer, buffered, .. } = self.entries[number];
-        if kept.len() == buffered as usize {
-            return;
-        }
-        self.slab.free(buffer, buffered as usize * BUFFERED_BYTES);
-        let size_bytes = kept.len() * BUFFERED_BYTES;
-        let buffer = if kept.is_empty() { Slot::NONE } else { self.slab.allocate(Use::Chunk, size_bytes) };
-        if !kept.is_empty() {
-            let slots = self.slab.bytes_mut(buffer, size_bytes).chunks_exact_mut(BUFFERED_BYTES);
-            for (slot, (timestamp_ms, bits)) in slots.zip(&kept) {
-                slot[..8].copy_from_slice(&timestamp_ms.to_le_bytes());
-                slot[8..].copy_from_slice(&bits.to_le_bytes());
-            }
-        }
-        let entry = &mut self.entries[number];
-        (entry.buffer, entry.buffered) = (buffer, kept.len() as u32);
     }
 
     /// Drops, of the next few entries, the late chunks up to the one at `through`, this one inside, and entries that have
@@ -334,7 +304,7 @@ impl Late {
         while self.of_line.len() <= line {
             self.of_line.push(NO_ENTRY);
         }
-        let entry = Entry { line, buffer: Slot::NONE, buffered: 0, chunks: Slot::NONE, chunk_bytes: 0 };
+        let entry = Entry { line, buffer: Buffer::EMPTY, chunks: Slot::NONE, chunk_bytes: 0 };
         let number = match self.free.pop() {
             Some(number) => {
                 self.entries[number as usize] = entry;
@@ -377,19 +347,6 @@ impl Late {
         self.scratch = list;
     }
 
-    fn buffer_bytes(&self, line: u32) -> &[u8] {
-        match self.entry(line) {
-            Some(&Entry { buffer, buffered, .. }) if buffered > 0 => {
-                self.slab.bytes(buffer, buffered as usize * BUFFERED_BYTES)
-            }
-            _ => &[],
-        }
-    }
-
-    fn buffer_range(&self, line: u32) -> Option<(i64, i64)> {
-        range_of(self.buffer(line))
-    }
-
     fn include(&mut self, min_ms: i64, max_ms: i64) {
         let more = TimeRange::new(min_ms, max_ms);
         for range in [&mut self.range, &mut self.recent] {
@@ -401,30 +358,30 @@ impl Late {
 /// A late chunk holds so many samples at most. Buffers are shorter, unless the files took nothing for a while.
 const MAX_CHUNK_SAMPLES: usize = 255;
 
+/// So many numbers of histograms lie in a late chunk at most, unless a single one has more.
+const MAX_CHUNK_CELLS: usize = 1 << 18;
+
 /// How many entries are swept while a shard is locked once.
 const ENTRIES_PER_LOCK: usize = 1024;
 
-/// Puts samples, at least one, into the files as a late chunk.
-fn store(series: SeriesRef, samples: &[(i64, u64)], files: &HeadChunks) -> Result<FullChunk, HeadChunkError> {
-    let (min_ms, max_ms) = range_of(samples.iter().copied()).unwrap_or_default();
-    let data = encode(samples.iter().copied());
-    let encoding = Encoding::Xor;
-    let place = files.append(&HeadFrame { series, min_ms, max_ms, encoding, out_of_order: true, data: &data })?;
-    Ok(FullChunk { min_ms, max_ms, place: Place::File(place.0) })
-}
-
-/// The first and last time of samples.
-fn range_of(mut samples: impl DoubleEndedIterator<Item = (i64, u64)>) -> Option<(i64, i64)> {
-    let (min_ms, _) = samples.next()?;
-    Some((min_ms, samples.next_back().map_or(min_ms, |(max_ms, _)| max_ms)))
-}
-
-fn encode(samples: impl Iterator<Item = (i64, u64)>) -> bytes::Bytes {
-    let (mut state, mut words) = (XorState::default(), Vec::new());
-    for (timestamp_ms, bits) in samples {
-        state.append(timestamp_ms, f64::from_bits(bits), &mut words);
+/// The samples from `start` on that become chunks together.
+fn group(columns: &SampleColumns, start: usize) -> SampleColumns {
+    let (mut group, first_ms) = (SampleColumns::default(), columns.timestamps_ms[start]);
+    for at in start..columns.len().min(start + MAX_CHUNK_SAMPLES) {
+        let is_far = columns.timestamps_ms[at].saturating_sub(first_ms) > MAX_SPAN_MS;
+        if is_far || group.histograms.cells() > MAX_CHUNK_CELLS {
+            break;
+        }
+        group.push_from(columns, at);
     }
-    state.finish(&words)
+    group
+}
+
+/// Puts a chunk into the files as a late one.
+fn store(series: SeriesRef, chunk: &Chunk, files: &HeadChunks) -> Result<FullChunk, HeadChunkError> {
+    let &Chunk { min_ms, max_ms, encoding, ref data, .. } = chunk;
+    let place = files.append(&HeadFrame { series, min_ms, max_ms, encoding, out_of_order: true, data })?;
+    Ok(FullChunk { min_ms, max_ms, place: Place::File(place.0) })
 }
 
 /// Late chunks are always in files.
@@ -433,21 +390,6 @@ fn place_of(chunk: &FullChunk) -> HeadChunkRef {
         Place::File(place) => HeadChunkRef(place),
         Place::Kept(_) => HeadChunkRef(0),
     }
-}
-
-fn samples(bytes: &[u8]) -> impl DoubleEndedIterator<Item = (i64, u64)> {
-    bytes.chunks_exact(BUFFERED_BYTES).map(|sample| {
-        let word =
-            |half: Option<&[u8]>| half.and_then(|half| half.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
-        (word(sample.get(..8)).cast_signed(), word(sample.get(8..)))
-    })
-}
-
-/// Where a sample of that time is among those of a buffer, or belongs. Mostly at the end: late samples often rise, too.
-fn position(buffer: &[u8], timestamp_ms: i64) -> usize {
-    let len = buffer.len() / BUFFERED_BYTES;
-    let behind = samples(buffer).rev().take_while(|&(have_ms, _)| have_ms >= timestamp_ms).count();
-    len - behind
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ pub struct ReplayStats {
     pub late_samples: u64,
     /// Chunks taken over, late ones among them.
     pub chunks: u64,
-    /// Chunks not taken over: overlapping though not late, late histograms, of no series, or of times that blocks have.
+    /// Chunks not taken over: overlapping though not late, of no series, or of times that blocks have.
     pub chunks_left_out: u64,
 }
 

@@ -8,6 +8,7 @@ use super::arena::Arena;
 use super::dictionary::PairId;
 use super::hot_line::{HotLine, NO_LINE, table_hash};
 use super::late::Late;
+use super::layouts::Layouts;
 use super::metadata::Metadata;
 use super::postings::Postings;
 use super::prefetch::prefetch;
@@ -20,7 +21,7 @@ use model::{Fingerprint, SeriesRef, TimeRange};
 use open_chunk::{LIKELY_FULL_BITS, WORD_BYTES};
 
 pub(super) use full_chunks::EncodedChunk;
-pub(super) use histograms::NewestHistogram;
+pub(super) use histograms::{NewestHistogram, is_same};
 
 /// Series of a head, by line number.
 #[derive(Debug)]
@@ -196,6 +197,16 @@ impl Shard {
             && (line.last_ms <= range.max_ms()
                 || self.open_min_ms(number).is_some_and(|min_ms| min_ms <= range.max_ms()));
         open || self.full_chunks(number).any(|chunk| chunk.min_ms <= range.max_ms() && chunk.max_ms >= range.min_ms())
+    }
+
+    /// The late samples, to be changed, and the layouts of the histograms among them.
+    pub(super) fn late_mut(&mut self) -> (&mut Late, &mut Layouts) {
+        (&mut self.late, &mut self.histograms.layouts)
+    }
+
+    /// Histogram layouts, those of late samples among them.
+    pub(super) fn layouts(&self) -> &Layouts {
+        &self.histograms.layouts
     }
 
     /// Takes a series without chunks out of the table and frees its labels; postings and number are left.

@@ -89,6 +89,16 @@ impl Slot {
     /// Names no slot.
     pub(super) const NONE: Self = Self(u32::MAX);
 
+    /// Its name as a number, for those who hold it among other bytes.
+    pub(super) fn to_number(self) -> u32 {
+        self.0
+    }
+
+    /// The slot of that number.
+    pub(super) fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
     fn page(self) -> u32 {
         self.0 / UNITS_PER_PAGE
     }

@@ -176,11 +176,6 @@ impl DeletedCopies {
         self.of_series = 0..0;
     }
 
-    /// Whether nothing was deleted of the series copied so far.
-    pub(super) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
     /// Goes on to a series, whose shard is locked.
     #[inline]
     pub(super) fn begin(&mut self, tombstones: &Tombstones, series: SeriesRef) {

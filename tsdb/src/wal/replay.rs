@@ -250,6 +250,11 @@ impl ReplayTarget for LateReplay<'_> {
         LateReplay::samples(self, run.samples, part, scratch);
     }
 
+    fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut LateScratch) -> bool {
+        LateReplay::histograms(self, run, part, scratch);
+        true
+    }
+
     fn markers(&self, markers: &[MmapMarker], part: Part, scratch: &mut LateScratch) -> bool {
         LateReplay::markers(self, markers, part, scratch);
         true

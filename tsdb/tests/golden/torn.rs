@@ -69,9 +69,6 @@ const OURS: [(&str, Kept); 21] = [
     ("closed-", Kept::Same),
 ];
 
-/// So many of a series' histograms came late, at most.
-const LATE_HISTOGRAMS: usize = 6;
-
 /// Damage that nobody can see, and what is no damage: where it begins a log, or a file of head chunks, might have ended.
 const UNSEEN: [&str; 15] = [
     "intact",
@@ -258,10 +255,6 @@ fn compare(name: &str, ours: &Samples, variant: &Value, histograms: bool) -> Kep
         }
         let (none, count) = (BTreeMap::new(), theirs["n"].as_u64().unwrap() as usize);
         let found = ours.get(&labels).unwrap_or(&none);
-        if is_histogram && found.len() < count && found.len() + LATE_HISTOGRAMS >= count {
-            // Those of the log of late samples are not read yet.
-            continue;
-        }
         assert!(found.len() >= count, "{name}: {labels:?} has {}, Prometheus {count}", found.len());
         match found.len() == count {
             true => assert_eq!(sum(found), theirs["crc"].as_str().unwrap(), "{name}: {labels:?}"),

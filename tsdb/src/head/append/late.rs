@@ -3,8 +3,9 @@
 use super::Batch;
 use crate::append::{AppendSource, RefusedBecause};
 use crate::head::Head;
-use crate::head::late::{Inserted, LateLog};
+use crate::head::late::{Inserted, LateLog, LateSample};
 use crate::head::shard::Shard;
+use crate::head_chunks::HeadChunkRef;
 use crate::wal::{LogError, Position, Records};
 
 /// What holds for late samples, for the whole batch.
@@ -22,7 +23,11 @@ pub(super) struct LateShare {
     newest: Option<u32>,
 }
 
-/// A sample that its series does not take in order.
+/// What a marker says where a buffer begins: that what came before it, if anything, waits in no other. Prometheus writes
+/// it, and forgets what it has.
+const NO_CHUNK: HeadChunkRef = HeadChunkRef(0);
+
+/// Where a sample would be that its series does not take in order.
 pub(super) struct NotInOrder {
     pub(super) index: u32,
     /// The line of its series.
@@ -66,8 +71,14 @@ impl<S: AppendSource> Batch<'_, S> {
     /// Takes a sample late, or refuses it. One that is there already is accepted and logged again: its first log write may
     /// have failed.
     #[cold]
-    pub(super) fn take_late(&mut self, shard: &mut Shard, sample: NotInOrder, value: f64, share: &mut LateShare) {
-        let NotInOrder { index, number, timestamp_ms, why } = sample;
+    pub(super) fn take_late(
+        &mut self,
+        shard: &mut Shard,
+        place: NotInOrder,
+        sample: LateSample<'_>,
+        share: &mut LateShare,
+    ) {
+        let NotInOrder { index, number, timestamp_ms, why } = place;
         let Some(late) = &self.late else { return self.refuse(index, timestamp_ms, why) };
         if !matches!(why, RefusedBecause::OutOfOrder | RefusedBecause::OutOfBounds) {
             return self.refuse(index, timestamp_ms, why);
@@ -76,23 +87,34 @@ impl<S: AppendSource> Batch<'_, S> {
             return self.refuse(index, timestamp_ms, RefusedBecause::TooOld);
         }
         let series = shard.lines[number].reference();
-        let before = shard.late.len();
-        if shard.late.buffered(number) >= late.log.options.cap() {
+        let (buffers, layouts) = shard.late_mut();
+        let (before, records) = (buffers.len(), &mut share.records);
+        let buffered = buffers.buffered(number);
+        if buffered >= late.log.options.cap() {
             if share.newest == Some(number) {
                 // They are in the chunk that is cut now, so they go before its marker.
-                share.records.barrier();
+                records.barrier();
             }
-            let records = &mut share.records;
-            shard.late.cut(number, series, &self.head.files, |place| records.marker(series, place));
+            buffers.cut(layouts, number, series, &self.head.files, |place| records.marker(series, place));
+        } else if buffered == 0 {
+            records.marker(series, NO_CHUNK);
         }
-        let inserted = shard.late.insert(number, timestamp_ms, value.to_bits());
-        self.head.times.add_late((shard.late.len() - before) as u64);
+        let inserted = buffers.insert(layouts, number, timestamp_ms, sample);
+        self.head.times.add_late((buffers.len() - before) as u64);
         if inserted == Inserted::Other {
             return self.refuse(index, timestamp_ms, RefusedBecause::DuplicateTimestamp);
         }
-        share.records.sample(series, timestamp_ms, value);
+        match sample {
+            LateSample::Float(value) => {
+                records.sample(series, timestamp_ms, value);
+                self.appended.accepted += 1;
+            }
+            LateSample::Histogram(histogram) => {
+                records.histogram(series, timestamp_ms, histogram);
+                self.appended.histograms += 1;
+            }
+        }
         share.newest = Some(number);
-        self.appended.accepted += 1;
         self.appended.late += 1;
     }
 

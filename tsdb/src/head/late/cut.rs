@@ -20,7 +20,8 @@ impl Head {
                 let mut shard = shard.lock();
                 for &line in some {
                     let series = shard.lines[line].reference();
-                    if shard.late.buffered(line) > 0 && !shard.late.cut(line, series, &self.files, |_| {}) {
+                    let (late, layouts) = shard.late_mut();
+                    if late.buffered(line) > 0 && !late.cut(layouts, line, series, &self.files, |_| {}) {
                         return Err(HeadChunkError::Full { buffered_bytes: self.files.buffered_bytes() });
                     }
                 }
@@ -45,11 +46,7 @@ impl Head {
             for some in lines.chunks(SERIES_PER_LOCK) {
                 let shard = shard.lock();
                 for &line in some {
-                    shard.late.chunks(line).for_each(|chunk| include(chunk.min_ms, chunk.max_ms));
-                    let mut times = shard.late.buffer(line).map(|(timestamp_ms, _)| timestamp_ms);
-                    if let Some(first_ms) = times.next() {
-                        include(first_ms, times.next_back().unwrap_or(first_ms));
-                    }
+                    shard.late.ranges(line).for_each(|(min_ms, max_ms)| include(min_ms, max_ms));
                 }
             }
         }

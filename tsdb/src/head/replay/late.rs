@@ -7,11 +7,11 @@
 use super::{Part, Replay};
 use crate::chunk;
 use crate::head::chunk_list::Place;
-use crate::head::late::{Inserted, OutOfOrder};
+use crate::head::late::{Inserted, LateSample, OutOfOrder};
 use crate::head::selection::Located;
-use crate::head::shard::Shard;
+use crate::head::shard::{Shard, is_same};
 use crate::head_chunks::HeadChunkRef;
-use crate::wal::{LoggedSample, MmapMarker};
+use crate::wal::{HistogramRun, LoggedSample, MmapMarker};
 use model::{SampleColumns, SeriesRef};
 use std::sync::atomic::Ordering;
 
@@ -24,9 +24,16 @@ pub struct LateReplay<'a> {
 /// What a thread needs, to be used again.
 #[derive(Debug, Default)]
 pub struct LateScratch {
-    /// By shard: line, timestamp and bits of values.
-    samples: Vec<Vec<(u32, i64, u64)>>,
-    columns: SampleColumns,
+    /// By shard: line and which item of the run.
+    share: Vec<Vec<(u32, usize)>>,
+    columns: TwoColumns,
+}
+
+/// A buffer, and a chunk that may have what it holds.
+#[derive(Debug, Default)]
+struct TwoColumns {
+    buffer: SampleColumns,
+    chunk: SampleColumns,
 }
 
 impl Replay<'_> {
@@ -39,23 +46,17 @@ impl Replay<'_> {
 impl LateReplay<'_> {
     /// Applies logged samples to the shards of `part`, in the order they were logged.
     pub fn samples(&self, samples: &[LoggedSample], part: Part, scratch: &mut LateScratch) {
-        let LateScratch { samples: by_shard, columns } = scratch;
-        by_shard.resize_with(self.replay.head.shards.len(), Vec::new);
-        for sample in samples {
-            match self.place(sample.series, part) {
-                Some(place) if part.has(place.shard) => {
-                    let sample = (place.number, sample.timestamp_ms, sample.value.to_bits());
-                    by_shard[place.shard as usize].push(sample);
-                }
-                _ => {}
-            }
-        }
-        for (shard, samples) in self.replay.head.shards.iter().zip(by_shard) {
-            if !samples.is_empty() {
-                self.apply(&mut shard.lock(), samples, columns);
-                samples.clear();
-            }
-        }
+        let of = |at: usize| samples.get(at).map(|sample| (sample.timestamp_ms, LateSample::Float(sample.value)));
+        self.apply(samples.iter().map(|sample| sample.series), of, part, scratch);
+    }
+
+    /// Applies logged histograms to the shards of `part`; see [`LateReplay::samples`].
+    pub fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut LateScratch) {
+        let of = |at: usize| {
+            let entry = run.entries.get(at)?;
+            Some((entry.timestamp_ms, LateSample::Histogram(run.rows.get(entry.row as usize)?)))
+        };
+        self.apply(run.entries.iter().map(|entry| entry.series), of, part, scratch);
     }
 
     /// Takes samples out of buffers that are in the chunks told.
@@ -80,23 +81,41 @@ impl LateReplay<'_> {
         place
     }
 
-    fn apply(&self, shard: &mut Shard, samples: &[(u32, i64, u64)], columns: &mut SampleColumns) {
+    /// Puts items of a run, given the series of each and what it is, into buffers.
+    fn apply<'a>(
+        &self,
+        series: impl Iterator<Item = SeriesRef>,
+        of: impl Fn(usize) -> Option<(i64, LateSample<'a>)>,
+        part: Part,
+        scratch: &mut LateScratch,
+    ) {
         let head = self.replay.head;
-        let cap = head.late.as_ref().map_or(OutOfOrder::default(), |late| late.options).cap();
-        let before = shard.late.len();
-        let mut new = 0;
-        for &(number, timestamp_ms, bits) in samples {
-            if shard.late.buffered(number) >= cap {
-                self.make_room(shard, number, cap, columns);
+        let LateScratch { share, columns } = scratch;
+        share.resize_with(head.shards.len(), Vec::new);
+        for (at, series) in series.enumerate() {
+            if let Some(place) = self.place(series, part).filter(|place| part.has(place.shard)) {
+                share[place.shard as usize].push((place.number, at));
             }
-            new += u64::from(shard.late.insert(number, timestamp_ms, bits) == Inserted::New);
         }
-        head.times.add_late((shard.late.len() - before) as u64);
-        self.replay.counts.late_samples.fetch_add(new, Ordering::Relaxed);
+        let cap = head.late.as_ref().map_or(OutOfOrder::default(), |late| late.options).cap();
+        for (shard, share) in head.shards.iter().zip(share).filter(|(_, share)| !share.is_empty()) {
+            let mut shard = shard.lock();
+            let (before, mut new) = (shard.late.len(), 0);
+            for (number, at) in share.drain(..) {
+                let Some((timestamp_ms, sample)) = of(at) else { continue };
+                if shard.late.buffered(number) >= cap {
+                    self.make_room(&mut shard, number, cap, columns);
+                }
+                let (late, layouts) = shard.late_mut();
+                new += u64::from(late.insert(layouts, number, timestamp_ms, sample) == Inserted::New);
+            }
+            head.times.add_late((shard.late.len() - before) as u64);
+            self.replay.counts.late_samples.fetch_add(new, Ordering::Relaxed);
+        }
     }
 
-    /// Empties a full buffer: samples that chunks have go, the others become a chunk.
-    fn make_room(&self, shard: &mut Shard, number: u32, cap: u32, columns: &mut SampleColumns) {
+    /// Empties a full buffer: samples that chunks have go, the others become chunks.
+    fn make_room(&self, shard: &mut Shard, number: u32, cap: u32, columns: &mut TwoColumns) {
         let chunks: Vec<_> = shard.late.chunks(number).collect();
         for chunk in chunks {
             if let Place::File(place) = chunk.place {
@@ -107,22 +126,37 @@ impl LateReplay<'_> {
             }
         }
         let series = shard.lines[number].reference();
-        shard.late.cut(number, series, &self.replay.head.files, |_| {});
+        let (late, layouts) = shard.late_mut();
+        late.cut(layouts, number, series, &self.replay.head.files, |_| {});
     }
 
     /// Takes out of the buffer what the chunk at `place` has. The shard is locked meanwhile, but nobody waits for it: this
     /// thread is the only one that it has, and there are no readers yet.
-    fn take_out(&self, shard: &mut Shard, number: u32, place: HeadChunkRef, columns: &mut SampleColumns) {
-        columns.clear();
+    fn take_out(&self, shard: &mut Shard, number: u32, place: HeadChunkRef, columns: &mut TwoColumns) {
+        let TwoColumns { buffer, chunk: held } = columns;
+        held.clear();
         // What cannot be read stays in the buffer.
         let Ok(chunk) = self.replay.head.files.read(place) else { return };
-        if chunk::decode(chunk.encoding, &chunk.data, columns).is_err() {
+        if chunk::decode(chunk.encoding, &chunk.data, held).is_err() {
             return;
         }
-        shard.late.keep_buffered(number, |timestamp_ms, bits| {
-            let at = columns.timestamps_ms.binary_search(&timestamp_ms).ok();
-            let float = at.filter(|&at| columns.histogram(at).is_none()).and_then(|at| columns.values.get(at));
-            float.is_none_or(|value| value.to_bits() != bits)
-        });
+        buffer.clear();
+        shard.late.read_buffer(shard.layouts(), number, buffer);
+        let (late, layouts) = shard.late_mut();
+        late.keep_buffered(layouts, number, |at| !holds(held, buffer, at));
+    }
+}
+
+/// Whether `held`, times rising, has sample `at` of `buffer`.
+fn holds(held: &SampleColumns, buffer: &SampleColumns, at: usize) -> bool {
+    let Some(timestamp_ms) = buffer.timestamps_ms.get(at) else { return false };
+    let Ok(place) = held.timestamps_ms.binary_search(timestamp_ms) else { return false };
+    match (held.histogram(place), buffer.histogram(at)) {
+        (Some(one), Some(other)) => is_same(one, other),
+        (None, None) => {
+            let bits = |columns: &SampleColumns, at: usize| columns.values.get(at).map(|value| value.to_bits());
+            bits(held, place) == bits(buffer, at)
+        }
+        _ => false,
     }
 }

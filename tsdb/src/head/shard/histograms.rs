@@ -21,7 +21,8 @@ use model::{HistogramColumn, HistogramLayout, HistogramRef, Numbers, ResetHint, 
 pub(super) struct Histograms {
     series: Arena<HistogramSeries>,
     free: Vec<u32>,
-    layouts: Layouts,
+    /// Late histograms have theirs here as well.
+    pub(super) layouts: Layouts,
     /// Of the series at hand.
     cells: Vec<CellState>,
     /// The histogram at hand in the layout of its chunk.
@@ -456,7 +457,7 @@ impl Histograms {
 }
 
 /// Whether two histograms say the same: empty buckets say nothing, and hints are not the sender's to give.
-pub(super) fn is_same(one: HistogramRef<'_>, other: HistogramRef<'_>) -> bool {
+pub(in crate::head) fn is_same(one: HistogramRef<'_>, other: HistogramRef<'_>) -> bool {
     if one.numbers != other.numbers {
         return false;
     }
@@ -468,7 +469,6 @@ pub(super) fn is_same(one: HistogramRef<'_>, other: HistogramRef<'_>) -> bool {
         let bits = [layout.zero_threshold().to_bits(), histogram.sum.to_bits()];
         (layout.schema(), bits, histogram.count(), histogram.zero_count())
     };
-    let bounds = |histogram: HistogramRef<'_>| histogram.layout.custom_bounds().iter().map(|b| b.to_bits()).collect();
     head(one) == head(other)
         && full_buckets(one, one.layout.positive(), one.positive()).eq(full_buckets(
             other,
@@ -480,7 +480,11 @@ pub(super) fn is_same(one: HistogramRef<'_>, other: HistogramRef<'_>) -> bool {
             other.layout.negative(),
             other.negative(),
         ))
-        && (!one.layout.has_custom_buckets() || Vec::<u64>::eq(&bounds(one), &bounds(other)))
+        && (!one.layout.has_custom_buckets() || custom_bounds(one).eq(custom_bounds(other)))
+}
+
+fn custom_bounds(histogram: HistogramRef<'_>) -> impl Iterator<Item = u64> {
+    histogram.layout.custom_bounds().iter().map(|bound| bound.to_bits())
 }
 
 /// Index and number of the buckets of one side that are not empty.
