@@ -5,8 +5,8 @@ use bytes::{Bytes, BytesMut};
 use model::{Fingerprinter, PackedBuilder, TenantId};
 use proto::series::{FrameContent, FrameForm, FrameWriter, ReadChunk, WireChunk, read_frame};
 use proto::{
-    BodySink, ForwardPart, LabelLimits, Outline, RemoteWrite, WriteBatch, count_rows, forward_request, forward_tuples,
-    pack_labels, rewrite_v2,
+    ForwardPart, LabelLimits, Outline, RemoteWrite, Rewrite, WriteBatch, count_rows, forward_request, forward_tuples,
+    pack_labels,
 };
 
 fn names() -> Fingerprinter {
@@ -44,39 +44,18 @@ pub fn fuzz_remote_write(data: &[u8]) {
     assert!(valid + refused.total() <= tally.histograms);
 }
 
-/// A body of at most so many bytes.
-struct Room(Vec<u8>);
-
-impl BodySink for Room {
-    type Full = ();
-
-    fn room(&self) -> usize {
-        (1 << 20) - self.0.len()
-    }
-
-    fn full(&self, wanted: usize) {
-        assert!(wanted > self.room());
-    }
-
-    fn push(&mut self, bytes: &[u8]) -> Result<(), ()> {
-        if bytes.len() > self.room() {
-            return Err(());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
 /// A remote write 2.0 body: what it is rewritten to is a request of 1.0 with the same series.
 pub fn fuzz_remote_write_v2(data: &[u8]) {
     let fault = |fault: proto::Malformed| assert!(fault.at <= data.len(), "{fault}");
     let Ok(outline) = Outline::of(data).map_err(fault) else { return };
-    let mut out = Room(Vec::with_capacity(1 << 20));
-    let fixed_bytes = outline.size_bytes() + (64 << 10);
-    let rewritten = meter::within(data.len(), 16, fixed_bytes, || rewrite_v2(data, outline, &names(), &mut out));
-    let Ok(rewritten) = rewritten else { return };
+    let fixed_bytes = outline.symbols_bytes() + outline.rows_bytes() + (64 << 10);
+    let measured = meter::within(data.len(), 0, fixed_bytes, || Rewrite::measure(data, outline, 1 << 20));
+    let Ok(rewrite) = measured else { return };
+    let mut out = vec![0; rewrite.size_bytes()];
+    let rewritten =
+        meter::within(0, 0, 1 << 10, || rewrite.write(&names(), &mut out)).expect("what was measured is written");
     assert!(rewritten.series.len() <= outline.rows);
-    let body = Bytes::from(out.0);
+    let body = Bytes::from(out);
     let counted = count_rows(&body).expect("what was written is read");
     let (batch, tally) = WriteBatch::walk(body.clone(), counted, &names(), 0).expect("what was written is read");
     assert_eq!((tally.samples, tally.histograms), (rewritten.tally.samples, rewritten.tally.histograms));

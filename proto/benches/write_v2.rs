@@ -5,9 +5,8 @@
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use model::Fingerprinter;
-use proto::{BodySink, Outline, WriteBatch, count_rows, rewrite_v2};
+use proto::{Outline, Rewrite, WriteBatch, count_rows};
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::hint::black_box;
 
 const SERIES: usize = 2000;
@@ -87,47 +86,20 @@ fn request() -> Vec<u8> {
     [request.symbols, request.series].concat()
 }
 
-struct Sink(Vec<u8>);
-
-impl BodySink for Sink {
-    type Full = Infallible;
-
-    fn room(&self) -> usize {
-        1 << 30
-    }
-
-    fn full(&self, wanted: usize) -> Infallible {
-        panic!("{wanted} bytes")
-    }
-
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
 fn rewrite(criterion: &mut Criterion) {
     let body = request();
     let fingerprinter = Fingerprinter::new(std::array::from_fn(|at| (at * 37) as u8));
-    let rewritten = |mut sink: Sink| {
-        sink.0.clear();
-        let outline = Outline::of(&body).unwrap();
-        let rewritten = rewrite_v2(black_box(&body), outline, &fingerprinter, &mut sink).unwrap();
-        (sink, rewritten)
-    };
+    let measured = || Rewrite::measure(black_box(&body), Outline::of(&body).unwrap(), u32::MAX).unwrap();
+    let mut out = vec![0; measured().size_bytes()];
     let mut group = criterion.benchmark_group("series");
     group.throughput(Throughput::Elements(SERIES as u64));
-    let (mut sink, first) = rewritten(Sink(Vec::new()));
-    println!("{} bytes a series, {} rewritten", body.len() / SERIES, sink.0.len() / SERIES);
-    assert_eq!(first.series.len(), SERIES);
-    let as_version_1 = Bytes::from(sink.0.clone());
+    println!("{} bytes a series, {} rewritten", body.len() / SERIES, out.len() / SERIES);
+    assert_eq!(measured().write(&fingerprinter, &mut out).unwrap().series.len(), SERIES);
+    let as_version_1 = Bytes::from(out.clone());
     group.bench_function("outline 2.0", |bencher| bencher.iter(|| Outline::of(black_box(&body)).unwrap()));
+    group.bench_function("measure 2.0", |bencher| bencher.iter(|| measured().size_bytes()));
     group.bench_function("rewrite 2.0", |bencher| {
-        bencher.iter(|| {
-            let (again, rewritten) = rewritten(Sink(std::mem::take(&mut sink.0)));
-            sink = again;
-            rewritten.series.len()
-        });
+        bencher.iter(|| measured().write(&fingerprinter, &mut out).unwrap().series.len());
     });
     group.bench_function("walk 1.0", |bencher| {
         bencher.iter(|| {

@@ -5,7 +5,7 @@
 //! process, or (later) a connection to one.
 //!
 //! A body becomes a batch by [`count_rows`] (what it will need) and [`WriteBatch::walk`]; one of version 2.0 is rewritten as
-//! one of 1.0 before, by [`rewrite_v2`]. Labels stay unread until a target meets a series it does not know; then
+//! one of 1.0 before, by [`Rewrite`]. Labels stay unread until a target meets a series it does not know; then
 //! [`pack_labels`] checks and sorts them.
 
 #[allow(
@@ -25,9 +25,9 @@ mod write;
 pub use generated::{hintspb, prometheus_copy, thanos};
 
 pub use write::{
-    BadHistogram, BodySink, CannotRewrite, Excerpt, ExemplarField, ExemplarFields, ForwardPart, HistogramAt,
-    HistogramFault, HistogramFields, HistogramScratch, InvalidLabelSet, InvalidRemoteWrite, LabelFields, LabelLimits,
-    Malformed, MetadataFields, Outline, Rejected, Rejection, Rejections, RemoteWrite, RemoteWriteServer,
-    RequestEncoder, Rewritten, SampleFields, SeriesSlice, Tally, TenantBatch, WriteBatch, WriteError, WriteOutcome,
-    WriteTarget, count_rows, forward_request, forward_tuples, pack_labels, rewrite_v2,
+    BadHistogram, CannotRewrite, Excerpt, ExemplarField, ExemplarFields, ForwardPart, HistogramAt, HistogramFault,
+    HistogramFields, HistogramScratch, InvalidLabelSet, InvalidRemoteWrite, LabelFields, LabelLimits, Malformed,
+    Outline, Rejected, Rejection, Rejections, RemoteWrite, RemoteWriteServer, RequestEncoder, Rewrite, Rewritten,
+    SampleFields, SeriesSlice, Tally, TenantBatch, WriteBatch, WriteError, WriteOutcome, WriteTarget, count_rows,
+    forward_request, forward_tuples, pack_labels,
 };

@@ -21,14 +21,14 @@ mod version_2;
 mod walk;
 
 pub use encode::RequestEncoder;
-pub use extras::{ExemplarField, ExemplarFields, MetadataFields};
+pub use extras::{ExemplarField, ExemplarFields};
 pub use fields::{LabelFields, SampleFields};
 pub use histograms::{BadHistogram, HistogramAt, HistogramFault, HistogramFields, HistogramScratch};
 pub use label_set::{Excerpt, InvalidLabelSet, LabelLimits, pack_labels};
 pub use rejections::{Rejected, Rejection, Rejections};
 pub use remote_write::{ForwardPart, InvalidRemoteWrite, RemoteWrite, TenantBatch, forward_request, forward_tuples};
 pub use server::RemoteWriteServer;
-pub use version_2::{BodySink, CannotRewrite, Outline, Rewritten, rewrite_v2};
+pub use version_2::{CannotRewrite, Outline, Rewrite, Rewritten};
 pub use walk::{Malformed, Tally, count_rows};
 
 /// One series of a write that has labels and anything else: where they lie in the batch's body.

@@ -6,10 +6,14 @@ use bytes::Bytes;
 use model::{Fingerprinter, HistogramColumn, LabelsRef, Span};
 use prost::Message;
 use proto::{
-    BodySink, ExemplarField, HistogramAt, HistogramScratch, LabelFields, LabelLimits, Outline, RemoteWrite,
-    TenantBatch, WriteBatch, count_rows, pack_labels, rewrite_v2, thanos,
+    ExemplarField, HistogramAt, HistogramScratch, LabelFields, LabelLimits, Outline, RemoteWrite, Rewrite, TenantBatch,
+    WriteBatch, count_rows, pack_labels, thanos,
 };
 use serde_json::Value;
+
+#[path = "../src/write/messages.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the unit tests, which use all of it")]
+mod messages;
 
 fn unhex(text: &str) -> Vec<u8> {
     let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
@@ -111,11 +115,11 @@ fn requests_of_version_2() {
         for request in list(&recorded, "requests") {
             let compressed = unhex(request["snappy_hex"].as_str().unwrap());
             let body = snap::raw::Decoder::new().decompress_vec(&compressed).unwrap();
-            let mut sink = Sink(Vec::new());
-            let fingerprinter = Fingerprinter::new([9; 192]);
-            let rewritten = rewrite_v2(&body, Outline::of(&body).unwrap(), &fingerprinter, &mut sink).unwrap();
+            let rewrite = Rewrite::measure(&body, Outline::of(&body).unwrap(), 32 << 20).unwrap();
+            let mut spelled = vec![0; rewrite.size_bytes()];
+            let rewritten = rewrite.write(&Fingerprinter::new([9; 192]), &mut spelled).unwrap();
             assert!(rewritten.rejections.is_empty());
-            let batch = WriteBatch { body: sink.0.into(), series: rewritten.series, received_ms: 0, replica: 0 };
+            let batch = WriteBatch { body: spelled.into(), series: rewritten.series, received_ms: 0, replica: 0 };
             let symbols: Vec<_> =
                 list(&request["decoded"], "symbols").iter().map(|text| text.as_str().unwrap()).collect();
             let want = list(&request["decoded"], "timeseries").iter().map(|series| recorded_2(series, &symbols));
@@ -129,26 +133,6 @@ fn requests_of_version_2() {
     }
     println!("{series} series, {exemplars} exemplars, {histograms} histograms, {starts} series with start timestamps");
     assert!(series > 500 && exemplars > 20 && histograms > 5 && starts > 20);
-}
-
-/// Takes everything.
-struct Sink(Vec<u8>);
-
-impl BodySink for Sink {
-    type Full = std::convert::Infallible;
-
-    fn room(&self) -> usize {
-        1 << 30
-    }
-
-    fn full(&self, wanted: usize) -> Self::Full {
-        panic!("{wanted} bytes")
-    }
-
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Self::Full> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
 }
 
 fn number(value: &Value) -> i64 {
@@ -225,7 +209,11 @@ fn rewritten_2(batch: &WriteBatch, row: usize) -> String {
         labels.map(Result::unwrap).map(|label| (text(label.name), text(label.value))).collect::<Vec<_>>()
     };
     let samples: Vec<_> = batch.samples(row).map(|(timestamp_ms, value)| (timestamp_ms, digits(value))).collect();
-    let mut starts: Vec<_> = batch.samples(row).starts().collect();
+    // Nobody stores when counters began; it is sent on.
+    let field = batch.series[row].field.start as usize..batch.series[row].field.end as usize;
+    let sent = messages::WriteRequest::decode(&batch.body[field]).unwrap().timeseries.remove(0);
+    let mut starts: Vec<_> = sent.samples.iter().map(|sample| sample.start_timestamp).collect();
+    starts.extend(sent.histograms.iter().map(|histogram| histogram.start_timestamp));
     let exemplar = |exemplar: ExemplarField<'_>| {
         format!("{:?} {} {}", labels(exemplar.labels), exemplar.timestamp_ms, digits(exemplar.value))
     };
@@ -233,10 +221,9 @@ fn rewritten_2(batch: &WriteBatch, row: usize) -> String {
     let (mut fields, mut histograms) = (batch.histograms(row), Vec::new());
     let (mut column, mut scratch) = (HistogramColumn::default(), HistogramScratch::default());
     while let Some(decoded) = fields.decode_next(&mut column, &mut scratch, 1000) {
-        let HistogramAt { timestamp_ms, start_ms, row } = decoded.unwrap();
+        let HistogramAt { timestamp_ms, row } = decoded.unwrap();
         let histogram = column.get(row).unwrap();
         let spans = |spans: &[Span]| spans.iter().map(|span| (span.offset, span.length)).collect::<Vec<_>>();
-        starts.push(start_ms);
         histograms.push(format!(
             "{timestamp_ms} {} {:?} {:?} {:?} {:?} {} {} {} {}",
             histogram.layout.schema(),

@@ -2,7 +2,8 @@
 //!
 //! There are two accounts, because a request needs memory twice: for its body as it came, then for the decompressed one.
 //! Were both taken from one account, enough requests that hold the former and wait for the latter would wait for each
-//! other. Whoever holds from the second account never waits again: it gets more at once or is sent away.
+//! other. Whoever holds from the second account never waits again: it gets more at once, or gives all of it back and asks
+//! for the whole.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,10 +62,20 @@ impl Account {
 }
 
 impl Reserved {
+    /// How much it is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.permit.num_permits()
+    }
+
     /// Gives `bytes` of it to another owner.
     pub(crate) fn split_off(&mut self, bytes: usize) -> Result<Self, NoMemory> {
         let permit = self.permit.split(bytes).ok_or(NoMemory::Now)?;
         Ok(Self { permit, account: self.account.clone() })
+    }
+
+    /// Takes over what another owner had, from the same account.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.permit.merge(other.permit);
     }
 
     /// Takes more, so that it is `bytes` in all, without waiting; if it is that much already, does nothing.
@@ -73,10 +84,17 @@ impl Reserved {
         if bytes > self.account.size_bytes {
             return Err(NoMemory::Ever);
         }
-        let more = bytes.saturating_sub(u32::try_from(self.permit.num_permits()).unwrap_or(u32::MAX));
+        let more = bytes.saturating_sub(u32::try_from(self.bytes()).unwrap_or(u32::MAX));
         let permit = Arc::clone(&self.account.free).try_acquire_many_owned(more).map_err(|_| NoMemory::Now)?;
         self.permit.merge(permit);
         Ok(())
+    }
+
+    /// Takes more as [`Reserved::grow_to`] does, or gives back what is beyond.
+    pub(crate) fn set(&mut self, bytes: usize) -> Result<(), NoMemory> {
+        // Dropped, it goes back.
+        drop(self.permit.split(self.bytes().saturating_sub(bytes)));
+        self.grow_to(bytes)
     }
 }
 

@@ -52,14 +52,9 @@ impl Buffer {
         Ok(())
     }
 
-    /// Has memory reserved for `more_bytes` that its owner holds beside the content.
-    pub(crate) fn reserve_beside(&mut self, more_bytes: usize) -> Result<(), NoMemory> {
-        self.reserved.grow_to(self.used.saturating_add(more_bytes))
-    }
-
-    /// Gives `bytes` of the memory reserved for it to another owner.
-    pub(crate) fn split_off(&mut self, bytes: usize) -> Result<Reserved, NoMemory> {
-        self.reserved.split_off(bytes)
+    /// Keeps memory reserved for what its owner holds beside the content, until both are given back.
+    pub(crate) fn keep_beside(&mut self, reserved: Reserved) {
+        self.reserved.join(reserved);
     }
 
     /// Makes the content `size_bytes` long, its bytes whatever they were before.

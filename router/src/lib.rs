@@ -2,7 +2,7 @@
 //!
 //! The life of a write: [`App`] routes a request to its endpoint; headers are judged (tenant, protocol) before a byte of
 //! body is read; memory for the body is taken from a budget, the body is read under a deadline and decompressed into a
-//! reused buffer; [`proto::WriteBatch::walk`] finds the series in it ([`proto::rewrite_v2`], if it is of version 2.0); the batch goes to a [`proto::WriteTarget`], and what
+//! reused buffer; [`proto::WriteBatch::walk`] finds the series in it ([`proto::Rewrite`], if it is of version 2.0); the batch goes to a [`proto::WriteTarget`], and what
 //! that says becomes a status by one table, which knows whose software the path imitates: `/api/v1/receive` answers as
 //! Thanos does, `/api/v1/write` as Prometheus.
 //!
@@ -27,7 +27,6 @@ mod protocol;
 pub mod quorum;
 mod remote_write;
 mod ring_file;
-mod spelled;
 mod status;
 
 pub use app::{App, Parts};

@@ -2,13 +2,12 @@
 
 use crate::admission;
 use crate::body::{self, BodyReader};
-use crate::budget::{Account, NoMemory, Reserved};
+use crate::budget::{Account, Reserved};
 use crate::buffers::{Buffer, BufferPool};
 use crate::config::Config;
 use crate::log_limit::LogLimit;
 use crate::metrics::Metrics;
 use crate::protocol::{self, Endpoint, Version};
-use crate::spelled::Spelled;
 use crate::status::{Answer, Asked, Refusal, Written};
 use axum::body::Body;
 use axum::extract::Request;
@@ -18,17 +17,17 @@ use http::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER, X_CONT
 use http::{HeaderMap, HeaderName, StatusCode};
 use model::{Clock, Fingerprinter, METRIC_NAME, TenantId};
 use proto::{
-    CannotRewrite, Outline, Rejection, Rejections, Rewritten, SeriesSlice, Tally, WriteBatch, WriteError, WriteOutcome,
-    WriteTarget, count_rows, rewrite_v2,
+    CannotRewrite, Malformed, Outline, Rejection, Rejections, Rewrite, Rewritten, SeriesSlice, Tally, WriteBatch,
+    WriteError, WriteOutcome, WriteTarget, count_rows,
 };
 use std::sync::Arc;
 use tracing::warn;
 
-/// Bodies that decompress to more than this are decoded away from the threads that do I/O.
+/// Bodies that take more than this, with all that comes of them, are decoded away from the threads that do I/O.
 const DECODED_INLINE_BYTES: usize = 1 << 20;
-/// What a table of series usually takes beside its body: a quarter. More is taken if it is needed.
+/// What a table of series usually takes beside its body: a quarter.
 const TABLE_SHARE: usize = 4;
-/// How much a body of 2.0 usually grows when its labels are spelled out. More is taken if it is needed.
+/// How much a body of 2.0 usually grows when its labels are spelled out.
 const SPELLED_SHARE: usize = 5;
 
 static SAMPLES_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-samples-written");
@@ -71,6 +70,39 @@ pub(crate) struct Decoded {
     tally: Tally,
     /// What was refused on the way.
     rejections: Rejections,
+}
+
+/// How a body is decoded.
+struct Decoding {
+    /// How many bytes it says it becomes.
+    claim: usize,
+    reserved: Reserved,
+    version: Version,
+    received_ms: i64,
+}
+
+/// The memory that decoding takes beside the decompressed body.
+struct Beside {
+    claim: usize,
+    /// How much both may be here.
+    most: usize,
+    reserved: Reserved,
+}
+
+/// Why a body was not decoded.
+enum NotDecoded {
+    Refused(Refusal),
+    /// It takes so much memory in all, or more.
+    Needs {
+        bytes: usize,
+        again: Buffer,
+    },
+}
+
+/// The same, when the body as it came is not at hand.
+enum Failed {
+    Refused(Refusal),
+    Short { bytes: usize, rows: usize },
 }
 
 impl Receiver {
@@ -217,66 +249,128 @@ impl Drop for Pending<'_> {
 }
 
 impl Decoder {
-    /// Decompresses `body` and finds the series in it.
-    async fn decode(&self, body: Buffer, version: Version, received_ms: i64) -> Result<Decoded, Refusal> {
-        let claim = claimed_bytes(body.as_ref(), self.max_bytes)?;
+    /// Decompresses `compressed` and finds the series in it. How much memory that takes is guessed at first. Where the guess is
+    /// too small and there is no more at once, all is given back, and what is really needed is waited for like any other.
+    async fn decode(&self, mut compressed: Buffer, version: Version, received_ms: i64) -> Result<Decoded, Refusal> {
+        let claim = claimed_bytes(compressed.as_ref(), self.max_bytes)?;
         let spelled = if version == Version::Two { claim.saturating_mul(SPELLED_SHARE) } else { 0 };
-        let wanted = (claim + claim / TABLE_SHARE).saturating_add(spelled).min(self.account.size_bytes() as usize);
-        let reserved = self.account.take(u32::try_from(wanted).unwrap_or(u32::MAX)).await;
-        let reserved = reserved.map_err(|_| Refusal::Busy)?;
-        if claim + spelled <= DECODED_INLINE_BYTES {
-            return self.decode_now(body, version, (claim, reserved), received_ms);
+        let mut wanted = (claim + claim / TABLE_SHARE).saturating_add(spelled).min(self.account.size_bytes() as usize);
+        loop {
+            let reserved = self.account.take(u32::try_from(wanted).unwrap_or(u32::MAX)).await;
+            let reserved = reserved.map_err(|_| Refusal::Busy)?;
+            let decoding = Decoding { claim, reserved, version, received_ms };
+            let decoded = if wanted <= DECODED_INLINE_BYTES {
+                self.decode_now(compressed, decoding)
+            } else {
+                let decoder = self.clone();
+                let task = tokio::task::spawn_blocking(move || decoder.decode_now(compressed, decoding));
+                task.await.unwrap_or(Err(NotDecoded::Refused(Refusal::Stopping)))
+            };
+            match decoded {
+                Ok(decoded) => return Ok(decoded),
+                Err(NotDecoded::Refused(refusal)) => return Err(refusal),
+                // More each time, and at most three times: for the tables, then for what they say.
+                Err(NotDecoded::Needs { bytes, again }) => (wanted, compressed) = (bytes, again),
+            }
         }
-        let decoder = self.clone();
-        let task =
-            tokio::task::spawn_blocking(move || decoder.decode_now(body, version, (claim, reserved), received_ms));
-        task.await.unwrap_or(Err(Refusal::Stopping))
     }
 
-    fn decode_now(
-        &self,
-        compressed: Buffer,
-        version: Version,
-        (claim, reserved): (usize, Reserved),
-        received_ms: i64,
-    ) -> Result<Decoded, Refusal> {
-        let mut body = self.buffers.buffer(reserved);
-        snap::raw::Decoder::new().decompress(compressed.as_ref(), body.set_len(claim))?;
-        drop(compressed);
-        if version == Version::Two {
-            return self.rewrite(body, claim, received_ms);
+    fn decode_now(&self, compressed: Buffer, decoding: Decoding) -> Result<Decoded, NotDecoded> {
+        let Decoding { claim, mut reserved, version, received_ms } = decoding;
+        let wanted = reserved.bytes();
+        let most = if wanted <= DECODED_INLINE_BYTES { DECODED_INLINE_BYTES } else { usize::MAX };
+        let Ok(of_body) = reserved.split_off(claim) else {
+            return Err(NotDecoded::Needs { bytes: claim, again: compressed });
+        };
+        let mut body = self.buffers.buffer(of_body);
+        snap::raw::Decoder::new().decompress(compressed.as_ref(), body.set_len(claim)).map_err(Refusal::from)?;
+        let beside = Beside { claim, most, reserved };
+        match version {
+            Version::One => self.walk(body, beside, received_ms),
+            Version::Two => self.rewrite(body, beside, received_ms),
         }
+        .map_err(|failed| match failed {
+            Failed::Refused(refusal) => NotDecoded::Refused(refusal),
+            Failed::Short { bytes, rows } => match self.account.size_bytes() {
+                budget_bytes if bytes > budget_bytes as usize => {
+                    NotDecoded::Refused(Refusal::TableTooLarge { rows, budget_bytes })
+                }
+                _ => NotDecoded::Needs { bytes, again: compressed },
+            },
+        })
+    }
+
+    fn walk(&self, mut body: Buffer, mut beside: Beside, received_ms: i64) -> Result<Decoded, Failed> {
         let rows = count_rows(body.as_ref())?;
-        body.reserve_beside(rows * size_of::<SeriesSlice>()).map_err(|no_memory| self.no_table(no_memory, rows))?;
+        beside.set(rows * size_of::<SeriesSlice>(), rows)?;
+        body.keep_beside(beside.reserved);
         let (batch, tally) = WriteBatch::walk(Bytes::from_owner(body), rows, &self.fingerprinter, received_ms)?;
         Ok(Decoded { batch, tally, rejections: Rejections::default() })
     }
 
     /// Spells out a body of 2.0.
-    fn rewrite(&self, mut body: Buffer, claim: usize, received_ms: i64) -> Result<Decoded, Refusal> {
+    fn rewrite(&self, body: Buffer, mut beside: Beside, received_ms: i64) -> Result<Decoded, Failed> {
         let outline = Outline::of(body.as_ref())?;
-        let no_table = |no_memory| self.no_table(no_memory, outline.rows);
-        // What was reserved for it in advance, or as much as there was.
-        let spelled = body.split_off(claim * SPELLED_SHARE).or_else(|_| body.split_off(0)).map_err(no_table)?;
-        body.reserve_beside(outline.size_bytes()).map_err(no_table)?;
-        let mut spelled = Spelled::new(spelled, &self.buffers, self.max_bytes);
-        let rewritten = rewrite_v2(body.as_ref(), outline, &self.fingerprinter, &mut spelled);
-        let Rewritten { series, tally, rejections } = rewritten.map_err(|cannot| match cannot {
-            CannotRewrite::Malformed(malformed) => Refusal::Malformed(malformed),
-            CannotRewrite::FirstSymbol => Refusal::FirstSymbol,
-            CannotRewrite::Full(refusal) => refusal,
-        })?;
+        let (of_symbols, of_rows) = (outline.symbols_bytes(), outline.rows_bytes());
+        beside.at_least(of_symbols + of_rows, outline.rows)?;
+        let rewrite = Rewrite::measure(body.as_ref(), outline, self.max_bytes)?;
+        let size_bytes = rewrite.size_bytes();
+        beside.set(of_symbols + of_rows + size_bytes, outline.rows)?;
+        let mut of_spelled = beside.reserved;
+        // Goes back with the body.
+        let _of_symbols = of_spelled.split_off(of_symbols);
+        let mut spelled = self.buffers.buffer(of_spelled);
+        let Rewritten { series, tally, rejections } =
+            rewrite.write(&self.fingerprinter, spelled.set_len(size_bytes))?;
         drop(body);
-        spelled.reserve_beside(size_of_val(&*series)).map_err(no_table)?;
-        let batch = WriteBatch { body: spelled.into_bytes(), series, received_ms, replica: 0 };
+        let batch = WriteBatch { body: Bytes::from_owner(spelled), series, received_ms, replica: 0 };
         Ok(Decoded { batch, tally, rejections })
     }
+}
 
-    fn no_table(&self, no_memory: NoMemory, rows: usize) -> Refusal {
-        match no_memory {
-            NoMemory::Now => Refusal::Busy,
-            NoMemory::Ever => Refusal::TableTooLarge { rows, budget_bytes: self.account.size_bytes() },
-        }
+impl Beside {
+    /// Has so much memory beside the body, and no more. `rows` is for people.
+    fn set(&mut self, bytes: usize, rows: usize) -> Result<(), Failed> {
+        self.within(bytes, rows)?;
+        self.reserved.set(bytes).map_err(|_| self.short(bytes, rows))
+    }
+
+    /// Has at least so much memory beside the body.
+    fn at_least(&mut self, bytes: usize, rows: usize) -> Result<(), Failed> {
+        self.within(bytes, rows)?;
+        self.reserved.grow_to(bytes).map_err(|_| self.short(bytes, rows))
+    }
+
+    fn within(&self, bytes: usize, rows: usize) -> Result<(), Failed> {
+        if self.claim.saturating_add(bytes) > self.most { Err(self.short(bytes, rows)) } else { Ok(()) }
+    }
+
+    fn short(&self, bytes: usize, rows: usize) -> Failed {
+        Failed::Short { bytes: self.claim.saturating_add(bytes), rows }
+    }
+}
+
+impl From<Refusal> for NotDecoded {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Malformed> for Failed {
+    fn from(malformed: Malformed) -> Self {
+        Self::Refused(Refusal::Malformed(malformed))
+    }
+}
+
+impl From<CannotRewrite> for Failed {
+    fn from(cannot: CannotRewrite) -> Self {
+        Self::Refused(match cannot {
+            CannotRewrite::Malformed(malformed) => Refusal::Malformed(malformed),
+            CannotRewrite::FirstSymbol => Refusal::FirstSymbol,
+            CannotRewrite::TooLarge { size_bytes, limit_bytes } => {
+                Refusal::SpelledTooLarge { claim_bytes: size_bytes, limit_bytes }
+            }
+        })
     }
 }
 

@@ -73,7 +73,7 @@ pub(crate) enum Refusal {
     #[error("the decompressed body has {claim_bytes} bytes, {limit_bytes} are allowed")]
     DecodedTooLarge { claim_bytes: usize, limit_bytes: u32 },
     #[error("spelled out, the body has {claim_bytes} bytes or more, {limit_bytes} are allowed")]
-    SpelledTooLarge { claim_bytes: usize, limit_bytes: usize },
+    SpelledTooLarge { claim_bytes: u64, limit_bytes: u32 },
     #[error("the decompressed body with its {rows} series takes more than {budget_bytes} bytes of memory")]
     TableTooLarge { rows: usize, budget_bytes: u32 },
     #[error(transparent)]

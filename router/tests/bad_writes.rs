@@ -293,8 +293,20 @@ async fn a_2_0_body_that_spells_too_much() {
     let request = Request::post("/api/v1/receive").header("content-type", V2);
     let reply = rig.send(request.body(Body::from(snappy(&body))).unwrap()).await;
     assert_eq!(reply.status, 413, "{}", reply.text);
-    says(&reply.text, "spelled out, the body has 3355");
+    says(&reply.text, "spelled out, the body has 1083179032 bytes or more, 33554432 are allowed");
     assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
+}
+
+/// The same references and one more, which leads nowhere: the series is refused, and not one of them is followed.
+#[tokio::test]
+async fn a_series_of_2_0_that_is_refused_takes_no_room() {
+    let mut request = good_2();
+    let mut refs = request.refs(&[("x".repeat(1024).as_str(), "y")]).repeat(1 << 20);
+    refs.push(1);
+    let body = [request.body(), field(5, &[field(1, &refs), sample(NOW_MS, 1.0)].concat())].concat();
+    let said = sends_2("refused", &body, (400, 400), &[GOOD_STORED]).await;
+    says(&said[0].0, "not stored: 1 series (invalid references to symbols); the rest is stored");
+    says(&said[0].0, "invalid labelRefs length 2097153");
 }
 
 // === 1.0 ===

@@ -6,6 +6,10 @@
 #[allow(dead_code, reason = "shared by several test binaries")]
 mod fake;
 
+#[path = "support/version_2.rs"]
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod version_2;
+
 use fake::{FakeTarget, NOW_MS, Rig};
 use proto::RequestEncoder;
 use router::Config;
@@ -14,6 +18,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use version_2::{Request2, V2, sample};
 
 /// Serves a router of `config` on a free port while `story` runs.
 async fn serve<Story: Future<Output = ()>>(
@@ -231,4 +236,58 @@ async fn a_table_beyond_the_budget_is_refused() {
     let reply = rig.send(http::Request::post("/api/v1/receive").body(body.into()).unwrap()).await;
     assert_eq!(reply.status, 413, "{}", reply.text);
     assert!(reply.text.contains("its 1048576 series takes more than 37748736 bytes"), "{}", reply.text);
+}
+
+/// A body of 2.0: `series` series, each with a label of its own of `own` bytes, one of `shared` bytes that all have, and as
+/// many samples.
+fn version_2_body(series: usize, [own, shared, samples]: [usize; 3]) -> Vec<u8> {
+    let mut request = Request2::new();
+    let shared = "s".repeat(shared);
+    let samples: Vec<_> = (0..samples as i64).map(|step| sample(NOW_MS - 1000 + step, 0.1)).collect();
+    for number in 0..series {
+        let own = format!("{number:0own$}");
+        request.series(&[("__name__", "up"), ("own", &own), ("shared", &shared)], &samples);
+    }
+    request.body()
+}
+
+fn post_2(plain: &[u8]) -> http::Request<axum::body::Body> {
+    let body = snap::raw::Encoder::new().compress_vec(plain).unwrap();
+    http::Request::post("/api/v1/receive").header("content-type", V2).body(body.into()).unwrap()
+}
+
+/// Its tables and what its symbols spell are known before they are taken, so it fits.
+#[tokio::test]
+async fn a_large_body_of_2_0_is_stored() {
+    let plain = version_2_body(45_000, [60, 60, 9]);
+    assert!((10 << 20..12 << 20).contains(&plain.len()), "{} bytes", plain.len());
+    let rig = Rig::new();
+    let reply = rig.send(post_2(&plain)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(rig.stored().len(), 45_000 * 9);
+    assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
+}
+
+/// What no repeat can change is no reason to repeat: the body is below every limit, but not with all that comes of it.
+#[tokio::test]
+async fn a_body_of_2_0_that_never_fits_is_not_to_be_repeated() {
+    let plain = version_2_body(45_000, [60, 400, 9]);
+    let rig = Rig::new();
+    let reply = rig.send(post_2(&plain)).await;
+    assert_eq!(reply.status, 413, "{}", reply.text);
+    assert!(reply.text.contains("its 45000 series takes more than 37748736 bytes"), "{}", reply.text);
+    assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
+}
+
+/// Each takes far more than its size lets expect, and two do not fit beside each other: they wait, and nobody is sent away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_of_2_0_that_mean_much_wait_for_each_other() {
+    let plain = version_2_body(10_000, [10, 2000, 1]);
+    assert!(plain.len() < 1 << 20);
+    let config = Config { memory_timeout: Duration::from_secs(60), ..Config::default() };
+    let rig = Rig::with(config, FakeTarget::default());
+    // Each is decoded on a thread of its own.
+    let replies = futures::future::join_all((0..8).map(|_| rig.send(post_2(&plain)))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
+    assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
 }

@@ -1,6 +1,6 @@
 use super::*;
 use model::Fingerprinter;
-use proto::{BodySink, Outline, rewrite_v2};
+use proto::{Outline, Rewrite};
 
 fn shape() -> Shape {
     Shape {
@@ -86,24 +86,6 @@ fn what_is_expected_is_what_is_sent() {
     }
 }
 
-/// Takes all there is.
-struct Everything(Vec<u8>);
-
-impl BodySink for Everything {
-    type Full = ();
-
-    fn room(&self) -> usize {
-        usize::MAX
-    }
-
-    fn full(&self, _: usize) {}
-
-    fn push(&mut self, bytes: &[u8]) -> Result<(), ()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
 #[test]
 fn both_versions_say_the_same() {
     let bodies = |protocol| {
@@ -112,10 +94,10 @@ fn both_versions_say_the_same() {
         rounds.into_iter().flatten().flatten().map(body).collect::<Vec<_>>()
     };
     let spelled_out = |body: Vec<u8>| {
-        let mut sink = Everything(Vec::new());
-        let outline = Outline::of(&body).unwrap();
-        rewrite_v2(&body, outline, &Fingerprinter::new([3; 192]), &mut sink).unwrap();
-        sink.0
+        let rewrite = Rewrite::measure(&body, Outline::of(&body).unwrap(), u32::MAX).unwrap();
+        let mut spelled = vec![0; rewrite.size_bytes()];
+        rewrite.write(&Fingerprinter::new([3; 192]), &mut spelled).unwrap();
+        spelled
     };
     let second: Vec<_> = bodies(Protocol::V2).into_iter().map(spelled_out).collect();
     assert!(second == bodies(Protocol::V1));

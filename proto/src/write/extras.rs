@@ -14,9 +14,11 @@ pub(super) const EXEMPLARS_KEY: u8 = 0x1a;
 /// Our own, in a series of 1.0: far behind those that are in use, with a key of one byte.
 pub(super) const SERIES_METADATA: u32 = 15;
 pub(super) const SERIES_METADATA_KEY: u8 = 0x7a;
-/// In a request of 1.0.
-const REQUEST_METADATA: u32 = 3;
-const REQUEST_METADATA_KEY: u8 = 0x1a;
+
+/// What is said in help beyond this is cut off,
+pub(super) const MAX_HELP_BYTES: usize = 1024;
+/// and a longer unit is none. Both are kept for each series that names them.
+pub(super) const MAX_UNIT_BYTES: usize = 1024;
 
 /// The exemplars of a series, in the order they were sent.
 #[derive(Debug, Clone)]
@@ -32,12 +34,6 @@ pub struct ExemplarField<'a> {
     /// Milliseconds since the epoch.
     pub timestamp_ms: i64,
     pub value: f64,
-}
-
-/// What a request of remote write 1.0 says of metrics, by family, in the order it was sent.
-#[derive(Debug, Clone)]
-pub struct MetadataFields<'a> {
-    rest: FieldsOf<'a>,
 }
 
 impl<'a> ExemplarField<'a> {
@@ -66,14 +62,12 @@ impl<'a> Iterator for ExemplarFields<'a> {
     }
 }
 
-/// Ends at the first fault. A batch that came out of a walk has none.
-impl<'a> Iterator for MetadataFields<'a> {
-    type Item = (&'a [u8], MetadataRef<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (message, at) = self.rest.next_message().ok()??;
-        metadata(message, at).ok()
-    }
+/// Help as it is kept: no longer than [`MAX_HELP_BYTES`], and cut between characters.
+pub(super) fn cut_help(help: &[u8]) -> &[u8] {
+    let continues = |at: &usize| help.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    // A character has at most four bytes.
+    let end = (MAX_HELP_BYTES - 3..=MAX_HELP_BYTES).rev().find(|at| !continues(at)).unwrap_or(MAX_HELP_BYTES);
+    if help.len() > MAX_HELP_BYTES { help.get(..end).unwrap_or_default() } else { help }
 }
 
 fn exemplar(message: &[u8], start: usize, series: u32) -> Result<ExemplarField<'_>, Fault> {
@@ -93,28 +87,24 @@ fn exemplar(message: &[u8], start: usize, series: u32) -> Result<ExemplarField<'
     Ok(exemplar)
 }
 
-/// A MetricMetadata: the family, and what is said of it.
-fn metadata(message: &[u8], mut at: usize) -> Result<(&[u8], MetadataRef<'_>), Fault> {
-    let (mut family, mut said) = (&[][..], MetadataRef::default());
+/// What a MetricMetadata says of its family.
+fn metadata(message: &[u8], mut at: usize) -> Result<MetadataRef<'_>, Fault> {
+    let mut said = MetadataRef::default();
     while at < message.len() {
         let field = at;
         let key = wire::key(message, &mut at)?;
         match (key.number, key.wire) {
             (1, Wire::Varint) => said.kind = MetricKind::from_number(wire::uvarint(message, &mut at)?),
-            (2 | 4 | 5, Wire::Len) => {
+            (4 | 5, Wire::Len) => {
                 let end = wire::end_of_len(message, &mut at)?;
                 let text = message.get(std::mem::replace(&mut at, end)..end).unwrap_or_default();
-                match key.number {
-                    2 => family = text,
-                    4 => said.help = text,
-                    _ => said.unit = text,
-                }
+                if key.number == 4 { said.help = text } else { said.unit = text }
             }
-            (1 | 2 | 4 | 5, _) => return Err(Fault { at: field, what: WRONG_WIRE_TYPE }),
+            (1 | 4 | 5, _) => return Err(Fault { at: field, what: WRONG_WIRE_TYPE }),
             (_, wire) => wire::skip(message, wire, &mut at)?,
         }
     }
-    Ok((family, said))
+    Ok(said)
 }
 
 impl WriteBatch {
@@ -125,18 +115,18 @@ impl WriteBatch {
         ExemplarFields { rest, series: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
-    /// What was said of the metric of row `index`; only remote write 2.0 says it there. Text that is not UTF-8 says nothing.
+    /// What was said of the metric of row `index`; only remote write 2.0 says it there. Help is cut after 1,024 bytes, a longer
+    /// unit is left out, and text that is not UTF-8 says nothing.
     pub fn metadata(&self, index: usize) -> Option<MetadataRef<'_>> {
         let (body, at) = self.extras(index);
         let (message, at) = FieldsOf::new(body, at, SERIES_METADATA, SERIES_METADATA_KEY).next_message().ok()??;
-        let (_, said) = metadata(message, at).ok()?;
+        let mut said = metadata(message, at).ok()?;
+        said.help = cut_help(said.help);
+        if said.unit.len() > MAX_UNIT_BYTES {
+            said.unit = &[];
+        }
         let is_text = |text| std::str::from_utf8(text).is_ok();
         (is_text(said.help) && is_text(said.unit)).then_some(said)
-    }
-
-    /// What a request of remote write 1.0 says of metrics beside its series: families with what is said of them.
-    pub fn families(&self) -> MetadataFields<'_> {
-        MetadataFields { rest: FieldsOf::new(&self.body, 0, REQUEST_METADATA, REQUEST_METADATA_KEY) }
     }
 
     fn extras(&self, index: usize) -> (&[u8], usize) {

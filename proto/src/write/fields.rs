@@ -73,17 +73,6 @@ impl<'a> SampleFields<'a> {
     }
 }
 
-impl<'a> SampleFields<'a> {
-    /// When the counters behind the samples began, 0 where none is told. Only remote write 2.0 tells.
-    pub fn starts(self) -> impl Iterator<Item = i64> + 'a {
-        let mut rest = self.rest;
-        std::iter::from_fn(move || {
-            let (message, at) = rest.next_message().ok()??;
-            start(message, at).ok()
-        })
-    }
-}
-
 impl<'a> Iterator for LabelFields<'a> {
     type Item = Result<Label<'a>, Malformed>;
 
@@ -197,19 +186,6 @@ pub(super) fn sample(message: &[u8], mut at: usize) -> Result<(i64, f64), Fault>
         }
     }
     Ok((timestamp_ms, value))
-}
-
-/// Reads the start of a Sample message.
-fn start(message: &[u8], mut at: usize) -> Result<i64, Fault> {
-    let mut start_ms = 0;
-    while at < message.len() {
-        let key = wire::key(message, &mut at)?;
-        match (key.number, key.wire) {
-            (3, Wire::Varint) => start_ms = wire::uvarint(message, &mut at)?.cast_signed(),
-            (_, wire) => wire::skip(message, wire, &mut at)?,
-        }
-    }
-    Ok(start_ms)
 }
 
 /// A field of a sample that is unknown, or known by a padded key.

@@ -1,8 +1,9 @@
 //! The histograms of a series, decoded into rows of a column.
 //!
 //! Integer buckets come as differences from one to the next and leave as counts; sums wrap, because a histogram that counts
-//! below zero is one that [`HistogramRef::validate`](model::HistogramRef::validate) refuses, not one that stops us. What a message can make us keep is bounded by
-//! its bytes: buckets are held against the spans only once all of both were read.
+//! below zero is one that [`HistogramRef::validate`](model::HistogramRef::validate) refuses, not one that stops us. What a
+//! message can make us keep is bounded twice: by its bytes, for buckets are held against the spans only once all of both were
+//! read; and by the buckets there may be, for what is beyond is counted and not kept.
 
 use super::fields::FieldsOf;
 use super::{Rejection, Rejections, WriteBatch};
@@ -25,8 +26,6 @@ pub struct HistogramFields<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistogramAt {
     pub timestamp_ms: i64,
-    /// When its counter began; 0: it does not say. Only remote write 2.0 has it.
-    pub start_ms: i64,
     /// Its row of the column.
     pub row: usize,
 }
@@ -45,6 +44,8 @@ pub enum HistogramFault {
     Buckets { side: &'static str, spans: u64, buckets: usize },
     #[error("there are {buckets} buckets, {limit} are allowed")]
     TooMany { buckets: u64, limit: usize },
+    #[error("there are {spans} spans, {limit} are allowed")]
+    TooManySpans { spans: usize, limit: usize },
     #[error(transparent)]
     Invalid(#[from] InvalidHistogram),
 }
@@ -54,17 +55,51 @@ pub enum HistogramFault {
 pub struct HistogramScratch {
     positive: Side,
     negative: Side,
-    custom_bounds: Vec<f64>,
+    custom_bounds: Capped<f64>,
 }
 
 /// The buckets on one side of zero.
 #[derive(Debug, Default)]
 struct Side {
-    spans: Vec<Span>,
+    spans: Capped<Span>,
     /// Counts, summed up from differences.
-    counts: Vec<u64>,
+    counts: Capped<u64>,
     /// Bits of counts that came as floats.
-    floats: Vec<u64>,
+    floats: Capped<u64>,
+}
+
+/// As many as there may be, and how many there were.
+#[derive(Debug)]
+struct Capped<T> {
+    kept: Vec<T>,
+    seen: usize,
+    max: usize,
+}
+
+impl<T> Default for Capped<T> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), seen: 0, max: 0 }
+    }
+}
+
+impl<T> Capped<T> {
+    /// Begins anew, with at most `max`.
+    fn begin(&mut self, max: usize) {
+        self.kept.clear();
+        (self.seen, self.max) = (0, max);
+    }
+
+    #[inline]
+    fn push(&mut self, one: T) {
+        self.seen += 1;
+        if self.kept.len() < self.max {
+            self.kept.push(one);
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.kept.capacity() * size_of::<T>()
+    }
 }
 
 /// What a histogram has once. Of fields that exclude each other the last sent counts.
@@ -77,7 +112,6 @@ struct Head {
     zero_threshold: f64,
     hint: u64,
     timestamp_ms: i64,
-    start_ms: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +141,7 @@ impl HistogramFault {
     pub fn rejection(&self) -> Rejection {
         match self {
             Self::Buckets { .. } | Self::Invalid(_) => Rejection::InvalidHistogram,
-            Self::TooMany { .. } => Rejection::TooManyBuckets,
+            Self::TooMany { .. } | Self::TooManySpans { .. } => Rejection::TooManyBuckets,
         }
     }
 }
@@ -118,8 +152,8 @@ impl<'a> HistogramFields<'a> {
         Self { rest: FieldsOf::new(body, at, HISTOGRAMS, HISTOGRAMS_KEY) }
     }
 
-    /// Decodes the next one into a row of `column`, if it is valid and has at most `max_buckets` buckets; `None` after the
-    /// last. The row of an invalid one stays, and is nobody's.
+    /// Decodes the next one into a row of `column`, if it is valid and has at most `max_buckets` buckets (and as many spans on
+    /// a side); `None` after the last. The row of an invalid one stays, and is nobody's.
     pub fn decode_next(
         &mut self,
         column: &mut HistogramColumn,
@@ -128,30 +162,35 @@ impl<'a> HistogramFields<'a> {
     ) -> Option<Result<HistogramAt, BadHistogram>> {
         // A batch that came out of a walk has no fault.
         let (message, at) = self.rest.next_message().ok()??;
+        scratch.begin(max_buckets);
         let head = scratch.read(message, at).ok()?;
         let row = scratch.push_into(column, &head, max_buckets);
         Some(match row {
-            Ok(row) => Ok(HistogramAt { timestamp_ms: head.timestamp_ms, start_ms: head.start_ms, row }),
+            Ok(row) => Ok(HistogramAt { timestamp_ms: head.timestamp_ms, row }),
             Err(fault) => Err(BadHistogram { timestamp_ms: head.timestamp_ms, fault }),
         })
-    }
-
-    /// Steps over the rest; says how many there were.
-    pub fn skip_all(mut self) -> u64 {
-        let mut count = 0;
-        while let Ok(Some(_)) = self.rest.next_message() {
-            count += 1;
-        }
-        count
     }
 }
 
 impl HistogramScratch {
+    /// How many bytes of memory it holds.
+    pub fn held_bytes(&self) -> usize {
+        let side = |side: &Side| side.spans.held_bytes() + side.counts.held_bytes() + side.floats.held_bytes();
+        side(&self.positive) + side(&self.negative) + self.custom_bounds.held_bytes()
+    }
+
+    /// Begins anew, for a histogram that may have `max_buckets`.
+    fn begin(&mut self, max_buckets: usize) {
+        for side in [&mut self.positive, &mut self.negative] {
+            side.spans.begin(max_buckets);
+            side.counts.begin(max_buckets);
+            side.floats.begin(max_buckets);
+        }
+        self.custom_bounds.begin(max_buckets);
+    }
+
     /// Reads the message that reaches from `at` to the end of `message`.
     fn read(&mut self, message: &[u8], mut at: usize) -> Result<Head, Fault> {
-        self.positive.clear();
-        self.negative.clear();
-        self.custom_bounds.clear();
         let mut head = Head::default();
         while at < message.len() {
             let start = at;
@@ -175,8 +214,7 @@ impl HistogramScratch {
                 (16, wire) => {
                     at = doubles(message, at, wire, |bits| self.custom_bounds.push(f64::from_bits(bits)))?;
                 }
-                (17, Wire::Varint) => head.start_ms = wire::uvarint(message, &mut at)?.cast_signed(),
-                (1..=8 | 11 | 14 | 15 | 17, _) => return Err(Fault { at: start, what: WRONG_WIRE_TYPE }),
+                (1..=8 | 11 | 14 | 15, _) => return Err(Fault { at: start, what: WRONG_WIRE_TYPE }),
                 (_, wire) => wire::skip(message, wire, &mut at)?,
             }
         }
@@ -194,22 +232,27 @@ impl HistogramScratch {
             Number::Integer(_) => Numbers::Integer,
             Number::Float(_) => Numbers::Float,
         };
-        let [positive, negative] = [&self.positive, &self.negative].map(|side| match numbers {
-            Numbers::Integer => &side.counts,
-            Numbers::Float => &side.floats,
-        });
-        let buckets = (positive.len() + negative.len()).max(self.custom_bounds.len());
+        let sides = [("negative", &self.negative), ("positive", &self.positive)];
+        let of = |side: &'_ Side| match numbers {
+            Numbers::Integer => side.counts.seen,
+            Numbers::Float => side.floats.seen,
+        };
+        let buckets = (of(&self.positive) + of(&self.negative)).max(self.custom_bounds.seen);
         if buckets > max_buckets {
             return Err(HistogramFault::TooMany { buckets: buckets as u64, limit: max_buckets });
         }
-        check_buckets("negative", &self.negative.spans, negative.len())?;
-        check_buckets("positive", &self.positive.spans, positive.len())?;
+        for (name, side) in sides {
+            if side.spans.seen > max_buckets {
+                return Err(HistogramFault::TooManySpans { spans: side.spans.seen, limit: max_buckets });
+            }
+            check_buckets(name, &side.spans.kept, of(side))?;
+        }
         let parts = LayoutParts {
             schema: head.schema,
             zero_threshold: head.zero_threshold,
-            positive: &self.positive.spans,
-            negative: &self.negative.spans,
-            custom_bounds: &self.custom_bounds,
+            positive: &self.positive.spans.kept,
+            negative: &self.negative.spans.kept,
+            custom_bounds: &self.custom_bounds.kept,
         };
         let layout = column.layout_of(parts).map_err(|TooManyBuckets { buckets }| HistogramFault::TooMany {
             buckets,
@@ -219,6 +262,10 @@ impl HistogramScratch {
         let hint = ResetHint::from_number(head.hint).unwrap_or_default();
         let row = column.len();
         let cells = column.push_row(layout, numbers, hint, head.sum);
+        let [positive, negative] = [&self.positive, &self.negative].map(|side| match numbers {
+            Numbers::Integer => &side.counts.kept,
+            Numbers::Float => &side.floats.kept,
+        });
         let counts = positive.iter().chain(negative).copied();
         for (cell, count) in cells.iter_mut().skip(BUCKET_CELLS).zip(counts) {
             *cell = count;
@@ -233,21 +280,13 @@ impl HistogramScratch {
     }
 }
 
-impl Side {
-    fn clear(&mut self) {
-        self.spans.clear();
-        self.counts.clear();
-        self.floats.clear();
-    }
-}
-
 fn check_buckets(side: &'static str, spans: &[Span], buckets: usize) -> Result<(), HistogramFault> {
     let needed = spans.iter().map(|span| u64::from(span.length)).sum::<u64>();
     if needed == buckets as u64 { Ok(()) } else { Err(HistogramFault::Buckets { side, spans: needed, buckets }) }
 }
 
 /// Reads a BucketSpan whose size is at `at`; returns where it ends.
-fn span(message: &[u8], mut at: usize, spans: &mut Vec<Span>) -> Result<usize, Fault> {
+fn span(message: &[u8], mut at: usize, spans: &mut Capped<Span>) -> Result<usize, Fault> {
     let end = wire::end_of_len(message, &mut at)?;
     let message = message.get(..end).unwrap_or_default();
     let mut span = Span::default();
@@ -267,14 +306,15 @@ fn span(message: &[u8], mut at: usize, spans: &mut Vec<Span>) -> Result<usize, F
 }
 
 /// Reads differences, packed or one, whose value is at `at`, and sums them up; returns where they end.
-fn deltas(message: &[u8], mut at: usize, wire: Wire, counts: &mut Vec<u64>) -> Result<usize, Fault> {
+fn deltas(message: &[u8], mut at: usize, wire: Wire, counts: &mut Capped<u64>) -> Result<usize, Fault> {
     let end = match wire {
         Wire::Len => wire::end_of_len(message, &mut at)?,
         // One by one: this one.
         Wire::Varint => at + 1,
         Wire::Fixed64 | Wire::Fixed32 => return Err(Fault { at, what: WRONG_WIRE_TYPE }),
     };
-    let mut count = counts.last().copied().unwrap_or(0);
+    // Beyond those that are kept the sum is nobody's.
+    let mut count = counts.kept.last().copied().unwrap_or(0);
     while at < end {
         let delta = wire::uvarint(message, &mut at)?;
         count = count.wrapping_add(zigzag_64(delta).cast_unsigned());

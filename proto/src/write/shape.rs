@@ -26,9 +26,6 @@ pub(super) static EXEMPLAR: Shape = Shape(&[(1, Kind::Message(&LABEL)), (2, Kind
 /// Of version 2.0.
 pub(super) static EXEMPLAR_2: Shape = Shape(&[(1, Kind::Varints), (2, Kind::Fixed64), (3, Kind::Varint)]);
 
-/// Of version 2.0.
-pub(super) static METADATA_2: Shape = Shape(&[(1, Kind::Varint), (3, Kind::Varint), (4, Kind::Varint)]);
-
 pub(super) static METADATA: Shape = Shape(&[(1, Kind::Varint), (2, Kind::Bytes), (4, Kind::Bytes), (5, Kind::Bytes)]);
 
 pub(super) static HISTOGRAM: Shape = Shape(&[

@@ -42,3 +42,20 @@ async fn more_is_taken_at_once_or_not_at_all() {
     drop(other);
     assert_eq!(account.taken_bytes(), 0);
 }
+
+#[tokio::test]
+async fn what_is_too_much_is_given_back() {
+    let account = Account::new(100, Duration::from_secs(60));
+    let mut held = account.take(60).await.unwrap();
+    let mut other = account.take(30).await.unwrap();
+    assert_eq!((held.set(70), held.bytes(), account.taken_bytes()), (Ok(()), 70, 100));
+    assert_eq!((held.set(71), held.bytes()), (Err(NoMemory::Now), 70));
+    assert_eq!((held.set(20), held.bytes(), account.taken_bytes()), (Ok(()), 20, 50));
+    assert_eq!((other.set(0), account.taken_bytes()), (Ok(()), 20));
+    let part = held.split_off(15).unwrap();
+    assert_eq!((held.bytes(), part.bytes()), (5, 15));
+    assert!(held.split_off(6).is_err());
+    other.join(part);
+    drop(held);
+    assert_eq!((other.bytes(), account.taken_bytes()), (15, 15));
+}

@@ -76,14 +76,14 @@ fn walk(body: &[u8]) -> Result<WriteBatch, Malformed> {
     Ok(batch.0)
 }
 
-/// Everything decoded: (timestamp, start, histogram).
-fn decode(batch: &WriteBatch) -> Vec<(i64, i64, Result<String, HistogramFault>)> {
+/// Everything decoded: (timestamp, histogram).
+fn decode(batch: &WriteBatch) -> Vec<(i64, Result<String, HistogramFault>)> {
     let (mut column, mut scratch) = (HistogramColumn::default(), HistogramScratch::default());
     let (mut fields, mut all) = (batch.histograms(0), Vec::new());
     while let Some(one) = fields.decode_next(&mut column, &mut scratch, MAX_BUCKETS) {
         all.push(match one {
-            Ok(at) => (at.timestamp_ms, at.start_ms, Ok(told(column.get(at.row).unwrap()))),
-            Err(bad) => (bad.timestamp_ms, 0, Err(bad.fault)),
+            Ok(at) => (at.timestamp_ms, Ok(told(column.get(at.row).unwrap()))),
+            Err(bad) => (bad.timestamp_ms, Err(bad.fault)),
         });
     }
     all
@@ -145,7 +145,7 @@ prop_compose! {
     /// Sound ones with something changed.
     fn damaged()(
         mut histogram in sound(),
-        what in 0..9,
+        what in 0..10,
         (number, float) in (any::<i64>(), any::<f64>()),
         bounds in vec(any::<f64>(), 0..4),
     ) -> messages::Histogram {
@@ -157,7 +157,12 @@ prop_compose! {
             4 => histogram.schema = number as i32,
             5 => histogram.custom_values = bounds,
             6 => (histogram.schema, histogram.custom_values) = (-53, bounds),
-            7 => histogram.positive_spans.push(messages::BucketSpan { offset: number as i32, length: 0 }),
+            7 => {
+                // Buckets that nobody sent.
+                let length = number.unsigned_abs() as u32 % 70_000;
+                histogram.positive_spans.push(messages::BucketSpan { offset: 0, length });
+            }
+            8 => histogram.positive_spans.push(messages::BucketSpan { offset: number as i32, length: 0 }),
             _ => histogram.zero_count_float = float,
         }
         histogram
@@ -178,10 +183,9 @@ proptest! {
         prop_assert_eq!(got.len(), histograms.len());
         for (got, message) in got.iter().zip(&series.histograms) {
             let want = expected(message);
-            let start_ms = if want.is_ok() { message.start_timestamp } else { 0 };
-            prop_assert_eq!((got.0, got.1), (message.timestamp, start_ms));
+            prop_assert_eq!(got.0, message.timestamp);
             // A fault may name a NaN.
-            prop_assert_eq!(format!("{:?}", got.2), format!("{want:?}"));
+            prop_assert_eq!(format!("{:?}", got.1), format!("{want:?}"));
             refused += u64::from(want.is_err());
         }
         let (valid, rejections) = batch.check_histograms(MAX_BUCKETS);
@@ -208,7 +212,7 @@ proptest! {
             let mut scratch = HistogramScratch::default();
             let mut fields = batch.histograms(0);
             while fields.decode_next(&mut column, &mut scratch, MAX_BUCKETS).is_some() {}
-            prop_assert!(column.iter().map(|row| row.cells.len()).sum::<usize>() <= 3 * bytes.len());
+            prop_assert!(column.cells() <= 2 * bytes.len(), "{} cells of {} bytes", column.cells(), bytes.len());
         }
     }
 }
@@ -256,6 +260,52 @@ fn what_is_wrong_is_told() {
     refused(many, "there are 101 buckets, 100 are allowed", TooManyBuckets);
 }
 
+/// What is beyond the buckets there may be is counted, and not kept.
+#[test]
+fn a_large_histogram_takes_little_memory() {
+    const MANY: usize = 100_000;
+    let spans = vec![messages::BucketSpan::default(); MANY];
+    let deltas = vec![0; MANY];
+    let counts = vec![0.0; MANY];
+    let huge = [
+        messages::Histogram { positive_spans: spans.clone(), ..one() },
+        messages::Histogram { negative_spans: spans, ..one() },
+        messages::Histogram { positive_deltas: deltas.clone(), ..one() },
+        messages::Histogram { negative_deltas: deltas, ..one() },
+        messages::Histogram { positive_counts: counts.clone(), count_float: 1.0, ..one() },
+        messages::Histogram { negative_counts: counts.clone(), count_float: 1.0, ..one() },
+        messages::Histogram { custom_values: counts, schema: -53, ..one() },
+        one(),
+    ];
+    let batch = walk(&body(&huge)).unwrap();
+    let (mut column, mut scratch) = (HistogramColumn::default(), HistogramScratch::default());
+    let (mut fields, mut faults) = (batch.histograms(0), Vec::new());
+    while let Some(decoded) = fields.decode_next(&mut column, &mut scratch, MAX_BUCKETS) {
+        faults.push(decoded.err().map(|bad| bad.fault));
+    }
+    let limit = MAX_BUCKETS;
+    let too_many = |buckets| Some(HistogramFault::TooMany { buckets, limit });
+    let too_many_spans = |spans| Some(HistogramFault::TooManySpans { spans, limit });
+    let many = MANY as u64;
+    assert_eq!(
+        faults,
+        [
+            too_many_spans(MANY),
+            too_many_spans(MANY),
+            too_many(many),
+            too_many(many + 3),
+            too_many(many),
+            too_many(many),
+            too_many(many),
+            None,
+        ]
+    );
+    assert_eq!(Rejection::TooManyBuckets, HistogramFault::TooManySpans { spans: MANY, limit }.rejection());
+    // Seven lists, each of which may have grown to twice what it has.
+    assert!(scratch.held_bytes() <= 7 * 2 * 8 * MAX_BUCKETS, "{} bytes", scratch.held_bytes());
+    assert!(column.cells() <= 5);
+}
+
 /// Differences one by one, in two packs, and in both ways mixed.
 #[test]
 fn buckets_may_come_in_any_packing() {
@@ -269,7 +319,7 @@ fn buckets_may_come_in_any_packing() {
         let batch = walk(&bytes).unwrap();
         let mut column = HistogramColumn::default();
         let decoded = batch.histograms(0).decode_next(&mut column, &mut HistogramScratch::default(), 9);
-        assert_eq!(decoded, Some(Ok(HistogramAt { timestamp_ms: 0, start_ms: 0, row: 0 })));
+        assert_eq!(decoded, Some(Ok(HistogramAt { timestamp_ms: 0, row: 0 })));
         assert_eq!(column.get(0).unwrap().positive(), [1, 2, 3]);
     }
 }

@@ -1,8 +1,9 @@
 //! Requests of 2.0 against generated messages: what they are rewritten as, and what is refused.
 
-use super::super::{WriteBatch, count_rows, messages};
+use super::super::{HistogramScratch, WriteBatch, count_rows, messages};
 use super::*;
 use bytes::Bytes;
+use model::HistogramColumn;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
@@ -109,41 +110,20 @@ fn expected(request: &Request) -> Vec<Option<WrittenSeries>> {
     request.timeseries.iter().map(series).collect()
 }
 
-/// Takes at most so many bytes.
-#[derive(Debug)]
-struct Sink {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl BodySink for Sink {
-    type Full = usize;
-
-    fn room(&self) -> usize {
-        self.limit - self.bytes.len()
-    }
-
-    fn full(&self, wanted: usize) -> usize {
-        self.bytes.len() + wanted
-    }
-
-    fn push(&mut self, bytes: &[u8]) -> Result<(), usize> {
-        assert!(bytes.len() <= self.room());
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-fn rewrite_within(body: &[u8], limit: usize) -> Result<(WriteBatch, Rewritten), CannotRewrite<usize>> {
+fn rewrite_within(body: &[u8], limit_bytes: u32) -> Result<(WriteBatch, Rewritten), CannotRewrite> {
     let outline = Outline::of(body)?;
-    let mut sink = Sink { bytes: Vec::new(), limit };
-    let rewritten = rewrite_v2(body, outline, &Fingerprinter::new([7; 192]), &mut sink)?;
-    assert!(rewritten.series.len() <= outline.rows && outline.size_bytes() <= 8 * body.len());
-    let (body, series) = (Bytes::from(sink.bytes), rewritten.series.clone());
+    assert!(outline.symbols_bytes() + outline.rows_bytes() <= 8 * body.len());
+    let rewrite = Rewrite::measure(body, outline, limit_bytes)?;
+    // Whatever was there before.
+    let mut out = vec![0xff; rewrite.size_bytes()];
+    assert!(out.len() <= limit_bytes as usize);
+    let rewritten = rewrite.write(&Fingerprinter::new([7; 192]), &mut out)?;
+    assert!(rewritten.series.len() <= outline.rows);
+    let (body, series) = (Bytes::from(out), rewritten.series.clone());
     Ok((WriteBatch { body, series, received_ms: 0, replica: 0 }, rewritten))
 }
 
-fn rewrite(body: &[u8]) -> Result<(WriteBatch, Rewritten), CannotRewrite<usize>> {
+fn rewrite(body: &[u8]) -> Result<(WriteBatch, Rewritten), CannotRewrite> {
     rewrite_within(body, 1 << 20)
 }
 
@@ -164,8 +144,8 @@ fn compare(body: &[u8]) -> Result<(), TestCaseError> {
             prop_assert!(!request.symbols[0].is_empty());
             return Ok(());
         }
-        (Err(CannotRewrite::Full(wanted)), Ok(_)) => {
-            prop_assert!(wanted > 1 << 20);
+        (Err(CannotRewrite::TooLarge { size_bytes, .. }), Ok(_)) => {
+            prop_assert!(size_bytes > 1 << 20);
             return Ok(());
         }
         (Err(_), Err(_)) => return Ok(()),
@@ -183,11 +163,18 @@ fn compare(body: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(walked.series, full);
     for (row, series) in written.timeseries.iter().enumerate() {
         prop_assert_eq!(batch.samples(row).count(), series.samples.len());
-        prop_assert_eq!(batch.histograms(row).skip_all(), series.histograms.len() as u64);
+        prop_assert_eq!(histograms(&batch, row), series.histograms.len());
         prop_assert_eq!(batch.exemplars(row).count(), series.exemplars.len());
         prop_assert_eq!(batch.labels(row).count(), series.labels.len());
     }
     count(&request, &rewritten)
+}
+
+/// How many histograms row `row` has.
+fn histograms(batch: &WriteBatch, row: usize) -> usize {
+    let (mut column, mut scratch) = (HistogramColumn::default(), HistogramScratch::default());
+    let mut fields = batch.histograms(row);
+    std::iter::from_fn(|| fields.decode_next(&mut column, &mut scratch, 100)).count()
 }
 
 /// Holds the tally, and what is refused.
@@ -286,20 +273,27 @@ proptest! {
         compare(&request.encode_to_vec())?;
     }
 
-    /// Symbols behind the series, series apart from each other, references one by one.
+    /// Symbols behind the series, series apart from each other, references one by one or in several packs, samples between
+    /// them.
     #[test]
-    fn odd_orders_mean_the_same(request in request(), order in vec(any::<u16>(), 30)) {
+    fn odd_orders_mean_the_same(request in request(), order in vec(any::<u16>(), 30), cut in any::<prop::sample::Index>()) {
         let mut fields: Vec<(u16, Vec<u8>)> = Vec::new();
         for series in &request.timeseries {
-            let unpacked: Vec<u8> = series.labels_refs.iter().flat_map(|reference| {
+            let (head, tail) = series.labels_refs.split_at(cut.index(series.labels_refs.len() + 1));
+            let unpacked = |refs: &[u32]| refs.iter().flat_map(|reference| {
                 let mut field = vec![0x08];
                 prost::encoding::encode_varint(u64::from(*reference), &mut field);
                 field
-            }).collect();
-            let (head, tail) = unpacked.split_at(0);
+            }).collect::<Vec<u8>>();
+            let packed = |refs: &[u32]| TimeSeries { labels_refs: refs.to_vec(), ..Default::default() }.encode_to_vec();
+            let (head, tail) = if head.len() % 2 == 0 {
+                (unpacked(head), packed(tail))
+            } else {
+                (packed(head), unpacked(tail))
+            };
             let rest = TimeSeries { labels_refs: vec![], ..series.clone() }.encode_to_vec();
             let again = TimeSeries { samples: series.samples.clone(), ..Default::default() }.encode_to_vec();
-            let message = [head, &again, tail, &rest].concat();
+            let message = [head, again, tail, rest].concat();
             let mut field = vec![0x2a];
             prost::encoding::encode_varint(message.len() as u64, &mut field);
             field.extend(message);
@@ -327,21 +321,18 @@ proptest! {
         compare(&body)?;
     }
 
-    /// There is room for all of it, or none of it is taken; never is more written than there is room for.
+    /// What is measured is what is written; a limit lets all of it pass, or nothing.
     #[test]
-    fn the_limit_is_that_of_what_is_written(request in request(), less in 0usize..200) {
+    fn the_limit_is_that_of_what_is_written(request in request(), less in 0u32..200) {
         let body = request.encode_to_vec();
-        let (batch, rewritten) = rewrite(&body).unwrap();
-        let size = batch.body.len();
-        // What is refused in the end may have been too much before.
-        if !rewritten.rejections.is_empty() {
-            return Ok(());
-        }
-        prop_assert_eq!(rewrite_within(&body, size).unwrap().0.body.len(), size);
-        let limit = size.saturating_sub(less + 1);
-        if size > 0 {
-            let refused = rewrite_within(&body, limit);
-            prop_assert!(matches!(refused, Err(CannotRewrite::Full(wanted)) if wanted <= size + HEAD_BYTES));
+        let (batch, _) = rewrite(&body).unwrap();
+        let size = u32::try_from(batch.body.len()).unwrap();
+        prop_assert_eq!(&rewrite_within(&body, size).unwrap().0.body, &batch.body);
+        if let Some(limit_bytes) = size.checked_sub(less + 1) {
+            let refused = rewrite_within(&body, limit_bytes);
+            let is_told = matches!(refused, Err(CannotRewrite::TooLarge { size_bytes, limit_bytes: told })
+                if told == limit_bytes && size_bytes > u64::from(told) && size_bytes <= u64::from(size));
+            prop_assert!(is_told);
         }
     }
 }
@@ -400,7 +391,7 @@ fn the_first_symbol_is_empty() {
 
 /// A symbol of a kilobyte, named a million times by two megabytes of references.
 #[test]
-fn a_small_request_that_means_a_large_one_is_stopped_at_the_limit() {
+fn a_small_request_that_means_a_large_one_is_stopped_before_anything_is_written() {
     let symbol = "s".repeat(1024);
     let labels_refs = [1, 1].repeat(1 << 20);
     let series =
@@ -408,8 +399,50 @@ fn a_small_request_that_means_a_large_one_is_stopped_at_the_limit() {
     let many = TimeSeries { labels_refs: labels_refs.clone(), samples: one_sample(), ..Default::default() };
     let exemplar = Exemplar { labels_refs, value: 1.0, timestamp: 2 };
     for body in [with(&["", &symbol], many), with(&["", &symbol], series(vec![exemplar]))] {
-        let refused = rewrite_within(&body, 32 << 20).unwrap_err();
-        assert!(matches!(refused, CannotRewrite::Full(wanted) if wanted < 33 << 20), "{refused:?}");
+        let CannotRewrite::TooLarge { size_bytes, .. } = rewrite_within(&body, 32 << 20).unwrap_err() else {
+            panic!("it is too large")
+        };
+        assert_eq!(size_bytes >> 20, 2057);
+    }
+}
+
+/// Series and exemplars of as many references, and one more that leads nowhere: nothing of them is spelled.
+#[test]
+fn what_is_refused_takes_no_room() {
+    let symbol = "s".repeat(1024);
+    let mut labels_refs = [1, 1].repeat(1 << 20);
+    let good = TimeSeries { labels_refs: vec![1, 1], samples: one_sample(), ..Default::default() };
+    for last in [vec![1], vec![1, 2]] {
+        labels_refs.truncate(2 << 20);
+        labels_refs.extend(last);
+        let exemplar = Exemplar { labels_refs: labels_refs.clone(), value: 1.0, timestamp: 2 };
+        let exemplars = vec![exemplar];
+        let refused = TimeSeries { labels_refs: labels_refs.clone(), samples: one_sample(), ..Default::default() };
+        let timeseries = vec![refused, TimeSeries { exemplars, ..good.clone() }];
+        let body = Request { symbols: vec![vec![], symbol.clone().into_bytes()], timeseries }.encode_to_vec();
+        let (batch, rewritten) = rewrite_within(&body, 4096).unwrap();
+        let counts: Vec<_> = rewritten.rejections.counts().collect();
+        assert_eq!(counts, [(Rejection::InvalidReference, 1), (Rejection::InvalidExemplar, 1)]);
+        assert_eq!((batch.series.len(), batch.exemplars(0).count()), (1, 0));
+    }
+}
+
+#[test]
+fn long_help_is_cut_and_a_long_unit_is_none() {
+    let said = Metadata { kind: 1, help_ref: 1, unit_ref: 2 };
+    for (help, unit, want) in [
+        ("h".repeat(1024), "u".repeat(1024), (1024, 1024)),
+        ("h".repeat(1025), "u".repeat(1025), (1024, 0)),
+        ("ä".repeat(600), String::new(), (1024, 0)),
+        (format!("x{}", "ä".repeat(600)), String::new(), (1023, 0)),
+        (format!("xxx{}", "😀".repeat(300)), String::new(), (1023, 0)),
+    ] {
+        let series =
+            TimeSeries { labels_refs: vec![1, 1], samples: one_sample(), metadata: Some(said), ..Default::default() };
+        let (batch, _) = rewrite(&with(&["", &help, &unit], series)).unwrap();
+        let said = batch.metadata(0).unwrap();
+        assert_eq!((said.help.len(), said.unit.len()), want);
+        assert_eq!(said.help, &help.as_bytes()[..want.0]);
     }
 }
 
