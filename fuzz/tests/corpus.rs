@@ -3,11 +3,12 @@
 //! `GAUNTLET_FUZZ=100000` damages that many copies a target instead of a few; `GAUNTLET_FUZZ_SEED` begins elsewhere;
 //! `GAUNTLET_FUZZ_TARGET` runs one target alone.
 
-use fuzz::mutate::Chance;
+use fuzz::mutate::damage;
 use fuzz::{TARGETS, Target};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use testkit::Chance;
 
 /// Damaged copies a target where nobody asks for more.
 const FEW: u64 = 400;
@@ -54,7 +55,7 @@ fn check(target: &Target) {
     for seed in first..first + number("GAUNTLET_FUZZ").unwrap_or(FEW) {
         let mut chance = Chance::new(seed);
         let (mut input, other) = (corpus[chance.below(corpus.len())].1.clone(), chance.below(corpus.len()));
-        chance.damage(&mut input, &corpus[other].1);
+        damage(&mut chance, &mut input, &corpus[other].1);
         run(target, &input, &format!("seed {seed}"));
     }
 }

@@ -18,7 +18,7 @@ pub use writer::{BlockSpec, BlockWriteError, BlockWriter};
 
 pub use crate::deleted::Deleted;
 
-use crate::cursor::Corruption;
+use crate::cursor::{Corruption, Fault};
 use crate::file_error::FileError;
 use crate::fs::Fs;
 use crate::index::{IndexReader, SeriesEntry, select};
@@ -51,12 +51,15 @@ struct BlockFiles {
     segments: Arc<Segments>,
     tombstones: Tombstones,
     tombstones_fault: Option<SourceError>,
-    /// Of all that its meta file says, and of the chunks of its first series.
+    /// Of all that its meta file says, and of the chunks of its first series, or of all.
     range: Option<TimeRange>,
 }
 
-/// How many series' chunks are looked at when a block is opened.
+/// How many series' chunks are looked at when a block is opened that begins and ends where blocks are cut.
 const FIRST_SERIES: usize = 64;
+/// Blocks are cut at multiples of two hours, in Prometheus and Thanos. A time in a meta file in which a bit flipped is none: it
+/// differs by 1, 2, 4 or 8 times a power of ten, and nine divides two hours.
+const CUT_MS: i64 = 2 * 3_600_000;
 
 impl Block {
     /// Opens the block in `dir`.
@@ -67,6 +70,11 @@ impl Block {
     /// A file that is missing or damaged. Chunks are checked when they are read.
     pub fn open(fs: &dyn Fs, dir: &Path) -> Result<Self, SourceError> {
         let meta = read_meta(fs, dir)?;
+        if meta.compaction.level == 0 {
+            // Every writer says one; without it there may be no hints either.
+            let fault = Fault::Malformed("it says no compaction level");
+            return Err(Corruption::in_file(&dir.join("meta.json"), 0)(Corruption { offset: 0, fault }));
+        }
         let index = Arc::new(IndexReader::open(fs, &dir.join("index"))?);
         let segments = Arc::new(Segments::open(fs, &dir.join("chunks"))?);
         let (tombstones, tombstones_fault) = match read_tombstones(fs, &dir.join("tombstones")) {
@@ -75,18 +83,22 @@ impl Block {
         };
         let dir = dir.to_owned();
         let said = TimeRange::new(meta.min_ms, meta.max_ms.saturating_sub(1));
-        let range = chunk_ranges(&index).take(FIRST_SERIES).chain(said).reduce(TimeRange::hull);
+        let is_cut = [meta.min_ms, meta.max_ms].iter().all(|at_ms| at_ms.rem_euclid(CUT_MS) == 0);
+        let looked_at = if is_cut { FIRST_SERIES } else { usize::MAX };
+        let range = chunk_ranges(&index).take(looked_at).chain(said).reduce(TimeRange::hull);
         let files = BlockFiles { dir, meta, index, segments, tombstones, tombstones_fault, range };
         Ok(Self { files: Arc::new(files) })
     }
 
-    /// Where the block ends, outside, as its meta file says; where its chunks end, if there is one behind that or none comes
-    /// within `near_ms` of it. No checksum guards the meta file, and on this end depends what is removed.
-    pub fn end_ms(&self, near_ms: i64) -> i64 {
+    /// Where the block ends, outside: as its meta file says, if that is a multiple of `cut_ms` and a chunk comes within `cut_ms`
+    /// of it, and else where its chunks end. No checksum guards the meta file, and on this end depends what is removed.
+    pub fn end_ms(&self, cut_ms: i64) -> i64 {
         let (said_ms, mut last_ms) = (self.meta().max_ms, None);
+        let near = said_ms.saturating_sub(cut_ms)..said_ms;
+        let is_cut = said_ms.checked_rem_euclid(cut_ms) == Some(0);
         for range in chunk_ranges(self.index()) {
             last_ms = last_ms.max(Some(range.max_ms()));
-            if (said_ms.saturating_sub(near_ms)..said_ms).contains(&range.max_ms()) {
+            if is_cut && near.contains(&range.max_ms()) {
                 return said_ms;
             }
         }
@@ -131,8 +143,8 @@ impl Block {
 }
 
 impl SeriesSource for Block {
-    /// What the meta file says, widened by the chunks of the first series: no checksum guards that file, and a block that
-    /// nobody asks is a hole without a word.
+    /// What the meta file says, widened by the chunks of the first series, or of all if blocks are not cut at such times: no
+    /// checksum guards that file, and a block that nobody asks is a hole without a word.
     fn time_range(&self) -> Option<TimeRange> {
         self.files.range
     }
@@ -164,6 +176,12 @@ fn chunk_ranges(index: &IndexReader) -> impl Iterator<Item = TimeRange> {
 pub fn parse_name(name: &str) -> Option<Ulid> {
     // Crockford's alphabet reads letters of both cases, names are written in one.
     Ulid::from_string(name).ok().filter(|ulid| ulid.to_string() == name)
+}
+
+/// Whether that is what the directory of a block is called while it is written or removed.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let without = [CREATION_SUFFIX, DELETION_SUFFIX].iter().find_map(|suffix| name.strip_suffix(suffix));
+    without.is_some_and(|name| parse_name(name).is_some())
 }
 
 /// Reads the meta file of the block in `dir`.

@@ -10,7 +10,7 @@
 mod batch;
 #[path = "mixed/contents.rs"]
 mod contents;
-#[path = "crash/life.rs"]
+#[path = "mixed/life.rs"]
 mod life;
 #[path = "mixed/oracle.rs"]
 mod oracle;

@@ -9,24 +9,38 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "mixed/batch.rs"]
+mod batch;
 #[path = "flips/block.rs"]
 mod block;
+#[path = "mixed/contents.rs"]
+mod contents;
 #[path = "flips/database.rs"]
 mod database;
 #[path = "flips/frozen.rs"]
 mod frozen;
 #[path = "flips/head_chunks.rs"]
 mod head_chunks;
+#[path = "mixed/life.rs"]
+mod life;
 #[path = "flips/log.rs"]
 mod log;
+#[path = "mixed/oracle.rs"]
+mod oracle;
 #[path = "db/rig.rs"]
 mod rig;
+#[path = "mixed/samples.rs"]
+mod samples;
 
 use std::collections::BTreeMap;
 use std::thread;
+use testkit::Chance;
 
 /// How many bits are flipped where nobody asks for more.
-const FEW: u64 = 6_000;
+const FEW: u64 = 4_000;
+
+/// From so many flips on, nothing is left to chance.
+const MANY: u64 = 100_000;
 
 /// What came of a flip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,8 +77,18 @@ const UNCOVERED: [(&str, &str, &str, May); 24] = [
     ("tombstones", "version", "compared", May::BeNoticed),
     ("meta.json", "ulid", "compared with the name of the directory", May::BeNoticed),
     ("meta.json", "version", "compared", May::BeNoticed),
-    ("meta.json", "minTime", "no later than the chunks of the first series, which widen the range", May::Both),
-    ("meta.json", "maxTime", "no earlier than the chunks of the first series, which widen the range", May::Both),
+    (
+        "meta.json",
+        "minTime",
+        "no longer a multiple of two hours, so that the chunks of all series widen the range",
+        May::Both,
+    ),
+    (
+        "meta.json",
+        "maxTime",
+        "no longer a multiple of two hours, so that the chunks of all series widen the range",
+        May::Both,
+    ),
     ("meta.json", "the rest", "JSON; what it says changes no answer", May::Both),
     (
         "log",
@@ -100,27 +124,15 @@ trait Subject: Sync {
     fn flip(&self, at: usize, bit: u8) -> Outcome;
 }
 
-/// Numbers by chance (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-}
-
 /// How often a flip in a region of a kind of file had an outcome.
 type Counts = BTreeMap<(&'static str, &'static str, Outcome), u64>;
 
 fn flip_some(subjects: &[Box<dyn Subject>], flips: u64, mut chance: Chance) -> Counts {
     let mut counts = Counts::new();
     for _ in 0..flips {
-        let subject = &subjects[(chance.next() % subjects.len() as u64) as usize];
-        let at = (chance.next() % subject.size_bytes() as u64) as usize;
-        let outcome = subject.flip(at, (chance.next() % 8) as u8);
+        let subject = &subjects[chance.below(subjects.len())];
+        let at = chance.below(subject.size_bytes());
+        let outcome = subject.flip(at, chance.below(8) as u8);
         *counts.entry((subject.kind(), subject.region(at), outcome)).or_insert(0) += 1;
     }
     counts
@@ -152,7 +164,7 @@ fn check(subjects: &[Box<dyn Subject>], flips: u64) -> Counts {
     let mut counts = Counts::new();
     thread::scope(|scope| {
         let halves = [0, 1].map(|half| {
-            let chance = Chance(seed << 1 | half);
+            let chance = Chance::new(seed << 1 | half);
             scope.spawn(move || flip_some(subjects, flips / 2, chance))
         });
         for half in halves {
@@ -179,7 +191,7 @@ fn a_flipped_bit_is_noticed_or_means_nothing() {
     let under_a_checksum: u64 =
         counts.iter().filter(|((_, region, _), _)| *region == COVERED).map(|(_, count)| count).sum();
     assert!(under_a_checksum > flips / 4, "{under_a_checksum} of {flips}");
-    if flips >= 100_000 {
+    if flips >= MANY {
         for (kind, region, _, _) in UNCOVERED {
             assert!(counts.keys().any(|(of, name, _)| (*of, *name) == (kind, region)), "no flip in {region} of {kind}");
         }
@@ -188,6 +200,16 @@ fn a_flipped_bit_is_noticed_or_means_nothing() {
 
 #[test]
 fn a_database_with_a_flipped_bit_opens_and_says_so() {
-    let flips = number("GAUNTLET_FLIPS").map_or(300, |flips| flips / 50);
-    check(&database::subjects(), flips);
+    let subjects = database::subjects();
+    let flips = number("GAUNTLET_FLIPS").unwrap_or(10_000);
+    check(&subjects, flips / 50);
+    if flips >= MANY {
+        // Nothing but what it says guards a meta file, so each bit of it.
+        for subject in subjects.iter().filter(|subject| subject.region(0) == "meta.json") {
+            let all = (0..subject.size_bytes()).flat_map(|at| (0..8).map(move |bit| (at, bit)));
+            for (at, bit) in all {
+                let _either = subject.flip(at, bit);
+            }
+        }
+    }
 }

@@ -185,9 +185,9 @@ pub struct FileHash {
 
 impl Compaction {
     /// Whether the block holds only some of its range's samples, as its hints say: late ones, or those of certain series. The
-    /// others are, or were, still in the head.
+    /// others are, or were, still in the head. Who gives a hint names a parent that there is not, too, so it is said twice.
     pub fn is_partial(&self) -> bool {
-        !self.hints.is_empty()
+        !self.hints.is_empty() || self.parents.iter().any(|parent| parent.ulid.is_nil())
     }
 }
 

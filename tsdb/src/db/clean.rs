@@ -67,11 +67,15 @@ impl Db {
     fn rewrite(&self, block: &Block) -> Result<Option<Block>, DbError> {
         let meta = block.meta();
         let ulid = self.new_ulid();
+        let mut parents = vec![Parent { ulid: meta.ulid, min_ms: meta.min_ms, max_ms: meta.max_ms }];
+        if meta.compaction.is_partial() {
+            parents.push(Parent { ulid: Ulid::nil(), min_ms: 0, max_ms: 0 });
+        }
         let mut spec = BlockSpec::new(ulid, meta.min_ms, meta.max_ms);
         spec.compaction = Compaction {
             level: meta.compaction.level,
             sources: vec![ulid],
-            parents: vec![Parent { ulid: meta.ulid, min_ms: meta.min_ms, max_ms: meta.max_ms }],
+            parents,
             // Late samples stay late: the block says no more than before of what was cut from the head.
             hints: meta.compaction.hints.clone(),
             ..Compaction::default()
@@ -88,9 +92,9 @@ impl Db {
     /// Whether no other block ends as late, of those that say what was cut from the head.
     fn is_end_of_blocks(&self, block: &Block) -> bool {
         let is_whole = |block: &Block| !block.meta().compaction.is_partial();
-        let (ulid, max_ms) = (block.meta().ulid, block.meta().max_ms);
-        let blocks = self.blocks.read();
+        let end_ms = |block: &Block| block.end_ms(self.options.block_range_ms);
+        let (ulid, blocks) = (block.meta().ulid, self.blocks.read());
         let mut others = blocks.iter().filter(|other| other.meta().ulid != ulid && is_whole(other));
-        is_whole(block) && !others.any(|other| other.meta().max_ms >= max_ms)
+        is_whole(block) && !others.any(|other| end_ms(other) >= end_ms(block))
     }
 }

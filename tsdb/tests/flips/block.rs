@@ -1,21 +1,24 @@
 //! The four files of a block.
 
 use crate::frozen::Frozen;
+use crate::samples::TestHistogram;
 use crate::{COVERED, Outcome, Subject};
 use bytes::Bytes;
-use model::{Labels, MatchOp, Matcher, TimeRange};
+use model::{Labels, MatchOp, Matcher, Numbers, SampleColumns, TimeRange};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::block::{Block, BlockSpec, BlockWriter, Deleted, Tombstones};
-use tsdb::chunk::xor::XorState;
+use tsdb::chunk::encode;
 use tsdb::cursor::Cursor;
 use tsdb::fs::Fs;
 use tsdb::index::toc::Toc;
-use tsdb::{Chunk, ChunkSeriesBatch, Encoding, SeriesSource, SourceError};
+use tsdb::{Chunk, ChunkSeriesBatch, SeriesSource, SourceError};
 use ulid::Ulid;
 
-const FIRST_MS: i64 = 1_700_000_000_000;
+/// As blocks are cut, from one even hour to another.
+const FIRST_MS: i64 = 1_699_999_200_000;
+const STEP_MS: i64 = 120_000;
 const FILES: [(&str, &str); 4] =
     [("index", "index"), ("chunks", "chunks/000001"), ("meta.json", "meta.json"), ("tombstones", "tombstones")];
 
@@ -23,29 +26,47 @@ pub(crate) fn dir() -> PathBuf {
     Path::new("/data").join(Ulid(1 << 80 | 7).to_string())
 }
 
-fn chunk(from: i64, samples: i64, scale: i64) -> Chunk {
-    let (mut state, mut words) = (XorState::default(), Vec::new());
-    let at = |sample: i64| FIRST_MS + (from + sample) * 15_000;
-    (0..samples).for_each(|sample| state.append(at(sample), (sample * scale) as f64 / 7.0, &mut words));
-    Chunk::raw(at(0), at(samples - 1), Encoding::Xor, state.finish(&words))
+/// A chunk of floats, or of histograms, from one sample on.
+fn chunk(kind: Option<(Numbers, u8)>, from: i64, samples: i64, scale: i64) -> Chunk {
+    let mut columns = SampleColumns::default();
+    for sample in 0..samples {
+        let at_ms = FIRST_MS + (from + sample) * STEP_MS;
+        match kind {
+            Some((numbers, shape)) => {
+                let histogram = TestHistogram::new(numbers, shape, (from + sample).cast_unsigned());
+                columns.push_histogram(at_ms, histogram.as_ref());
+            }
+            None => columns.push(at_ms, (sample * scale) as f64 / 7.0),
+        }
+    }
+    let mut chunks = encode(&columns);
+    assert_eq!(chunks.len(), 1);
+    chunks.remove(0)
 }
 
-/// A block of eight series of three chunks; a part of one of them is deleted.
+/// A block of series that have nothing near its ends, more than are looked at when it is opened, and of others of three
+/// chunks: floats, histograms of all kinds. A part of one of them is deleted.
 pub(crate) fn write(fs: &SimFs) {
     fs.create_dir_all(Path::new("/data")).unwrap();
-    let spec = BlockSpec::new(Ulid(1 << 80 | 7), FIRST_MS, FIRST_MS + 60 * 15_000);
+    let spec = BlockSpec::new(Ulid(1 << 80 | 7), FIRST_MS, FIRST_MS + 60 * STEP_MS);
     let mut writer = BlockWriter::create(fs, Path::new("/data"), spec).unwrap();
-    for number in 0..8_i64 {
-        let labels = [("__name__", "up".to_owned()), ("job", format!("j{}", number / 4)), ("n", number.to_string())];
-        let chunks: Vec<Chunk> = (0..3).map(|part| chunk(part * 20, 20, number + 1)).collect();
-        writer.add(Labels::from_pairs(labels).unwrap().as_ref(), &chunks).unwrap();
+    let labels = |job: &str, n: i64| {
+        Labels::from_pairs([("__name__", "up".to_owned()), ("job", job.to_owned()), ("n", format!("{n:02}"))]).unwrap()
+    };
+    for n in 0..66 {
+        writer.add(labels("j-short", n).as_ref(), &[chunk(None, 30, 2, n + 1)]).unwrap();
+    }
+    let kinds = [None, None, Some((Numbers::Integer, 20)), Some((Numbers::Float, 120)), Some((Numbers::Integer, 190))];
+    for (n, kind) in (0..).zip(kinds) {
+        let chunks: Vec<Chunk> = (0..3).map(|part| chunk(kind, part * 20, 20, n + 1)).collect();
+        writer.add(labels("j-whole", n).as_ref(), &chunks).unwrap();
     }
     writer.finish().unwrap();
     let block = Block::open(fs, &dir()).unwrap();
-    let second = block.index().all_postings().unwrap().iter().nth(1).unwrap();
+    let second = block.index().all_postings().unwrap().iter().nth(67).unwrap();
     let mut tombstones = Tombstones::default();
     for (from, to) in [(5, 25), (40, 41)] {
-        tombstones.add(second, Deleted { min_ms: FIRST_MS + from * 15_000, max_ms: FIRST_MS + to * 15_000 });
+        tombstones.add(second, Deleted { min_ms: FIRST_MS + from * STEP_MS, max_ms: FIRST_MS + to * STEP_MS });
     }
     fs.plant(&dir().join("tombstones"), &tombstones.encode()).unwrap();
 }
@@ -54,7 +75,7 @@ type Answers = (Vec<(Labels, Vec<Chunk>)>, Vec<Vec<u8>>, Vec<Vec<u8>>);
 
 /// All that a block answers: every list, entry and chunk is read on the way.
 fn answers(block: &Block) -> Result<Answers, SourceError> {
-    let every = ["__name__", "job", "n"].map(|name| Matcher::new(MatchOp::Regex, name, ".*[p0-9]").unwrap());
+    let every = ["__name__", "job", "n"].map(|name| Matcher::new(MatchOp::Regex, name, ".*[pte0-9]").unwrap());
     let (mut found, mut batch) = (Vec::new(), ChunkSeriesBatch::default());
     for matchers in [&[][..], &every] {
         let mut cursor = block.select(matchers, TimeRange::ALL)?;
@@ -103,7 +124,7 @@ impl Subject for BlockFile {
         // Who looks for blocks by time finds it.
         let range = block.time_range().unwrap();
         assert!(
-            range.min_ms() <= FIRST_MS && range.max_ms() >= FIRST_MS + 59 * 15_000,
+            range.min_ms() <= FIRST_MS && range.max_ms() >= FIRST_MS + 59 * STEP_MS,
             "bit {bit} of byte {at} of {} hides samples: {range:?}",
             self.kind
         );

@@ -1,13 +1,14 @@
 //! A file of head chunks.
 
+use crate::samples::TestHistogram;
 use crate::{COVERED, Outcome, Subject};
 use bytes::Bytes;
-use model::SeriesRef;
+use model::{Numbers, SampleColumns, SeriesRef};
 use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
-use tsdb::Encoding;
-use tsdb::chunk::xor::XorState;
+use tsdb::Chunk;
+use tsdb::chunk::encode;
 use tsdb::fs::Fs;
 use tsdb::head_chunks::{HeadChunk, HeadChunks, HeadFrame, MAX_FILE_BYTES};
 
@@ -42,20 +43,21 @@ pub(crate) fn subject() -> Box<dyn Subject> {
     let fs = SimFs::new();
     let (chunks, _, _) = open_on(&fs);
     for series in 1..9_u64 {
-        let (mut state, mut words) = (XorState::default(), Vec::new());
-        let at_ms = |at: i64| at * 15_000 + series as i64;
-        (0..30).for_each(|at| state.append(at_ms(at), (at * 31) as f64 / 7.0, &mut words));
-        let data = state.finish(&words);
-        let (series, out_of_order) = (SeriesRef(series), series % 3 == 0);
-        let frame = HeadFrame {
-            series,
-            min_ms: at_ms(0),
-            max_ms: at_ms(29),
-            encoding: Encoding::Xor,
-            out_of_order,
-            data: &data,
-        };
-        chunks.append(&frame).unwrap();
+        let mut columns = SampleColumns::default();
+        for at in 0..30 {
+            let at_ms = at * 15_000 + series as i64;
+            let kind = [None, Some((Numbers::Integer, 20)), Some((Numbers::Float, 120)), Some((Numbers::Integer, 190))];
+            match kind[series as usize % 4] {
+                Some((numbers, shape)) => {
+                    columns.push_histogram(at_ms, TestHistogram::new(numbers, shape, at.cast_unsigned()).as_ref());
+                }
+                None => columns.push(at_ms, (at * 31) as f64 / 7.0),
+            }
+        }
+        for Chunk { min_ms, max_ms, encoding, data, .. } in encode(&columns) {
+            let (series, out_of_order) = (SeriesRef(series), series % 3 == 0);
+            chunks.append(&HeadFrame { series, min_ms, max_ms, encoding, out_of_order, data: &data }).unwrap();
+        }
     }
     chunks.sync().unwrap();
     let mut bytes = fs.read(Path::new(FILE)).unwrap();

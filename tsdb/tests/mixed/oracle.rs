@@ -3,6 +3,8 @@
 //! Of each sample it knows which values it may have and whether it must be there. A sample that was sent may be there;
 //! one that was acknowledged must be, until a deletion of it begins; one whose deletion was acknowledged must not.
 
+#![allow(dead_code, reason = "several test programs share this, each uses a part")]
+
 use super::batch::{Mixed, MixedSeries};
 use super::contents::Contents;
 use super::samples::Sample;
@@ -26,6 +28,8 @@ pub(crate) struct Oracle {
 struct Fate {
     may: HashSet<Sample>,
     must: bool,
+    /// What it was before it was deleted.
+    was: HashSet<Sample>,
 }
 
 /// What is wrong with what was found.
@@ -108,8 +112,14 @@ impl Oracle {
         may_come_back: impl Fn(i64) -> bool,
     ) {
         for (_, held) in self.samples.iter_mut().filter(|(labels, _)| is_meant(labels)) {
-            held.retain(|at_ms, _| !range.contains(*at_ms) || may_come_back(*at_ms));
+            let gone = held.range_mut(range.min_ms()..=range.max_ms()).filter(|(at_ms, _)| !may_come_back(**at_ms));
+            gone.for_each(|(_, fate)| fate.was.extend(fate.may.drain()));
         }
+    }
+
+    /// Nothing is there that was not sent, deleted or not.
+    pub(crate) fn check_sent(&self, found: &Contents) -> Result<(), Fault> {
+        self.check_phantoms(found, |fate, sample| fate.may.contains(sample) || fate.was.contains(sample))
     }
 
     /// Nothing of what was acknowledged is missing, nothing is there that was not sent, nothing of what was deleted.
@@ -122,16 +132,21 @@ impl Oracle {
                 }
             }
         }
+        self.check_phantoms(found, |fate, sample| fate.may.contains(sample))?;
+        self.check_exemplars(found)?;
+        self.check_help(found)
+    }
+
+    fn check_phantoms(&self, found: &Contents, is_known: impl Fn(&Fate, &Sample) -> bool) -> Result<(), Fault> {
         for (labels, held) in &found.samples {
             for (&at_ms, sample) in held.iter().flat_map(|(at_ms, all)| all.iter().map(move |sample| (at_ms, sample))) {
                 let fate = self.samples.get(labels).and_then(|held| held.get(&at_ms));
-                if !fate.is_some_and(|fate| fate.may.contains(sample)) {
+                if !fate.is_some_and(|fate| is_known(fate, sample)) {
                     return Err(Fault::Phantom(labels.clone(), at_ms, sample.clone()));
                 }
             }
         }
-        self.check_exemplars(found)?;
-        self.check_help(found)
+        Ok(())
     }
 
     fn check_exemplars(&self, found: &Contents) -> Result<(), Fault> {

@@ -1,6 +1,8 @@
 //! One life of a database in which everything happens: samples of all kinds in and out of order, repeated, ended; exemplars,
 //! metadata; deletions; blocks cut and rewritten; restarts.
 
+#![allow(dead_code, reason = "several test programs share this, each uses a part")]
+
 use crate::batch::{Mixed, MixedSeries, TestExemplar};
 use crate::contents::Contents;
 use crate::oracle::{Fault, Oracle};
