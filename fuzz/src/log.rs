@@ -16,18 +16,47 @@ use tsdb::wal::{Decoded, ReplayProgress, Replayed, decode_record, replay, salvag
 pub fn fuzz_wal_record(data: &[u8]) {
     let mut decoded = Decoded::default();
     let result = meter::within(data.len(), 256, 16 << 10, || decode_record(data, &mut decoded));
-    let said = |decoded: &Decoded| (decoded.series_len(), decoded.samples.len(), decoded.tombstones.len());
-    let once = said(&decoded);
+    let once = Said::of(&decoded);
     match result {
         Ok(_) => {
             decode_record(data, &mut decoded).expect("it decoded before");
-            assert_eq!(said(&decoded), (2 * once.0, 2 * once.1, 2 * once.2));
+            let mut twice = Said::of(&decoded);
+            for (twice, once) in twice.0.iter_mut().zip(once.0) {
+                assert_eq!(twice.split_off(once.len()), once, "a second time it says something else");
+                assert_eq!(*twice, once, "what was said before is no longer");
+            }
             assert!(decoded.series().all(|series| series.labels.iter().all(|label| !label.name.is_empty())));
         }
         Err(fault) => {
             assert!(fault.offset <= data.len() as u64, "{fault}");
-            assert_eq!((once, decoded.left_out), ((0, 0, 0), Decoded::default().left_out));
+            assert_eq!((once, decoded.left_out), (Said::default(), Decoded::default().left_out));
         }
+    }
+}
+
+/// All that records said, kind by kind, as text: a number that is none equals itself there.
+#[derive(Debug, Default, PartialEq)]
+struct Said([Vec<String>; 7]);
+
+impl Said {
+    fn of(decoded: &Decoded) -> Self {
+        fn text<T: std::fmt::Debug>(all: impl Iterator<Item = T>) -> Vec<String> {
+            all.map(|one| format!("{one:?}")).collect()
+        }
+        let samples = (0..).zip(&decoded.samples).map(|(at, sample)| (sample, decoded.start_ms(at)));
+        let histograms = decoded.histograms.iter().map(|one| {
+            let row = decoded.histogram_rows.get(one.row as usize).expect("each has a row");
+            (one.series, one.timestamp_ms, one.start_ms, row)
+        });
+        Self([
+            text(decoded.series()),
+            text(samples),
+            text(histograms),
+            text(decoded.exemplars()),
+            text(decoded.metadata()),
+            text(decoded.tombstones.iter()),
+            text(decoded.markers.iter()),
+        ])
     }
 }
 

@@ -14,7 +14,7 @@ mod log;
 mod postings;
 mod set_hash;
 
-use crate::block::{CREATION_SUFFIX, DELETION_SUFFIX, parse_name};
+use crate::block::{is_unfinished, parse_name};
 use crate::cursor::Corruption;
 use crate::file_error::FileError;
 use crate::fs::{DirEntry, Fs};
@@ -154,16 +154,13 @@ pub fn directory(fs: &dyn Fs, dir: &Path, findings: &mut Findings) -> Result<(),
         }
     }
     for entry in entries.iter().filter(|entry| entry.is_dir) {
-        let unfinished = [CREATION_SUFFIX, DELETION_SUFFIX]
-            .iter()
-            .any(|suffix| entry.name.strip_suffix(suffix).is_some_and(|name| parse_name(name).is_some()));
         if parse_name(&entry.name).is_some() {
             known = true;
             block::check(fs, &entry.path, findings);
         } else if entry.name == "chunks_head" {
             known = true;
             head_chunks::check(fs, &entry.path, &logged, findings);
-        } else if unfinished {
+        } else if is_unfinished(&entry.name) {
             findings.note(&entry.path, 0, "what an unfinished piece of work left; goes when the directory is opened");
         } else if entry.name.starts_with("chunk_snapshot.") {
             findings.note(&entry.path, 0, "a snapshot of a head: not looked into");

@@ -1,7 +1,7 @@
 //! Opening: what a crash, a clean end or another program left becomes a database.
 
 use super::{Db, DbError, DbOptions, DbParts, cut};
-use crate::block::{Block, CREATION_SUFFIX, DELETION_SUFFIX, parse_name};
+use crate::block::{Block, DELETION_SUFFIX, is_unfinished, parse_name};
 use crate::file_error::FileError;
 use crate::fs::{Fs, LockGuard};
 use crate::head::{Head, HeadOptions, ReplayStats};
@@ -145,10 +145,7 @@ fn take_lock(fs: &dyn Fs, dir: &Path) -> Result<Box<dyn LockGuard>, DbError> {
 /// Removes blocks that were not complete, or half removed, when the last process ended.
 fn remove_unfinished(fs: &dyn Fs, dir: &Path) -> Result<(), FileError> {
     for entry in fs.read_dir(dir).map_err(FileError::at(dir))? {
-        let unfinished = [CREATION_SUFFIX, DELETION_SUFFIX]
-            .iter()
-            .any(|suffix| entry.name.strip_suffix(suffix).is_some_and(|name| parse_name(name).is_some()));
-        if entry.is_dir && unfinished {
+        if entry.is_dir && is_unfinished(&entry.name) {
             fs.remove_dir_all(&entry.path).map_err(FileError::at(&entry.path))?;
         }
     }

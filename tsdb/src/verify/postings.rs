@@ -18,8 +18,9 @@ pub(super) fn check_lists(index: &Index<'_>, table: Table<'_>, pairs: Pairs, all
     let mut sorted: Vec<_> = pairs.into_iter().collect();
     sorted.sort_unstable_by_key(|(pair, _)| *pair);
     let mut ahead = sorted.into_iter().peekable();
+    let mut lists = Lists::default();
     for row in rows(table) {
-        let Some(listed) = read(index, &row, findings) else {
+        let Some(listed) = read(index, &row, &mut lists, findings) else {
             // Its series are not to be called unlisted as well.
             ahead.next_if(|(pair, _)| order(index, *pair, &row) == Some(Ordering::Equal));
             continue;
@@ -42,8 +43,9 @@ pub(super) fn check_lists(index: &Index<'_>, table: Table<'_>, pairs: Pairs, all
 
 /// Checks the lists alone.
 pub(super) fn check_sections(index: &Index<'_>, table: Table<'_>, findings: &mut Findings) {
+    let mut lists = Lists::default();
     for row in rows(table) {
-        read(index, &row, findings);
+        read(index, &row, &mut lists, findings);
     }
 }
 
@@ -51,15 +53,19 @@ fn rows<'a>((table, content): Table<'a>) -> impl Iterator<Item = PostingsRow<'a>
     table.names().flat_map(move |name| table.rows(content, name, b""))
 }
 
+/// The sets of the lists that were read, by their offset; `None` of one that is damaged. Nothing keeps rows from naming one list
+/// all, and then it is read once and its fault told once.
+type Lists = HashMap<u64, Option<SetHash>>;
+
 /// The set of a list; `None` if it is damaged.
-fn read(index: &Index<'_>, row: &PostingsRow<'_>, findings: &mut Findings) -> Option<SetHash> {
-    match index.list(row.list) {
+fn read(index: &Index<'_>, row: &PostingsRow<'_>, lists: &mut Lists, findings: &mut Findings) -> Option<SetHash> {
+    *lists.entry(row.list).or_insert_with(|| match index.list(row.list) {
         Ok(list) => Some(list.iter().map(u64::from).collect()),
         Err(corruption) => {
             findings.corrupt(index.path, row.list, corruption);
             None
         }
-    }
+    })
 }
 
 /// How a pair sorts against a row; `None` if its symbols are not known.

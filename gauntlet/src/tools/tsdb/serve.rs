@@ -126,15 +126,19 @@ fn write_held(text: &mut String, held: &ReadOnly) -> std::fmt::Result {
         writeln!(text, "  left out: block {} is downsampled", meta.ulid)?;
     }
     if let Some(opened) = held.opened() {
-        for each in &opened.set_aside {
+        let logs = [("log", &opened.log.report), ("log of late samples", &opened.late_log.report)];
+        // Of a segment the places are told, not that it would be set aside.
+        let is_told = |file: &Path| logs.iter().any(|(_, report)| report.damages.iter().any(|one| one.file == file));
+        for each in opened.set_aside.iter().filter(|each| !is_told(&each.from)) {
             writeln!(text, "  damaged: {}: {}", each.from.display(), each.fault)?;
         }
-        let report = &opened.log.report;
-        for damage in &report.damages {
-            writeln!(text, "  damaged: {damage}{}", if damage.tail { " (torn by a crash)" } else { "" })?;
-        }
-        for number in &report.missing_segments {
-            writeln!(text, "  damaged: segment {number} of the log is missing")?;
+        for (log, report) in logs {
+            for damage in &report.damages {
+                writeln!(text, "  damaged: {damage}{}", if damage.tail { " (torn by a crash)" } else { "" })?;
+            }
+            for number in &report.missing_segments {
+                writeln!(text, "  damaged: segment {number} of the {log} is missing")?;
+            }
         }
     }
     for (meta, fault) in held.tombstone_faults() {
