@@ -69,7 +69,16 @@ impl Rig {
 
 /// CPU time of this thread in nanoseconds.
 pub(crate) fn thread_cpu_ns() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    nanoseconds(rustix::time::ClockId::ThreadCPUTime)
+}
+
+/// CPU time of all threads of the process in nanoseconds.
+pub(crate) fn process_cpu_ns() -> u64 {
+    nanoseconds(rustix::time::ClockId::ProcessCPUTime)
+}
+
+fn nanoseconds(clock: rustix::time::ClockId) -> u64 {
+    let time = rustix::time::clock_gettime(clock);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
