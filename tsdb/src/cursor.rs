@@ -65,6 +65,12 @@ impl<'a> Cursor<'a> {
         Corruption { offset: self.at as u64, fault }
     }
 
+    /// Passes over `size` bytes, or what is left if that is less.
+    #[inline]
+    pub(crate) fn skip(&mut self, size: usize) {
+        self.at = self.at.saturating_add(size).min(self.bytes.len());
+    }
+
     /// The next `size` bytes.
     pub fn bytes(&mut self, size: usize) -> Result<&'a [u8], Corruption> {
         let Some((taken, _)) = self.rest().split_at_checked(size) else {

@@ -8,6 +8,7 @@
 
 mod deletions;
 mod gaps;
+mod in_order;
 mod late;
 mod ref_table;
 
@@ -15,13 +16,14 @@ use super::Head;
 use super::chunk_list::{FullChunk, Place};
 use super::dictionary::{InternMemo, PairId};
 use super::selection::Located;
-use super::shard::{Rules, Shard};
+use super::shard::Shard;
 use super::truncate::Truncation;
 use crate::chunk;
 use crate::head_chunks::{HeadChunk, HeadChunkRef};
 use crate::series::SourceError;
-use crate::wal::{HistogramRun, LoggedSample, ReplayTarget, SampleRun, Tombstone};
-use gaps::{Cover, Gaps};
+use crate::wal::{HistogramRun, ReplayTarget, SampleRun, Tombstone};
+use gaps::Gaps;
+use in_order::InOrder;
 pub use late::{LateReplay, LateScratch};
 use model::{ExemplarRef, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
 use parking_lot::{Mutex, RwLock};
@@ -64,12 +66,7 @@ pub struct ReplayScratch {
     labels: Vec<u8>,
     pairs: Vec<PairId>,
     memo: InternMemo,
-    /// By shard: line, timestamp and value of samples.
-    samples: Vec<Vec<(u32, i64, f64)>>,
-    /// By shard: line and entry of histograms.
-    histograms: Vec<Vec<(u32, u32)>>,
-    /// By shard and line. What is forgotten is found again.
-    covers: Vec<Vec<Cover>>,
+    in_order: InOrder,
 }
 
 /// What a replay found.
@@ -83,6 +80,9 @@ pub struct ReplayStats {
     pub samples: u64,
     /// Samples that were there already, or belong to blocks.
     pub passed_over: u64,
+    /// Samples appended without what the log says of when their counters began: chunks of the kinds that are written do not
+    /// hold it.
+    pub starts_left_out: u64,
     /// Samples, not belonging to blocks, of references that no series record names.
     pub orphans: u64,
     /// Late samples put into buffers.
@@ -99,6 +99,7 @@ struct Counts {
     aliases: AtomicU64,
     samples: AtomicU64,
     passed_over: AtomicU64,
+    starts_left_out: AtomicU64,
     orphans: AtomicU64,
     late_samples: AtomicU64,
     chunks: AtomicU64,
@@ -162,73 +163,6 @@ impl Replay<'_> {
         self.series.write().insert(series, place);
     }
 
-    /// Applies logged samples to the shards of `part`. Samples of one series must come in the order they were logged, so each
-    /// part is one thread's.
-    pub fn samples(&self, samples: &[LoggedSample], part: Part, scratch: &mut ReplayScratch) {
-        let floor_ms = self.head.floor_ms();
-        let (mut passed_over, mut orphans) = (0, 0);
-        scratch.samples.resize_with(self.head.shards.len(), Vec::new);
-        scratch.covers.resize_with(self.head.shards.len(), Vec::new);
-        {
-            let series = self.series.read();
-            for sample in samples {
-                match series.get(sample.series) {
-                    Some(place) if !part.has(place.shard) => {}
-                    _ if sample.timestamp_ms < floor_ms => passed_over += u64::from(part.index == 0),
-                    Some(place) => {
-                        let sample = (place.number, sample.timestamp_ms, sample.value);
-                        scratch.samples[place.shard as usize].push(sample);
-                    }
-                    None => {
-                        // Nobody else may get this reference: the sample would become his with the next replay.
-                        self.highest.fetch_max(sample.series.0, Ordering::Relaxed);
-                        orphans += u64::from(part.index == 0);
-                    }
-                }
-            }
-        }
-        let shares = scratch.samples.iter_mut().zip(&mut scratch.covers);
-        for (shard, (samples, covers)) in (0..).zip(shares) {
-            if !samples.is_empty() {
-                passed_over += self.apply(shard, samples, covers);
-                samples.clear();
-            }
-        }
-        self.counts.passed_over.fetch_add(passed_over, Ordering::Relaxed);
-        self.counts.orphans.fetch_add(orphans, Ordering::Relaxed);
-    }
-
-    /// Applies logged histograms to the shards of `part`; see [`Replay::samples`].
-    pub fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut ReplayScratch) {
-        let floor_ms = self.head.floor_ms();
-        let (mut passed_over, mut orphans) = (0, 0);
-        scratch.histograms.resize_with(self.head.shards.len(), Vec::new);
-        scratch.covers.resize_with(self.head.shards.len(), Vec::new);
-        {
-            let series = self.series.read();
-            for (at, entry) in (0..).zip(run.entries) {
-                match series.get(entry.series) {
-                    Some(place) if !part.has(place.shard) => {}
-                    _ if entry.timestamp_ms < floor_ms => passed_over += u64::from(part.index == 0),
-                    Some(place) => scratch.histograms[place.shard as usize].push((place.number, at)),
-                    None => {
-                        self.highest.fetch_max(entry.series.0, Ordering::Relaxed);
-                        orphans += u64::from(part.index == 0);
-                    }
-                }
-            }
-        }
-        let shares = scratch.histograms.iter_mut().zip(&mut scratch.covers);
-        for (shard, (share, covers)) in (0..).zip(shares) {
-            if !share.is_empty() {
-                passed_over += self.apply_histograms(shard, run, share, covers);
-                share.clear();
-            }
-        }
-        self.counts.passed_over.fetch_add(passed_over, Ordering::Relaxed);
-        self.counts.orphans.fetch_add(orphans, Ordering::Relaxed);
-    }
-
     /// Takes a logged exemplar, whose series came before; not if it belongs to a block's time.
     pub fn exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, scratch: &mut ReplayScratch) {
         let Some(Located { shard, number }) = self.series.read().get(series) else { return };
@@ -274,66 +208,6 @@ impl Replay<'_> {
         let of_no_series = (self.chunks.len() as u64).saturating_sub(taken);
         self.counts.chunks_left_out.fetch_add(of_no_series, Ordering::Relaxed);
         Ok(self.counts.stats())
-    }
-
-    /// Appends samples of one shard. Says how many were passed over.
-    fn apply(&self, shard_number: u32, samples: &[(u32, i64, f64)], covers: &mut Vec<Cover>) -> u64 {
-        let rules = Rules { floor_ms: i64::MIN, max_ms: i64::MAX, chunk_range_ms: self.head.options.chunk_range_ms };
-        let (mut oldest_ms, mut newest_ms, mut passed_over) = (i64::MAX, i64::MIN, 0);
-        let mut shard = self.head.shards[shard_number as usize].lock();
-        covers.resize(shard.lines.len() as usize, Cover::NOTHING);
-        for &(number, timestamp_ms, value) in samples {
-            let line = &shard.lines[number];
-            if line.has_sample() && timestamp_ms <= line.last_ms {
-                if covers[number as usize].has(&shard, number, timestamp_ms) {
-                    passed_over += 1;
-                } else {
-                    let place = Located { shard: shard_number, number };
-                    self.gaps.put_aside(place, |samples| samples.push(timestamp_ms, value));
-                }
-            } else if shard.append(number, (timestamp_ms, value), &rules, &self.head.files).is_ok() {
-                oldest_ms = oldest_ms.min(timestamp_ms);
-                newest_ms = newest_ms.max(timestamp_ms);
-            }
-        }
-        self.head.times.include(oldest_ms, newest_ms);
-        self.counts.samples.fetch_add(samples.len() as u64 - passed_over, Ordering::Relaxed);
-        passed_over
-    }
-
-    /// Appends histograms of one shard, given their lines and numbers in the run. Says how many were passed over.
-    fn apply_histograms(
-        &self,
-        shard_number: u32,
-        run: HistogramRun<'_>,
-        share: &[(u32, u32)],
-        covers: &mut Vec<Cover>,
-    ) -> u64 {
-        let rules = Rules { floor_ms: i64::MIN, max_ms: i64::MAX, chunk_range_ms: self.head.options.chunk_range_ms };
-        let (mut oldest_ms, mut newest_ms, mut passed_over) = (i64::MAX, i64::MIN, 0);
-        let mut shard = self.head.shards[shard_number as usize].lock();
-        covers.resize(shard.lines.len() as usize, Cover::NOTHING);
-        for &(number, at) in share {
-            let Some(entry) = run.entries.get(at as usize) else { continue };
-            let (timestamp_ms, Some(histogram)) = (entry.timestamp_ms, run.rows.get(entry.row as usize)) else {
-                continue;
-            };
-            let line = &shard.lines[number];
-            if line.has_sample() && timestamp_ms <= line.last_ms {
-                if covers[number as usize].has(&shard, number, timestamp_ms) {
-                    passed_over += 1;
-                } else {
-                    let place = Located { shard: shard_number, number };
-                    self.gaps.put_aside(place, |samples| samples.push_histogram(timestamp_ms, histogram));
-                }
-            } else if shard.append_histogram(number, (timestamp_ms, histogram), &rules, &self.head.files).is_ok() {
-                oldest_ms = oldest_ms.min(timestamp_ms);
-                newest_ms = newest_ms.max(timestamp_ms);
-            }
-        }
-        self.head.times.include(oldest_ms, newest_ms);
-        self.counts.samples.fetch_add(share.len() as u64 - passed_over, Ordering::Relaxed);
-        passed_over
     }
 
     /// Gives a series the chunks that were written under `series`.
@@ -421,7 +295,7 @@ impl ReplayTarget for Replay<'_> {
     }
 
     fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut ReplayScratch) {
-        Replay::samples(self, run.samples, part, scratch);
+        Replay::samples(self, run, part, scratch);
     }
 
     fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut ReplayScratch) -> bool {
@@ -431,6 +305,11 @@ impl ReplayTarget for Replay<'_> {
 
     fn deletions(&self, deletions: &[Tombstone], part: Part, _scratch: &mut ReplayScratch) -> bool {
         Replay::deletions(self, deletions, part);
+        true
+    }
+
+    /// Only those that no chunk has are left out, and [`ReplayStats`] has their number.
+    fn counts_starts(&self) -> bool {
         true
     }
 }
@@ -457,6 +336,7 @@ impl Counts {
             aliases: get(&self.aliases),
             samples: get(&self.samples),
             passed_over: get(&self.passed_over),
+            starts_left_out: get(&self.starts_left_out),
             orphans: get(&self.orphans),
             late_samples: get(&self.late_samples),
             chunks: get(&self.chunks),

@@ -41,6 +41,8 @@ pub(super) struct Flaw {
 pub(super) struct Assembler {
     /// A record that was begun.
     open: Option<Open>,
+    /// What there is of it, between two batches.
+    carried: Vec<u8>,
     /// The rest of a damaged record may follow: it is passed over without a word.
     dropping: bool,
     /// Where zeros began, if nothing has come after them yet.
@@ -106,9 +108,21 @@ impl Assembler {
         self.whole_end
     }
 
-    /// Whether a record was begun and not ended.
-    pub(super) fn is_in_record(&self) -> bool {
-        self.open.is_some()
+    /// Takes what there is of a record that is not ended out of `out`, which is handed on without it.
+    pub(super) fn suspend(&mut self, out: &mut StoredRecords) {
+        self.carried.clear();
+        if let Some(open) = &mut self.open {
+            self.carried.extend_from_slice(out.bytes.get(open.start..).unwrap_or_default());
+            out.bytes.truncate(open.start);
+            open.start = 0;
+        }
+    }
+
+    /// Goes on with `out`, which is empty.
+    pub(super) fn resume(&self, out: &mut StoredRecords) {
+        if self.open.is_some() {
+            out.bytes.extend_from_slice(&self.carried);
+        }
     }
 
     fn fragment(&mut self, fragment: &Fragment<'_>, at: u64, out: &mut StoredRecords) {
@@ -246,12 +260,12 @@ impl StoredRecords {
         })
     }
 
-    /// Bytes held, those of a record that is not ended among them.
+    /// Bytes of the records that are ended.
     pub(super) fn size_bytes(&self) -> usize {
-        self.bytes.len()
+        self.records.last().map_or(0, |last| last.end)
     }
 
-    /// Forgets all records, keeps the memory. Not to be called while a record is open.
+    /// Forgets all records, keeps the memory.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.records.clear();

@@ -56,10 +56,11 @@ pub(super) struct SegmentReader {
 }
 
 /// How many pages are read at once.
-const PAGES_AT_ONCE: usize = 8;
+const PAGES_AT_ONCE: usize = 4;
 
-/// Records are handed on when they have so many bytes.
-const BATCH_BYTES: usize = 256 << 10;
+/// Records are handed on when they have so many bytes: what is decoded of them should still be in the processor's second
+/// cache when it is applied.
+const BATCH_BYTES: usize = 64 << 10;
 
 impl ReadReport {
     /// How many damages are listed.
@@ -125,13 +126,14 @@ impl SegmentReader {
     pub(super) fn next(&mut self, out: &mut StoredRecords, report: &mut ReadReport) -> io::Result<bool> {
         out.clear();
         let Some(assembler) = &mut self.assembler else { return Ok(false) };
-        while self.at < self.size_bytes && (assembler.is_in_record() || out.size_bytes() < BATCH_BYTES) {
+        assembler.resume(out);
+        while self.at < self.size_bytes && out.size_bytes() < BATCH_BYTES {
             let want = (self.size_bytes - self.at).min((PAGES_AT_ONCE * PAGE_BYTES) as u64);
             let want = usize::try_from(want).unwrap_or(PAGE_BYTES);
-            self.buffer.clear();
             self.buffer.resize(want.next_multiple_of(PAGE_BYTES), 0);
-            let (read, _) = self.buffer.split_at_mut(want);
+            let (read, beyond) = self.buffer.split_at_mut(want);
             self.file.read_exact_at(read, self.at)?;
+            beyond.fill(0);
             for page in self.buffer.chunks_exact(PAGE_BYTES) {
                 let left = usize::try_from(self.size_bytes - self.at).unwrap_or(usize::MAX);
                 let skip = usize::try_from(self.skip_bytes.saturating_sub(self.at)).unwrap_or(PAGE_BYTES);
@@ -139,9 +141,10 @@ impl SegmentReader {
                 self.at += left.min(PAGE_BYTES) as u64;
             }
         }
-        if self.at >= self.size_bytes
-            && let Some(assembler) = self.assembler.take()
-        {
+        if self.at < self.size_bytes {
+            // A record goes on in the next page most of the time: batches would have no end if it had to end with them.
+            assembler.suspend(out);
+        } else if let Some(assembler) = self.assembler.take() {
             self.whole_end = assembler.whole_end();
             for flaw in assembler.finish(out) {
                 let (offset, fault, tail, kept) = (flaw.offset, flaw.fault, flaw.tail, flaw.kept);

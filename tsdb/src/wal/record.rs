@@ -108,11 +108,35 @@ fn series(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption>
 fn samples(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
     let prefixes = Prefixes::new(cursor)?;
     while !cursor.is_empty() {
+        if let Some((sample, size)) = cursor.rest().first_chunk().and_then(|bytes| prefixes.short_sample(bytes)) {
+            cursor.skip(size);
+            into.push_sample(sample);
+            continue;
+        }
         let (series, timestamp_ms) = prefixes.next(cursor)?;
         let value = f64::from_bits(cursor.be_u64()?);
         into.push_sample(LoggedSample { series, timestamp_ms, value });
     }
     Ok(())
+}
+
+/// As many bytes as a sample has whose varints are short.
+const SHORT_SAMPLE_BYTES: usize = 16;
+
+/// A varint of at most three bytes at the front, and its size. All but the first few samples of a log have no longer ones.
+#[inline(always)]
+fn short_varint(bytes: u128) -> Option<(i64, u32)> {
+    let low = bytes as u32;
+    let (zigzag, size) = if low & 0x80 == 0 {
+        (low & 0x7f, 1)
+    } else if low & 0x8000 == 0 {
+        (low & 0x7f | low >> 1 & 0x3f80, 2)
+    } else if low & 0x80_0000 == 0 {
+        (low & 0x7f | low >> 1 & 0x3f80 | low >> 2 & 0x1f_c000, 3)
+    } else {
+        return None;
+    };
+    Some((i64::from(zigzag >> 1) ^ -i64::from(zigzag & 1), size))
 }
 
 /// The references and times that precede the items of the first versions: as differences to those at the front.
@@ -129,6 +153,19 @@ impl Prefixes {
             return Ok(Self { base_ref: 0, base_ms: 0 });
         }
         Ok(Self { base_ref: cursor.be_u64()?, base_ms: cursor.be_u64()?.cast_signed() })
+    }
+
+    /// A sample at the front of `bytes` whose varints are short and whose reference is one, and its size.
+    #[inline(always)]
+    fn short_sample(self, bytes: &[u8; SHORT_SAMPLE_BYTES]) -> Option<(LoggedSample, usize)> {
+        let bytes = u128::from_le_bytes(*bytes);
+        let (delta_ref, ref_size) = short_varint(bytes)?;
+        let bytes = bytes >> (8 * ref_size);
+        let (delta_ms, time_size) = short_varint(bytes)?;
+        let value = f64::from_bits(((bytes >> (8 * time_size)) as u64).swap_bytes());
+        let series = SeriesRef(self.base_ref.wrapping_add_signed(delta_ref));
+        let sample = LoggedSample { series, timestamp_ms: self.base_ms.wrapping_add(delta_ms), value };
+        (series.0 < SeriesRef::END).then_some((sample, (ref_size + time_size + 8) as usize))
     }
 
     /// Reference and time.

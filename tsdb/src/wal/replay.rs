@@ -68,8 +68,8 @@ pub trait ReplayTarget: Sync {
         false
     }
 
-    /// Whether it keeps when counters began.
-    fn keeps_starts(&self) -> bool {
+    /// Whether it keeps when counters began, or counts by itself what of that it leaves out.
+    fn counts_starts(&self) -> bool {
         false
     }
 
@@ -81,10 +81,10 @@ pub trait ReplayTarget: Sync {
             match run {
                 Run::Samples(run) => {
                     self.samples(run, part, scratch);
-                    left_out.start_timestamps += if self.keeps_starts() { 0 } else { run.starts() };
+                    left_out.start_timestamps += if self.counts_starts() { 0 } else { run.starts() };
                 }
                 Run::Histograms(run) if self.histograms(run, part, scratch) => {
-                    left_out.start_timestamps += if self.keeps_starts() { 0 } else { run.starts() };
+                    left_out.start_timestamps += if self.counts_starts() { 0 } else { run.starts() };
                 }
                 Run::Histograms(run) => left_out.histograms += run.entries.len() as u64,
                 Run::Deletions(run) => {

@@ -47,12 +47,22 @@ impl RefTable {
     /// Where the series of a reference is, if it is known.
     #[inline]
     pub(super) fn get(&self, series: SeriesRef) -> Option<Located> {
-        let at = series.0.wrapping_sub(self.base?) as usize;
-        match self.close.get(at) {
+        match self.close.get(self.place_of(series)) {
             Some(&place) if place != NOWHERE => Some(place),
             _ if self.stray.is_empty() => None,
             _ => self.stray.get(&series.0).copied(),
         }
+    }
+
+    /// Where in the array a reference is, if it is below [`RefTable::close_len`]: there for good.
+    #[inline]
+    pub(super) fn place_of(&self, series: SeriesRef) -> usize {
+        self.base.map_or(usize::MAX, |base| series.0.wrapping_sub(base) as usize)
+    }
+
+    /// How many places the array has.
+    pub(super) fn close_len(&self) -> usize {
+        self.close.len()
     }
 }
 

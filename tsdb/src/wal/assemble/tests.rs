@@ -18,17 +18,32 @@ fn segment(sizes: &[usize]) -> (Vec<Told>, Vec<u8>) {
 /// The records that are found in a segment, and its flaws.
 fn read(segment: &[u8]) -> (Vec<Told>, Vec<Flaw>) {
     let (mut assembler, mut out) = (Assembler::default(), StoredRecords::default());
+    let (mut in_parts, mut part) = (Assembler::default(), StoredRecords::default());
+    let mut told_in_parts = Vec::new();
     for (number, page) in segment.chunks(PAGE_BYTES).enumerate() {
         let mut whole = page.to_vec();
         whole.resize(PAGE_BYTES, 0);
         assembler.page(&whole, 0..page.len(), (number * PAGE_BYTES) as u64, &mut out);
+        // The same comes out if records are handed on with every page.
+        in_parts.resume(&mut part);
+        in_parts.page(&whole, 0..page.len(), (number * PAGE_BYTES) as u64, &mut part);
+        in_parts.suspend(&mut part);
+        told_in_parts.append(&mut tell(&part));
+        part.clear();
     }
-    let flaws = assembler.finish(&mut out);
+    in_parts.resume(&mut part);
+    let (flaws, flaws_in_parts) = (assembler.finish(&mut out), in_parts.finish(&mut part));
+    told_in_parts.append(&mut tell(&part));
+    assert_eq!((tell(&out), &flaws), (told_in_parts, &flaws_in_parts));
+    (tell(&out), flaws)
+}
+
+fn tell(records: &StoredRecords) -> Vec<Told> {
     let tell = |record: &[u8]| {
         assert!(record.iter().all(|&byte| byte == record[0]), "mixed");
         (record[0], record.len())
     };
-    (out.iter().map(|(record, ..)| tell(record)).collect(), flaws)
+    records.iter().map(|(record, ..)| tell(record)).collect()
 }
 
 /// Three pages: small records, one that begins in the first page and ends in the third, small records.

@@ -49,6 +49,23 @@ fn a_segment_is_read_in_order_whatever_its_size() {
 }
 
 #[test]
+fn a_long_segment_comes_in_small_batches() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("00000000");
+    // Every record goes on in the next page.
+    let segment = segment(400, 3_000, Compression::None);
+    StdFs.create_new(&path).unwrap().append(&segment).unwrap();
+    let mut reader = SegmentReader::open(&StdFs, &path).unwrap();
+    let (mut stored, mut report) = (StoredRecords::default(), ReadReport::default());
+    let (mut batches, mut largest) = (0, 0);
+    while reader.next(&mut stored, &mut report).unwrap() {
+        batches += 1;
+        largest = largest.max(stored.size_bytes());
+    }
+    assert!(segment.len() > 10 << 20 && batches > 50 && largest < 300 << 10, "{batches} of at most {largest}");
+}
+
+#[test]
 fn a_record_under_a_wrong_coding_is_read_and_reported() {
     for compression in [Compression::None, Compression::Snappy, Compression::Zstd] {
         for bits in [Coding::Snappy.bits(), Coding::Zstd.bits(), Coding::Snappy.bits() | Coding::Zstd.bits()] {

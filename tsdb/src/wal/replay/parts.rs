@@ -37,10 +37,13 @@ impl<'scope> Parts<'scope> {
     /// Has every thread apply its part of `batch`.
     pub(super) fn apply(&self, batch: Batch) {
         let batch = Arc::new(batch);
-        for work in &self.work {
+        let Some((last, others)) = self.work.split_last() else { return };
+        for work in others {
             // A thread that is gone has panicked, and that ends the replay with the scope.
             let _ = work.send(Arc::clone(&batch));
         }
+        // Nothing of it stays here: were it dropped here last, it would be lost to those who fill batches.
+        let _ = last.send(batch);
     }
 
     /// Waits until all is applied. Returns what was left out.
@@ -75,3 +78,6 @@ fn give_back(batch: Arc<Batch>, empty: &Sender<Batch>) {
         let _ = empty.send(batch);
     }
 }
+
+#[cfg(test)]
+mod tests;
