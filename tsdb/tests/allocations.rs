@@ -5,12 +5,12 @@
 #[path = "allocations/counting.rs"]
 mod counting;
 
-use model::{Fingerprint, Fingerprinter, Labels, LabelsRef};
+use model::{Fingerprint, Fingerprinter, HistogramLayout, HistogramRef, Labels, LabelsRef, Numbers, ResetHint, Span};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
-use tsdb::head::{AppendScratch, Head, HeadOptions};
+use tsdb::head::{AppendScratch, Head, HeadOptions, OutOfOrder};
 use tsdb::head_chunks::{HeadChunks, MAX_FILE_BYTES};
 use tsdb::wal::{Committers, Durability, Log, LogOptions};
 use tsdb::{AppendLimits, AppendSource};
@@ -47,6 +47,48 @@ impl AppendSource for Round<'_> {
     }
 }
 
+/// A histogram for each series, at one time.
+struct Histograms<'a> {
+    series: &'a [(Labels, Fingerprint)],
+    layout: &'a HistogramLayout,
+    time_ms: i64,
+    cells: &'a [u64],
+}
+
+impl AppendSource for Histograms<'_> {
+    fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    fn fingerprint(&self, index: usize) -> Fingerprint {
+        self.series[index].1
+    }
+
+    fn samples(&self, _index: usize) -> impl Iterator<Item = (i64, f64)> {
+        std::iter::empty()
+    }
+
+    fn histograms(&self, _index: usize) -> impl Iterator<Item = (i64, HistogramRef<'_>)> {
+        let (hint, numbers) = (ResetHint::Unknown, Numbers::Integer);
+        let histogram = HistogramRef { layout: self.layout, hint, numbers, cells: self.cells, sum: 1.0 };
+        std::iter::once((self.time_ms, histogram))
+    }
+
+    fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
+        Some(self.series[index].0.as_ref())
+    }
+}
+
+fn named(count: usize) -> Vec<(Labels, Fingerprint)> {
+    let fingerprinter = Fingerprinter::new([3; 192]);
+    let series = (0..count).map(|number| {
+        let labels = Labels::from_pairs([("__name__", "m".to_owned()), ("id", number.to_string())]).unwrap();
+        let fingerprint = fingerprinter.of_labels(labels.as_ref(), &mut Vec::new());
+        (labels, fingerprint)
+    });
+    series.collect()
+}
+
 fn head(cores: usize) -> (Head, Log, Committers) {
     let fs = Arc::new(SimFs::new());
     let committers = Committers::start(NonZeroUsize::MIN).unwrap();
@@ -63,14 +105,7 @@ fn head(cores: usize) -> (Head, Log, Committers) {
 #[test]
 fn a_steady_append_allocates_nothing_per_sample() {
     let (head, log, _committers) = head(2);
-    let fingerprinter = Fingerprinter::new([3; 192]);
-    let series: Vec<_> = (0..SERIES)
-        .map(|number| {
-            let labels = Labels::from_pairs([("__name__", "m".to_owned()), ("id", number.to_string())]).unwrap();
-            let fingerprint = fingerprinter.of_labels(labels.as_ref(), &mut Vec::new());
-            (labels, fingerprint)
-        })
-        .collect();
+    let series = named(SERIES);
     let mut scratch = AppendScratch::default();
     let mut append = |round: i64| {
         let round = Round { series: &series, time_ms: 1_800_000_000_000 + round * 15_000 };
@@ -89,6 +124,46 @@ fn a_steady_append_allocates_nothing_per_sample() {
     let quiet = rounds.iter().filter(|&&allocations| allocations == 0).count();
     assert!(quiet > rounds.len() / 2, "rounds without any allocation: {quiet} of {}", rounds.len());
     assert!(total < (SERIES * rounds.len() / 1000) as u64, "{total} allocations");
+}
+
+/// Late histograms wait in the slab, over one layout: none is an object of its own, on its way there or at rest.
+#[test]
+fn late_histograms_wait_without_an_allocation_each() {
+    const FEW: usize = 500;
+    const BUCKETS: u32 = 20;
+    let fs = Arc::new(SimFs::new());
+    let (head, _log, committers) = head(2);
+    let options = LogOptions { durability: Durability::Buffered, ..LogOptions::default() };
+    let late_log = Log::open(fs, Path::new("/wbl"), options, &committers).unwrap();
+    let head = head.with_late(OutOfOrder { window_ms: i64::MAX, cap: 255 }, late_log.clone());
+    let series = named(FEW);
+    let span = Span { offset: 0, length: BUCKETS };
+    let layout = HistogramLayout::new(3, 0.0, vec![span], Vec::new(), Vec::new()).unwrap();
+    let mut scratch = AppendScratch::default();
+    let mut append = |time_ms: i64| {
+        let mut cells = vec![time_ms.unsigned_abs() % 1000; layout.cells()];
+        cells[0] = cells[2..].iter().sum::<u64>() + cells[1];
+        let batch = Histograms { series: &series, layout: &layout, time_ms, cells: &cells };
+        let before = counting::allocations();
+        let (appended, positions) = head.append(&batch, LIMITS, &mut scratch).unwrap();
+        let allocations = counting::allocations() - before;
+        assert_eq!((appended.histograms, appended.refused_total), (FEW as u64, 0));
+        if let Some(position) = positions.late {
+            let _durable = late_log.commit(position).wait().unwrap();
+        }
+        allocations
+    };
+    append(1_800_000_000_000);
+    // Late ones among each other, too: two steps ahead, one back.
+    let mut late = |round: i64| append(1_700_000_000_000 + 15_000 * (round - 3 * (round % 3)));
+    (0..12).map(&mut late).for_each(drop);
+    let before = counting::live_bytes();
+    let rounds: Vec<u64> = (12..124).map(&mut late).collect();
+    let (samples, total) = ((rounds.len() * FEW) as u64, rounds.iter().sum::<u64>());
+    assert!(total < samples / 500, "{total} allocations for {samples} samples");
+    let bytes = (counting::live_bytes() - before) as u64 / samples;
+    let numbers = 32 + 8 * layout.cells() as u64;
+    assert!(bytes <= numbers * 3 / 2, "{bytes} bytes for each, of {numbers} in numbers");
 }
 
 /// A tenant that writes nothing costs next to nothing, whatever the machine.

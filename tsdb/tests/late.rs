@@ -1,17 +1,26 @@
-//! A database that takes late samples, against a map: appends in and out of order, repeated, with other values, restarts,
-//! blocks.
+//! A database that takes late samples of all kinds, against a map: appends in and out of order, repeated, with other values,
+//! restarts, blocks.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "mixed/batch.rs"]
+mod batch;
+#[path = "mixed/contents.rs"]
+mod contents;
 #[path = "late/read.rs"]
 mod read;
 #[path = "db/rig.rs"]
 mod rig;
+#[path = "mixed/samples.rs"]
+mod samples;
 
-use model::{Labels, MatchOp, Matcher, STALE_NAN, TimeRange};
+use batch::{Mixed, MixedSeries};
+use contents::Samples;
+use model::{Labels, MatchOp, Matcher, Numbers, STALE_NAN, TimeRange};
 use proptest::prelude::*;
-use rig::{Batch, NO_LIMITS, RANGE_MS, names, series};
-use std::collections::{BTreeMap, BTreeSet};
+use rig::{NO_LIMITS, RANGE_MS, series};
+use samples::{Sample, TestHistogram};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
@@ -26,39 +35,64 @@ const START_MS: i64 = 1_700_000_000_000;
 /// What the database should hold. Several values may have come for one time, where nobody could tell: any of them is right.
 #[derive(Debug, Default)]
 struct Model {
-    samples: BTreeMap<Labels, BTreeMap<i64, BTreeSet<u64>>>,
-    /// The newest sample in order, of each series.
-    newest_ms: BTreeMap<Labels, (i64, u64)>,
+    samples: Samples,
+    /// The newest sample in order, of each series: its time, and what it may be.
+    newest: BTreeMap<Labels, (i64, HashSet<Sample>)>,
     head_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
 enum Step {
     /// Samples by series: how far from the newest of the head, and which value.
-    Append(Vec<(u8, Vec<(i64, u8)>)>),
-    /// Late samples of one series in a row.
-    Run(u8, i64, u8),
-    /// So many milliseconds later all series have a sample.
-    Advance(i64),
+    Append(Vec<(u8, Vec<(i64, Value)>)>),
+    /// Late samples of one series in a row: every so many of another kind.
+    Run(u8, i64, u8, u8),
+    /// So many milliseconds later all series have a sample, those of one kind.
+    Advance(i64, u8),
     Maintain,
     Restart,
     Flush,
 }
 
+/// Which kind, and which of that kind.
+type Value = (u8, u8);
+
 impl Model {
+    /// What a sample becomes: that a series ended is said as its newest sample is.
+    fn shown(&self, labels: &Labels, sample: Sample, closed_ms: i64) -> HashSet<Sample> {
+        let is_float = sample.numbers().is_none();
+        match self.newest.get(labels) {
+            Some((newest_ms, newest)) if is_float && sample.is_stale() => {
+                let as_newest = |newest: &Sample| newest.numbers().map_or(sample.clone(), Sample::Stale);
+                let mut shown: HashSet<_> = newest.iter().map(as_newest).collect();
+                if *newest_ms < closed_ms {
+                    // Whether the head still knows the series is not for the model to say.
+                    shown.insert(sample);
+                }
+                shown
+            }
+            _ => HashSet::from([sample]),
+        }
+    }
+
     /// What the database must say of a sample, as far as that is certain.
-    fn verdict(&self, labels: &Labels, at_ms: i64, bits: u64, head_ms: i64, closed_ms: i64) -> Verdict {
-        let newest = self.newest_ms.get(labels);
+    fn verdict(
+        &self,
+        labels: &Labels,
+        (at_ms, shown): (i64, &HashSet<Sample>),
+        head_ms: i64,
+        closed_ms: i64,
+    ) -> Verdict {
         let in_order_ms = closed_ms.max(head_ms.saturating_sub(RANGE_MS / 2));
-        match newest {
+        match self.newest.get(labels) {
             _ if at_ms < in_order_ms => {}
             None => return Verdict::InOrder,
-            Some(&(newest_ms, _)) if at_ms > newest_ms => return Verdict::InOrder,
-            Some(&(newest_ms, have)) if at_ms == newest_ms => {
-                return if have == bits {
-                    Verdict::InOrder
-                } else {
-                    Verdict::Refused(RefusedBecause::DuplicateTimestamp)
+            Some((newest_ms, _)) if at_ms > *newest_ms => return Verdict::InOrder,
+            Some((newest_ms, newest)) if at_ms == *newest_ms => {
+                return match newest == shown {
+                    true if newest.len() == 1 => Verdict::InOrder,
+                    false if newest.is_disjoint(shown) => Verdict::Refused(RefusedBecause::DuplicateTimestamp),
+                    _ => Verdict::NewestOrRefused,
                 };
             }
             Some(_) => {}
@@ -71,6 +105,8 @@ impl Model {
 enum Verdict {
     InOrder,
     Late,
+    /// The newest again, or another value for its time: it does not matter.
+    NewestOrRefused,
     Refused(RefusedBecause),
 }
 
@@ -89,12 +125,21 @@ fn open(fs: &SimFs) -> Db {
     rig::open_on(Arc::new(fs.clone()), Path::new("/data"), options()).unwrap()
 }
 
-fn value(number: u8) -> f64 {
-    match number {
-        0 => STALE_NAN,
-        1 => -0.0,
-        _ => f64::from(number).sqrt(),
+/// Adds the sample that `value` stands for.
+fn push(one: &mut MixedSeries, at_ms: i64, (kind, number): Value) {
+    // Whatever comes late, counts mostly grow with time.
+    let age = ((at_ms - START_MS + 10 * RANGE_MS) / 500).unsigned_abs();
+    match (kind % 4, number) {
+        (0 | 1, 0) => one.floats.push((at_ms, STALE_NAN)),
+        (0 | 1, 1) => one.floats.push((at_ms, -0.0)),
+        (0 | 1, _) => one.floats.push((at_ms, f64::from(number).sqrt())),
+        (2, _) => one.histograms.push((at_ms, TestHistogram::new(Numbers::Integer, number, age))),
+        _ => one.histograms.push((at_ms, TestHistogram::new(Numbers::Float, number, age))),
     }
+}
+
+fn numbered(number: u8) -> MixedSeries {
+    MixedSeries::new(series(i64::from(number % 4)))
 }
 
 impl World {
@@ -108,68 +153,78 @@ impl World {
         self.db.as_ref().unwrap()
     }
 
-    fn append(&mut self, mut series: Vec<(Labels, Vec<(i64, f64)>)>) {
+    fn append(&mut self, mut series: Vec<MixedSeries>) {
         // The head of nothing is where the first series of a batch begins.
-        series.retain(|(_, samples)| !samples.is_empty());
-        let Some(first_ms) = series.first().and_then(|(_, samples)| samples.first()).map(|sample| sample.0) else {
-            return;
-        };
-        let batch = Batch { names: names(), series };
+        series.retain(|one| one.samples().next().is_some());
+        let Some((first_ms, _)) = series.first().and_then(|one| one.samples().next()) else { return };
+        let batch = Mixed { series, ..Mixed::default() };
         let (appended, commit) = self.db().append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
         let _durable = commit.wait().unwrap();
         let head_ms = self.model.head_ms.unwrap_or(first_ms);
         let refused: Vec<_> =
             appended.refused.iter().map(|refused| (refused.series, refused.timestamp_ms, refused.why)).collect();
-        let all_refused = |index, at_ms, samples: &[(i64, f64)]| {
+        let all_refused = |index, at_ms, one: &MixedSeries| {
             let twice = (index, at_ms, RefusedBecause::DuplicateTimestamp);
-            let sent = samples.iter().filter(|sample| sample.0 == at_ms).count();
+            let sent = one.samples().filter(|sample| sample.0 == at_ms).count();
             refused.iter().filter(|refused| **refused == twice).count() == sent
         };
-        let mut count = 0;
-        for (index, (labels, samples)) in (0..).zip(&batch.series) {
-            for &(at_ms, value) in samples {
-                let bits = value.to_bits();
-                let verdict = self.model.verdict(labels, at_ms, bits, head_ms, self.cut_ms);
+        for (index, one) in (0..).zip(&batch.series) {
+            let labels = &one.labels;
+            for (at_ms, sample) in one.samples() {
+                let shown = self.model.shown(labels, sample, self.cut_ms);
+                let verdict = self.model.verdict(labels, (at_ms, &shown), head_ms, self.cut_ms);
                 let told = |why| refused.contains(&(index, at_ms, why));
-                count += 1;
                 match verdict {
                     Verdict::Refused(why) => assert!(
                         told(why) || appended.refused_total > 64,
                         "{labels:?} at {at_ms}: {why:?} of {refused:?}"
                     ),
+                    Verdict::NewestOrRefused => {}
                     // Whether the buffer still holds the time is not for the model to say; a batch may have it twice itself.
-                    Verdict::Late if all_refused(index, at_ms, samples) => {}
+                    Verdict::Late if all_refused(index, at_ms, one) => {}
                     Verdict::InOrder | Verdict::Late => {
                         let held = self.model.samples.entry(labels.clone()).or_default();
-                        held.entry(at_ms).or_default().insert(bits);
+                        held.entry(at_ms).or_default().extend(shown.iter().cloned());
                         if verdict == Verdict::InOrder {
-                            self.model.newest_ms.insert(labels.clone(), (at_ms, bits));
+                            self.model.newest.insert(labels.clone(), (at_ms, shown));
                             self.model.head_ms = self.model.head_ms.max(Some(at_ms));
                         }
                     }
                 }
             }
         }
-        assert_eq!(appended.accepted + appended.refused_total, count);
+        assert_eq!(appended.accepted + appended.histograms + appended.refused_total, batch.samples_len());
     }
 
     fn step(&mut self, step: Step) {
         let head_ms = self.model.head_ms.unwrap_or(START_MS);
         match step {
             Step::Append(batch) => {
-                let sample = |(behind_ms, number): (i64, u8)| (head_ms - behind_ms, value(number));
-                let of = |(number, samples): (u8, Vec<_>)| {
-                    (series(i64::from(number % 4)), samples.into_iter().map(sample).collect())
+                let of = |(number, samples): (u8, Vec<(i64, Value)>)| {
+                    let mut one = numbered(number);
+                    samples.into_iter().for_each(|(behind_ms, value)| push(&mut one, head_ms - behind_ms, value));
+                    one
                 };
                 self.append(batch.into_iter().map(of).collect());
             }
-            Step::Run(number, behind_ms, count) => {
-                let sample = |at: u8| (head_ms - behind_ms + i64::from(at) * 7, value(at));
-                self.append(vec![(series(i64::from(number % 4)), (0..count).map(sample).collect())]);
+            Step::Run(number, behind_ms, count, every) => {
+                let mut one = numbered(number);
+                for at in 0..count {
+                    push(
+                        &mut one,
+                        head_ms - behind_ms + i64::from(at) * 7,
+                        (number.wrapping_add(at / every), 1 + at / 2),
+                    );
+                }
+                self.append(vec![one]);
             }
-            Step::Advance(by_ms) => {
-                let at_ms = head_ms + by_ms;
-                self.append((0..3).map(|number| (series(number), vec![(at_ms, number as f64)])).collect());
+            Step::Advance(by_ms, kind) => {
+                let of = |number: u8| {
+                    let mut one = numbered(number);
+                    push(&mut one, head_ms + by_ms, (kind.wrapping_add(number), 2 + number));
+                    one
+                };
+                self.append((0..3).map(of).collect());
             }
             Step::Maintain => self.cut(|db| db.maintain().unwrap()),
             Step::Flush => self.cut(|db| db.flush().unwrap()),
@@ -182,7 +237,7 @@ impl World {
                 let head = self.db().head().time_range();
                 self.model.head_ms = head.map(TimeRange::max_ms);
                 let cut_ms = self.cut_ms;
-                self.model.newest_ms.retain(|_, (newest_ms, _)| *newest_ms >= cut_ms);
+                self.model.newest.retain(|_, (newest_ms, _)| *newest_ms >= cut_ms);
             }
         }
     }
@@ -213,13 +268,14 @@ impl World {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let sample =
-        (prop_oneof![3 => 0..RANGE_MS / 2, 3 => 0..WINDOW_MS, 1 => -50..5_i64, 1 => 0..4 * RANGE_MS], any::<u8>());
+    let behind_ms = prop_oneof![3 => 0..RANGE_MS / 2, 3 => 0..WINDOW_MS, 1 => -50..5_i64, 1 => 0..4 * RANGE_MS];
+    let sample = (behind_ms, (any::<u8>(), any::<u8>()));
     let append = proptest::collection::vec((any::<u8>(), proptest::collection::vec(sample, 0..8)), 1..5);
+    let run = (any::<u8>(), 0..WINDOW_MS, 0_u8..40, 1_u8..20);
     prop_oneof![
         6 => append.prop_map(Step::Append),
-        3 => (any::<u8>(), 0..WINDOW_MS, 0_u8..40).prop_map(|(number, behind_ms, count)| Step::Run(number, behind_ms, count)),
-        4 => (1..RANGE_MS / 3).prop_map(Step::Advance),
+        3 => run.prop_map(|(number, behind_ms, count, every)| Step::Run(number, behind_ms, count, every)),
+        4 => (1..RANGE_MS / 3, any::<u8>()).prop_map(|(by_ms, kind)| Step::Advance(by_ms, kind)),
         3 => Just(Step::Maintain),
         2 => Just(Step::Restart),
         1 => Just(Step::Flush),
@@ -231,26 +287,51 @@ fn each_sample_is_cut_into_one_block() {
     let fs = SimFs::new();
     let db = open(&fs);
     let append = |times: &mut dyn Iterator<Item = i64>| {
-        let batch = Batch { names: names(), series: vec![(series(1), times.map(|at_ms| (at_ms, 1.0)).collect())] };
+        let (mut floats, mut histograms) = (numbered(1), numbered(2));
+        for at_ms in times {
+            push(&mut floats, at_ms, (0, 5));
+            push(&mut histograms, at_ms, (2, 5));
+        }
+        let batch = Mixed { series: vec![floats, histograms], ..Mixed::default() };
         let (appended, commit) = db.append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
         let _durable = commit.wait().unwrap();
         assert_eq!(appended.refused_total, 0);
-        appended.accepted
+        (appended.accepted, appended.histograms)
     };
     let in_order = append(&mut (0..2 * RANGE_MS).step_by(1000).map(|ms| START_MS + ms));
     let late = append(&mut (0..RANGE_MS).step_by(1000).map(|ms| START_MS + ms + 500));
     let blocks: Vec<_> = db.flush().unwrap().into_iter().filter_map(|block| block.meta).collect();
     let samples = |partial| {
         let of_kind = blocks.iter().filter(|meta| meta.compaction.is_partial() == partial);
-        of_kind.map(|meta| meta.stats.num_samples).sum::<u64>()
+        let stats = of_kind.map(|meta| (meta.stats.num_float_samples, meta.stats.num_histogram_samples));
+        stats.fold((0, 0), |all, some| (all.0 + some.0, all.1 + some.1))
     };
     assert_eq!((samples(false), samples(true)), (in_order, late));
+}
+
+/// What chunks have is not read from the log again, whatever kind it is of.
+#[test]
+fn a_restart_makes_no_chunks_of_what_chunks_have() {
+    let fs = SimFs::new();
+    let mut world = World { db: Some(open(&fs)), fs, model: Model::default(), cut_ms: i64::MIN };
+    world.step(Step::Advance(0, 0));
+    for (number, behind_ms) in [(0, 70_000), (1, 60_000), (2, 50_000), (3, 40_000)] {
+        world.step(Step::Run(number, behind_ms, 33, 7));
+    }
+    let chunks: Vec<u64> = (0..3)
+        .map(|_| {
+            world.step(Step::Restart);
+            world.check();
+            world.db().opened().head.chunks
+        })
+        .collect();
+    assert!(chunks[0] > 20 && chunks.iter().all(|&count| count == chunks[0]), "{chunks:?}");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn a_database_with_late_samples_is_a_map(steps in proptest::collection::vec(step(), 1..60)) {
+    fn a_database_with_late_samples_of_all_kinds_is_a_map(steps in proptest::collection::vec(step(), 1..60)) {
         let mut world = World::new();
         for step in steps {
             world.step(step);

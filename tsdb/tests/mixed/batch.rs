@@ -1,5 +1,7 @@
 //! Batches of samples of all kinds, with what comes beside them.
 
+#![allow(dead_code, reason = "several test programs share this, each uses a part")]
+
 use super::samples::{Sample, TestHistogram};
 use crate::rig;
 use model::{ExemplarRef, Fingerprint, HistogramRef, Labels, LabelsRef, MetadataRef, MetricKind};

@@ -1,5 +1,7 @@
 //! All that a database holds, read as a querier reads it.
 
+#![allow(dead_code, reason = "several test programs share this, each uses a part")]
+
 use super::samples::Sample;
 use model::{Labels, Matcher, SampleColumns, TimeRange};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
