@@ -13,7 +13,7 @@ use crate::deleted::{self, Deleted};
 use crate::head_chunks::HeadChunkRef;
 use crate::series::{Chunk, Encoding, SourceError};
 use bytes::Bytes;
-use model::{HistogramColumn, HistogramRef, LabelsRef, SampleColumns, TimeRange};
+use model::{HistogramColumn, HistogramRef, LabelsRef, ResetHint, SampleColumns, TimeRange};
 use std::ops::Range;
 
 /// Copies of a few series: label pairs, chunks that are in memory, places of the others. Used again for the next few.
@@ -143,6 +143,13 @@ impl Copies {
         let last = match line.is_histogram() {
             true => {
                 shard.push_newest_histogram(number, &mut self.histograms);
+                let row = self.histograms.len() - 1;
+                let hint = self.histograms.get(row).map(|histogram| histogram.hint);
+                // What stands before it in its chunk may not be the sample before it.
+                let is_alone = shard.late.has(number) || !self.deleted.of_series().is_empty();
+                if is_alone && hint == Some(ResetHint::NotReset) {
+                    self.histograms.set_hint(row, ResetHint::Unknown);
+                }
                 last_row(&self.histograms, line.last_ms)
             }
             false => LastCopy { timestamp_ms: line.last_ms, value: f64::from_bits(line.value_bits), row: None },

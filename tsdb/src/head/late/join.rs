@@ -2,7 +2,7 @@
 
 use crate::chunk::{self, ChunkError};
 use crate::series::Chunk;
-use model::SampleColumns;
+use model::{ResetHint, SampleColumns};
 
 /// Appends `chunks` to `out` in order of time. One that overlaps no other is handed on as it is; those that overlap are
 /// joined sample by sample, and of several samples of one time that stays whose chunk stands first in `chunks`: those
@@ -34,9 +34,14 @@ pub(in crate::head) fn join(chunks: &[Chunk], out: &mut Vec<Chunk>) -> Result<()
     Ok(())
 }
 
+/// Joins samples. A histogram follows another in a chunk, which says that no counter began anew between the two, only where
+/// their counts say so as well and no chunk said otherwise.
 fn join_samples(chunks: &[(usize, &Chunk)], out: &mut Vec<Chunk>) -> Result<(), ChunkError> {
-    let mut columns = SampleColumns::default();
+    let (mut columns, mut resets) = (SampleColumns::default(), Vec::new());
     for (_, chunk) in chunks {
+        if chunk::reset_hint(chunk.encoding, &chunk.data) == Some(ResetHint::Reset) {
+            resets.push(columns.len());
+        }
         chunk::decode(chunk.encoding, &chunk.data, &mut columns)?;
     }
     let mut order: Vec<usize> = (0..columns.len()).collect();
@@ -45,7 +50,14 @@ fn join_samples(chunks: &[(usize, &Chunk)], out: &mut Vec<Chunk>) -> Result<(), 
     order.sort_by_key(|&at| time(at));
     order.dedup_by_key(|at| time(*at));
     let mut joined = SampleColumns::default();
-    order.into_iter().for_each(|at| joined.push_from(&columns, at));
+    for at in order {
+        // Between which two samples it began anew is not known any more, only that it did before this one.
+        if resets.contains(&at) {
+            out.append(&mut chunk::encode(&joined));
+            joined.clear();
+        }
+        joined.push_from(&columns, at);
+    }
     out.append(&mut chunk::encode(&joined));
     Ok(())
 }

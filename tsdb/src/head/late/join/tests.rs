@@ -47,6 +47,53 @@ fn a_joined_chunk_is_not_too_long() {
     assert_eq!(lengths, [120, 120, 61]);
 }
 
+/// Chunks of histograms with one count each, given as (time, count); a first time below zero stands for a header that
+/// tells of a reset.
+fn counters(chunks: &[&[(i64, u64)]]) -> Vec<Chunk> {
+    let layout = HistogramLayout::default();
+    let encoded = chunks.iter().flat_map(|samples| {
+        let mut columns = SampleColumns::default();
+        for &(timestamp_ms, count) in *samples {
+            let hint = if timestamp_ms < 0 { ResetHint::Reset } else { ResetHint::Unknown };
+            let (numbers, sum, cells) = (Numbers::Integer, 1.5, &[count, count]);
+            let histogram = HistogramRef { layout: &layout, hint, numbers, cells, sum };
+            columns.push_histogram(timestamp_ms.abs(), histogram);
+        }
+        encode(&columns)
+    });
+    encoded.collect()
+}
+
+/// What a reader is told of each sample and the one before it: `?` nothing, `+` that no counter began anew.
+fn told(chunks: &[&[(i64, u64)]]) -> String {
+    let (mut out, mut columns) = (Vec::new(), SampleColumns::default());
+    join(&counters(chunks), &mut out).unwrap();
+    out.iter().for_each(|chunk| decode(chunk.encoding, &chunk.data, &mut columns).unwrap());
+    let told = |at: usize| match columns.histogram(at).unwrap().hint {
+        ResetHint::Unknown => format!("{}?", columns.timestamps_ms[at]),
+        ResetHint::NotReset => format!("{}+", columns.timestamps_ms[at]),
+        other => panic!("{other:?}"),
+    };
+    (0..columns.len()).map(told).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn no_reset_is_denied_that_there_was() {
+    // Chunks that follow each other, whatever their headers say.
+    assert_eq!(told(&[&[(1, 1), (2, 2)], &[(3, 3), (4, 4)]]), "1? 2+ 3? 4+");
+    assert_eq!(told(&[&[(1, 1), (2, 2)], &[(-3, 3), (4, 4)]]), "1? 2+ 3? 4+");
+    // A late one between two that knew each other: what it counts decides.
+    assert_eq!(told(&[&[(1, 1), (4, 4), (6, 5)], &[(3, 2)]]), "1? 3+ 4+ 6+");
+    assert_eq!(told(&[&[(1, 1), (4, 4), (6, 5)], &[(3, 9)]]), "1? 3+ 4? 6+");
+    assert_eq!(told(&[&[(1, 7), (4, 8), (6, 9)], &[(3, 2)]]), "1? 3? 4+ 6+");
+    // A chunk told of a reset that counts do not show; late ones come before, behind and between.
+    assert_eq!(told(&[&[(1, 1), (4, 2)], &[(-5, 6), (6, 7)], &[(3, 1), (7, 8)]]), "1? 3+ 4+ 5? 6+ 7+");
+    assert_eq!(told(&[&[(1, 1), (3, 2)], &[(-5, 6), (6, 7)], &[(2, 1), (4, 3)]]), "1? 2+ 3+ 4+ 5? 6+");
+    assert_eq!(told(&[&[(1, 1), (9, 9)], &[(-3, 2), (4, 3)], &[(-5, 4), (6, 5)]]), "1? 3? 4+ 5? 6+ 9+");
+    // Of two of one time the first chunk's stays, and is known to follow.
+    assert_eq!(told(&[&[(1, 1), (3, 3), (5, 5)], &[(-3, 4), (4, 5)]]), "1? 3+ 4+ 5+");
+}
+
 #[test]
 fn histograms_stay_what_they_are() {
     let layout = HistogramLayout::default();
