@@ -110,6 +110,13 @@ pub fn pack_labels<'a>(
         push_string(packed, label.name);
         push_string(packed, label.value);
     }
+    // All at once: sizes under 128 are ASCII, too, and nearly always all is.
+    if !packed[start..].is_ascii()
+        && let Err(invalid) = order.iter().try_for_each(|label| check_utf8(*label))
+    {
+        packed.truncate(start);
+        return Err(invalid);
+    }
     Ok(start..packed.len())
 }
 
@@ -129,11 +136,15 @@ fn check(label: Label<'_>, limits: &LabelLimits) -> Result<(), InvalidLabelSet> 
     if size_bytes > limit_bytes {
         return Err(InvalidLabelSet::ValueTooLong { name: name(), size_bytes, limit_bytes });
     }
+    Ok(())
+}
+
+fn check_utf8(label: Label<'_>) -> Result<(), InvalidLabelSet> {
     if std::str::from_utf8(label.name).is_err() {
-        return Err(InvalidLabelSet::NameNotUtf8 { name: name() });
+        return Err(InvalidLabelSet::NameNotUtf8 { name: Excerpt::of(label.name) });
     }
     if std::str::from_utf8(label.value).is_err() {
-        return Err(InvalidLabelSet::ValueNotUtf8 { name: name() });
+        return Err(InvalidLabelSet::ValueNotUtf8 { name: Excerpt::of(label.name) });
     }
     Ok(())
 }

@@ -188,6 +188,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
             self.look_up(shard, few.clone(), &mut dictionary, scratch);
             at = few.end;
         }
+        shard.postings.settle();
     }
 
     /// Finds series as long as each is the successor of the one before. Says how many.

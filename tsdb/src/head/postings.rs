@@ -3,11 +3,15 @@
 //! Lists have three forms, by length: up to two numbers stand in the table's entry; up to [`MAX_VECTOR`] are distances in
 //! varints; longer ones are roaring bitmaps. Numbers rise as series are created, so lists grow at their end. Only a number
 //! that is used again belongs further in front: a varint list keeps such ones aside and merges them when there are many.
+//!
+//! Series of one target come one after the other and differ in few pairs. So what a new series shares with the one before
+//! only makes a run of numbers longer, and lists get whole runs when the shard's lock is about to be let go.
 
 use super::arena::Arena;
 use super::dictionary::PairId;
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
+use std::ops::RangeInclusive;
 
 /// The lists of a shard.
 #[derive(Debug, Default)]
@@ -15,6 +19,16 @@ pub(super) struct Postings {
     table: HashTable<Entry>,
     long: Arena<Long>,
     free_long: Vec<u32>,
+    /// What the lists do not have yet, by the place of the pair in its label set.
+    runs: Vec<Run>,
+}
+
+/// Lines one after the other that have `pair`.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    pair: PairId,
+    first: u32,
+    last: u32,
 }
 
 /// The longest list in varints.
@@ -64,33 +78,46 @@ pub(super) enum Posting<'a> {
 }
 
 impl Postings {
-    /// Adds line `number` to the list of `pair`, which does not have it yet.
-    pub(super) fn add(&mut self, pair: PairId, number: u32) {
-        let Self { table, long, free_long } = self;
-        let entry = table.entry(hash(pair), |entry| entry.pair == pair, |entry| hash(entry.pair));
-        let mut entry = match entry {
-            hashbrown::hash_table::Entry::Occupied(entry) => entry,
+    /// Adds line `number`, which no list has yet, to the lists of `pairs`. They have it once these are [settled](Self::settle).
+    pub(super) fn add(&mut self, pairs: &[PairId], number: u32) {
+        for (place, &pair) in pairs.iter().enumerate() {
+            let new = Run { pair, first: number, last: number };
+            match self.runs.get_mut(place) {
+                Some(run) if run.pair == pair && run.last.checked_add(1) == Some(number) => run.last = number,
+                Some(run) => {
+                    let ended = std::mem::replace(run, new);
+                    self.add_run(ended);
+                }
+                None => self.runs.push(new),
+            }
+        }
+    }
+
+    /// Gives the lists what they lack. To be called before anybody else sees them.
+    pub(super) fn settle(&mut self) {
+        for at in 0..self.runs.len() {
+            self.add_run(self.runs[at]);
+        }
+        self.runs.clear();
+    }
+
+    fn add_run(&mut self, run: Run) {
+        let Self { table, long, free_long, .. } = self;
+        let entry = table.entry(hash(run.pair), |entry| entry.pair == run.pair, |entry| hash(entry.pair));
+        let (mut entry, mut numbers) = match entry {
+            hashbrown::hash_table::Entry::Occupied(entry) => (entry, run.first..=run.last),
             hashbrown::hash_table::Entry::Vacant(entry) => {
-                entry.insert(Entry { pair, list: List::One(number) });
-                return;
+                let entry = entry.insert(Entry { pair: run.pair, list: List::One(run.first) });
+                (entry, run.first + 1..=run.last)
             }
         };
         let list = &mut entry.get_mut().list;
-        match *list {
-            List::One(one) => *list = List::Two([one.min(number), one.max(number)]),
-            List::Two([low, high]) => {
-                let mut three = [low, high, number];
-                three.sort_unstable();
-                let vector = Long::Vector(Vector::from_rising(three));
-                *list = List::Long(match free_long.pop() {
-                    Some(at) => {
-                        long[at] = vector;
-                        at
-                    }
-                    None => long.push(vector),
-                });
-            }
-            List::Long(at) => long[at].add(number),
+        while let (List::One(_) | List::Two(_), Some(number)) = (*list, numbers.clone().next()) {
+            list.add(number, long, free_long);
+            numbers.next();
+        }
+        if let List::Long(at) = *list {
+            long[at].add(numbers);
         }
     }
 
@@ -165,12 +192,34 @@ impl Postings {
     }
 }
 
+impl List {
+    /// Adds one number to a list of one or two.
+    fn add(&mut self, number: u32, long: &mut Arena<Long>, free_long: &mut Vec<u32>) {
+        match *self {
+            Self::One(one) => *self = Self::Two([one.min(number), one.max(number)]),
+            Self::Two([low, high]) => {
+                let mut three = [low, high, number];
+                three.sort_unstable();
+                let vector = Long::Vector(Vector::from_rising(three));
+                *self = Self::Long(match free_long.pop() {
+                    Some(at) => {
+                        long[at] = vector;
+                        at
+                    }
+                    None => long.push(vector),
+                });
+            }
+            Self::Long(at) => long[at].add(number..=number),
+        }
+    }
+}
+
 impl Long {
-    fn add(&mut self, number: u32) {
+    fn add(&mut self, numbers: RangeInclusive<u32>) {
         match self {
-            Self::Free => *self = Self::Vector(Vector::from_rising([number])),
+            Self::Free => *self = Self::Vector(Vector::from_rising(numbers)),
             Self::Vector(vector) => {
-                vector.add(number);
+                numbers.for_each(|number| vector.add(number));
                 if vector.len() > MAX_VECTOR {
                     let mut bitmap = RoaringBitmap::new();
                     vector.for_each(|number| {
@@ -180,7 +229,7 @@ impl Long {
                 }
             }
             Self::Bitmap(bitmap) => {
-                bitmap.insert(number);
+                bitmap.insert_range(numbers);
             }
         }
     }
@@ -314,3 +363,6 @@ fn hash(pair: PairId) -> u64 {
     // Numbers are given out in order: an odd factor spreads them over the whole word.
     u64::from(pair).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,7 +148,9 @@ impl Replay<'_> {
             scratch.pairs.clear();
             self.head.dictionary.write().intern(labels, &mut scratch.memo, &mut scratch.pairs);
             self.head.series.fetch_add(1, Ordering::Relaxed);
-            shard.create(fingerprint, series, &scratch.pairs)
+            let number = shard.create(fingerprint, series, &scratch.pairs);
+            shard.postings.settle();
+            number
         });
         let place = Located { shard: shard_number as u32, number };
         let mut aliased = None;

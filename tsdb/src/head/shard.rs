@@ -151,7 +151,7 @@ impl Shard {
         self.newest = number;
     }
 
-    /// Adds a series, which must not be there, with these label pairs.
+    /// Adds a series, which must not be there, with these label pairs. Its postings are to be settled.
     pub(super) fn create(&mut self, fingerprint: Fingerprint, reference: SeriesRef, pairs: &[PairId]) -> u32 {
         let size_bytes = size_of_val(pairs);
         let labels = self.slab.allocate(Use::List, size_bytes);
@@ -173,9 +173,7 @@ impl Shard {
         };
         let lines = &self.lines;
         self.table.insert_unique(table_hash(fingerprint), number, |&number| lines[number].table_hash());
-        for &pair in pairs {
-            self.postings.add(pair, number);
-        }
+        self.postings.add(pairs, number);
         number
     }
 

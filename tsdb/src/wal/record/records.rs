@@ -203,7 +203,16 @@ pub(crate) fn push_stone(out: &mut Vec<u8>, range: TimeRange) {
 
 /// How many there are, then each name and value.
 pub(crate) fn push_labels(out: &mut Vec<u8>, labels: LabelsRef<'_>) {
-    push_uvarint(out, labels.iter().count() as u64);
+    let (mut count, mut longest) = (0, 0);
+    for label in labels.iter() {
+        count += 1;
+        longest = longest.max(label.name.len()).max(label.value.len());
+    }
+    push_uvarint(out, count);
+    if longest < 0x80 {
+        // Packed sizes and varints are the same byte.
+        return out.extend_from_slice(labels.as_packed());
+    }
     for string in labels.iter().flat_map(|label| [label.name, label.value]) {
         push_string(out, string);
     }

@@ -72,6 +72,21 @@ fn what_was_logged_is_read() {
     assert_eq!(read, samples.iter().map(bits).collect::<Vec<_>>());
 }
 
+/// Sizes around those at which varints and packed label sets grow.
+#[test]
+fn labels_of_any_size_are_read() {
+    for size in [1, 126, 127, 128, 254, 255, 256, 16_383, 16_384] {
+        let (name, value) = ("n".repeat(size), "v".repeat(size));
+        for set in [labels(&[("a", &value)]), labels(&[(&name, "b")]), labels(&[("a", &value), (&name, &value)])] {
+            let mut records = Records::default();
+            records.series(SeriesRef(1), set.as_ref());
+            let decoded = decoded(&logged(&records));
+            let read: Vec<_> = decoded.series().map(|entry| entry.labels.to_owned()).collect();
+            assert_eq!(read, [set], "{size}");
+        }
+    }
+}
+
 #[test]
 fn a_large_batch_becomes_several_records() {
     let mut records = Records::default();
