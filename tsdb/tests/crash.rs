@@ -188,6 +188,6 @@ fn the_oracle_judges() {
     oracle.deleting(|_| true, range);
     assert_eq!(oracle.check(&found(&[10])), Ok(()));
     assert_eq!(oracle.check(&found(&[])), Ok(()));
-    oracle.deleted(|_| true, range, |_| false);
+    oracle.deleted(|_| true, range);
     assert!(matches!(oracle.check(&found(&[10])), Err(Fault::Phantom(_, 10, _))));
 }

@@ -4,8 +4,8 @@
 //! them. Each is aligned at both ends and carries the hint `from-out-of-order`, as in Prometheus (`tsdb/db.go`).
 //!
 //! In this order: the log is cut; all buffers become chunks, so that all that was logged before the cut is in chunks; blocks
-//! are written of them and published; segments before the cut are removed, and the chunks go when their last reader is
-//! gone. A crash in between leaves samples in two places, never in none.
+//! are written of them and published; the log says that blocks have the chunks; segments before the cut are removed, and the
+//! chunks go when their last reader is gone. A crash in between leaves samples in two places, never in none.
 
 use super::cut::Marks;
 use super::{CutBlock, Db, DbError};
@@ -13,7 +13,7 @@ use crate::block::{BlockSpec, BlockWriter, Compaction, Meta, Parent};
 use crate::file_error::FileError;
 use crate::head_chunks::HeadChunkRef;
 use crate::series::SeriesSource;
-use crate::wal::Log;
+use crate::wal::{Log, MmapMarker, Records};
 use model::TimeRange;
 use ulid::Ulid;
 
@@ -69,6 +69,11 @@ impl Db {
     /// Removes what blocks have.
     fn let_go_of_late(&self, log: &Log, marks: &mut Marks) -> Result<(), DbError> {
         if let Some(Written { segment, through }) = marks.late_written {
+            // Chunk files go as a whole, and later than what is deleted from the blocks by then: a restart must not read it there.
+            let mut records = Records::default();
+            records.marker(MmapMarker::HANDED_OVER, through);
+            let position = log.sequence(&records)?;
+            let _durable = log.commit(position).wait()?;
             log.truncate(segment).map_err(FileError::at(log.dir()))?;
             self.head.truncate_late(through)?;
             marks.late_written = None;

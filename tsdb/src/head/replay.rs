@@ -39,6 +39,8 @@ pub struct Replay<'a> {
     series: RwLock<RefTable>,
     /// The highest reference that occurred.
     highest: AtomicU64,
+    /// Blocks have the late chunks up to this place.
+    handed_over: AtomicU64,
     gaps: Gaps,
     counts: Counts,
 }
@@ -126,6 +128,7 @@ impl Head {
             chunks,
             series: RwLock::default(),
             highest,
+            handed_over: AtomicU64::new(HeadChunkRef::NONE.0),
             gaps: Gaps::default(),
             counts: Counts::default(),
         }
@@ -198,6 +201,7 @@ impl Replay<'_> {
     pub fn finish(self) -> Result<ReplayStats, SourceError> {
         self.head.dictionary.write().pass_reference(SeriesRef(self.highest.load(Ordering::Relaxed)));
         self.fill_gaps();
+        self.head.drop_late(HeadChunkRef(self.handed_over.load(Ordering::Relaxed)), &mut Truncation::default());
         self.head.sweep(self.head.floor_ms(), &mut Truncation::default());
         let mut columns = SampleColumns::default();
         for shard in &self.head.shards {

@@ -99,8 +99,7 @@ impl Head {
                 done.pending = true;
             } else {
                 if let Some(through) = late {
-                    self.sweep_late(through, &mut done);
-                    self.files.let_go_of_late(through);
+                    self.drop_late(through, &mut done);
                 }
                 self.sweep(min_ms, &mut done);
                 *pending = None;
@@ -144,7 +143,8 @@ impl Head {
     }
 
     /// Drops late chunks up to the one at `through`. Series that have nothing left are for [`Head::sweep`].
-    fn sweep_late(&self, through: HeadChunkRef, done: &mut Truncation) {
+    pub(super) fn drop_late(&self, through: HeadChunkRef, done: &mut Truncation) {
+        self.files.let_go_of_late(through);
         for shard in &self.shards {
             let mut sweep = LateSweep::default();
             loop {

@@ -6,7 +6,7 @@
 #![allow(dead_code, reason = "several test programs share this, each uses a part")]
 
 use super::batch::{Mixed, MixedSeries};
-use super::contents::Contents;
+use super::contents::{Contents, Samples};
 use super::samples::Sample;
 use model::{Labels, Numbers, TimeRange};
 use std::collections::{BTreeMap, HashSet};
@@ -104,44 +104,57 @@ impl Oracle {
         }
     }
 
-    /// That deletion is durable; what of it `may_come_back` accepts is not sure to be gone.
-    pub(crate) fn deleted(
-        &mut self,
-        is_meant: impl Fn(&Labels) -> bool,
-        range: TimeRange,
-        may_come_back: impl Fn(i64) -> bool,
-    ) {
+    /// That deletion is durable.
+    pub(crate) fn deleted(&mut self, is_meant: impl Fn(&Labels) -> bool, range: TimeRange) {
         for (_, held) in self.samples.iter_mut().filter(|(labels, _)| is_meant(labels)) {
-            let gone = held.range_mut(range.min_ms()..=range.max_ms()).filter(|(at_ms, _)| !may_come_back(**at_ms));
+            let gone = held.range_mut(range.min_ms()..=range.max_ms());
             gone.for_each(|(_, fate)| fate.was.extend(fate.may.drain()));
         }
     }
 
     /// Nothing is there that was not sent, deleted or not.
     pub(crate) fn check_sent(&self, found: &Contents) -> Result<(), Fault> {
-        self.check_phantoms(found, |fate, sample| fate.may.contains(sample) || fate.was.contains(sample))
+        let is_known =
+            |_: &Labels, _, fate: &Fate, sample: &Sample| fate.may.contains(sample) || fate.was.contains(sample);
+        self.check_phantoms(&found.samples, is_known)
     }
 
     /// Nothing of what was acknowledged is missing, nothing is there that was not sent, nothing of what was deleted.
     pub(crate) fn check(&self, found: &Contents) -> Result<(), Fault> {
-        let there = |labels: &Labels, at_ms: i64| found.samples.get(labels).and_then(|held| held.get(&at_ms));
-        for (labels, held) in &self.samples {
-            for (&at_ms, _) in held.iter().filter(|(_, fate)| fate.must) {
-                if there(labels, at_ms).is_none() {
-                    return Err(Fault::Lost(labels.clone(), at_ms));
-                }
-            }
-        }
-        self.check_phantoms(found, |fate, sample| fate.may.contains(sample))?;
+        self.check_samples(&found.samples, |_| true, TimeRange::ALL)?;
         self.check_exemplars(found)?;
         self.check_help(found)
     }
 
-    fn check_phantoms(&self, found: &Contents, is_known: impl Fn(&Fate, &Sample) -> bool) -> Result<(), Fault> {
-        for (labels, held) in &found.samples {
+    /// The same of the samples in `range` of the series that `is_meant` accepts.
+    pub(crate) fn check_samples(
+        &self,
+        found: &Samples,
+        is_meant: impl Fn(&Labels) -> bool,
+        range: TimeRange,
+    ) -> Result<(), Fault> {
+        for (labels, held) in self.samples.iter().filter(|(labels, _)| is_meant(labels)) {
+            let there = found.get(labels);
+            let mut must = held.range(range.min_ms()..=range.max_ms()).filter(|(_, fate)| fate.must);
+            if let Some((&at_ms, _)) = must.find(|(at_ms, _)| there.is_none_or(|there| !there.contains_key(at_ms))) {
+                return Err(Fault::Lost(labels.clone(), at_ms));
+            }
+        }
+        let is_known = |labels: &Labels, at_ms, fate: &Fate, sample: &Sample| {
+            is_meant(labels) && range.contains(at_ms) && fate.may.contains(sample)
+        };
+        self.check_phantoms(found, is_known)
+    }
+
+    fn check_phantoms(
+        &self,
+        found: &Samples,
+        is_known: impl Fn(&Labels, i64, &Fate, &Sample) -> bool,
+    ) -> Result<(), Fault> {
+        for (labels, held) in found {
             for (&at_ms, sample) in held.iter().flat_map(|(at_ms, all)| all.iter().map(move |sample| (at_ms, sample))) {
                 let fate = self.samples.get(labels).and_then(|held| held.get(&at_ms));
-                if !fate.is_some_and(|fate| is_known(fate, sample)) {
+                if !fate.is_some_and(|fate| is_known(labels, at_ms, fate, sample)) {
                     return Err(Fault::Phantom(labels.clone(), at_ms, sample.clone()));
                 }
             }

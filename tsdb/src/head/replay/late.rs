@@ -2,7 +2,7 @@
 //!
 //! A marker says which chunk has the samples before it, but the chunk may have been lost with the files' buffer, and its
 //! place may since have become another's. So markers only say where to look: what leaves a buffer was found in the chunk,
-//! sample by sample.
+//! sample by sample. Chunks that blocks took over are dropped at the end ([`MmapMarker::HANDED_OVER`]).
 
 use super::{Part, Replay};
 use crate::chunk;
@@ -62,6 +62,16 @@ impl LateReplay<'_> {
     /// Takes samples out of buffers that are in the chunks told.
     pub fn markers(&self, markers: &[MmapMarker], part: Part, scratch: &mut LateScratch) {
         for marker in markers {
+            if marker.series == MmapMarker::HANDED_OVER {
+                // Chunks that were not found may have left their places to others, which are cut here and now.
+                let found = self.replay.chunks.iter().map(|chunk| chunk.place).max();
+                let through = found.map_or(HeadChunkRef::NONE, |last| last.min(marker.chunk));
+                self.replay.handed_over.fetch_max(through.0, Ordering::Relaxed);
+                continue;
+            }
+            if !self.is_kept(marker.chunk) {
+                continue;
+            }
             let Some(place) = self.place(marker.series, part).filter(|place| part.has(place.shard)) else { continue };
             let mut shard = self.replay.head.shards[place.shard as usize].lock();
             let told = Place::File(marker.chunk.0);
@@ -69,6 +79,11 @@ impl LateReplay<'_> {
                 self.take_out(&mut shard, place.number, marker.chunk, &mut scratch.columns);
             }
         }
+    }
+
+    /// Whether a chunk stays when all is read. What it holds may have been deleted since blocks took it over, and have come again.
+    fn is_kept(&self, chunk: HeadChunkRef) -> bool {
+        chunk.0 > self.replay.handed_over.load(Ordering::Relaxed)
     }
 
     /// Where a series is. Nobody else may get a reference that is not known.
@@ -118,7 +133,9 @@ impl LateReplay<'_> {
     fn make_room(&self, shard: &mut Shard, number: u32, cap: u32, columns: &mut TwoColumns) {
         let chunks: Vec<_> = shard.late.chunks(number).collect();
         for chunk in chunks {
-            if let Place::File(place) = chunk.place {
+            if let Place::File(place) = chunk.place
+                && self.is_kept(HeadChunkRef(place))
+            {
                 self.take_out(shard, number, HeadChunkRef(place), columns);
             }
             if shard.late.buffered(number) < cap {

@@ -85,6 +85,12 @@ pub struct MmapMarker {
     pub chunk: HeadChunkRef,
 }
 
+impl MmapMarker {
+    /// A marker of this reference, which no series has, says that blocks have all out-of-order chunks up to `chunk`, this one
+    /// inside. Prometheus passes over it.
+    pub const HANDED_OVER: SeriesRef = SeriesRef(0);
+}
+
 /// Items that were read and checked, and then left out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct LeftOut {
