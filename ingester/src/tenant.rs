@@ -62,6 +62,8 @@ pub(crate) struct Counts {
     pub(crate) late: AtomicU64,
     pub(crate) cut_blocks: AtomicU64,
     pub(crate) upkeep_failed: AtomicU64,
+    /// How many of the late chunks that were set aside the log was told of.
+    late_damage_told: AtomicU64,
 }
 
 /// Appends to a database with the scratch of the thread, and keeps what has to be waited for.
@@ -159,6 +161,7 @@ impl Tenant {
     /// A file that cannot be read or written; the next call begins anew.
     pub(crate) fn maintain(&self) -> Result<(), DbError> {
         let done = self.db.maintain_where(&|block| self.may_go(block));
+        self.tell_late_damage();
         // Series went with the blocks.
         self.cache.lock().trim(WireCache::capacity(self.db.head().series()));
         let cut = done.inspect_err(|_| {
@@ -173,8 +176,17 @@ impl Tenant {
     /// # Errors
     /// A file that cannot be read or written. What was not cut is in the log.
     pub(crate) fn flush(&self) -> Result<(), DbError> {
-        self.tell_cut(self.db.flush()?);
+        let done = self.db.flush();
+        self.tell_late_damage();
+        self.tell_cut(done?);
         Ok(())
+    }
+
+    /// Says in the log which late chunks were set aside since it was last said.
+    fn tell_late_damage(&self) {
+        let set_aside = self.db.late_set_aside();
+        let told = self.counts.late_damage_told.swap(set_aside.len() as u64, Ordering::Relaxed);
+        set_aside.iter().skip(told as usize).for_each(|one| tell_set_aside(&self.id, one));
     }
 
     fn tell_cut(&self, cut: Vec<CutBlock>) {
@@ -245,12 +257,14 @@ pub(crate) fn write_error(error: &LogError) -> WriteError {
     }
 }
 
+fn tell_set_aside(id: &TenantId, SetAside { from, to, bytes, fault }: &SetAside) {
+    let (from, to) = (from.display(), to.display());
+    warn!(tenant = %id, %from, %to, bytes, fault, "what is damaged was set aside");
+}
+
 /// Says in the log what opening found damaged. Nothing of it was deleted.
 fn tell_damage(id: &TenantId, opened: &Opened) {
-    for SetAside { from, to, bytes, fault } in &opened.set_aside {
-        let (from, to) = (from.display(), to.display());
-        warn!(tenant = %id, %from, %to, bytes, fault, "what is damaged was set aside");
-    }
+    opened.set_aside.iter().for_each(|one| tell_set_aside(id, one));
     for (log, report) in [("write-ahead", &opened.log.report), ("late samples", &opened.late_log.report)] {
         for damage in &report.damages {
             warn!(tenant = %id, log, %damage, "a log is damaged");

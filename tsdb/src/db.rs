@@ -71,6 +71,8 @@ pub struct Db {
     blocks: RwLock<Vec<Block>>,
     /// Held while blocks are cut or removed: one at a time.
     upkeep: Mutex<cut::Marks>,
+    /// Late chunks that could not be read when blocks were made.
+    late_set_aside: Mutex<Vec<SetAside>>,
     opened: Opened,
     /// Their threads end with the last database.
     _committers: Arc<Committers>,

@@ -57,7 +57,7 @@ use truncate::Pending;
 pub use append::{AppendScratch, Positions};
 pub use exemplars::{Exemplar, ExemplarSeries};
 pub use last::{LastCursor, LastSamples};
-pub use late::OutOfOrder;
+pub use late::{BadLateChunk, OutOfOrder};
 pub use read::HeadReader;
 pub use replay::{LateReplay, LateScratch, Part, Replay, ReplayScratch, ReplayStats};
 pub use tombstones::HeadDeletion;

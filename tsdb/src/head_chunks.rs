@@ -198,6 +198,23 @@ impl HeadChunks {
         Ok(Chunk::raw(frame.min_ms, frame.max_ms, frame.encoding, data))
     }
 
+    /// Copies the bytes of the chunk at `place`, as many as its size says and are there, to a new file below `quarantine`.
+    /// Returns the paths of both files and how many bytes it was.
+    ///
+    /// # Errors
+    /// The copy could not be written, or the file not be read.
+    pub fn copy_aside(&self, place: HeadChunkRef, quarantine: &Path) -> Result<(PathBuf, PathBuf, u64), FileError> {
+        let path = self.files.path(place);
+        let buffered = self.buffer.lock().get(place);
+        let bytes = match buffered {
+            Some(bytes) => bytes,
+            None => self.files.raw(place)?,
+        };
+        let offset = usize::try_from(place.offset()).unwrap_or(usize::MAX);
+        let copy = recovery::set_aside(&*self.fs, &path, quarantine, offset, &bytes)?;
+        Ok((path, copy, bytes.len() as u64))
+    }
+
     /// The chunks of late samples up to the one at `through`, this one inside, are not needed any longer: until then a file
     /// that has one stays.
     pub fn let_go_of_late(&self, through: HeadChunkRef) {

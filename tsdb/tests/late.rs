@@ -7,6 +7,8 @@
 mod batch;
 #[path = "mixed/contents.rs"]
 mod contents;
+#[path = "late/damaged.rs"]
+mod damaged;
 #[path = "late/read.rs"]
 mod read;
 #[path = "db/rig.rs"]

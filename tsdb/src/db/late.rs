@@ -6,6 +6,11 @@
 //! In this order: the log is cut; all buffers become chunks, so that all that was logged before the cut is in chunks; blocks
 //! are written of them and published; the log says that blocks have the chunks; segments before the cut are removed, and the
 //! chunks go when their last reader is gone. A crash in between leaves samples in two places, never in none.
+//!
+//! A chunk that cannot be read does not keep the others back: it is set aside, and what the log has of it waits for the next
+//! blocks ([`damaged`]).
+
+mod damaged;
 
 use super::cut::Marks;
 use super::{CutBlock, Db, DbError};
@@ -52,10 +57,20 @@ impl Db {
         let segment = log.cut()?;
         let through = self.head.cut_late()?;
         let range_ms = self.options.block_range_ms;
+        let mut set_aside = 0;
         for min_ms in self.head.late_ranges(range_ms) {
             let max_ms = min_ms.saturating_add(range_ms);
             let Some(range) = TimeRange::new(min_ms, max_ms.saturating_sub(1)) else { continue };
-            let meta = self.write_late_block(range)?;
+            let meta = match self.write_late_block(range) {
+                Ok(meta) => meta,
+                Err(error) => match self.set_aside_late(log, range)? {
+                    0 => return Err(error),
+                    some => {
+                        set_aside += some;
+                        self.write_late_block(range)?
+                    }
+                },
+            };
             if let Some(meta) = &meta {
                 self.add_block(meta)?;
             }
@@ -63,6 +78,10 @@ impl Db {
         }
         marks.late_written = Some(Written { segment, through });
         self.let_go_of_late(log, marks)?;
+        if set_aside > 0 {
+            // What took their place is in buffers. There are fewer chunks than before, so this comes to an end.
+            cut.append(&mut self.cut_late(marks)?);
+        }
         Ok(cut)
     }
 

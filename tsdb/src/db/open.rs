@@ -35,7 +35,7 @@ pub struct SetAside {
 }
 
 const LOCK: &str = "lock";
-const QUARANTINE: &str = "quarantine";
+pub(super) const QUARANTINE: &str = "quarantine";
 
 impl Db {
     /// Opens the data directory `dir`, creating it if it is not there. `progress` can be looked at from other threads while
@@ -94,6 +94,7 @@ impl Db {
             late_log,
             blocks: RwLock::new(blocks),
             upkeep: Mutex::new(cut::Marks::default()),
+            late_set_aside: Mutex::default(),
             opened,
             _committers: committers,
             _lock: lock,

@@ -13,6 +13,7 @@
 
 mod buffer;
 mod cut;
+mod damaged;
 mod join;
 
 use super::arena::Arena;
@@ -28,6 +29,7 @@ use buffer::Buffer;
 use model::{SampleColumns, SeriesRef, TimeRange};
 
 pub(super) use buffer::{Inserted, LateSample};
+pub use damaged::BadLateChunk;
 pub(super) use join::join;
 
 /// Which late samples a head takes.
@@ -204,6 +206,17 @@ impl Late {
         (entry.chunks, entry.chunk_bytes) = (chunks, new_bytes as u32);
         self.scratch = tail;
         self.include(chunk.min_ms, chunk.max_ms);
+    }
+
+    /// Takes the late chunk at `place` out of a series. `false`: it is not there.
+    pub(super) fn detach(&mut self, line: u32, place: HeadChunkRef) -> bool {
+        let Some(number) = self.number(line) else { return false };
+        let before = self.chunks(line).count();
+        let kept: Vec<_> = self.chunks(line).filter(|chunk| place_of(chunk) != place).collect();
+        if kept.len() < before {
+            self.replace_chunks(number, &kept);
+        }
+        kept.len() < before
     }
 
     /// The late chunks of a series, in the order in which they were written.

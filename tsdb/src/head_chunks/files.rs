@@ -124,6 +124,23 @@ impl Files {
         }
     }
 
+    /// The bytes of the frame at `place`, whatever they are: as many as its size says, and no more than the file has. None, if
+    /// the file is not there.
+    pub(super) fn raw(&self, place: HeadChunkRef) -> Result<Bytes, FileError> {
+        let found = self.files.read().get(&place.file()).map(|file| (file.content.clone(), file.size_bytes));
+        let Some((content, size_bytes)) = found else { return Ok(Bytes::new()) };
+        let left = size_bytes.saturating_sub(place.offset());
+        let read = |size: u64| match &content {
+            Content::Mapped(bytes) => {
+                let start = (bytes.len() as u64).saturating_sub(left) as usize;
+                Ok(bytes.slice(start..start + size as usize))
+            }
+            Content::Read(file) => read_at(&**file, place.offset(), size).map_err(FileError::at(&self.path(place))),
+        };
+        let begin = read(left.min(READ_BYTES))?;
+        read(frame::size_of(&begin).unwrap_or(left).min(left))
+    }
+
     /// Chunks of late samples up to the one at `through` are not needed any longer.
     pub(super) fn let_go_of_late(&self, through: HeadChunkRef) {
         self.late_through.fetch_max(through.0, Ordering::AcqRel);

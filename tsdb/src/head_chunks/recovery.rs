@@ -101,7 +101,13 @@ fn describe(frame: &HeadFrame<'_>, place: HeadChunkRef) -> HeadChunk {
 }
 
 /// Copies the bytes that stand from `offset` on in the file at `path` to a new file below `quarantine`.
-fn set_aside(fs: &dyn Fs, path: &Path, quarantine: &Path, offset: usize, bad: &[u8]) -> Result<PathBuf, FileError> {
+pub(super) fn set_aside(
+    fs: &dyn Fs,
+    path: &Path,
+    quarantine: &Path,
+    offset: usize,
+    bad: &[u8],
+) -> Result<PathBuf, FileError> {
     fs.create_dir_all(quarantine).map_err(FileError::at(quarantine))?;
     let parent = quarantine.parent().unwrap_or(quarantine);
     fs.sync_dir(parent).map_err(FileError::at(parent))?;
