@@ -311,6 +311,19 @@ fn each_sample_is_cut_into_one_block() {
     assert_eq!((samples(false), samples(true)), (in_order, late));
 }
 
+/// What comes while blocks are being made of late samples is not taken for theirs, not even the chunk that is written next.
+#[test]
+fn what_comes_after_the_cut_stays() {
+    let mut world = World::new();
+    world.step(Step::Advance(0, 0));
+    world.step(Step::Run(1, 70_000, 12, 7));
+    let through = world.db().head().cut_late().unwrap();
+    world.model.samples.get_mut(&numbered(1).labels).unwrap().retain(|at_ms, _| *at_ms > START_MS - 60_000);
+    world.step(Step::Run(1, 50_000, 12, 7));
+    world.db().head().truncate_late(through).unwrap();
+    world.check();
+}
+
 /// What chunks have is not read from the log again, whatever kind it is of.
 #[test]
 fn a_restart_makes_no_chunks_of_what_chunks_have() {

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 const SERIES_PER_LOCK: usize = 256;
 
 impl Head {
-    /// Makes chunks of all late samples that wait in buffers. Returns a place behind the chunks of all late samples that were
-    /// logged before: [`Head::truncate_late`] with it, once blocks have what [`Head::late_reader`] reads from then on.
+    /// Makes chunks of all late samples that wait in buffers. Returns a place that the chunks of all late samples that were
+    /// logged before are up to, and none that is written later: [`Head::truncate_late`] with it, once blocks have what
+    /// [`Head::late_reader`] reads from then on.
     ///
     /// # Errors
     /// The files did not take all.
@@ -31,7 +32,8 @@ impl Head {
                 }
             }
         }
-        Ok(self.files.end())
+        // The next chunk may stand at the end itself.
+        Ok(HeadChunkRef(self.files.end().0.saturating_sub(1)))
     }
 
     /// The first milliseconds of those ranges of `range_ms`, from its multiples on, that late samples may lie in.
