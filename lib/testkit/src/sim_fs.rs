@@ -196,6 +196,14 @@ impl SimFs {
         self.shared.state.lock().tree.plant(path, content)
     }
 
+    /// Changes what a file holds where it stands, durably: how a disk goes bad while the file is open. No step.
+    ///
+    /// # Errors
+    /// No such file.
+    pub fn damage(&self, path: &Path, change: impl Fn(&mut [u8])) -> io::Result<()> {
+        self.shared.state.lock().tree.damage(path, change)
+    }
+
     /// Runs `change` as one step on `path`.
     fn step<T>(&self, step: Step, path: &Path, change: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.shared.state.lock();

@@ -7,8 +7,8 @@
 //! are written of them and published; the log says that blocks have the chunks; segments before the cut are removed, and the
 //! chunks go when their last reader is gone. A crash in between leaves samples in two places, never in none.
 //!
-//! A chunk that cannot be read does not keep the others back: it is set aside, and what the log has of it waits for the next
-//! blocks ([`damaged`]).
+//! A chunk that cannot be read does not keep the others back: it is set aside, and what the log has of it goes into the blocks
+//! in its place ([`damaged`]).
 
 mod damaged;
 
@@ -79,7 +79,8 @@ impl Db {
         marks.late_written = Some(Written { segment, through });
         self.let_go_of_late(log, marks)?;
         if set_aside > 0 {
-            // What took their place is in buffers. There are fewer chunks than before, so this comes to an end.
+            // What took their place is in these blocks and in buffers: it is cut once more, so that nothing stays. There are
+            // fewer chunks than before, so this comes to an end.
             cut.append(&mut self.cut_late(marks)?);
         }
         Ok(cut)

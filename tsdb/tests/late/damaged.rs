@@ -5,6 +5,7 @@ use super::samples::Sample;
 use super::{Mixed, NO_LIMITS, RANGE_MS, START_MS, numbered, options, push, read, rig};
 use std::path::Path;
 use std::sync::Arc;
+use testkit::{Loss, SimFs};
 use tsdb::db::Db;
 use tsdb::fs::StdFs;
 use tsdb::head::AppendScratch;
@@ -32,21 +33,19 @@ fn append(db: &Db, times: impl Iterator<Item = i64> + Clone, expected: &mut Samp
 }
 
 /// A database with late chunks of both kinds on disk, in two ranges, nothing else in its chunk files.
-fn prepare(dir: &Path) -> (Db, Samples) {
-    let (db, mut expected) = (open(dir), Samples::new());
-    append(&db, [START_MS + RANGE_MS / 2].into_iter(), &mut expected);
-    append(&db, (0..24).map(|at| START_MS - 12_000 + at * 1_000), &mut expected);
+fn prepare(db: &Db) -> Samples {
+    let mut expected = Samples::new();
+    append(db, [START_MS + RANGE_MS / 2].into_iter(), &mut expected);
+    append(db, (0..24).map(|at| START_MS - 12_000 + at * 1_000), &mut expected);
     // Nothing is due, but what waits is written.
     assert!(db.maintain().unwrap().is_empty());
-    (db, expected)
+    expected
 }
 
 /// Changes a bit in the data of the chunks that `which` accepts, by their number in the file. Says how many there are.
-fn damage(dir: &Path, which: impl Fn(usize) -> bool) -> usize {
+fn damage(bytes: &mut [u8], which: impl Fn(usize) -> bool) -> usize {
     const HEADER_BYTES: usize = 8;
     const BEFORE_DATA: usize = 26;
-    let path = dir.join("chunks_head/000001");
-    let mut bytes = std::fs::read(&path).unwrap();
     let (mut at, mut number) = (HEADER_BYTES, 0);
     while at < bytes.len() {
         let (low, high) = (usize::from(bytes[at + 25]), usize::from(bytes[at + 26]));
@@ -57,6 +56,13 @@ fn damage(dir: &Path, which: impl Fn(usize) -> bool) -> usize {
         at += front + size + 4;
         number += 1;
     }
+    number
+}
+
+fn damage_file(dir: &Path, which: impl Fn(usize) -> bool) -> usize {
+    let path = dir.join("chunks_head/000001");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let number = damage(&mut bytes, which);
     std::fs::write(&path, bytes).unwrap();
     number
 }
@@ -66,8 +72,9 @@ fn damage(dir: &Path, which: impl Fn(usize) -> bool) -> usize {
 fn what_the_log_has_takes_the_place_of_late_chunks_that_cannot_be_read() {
     for bad in [vec![0], vec![3], (1..6).collect(), (0..100).collect::<Vec<_>>()] {
         let dir = tempfile::tempdir().unwrap();
-        let (db, mut expected) = prepare(dir.path());
-        let count = damage(dir.path(), |number| bad.contains(&number));
+        let db = open(dir.path());
+        let mut expected = prepare(&db);
+        let count = damage_file(dir.path(), |number| bad.contains(&number));
         assert!((8..20).contains(&count), "{count} chunks");
         // Samples that come after the damage, and before it is noticed.
         append(&db, (0..3).map(|at| START_MS - 12_500 + at * 1_000), &mut expected);
@@ -94,8 +101,9 @@ fn what_the_log_has_takes_the_place_of_late_chunks_that_cannot_be_read() {
 #[test]
 fn a_late_chunk_that_nobody_can_read_keeps_no_other_back() {
     let dir = tempfile::tempdir().unwrap();
-    let (db, mut expected) = prepare(dir.path());
-    damage(dir.path(), |number| number == 0);
+    let db = open(dir.path());
+    let mut expected = prepare(&db);
+    damage_file(dir.path(), |number| number == 0);
     for segment in std::fs::read_dir(dir.path().join("wbl")).unwrap().map(Result::unwrap) {
         let bytes = std::fs::metadata(segment.path()).unwrap().len() as usize;
         std::fs::write(segment.path(), vec![0; bytes]).unwrap();
@@ -113,4 +121,30 @@ fn a_late_chunk_that_nobody_can_read_keeps_no_other_back() {
         assert!(gone.iter().all(|sample| matches!(sample, Sample::Float(_))));
     });
     read::check(&db, &expected);
+}
+
+/// Whatever step on the disk is the last while a bad chunk is replaced, what was acknowledged is there afterwards.
+#[test]
+fn a_crash_while_a_late_chunk_is_replaced_loses_nothing() {
+    let begin = || {
+        let fs = SimFs::new();
+        let db = super::open(&fs);
+        let expected = prepare(&db);
+        let bad = |number| number == 1 || number == 7;
+        fs.damage(Path::new("/data/chunks_head/000001"), |bytes| _ = damage(bytes, bad)).unwrap();
+        (fs, db, expected)
+    };
+    let (whole, db, _) = begin();
+    let before = whole.steps();
+    db.flush().unwrap();
+    assert_eq!(db.late_set_aside().len(), 2);
+    let steps = whole.steps() - before;
+    assert!(steps > 60, "{steps} steps");
+    for step in 0..steps {
+        let (fs, db, expected) = begin();
+        fs.stop_after(before + step);
+        let _ends_early = db.flush();
+        let fs = fs.crash([Loss::All, Loss::Torn(step), Loss::Reordered(step)][step as usize % 3]);
+        read::check(&super::open(&fs), &expected);
+    }
 }

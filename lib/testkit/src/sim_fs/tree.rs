@@ -209,6 +209,19 @@ impl Tree {
         Ok(())
     }
 
+    /// Changes the content of a file as the process sees it, and as the disk has it.
+    pub(super) fn damage(&mut self, path: &Path, change: impl Fn(&mut [u8])) -> io::Result<()> {
+        let node = self.find(path)?;
+        match self.nodes.get_mut(node) {
+            Some(Node::File(file)) => {
+                change(&mut file.live);
+                change(&mut file.durable);
+                Ok(())
+            }
+            _ => Err(ErrorKind::NotFound.into()),
+        }
+    }
+
     fn create(&mut self, path: &Path, node: Node) -> io::Result<NodeId> {
         if self.find(path).is_ok() {
             return Err(ErrorKind::AlreadyExists.into());

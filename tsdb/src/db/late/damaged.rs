@@ -31,9 +31,7 @@ impl Db {
         replay(&*self.fs, log.dir(), &search, NonZeroUsize::MIN, &ReplayProgress::default())?;
         for (bad, samples) in bad.iter().zip(search.found.into_inner()) {
             let (from, to, bytes) = self.head_chunks.copy_aside(bad.place, &self.dir.join(QUARANTINE))?;
-            if let Some(position) = self.head.replace_late_chunk(bad, &samples, log)? {
-                let _durable = log.commit(position).wait()?;
-            }
+            self.head.replace_late_chunk(bad, &samples);
             let fault = format!(
                 "late samples from {} to {} ms: {}; the log had {} of that time",
                 bad.min_ms,

@@ -5,11 +5,9 @@ use super::{LateSample, place_of};
 use crate::chunk;
 use crate::head::Head;
 use crate::head::chunk_list::FullChunk;
-use crate::head::late::Inserted;
 use crate::head::selection::Located;
 use crate::head_chunks::HeadChunkRef;
 use crate::series::SourceError;
-use crate::wal::{Log, LogError, Position, Records};
 use model::{SampleColumns, SeriesRef, TimeRange};
 use std::io::ErrorKind;
 
@@ -61,39 +59,23 @@ impl Head {
         Ok(bad)
     }
 
-    /// Takes a chunk that cannot be read out of its series; `samples`, which the log has of it, wait in the buffer again and are
-    /// logged to `log` once more, because the segments that have them will go. They are safe when the position that
-    /// comes back is committed.
-    ///
-    /// # Errors
-    /// The log takes nothing; they are in the segments they were in.
-    pub fn replace_late_chunk(
-        &self,
-        bad: &BadLateChunk,
-        samples: &SampleColumns,
-        log: &Log,
-    ) -> Result<Option<Position>, LogError> {
+    /// Takes a chunk that cannot be read out of its series; `samples`, which the log has of it, wait in the buffer again. They are
+    /// not logged once more: the segments that have them must stay until blocks have what [`Head::late_reader`] reads from
+    /// then on.
+    pub fn replace_late_chunk(&self, bad: &BadLateChunk, samples: &SampleColumns) {
         let Located { shard, number } = bad.at;
-        let Some(series) = bad.references.first().copied() else { return Ok(None) };
         let mut shard = self.shards[shard as usize].lock();
         let line = &shard.lines[number];
-        if !line.is_live() || line.reference() != series || !shard.late.detach(number, bad.place) {
-            return Ok(None);
+        let is_it = line.is_live() && bad.references.first() == Some(&line.reference());
+        if !is_it || !shard.late.detach(number, bad.place) {
+            return;
         }
         let (late, layouts) = shard.late_mut();
-        let mut records = Records::default();
         for (at, (&timestamp_ms, &value)) in samples.timestamps_ms.iter().zip(&samples.values).enumerate() {
-            let histogram = samples.histogram(at);
-            let sample = histogram.map_or(LateSample::Float(value), LateSample::Histogram);
-            if late.insert(layouts, number, timestamp_ms, sample) == Inserted::Other {
-                continue;
-            }
-            match histogram {
-                Some(histogram) => records.histogram(series, timestamp_ms, histogram),
-                None => records.sample(series, timestamp_ms, value),
-            }
+            let sample = samples.histogram(at).map_or(LateSample::Float(value), LateSample::Histogram);
+            // Of several of one time the first that was logged stays.
+            late.insert(layouts, number, timestamp_ms, sample);
         }
-        if records.is_empty() { Ok(None) } else { log.sequence(&records).map(Some) }
     }
 
     /// Why a chunk cannot be read; `None`: it can.
