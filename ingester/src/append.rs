@@ -72,6 +72,11 @@ pub(crate) struct Taken {
     pub(crate) exemplars: u64,
     pub(crate) created: u64,
     pub(crate) rejections: Rejections,
+    /// The newest row whose labels were refused; a row that is split is refused once.
+    refused_row: Option<u32>,
+    /// Exemplars of rows that no series was created for, and the newest of those rows.
+    exemplars_of_none: u64,
+    row_of_none: Option<u32>,
     /// Some series were not created, because there are as many as there may be.
     pub(crate) series_limited: bool,
 }
@@ -81,6 +86,8 @@ pub(crate) struct Taken {
 pub(crate) enum NotTaken<E> {
     Malformed(Malformed),
     Head(E),
+    /// So many series were dropped from the head as often as they were created.
+    Missed(usize),
 }
 
 /// Passes after the first: by the wire cache, with labels.
@@ -132,6 +139,12 @@ impl Source<'_> {
         }
     }
 
+    /// How many bytes what was decoded for it takes.
+    #[cfg(test)]
+    pub(crate) fn decoded_bytes(&self) -> usize {
+        self.decoded.taken_bytes()
+    }
+
     /// The row of the batch that `index` is.
     fn row(&self, index: u32) -> u32 {
         match self.named {
@@ -155,15 +168,22 @@ pub(crate) fn append<H: AppendTo>(
 ) -> Result<Taken, NotTaken<H::Error>> {
     let (mut taken, mut counts) = (Taken::default(), DecodedCounts::default());
     let mut cursor = Cursor::new(batch);
-    loop {
+    let mut next_window = || {
         let window = decoded.fill(&mut cursor, decoding, &mut counts).map_err(NotTaken::Malformed)?;
         let source = Source { batch, window: &window, decoded, named: None };
-        append_window(source, naming, head, &mut taken)?;
-        if cursor.is_done() {
-            break;
+        append_window(source, naming, head, &mut taken).map(|()| cursor.is_done())
+    };
+    let done = loop {
+        match next_window() {
+            Ok(false) => {}
+            Ok(true) => break Ok(()),
+            Err(not_taken) => break Err(not_taken),
         }
-    }
-    taken.exemplars += counts.exemplars;
+    };
+    decoded.clear();
+    done?;
+    // Those that nobody keeps are taken with the series they came with.
+    taken.exemplars += counts.exemplars.saturating_sub(taken.exemplars_of_none);
     taken.rejections.merge(counts.rejections);
     Ok(taken)
 }
@@ -192,13 +212,14 @@ fn append_window<H: AppendTo>(
         let missed: Vec<u32> = appended.missed.iter().map(|index| part.row(*index)).collect();
         names.remember(WireCache::capacity(head.series()));
         if missed.is_empty() {
-            break;
+            return Ok(());
         }
         names.rows.clear();
         names.packed.clear();
         names.make(&missed, taken).map_err(NotTaken::Malformed)?;
     }
-    Ok(())
+    // A series that brings its labels is created or refused, so there are none but what the last pass left out.
+    if names.rows.is_empty() { Ok(()) } else { Err(NotTaken::Missed(names.rows.len())) }
 }
 
 /// The names of rows that the head did not know by their regions.
@@ -232,6 +253,7 @@ impl Names<'_> {
         for &row in rows {
             let has_floats = batch.series.get(row as usize).is_some_and(|series| !series.samples.is_empty());
             if !has_floats && !decoded.has_histograms(row as usize) {
+                taken.has_no_series(batch, row);
                 continue;
             }
             let labels = batch.labels(row as usize);
@@ -242,9 +264,7 @@ impl Names<'_> {
                     self.rows.push(NamedRow { row, fingerprint, labels: Some(labels) });
                 }
                 Err(InvalidLabelSet::Malformed(malformed)) => return Err(malformed),
-                Err(invalid) => taken.rejections.add(Some(row), Rejection::InvalidLabels, 1, || {
-                    format!("series {}: {invalid}", batch.labels(row as usize))
-                }),
+                Err(invalid) => taken.refuse_labels(batch, row, &invalid),
             }
         }
         Ok(())
@@ -285,6 +305,24 @@ impl Taken {
         self.rejections.add(None, Rejection::ExemplarOutOfOrder, out_of_order, older);
         let long = || format!("labels of an exemplar have more than {MAX_EXEMPLAR_RUNES} characters");
         self.rejections.add(None, Rejection::ExemplarTooLong, labels_too_long, long);
+    }
+
+    /// Counts row `row` as refused, whose labels are no label set.
+    fn refuse_labels(&mut self, batch: &WriteBatch, row: u32, invalid: &InvalidLabelSet) {
+        self.has_no_series(batch, row);
+        // Rows come in order, and those of a window that was resumed begin with the last one before.
+        if self.refused_row.replace(row) == Some(row) {
+            return;
+        }
+        let detail = || format!("series {}: {invalid}", batch.labels(row as usize));
+        self.rejections.add(Some(row), Rejection::InvalidLabels, 1, detail);
+    }
+
+    /// Counts the exemplars of row `row`, for which no series is created.
+    fn has_no_series(&mut self, batch: &WriteBatch, row: u32) {
+        if self.row_of_none.replace(row) != Some(row) {
+            self.exemplars_of_none += batch.exemplars(row as usize).count() as u64;
+        }
     }
 
     fn refuse(&mut self, batch: &WriteBatch, row: u32, refused: &Refused, count: u64) {

@@ -1,11 +1,14 @@
 //! What the rows of a batch have besides floats, decoded before any shard of the head is locked.
 //!
 //! One of these belongs to each thread that appends, and is filled anew for each batch, in the memory it has. A batch whose
-//! histograms would take too much of it is taken in by several windows of rows, the last row of a window continued in the next if need be. Most
-//! batches have only floats, and one window.
+//! histograms and exemplars would take too much of it is taken in by several windows of rows, the last row of a window
+//! continued in the next if need be. Most batches have only floats, and one window.
 
 use model::{ExemplarRef, HistogramColumn, HistogramRef, Label, LabelsRef};
-use proto::{HistogramFields, HistogramScratch, InvalidLabelSet, Malformed, Rejection, Rejections, WriteBatch};
+use proto::{
+    ExemplarField, ExemplarFields, HistogramFields, HistogramScratch, InvalidLabelSet, Malformed, Rejection,
+    Rejections, WriteBatch,
+};
 use std::ops::Range;
 
 /// See the module's page.
@@ -15,6 +18,8 @@ pub(crate) struct Decoded {
     rows: Vec<DecodedRow>,
     first: usize,
     column: HistogramColumn,
+    /// Bytes of the column's layouts.
+    layouts_bytes: usize,
     /// Timestamps, and rows of the column.
     histograms: Vec<(i64, usize)>,
     exemplars: Vec<PackedExemplar>,
@@ -44,8 +49,8 @@ pub(crate) struct Decoding {
     pub(crate) max_buckets: usize,
     /// Whether anybody keeps exemplars; if not, they are counted as taken.
     pub(crate) keeps_exemplars: bool,
-    /// A window ends when its histograms have so many cells.
-    pub(crate) window_cells: usize,
+    /// A window ends when what was decoded for it takes so many bytes, at least 1.
+    pub(crate) window_bytes: usize,
 }
 
 /// Rows of a batch that go in together.
@@ -61,10 +66,17 @@ pub(crate) struct Window {
 pub(crate) struct Cursor<'a> {
     batch: &'a WriteBatch,
     row: usize,
-    /// What is left of the histograms of that row.
-    rest: Option<HistogramFields<'a>>,
+    /// What is left of that row, if it was begun.
+    rest: Option<Rest<'a>>,
     /// There is nothing in it to be decoded.
     only_floats: bool,
+}
+
+/// What is left of a row. Histograms come first: an exemplar is kept only of a series that is there.
+#[derive(Debug)]
+struct Rest<'a> {
+    histograms: HistogramFields<'a>,
+    exemplars: ExemplarFields<'a>,
 }
 
 /// What became of what was decoded.
@@ -75,10 +87,11 @@ pub(crate) struct DecodedCounts {
     pub(crate) exemplars: u64,
 }
 
-/// 4 MiB.
-pub(crate) const WINDOW_CELLS: usize = 1 << 19;
-/// Memory for labels of exemplars beyond this is given back after a batch that needed more.
-const KEPT_PACKED_BYTES: usize = 1 << 20;
+pub(crate) const WINDOW_BYTES: usize = 4 << 20;
+/// Memory beyond this is given back after a batch that needed more.
+const KEPT_BYTES: usize = 1 << 20;
+/// What a histogram takes besides its cells and its layout: its entry here, and its row of the column.
+const HISTOGRAM_BYTES: usize = 64;
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(batch: &'a WriteBatch) -> Self {
@@ -113,64 +126,80 @@ impl Decoded {
         // Of the batch, and so not of the thread.
         let mut order = Vec::new();
         while cursor.row < len {
-            let mut row = DecodedRow::default();
-            let mut fields = match cursor.rest.take() {
-                Some(rest) => rest,
-                None => {
-                    row.exemplars = self.exemplars_of(batch, cursor.row, decoding, (&mut order, counts))?;
-                    batch.histograms(cursor.row)
-                }
-            };
-            row.histograms.start = self.histograms.len();
-            let mut full = false;
-            while let Some(decoded) = fields.decode_next(&mut self.column, &mut self.scratch, decoding.max_buckets) {
-                match decoded {
-                    Ok(at) => self.histograms.push((at.timestamp_ms, at.row)),
-                    Err(bad) => batch.reject_histogram(cursor.row, &bad, &mut counts.rejections),
-                }
-                full = self.column.cells() >= decoding.window_cells;
-                if full {
-                    cursor.rest = Some(fields);
-                    break;
-                }
-            }
-            row.histograms.end = self.histograms.len();
-            self.rows.push(row);
-            if full {
-                return Ok(Window { rows: self.first..cursor.row + 1, resumed });
+            let new = || Rest { histograms: batch.histograms(cursor.row), exemplars: batch.exemplars(cursor.row) };
+            let mut rest = cursor.rest.take().unwrap_or_else(new);
+            let (row, decoding) = (cursor.row, (decoding, &mut *counts));
+            if !self.row_of(&mut rest, (batch, row), decoding, &mut order)? {
+                cursor.rest = Some(rest);
+                return Ok(Window { rows: self.first..row + 1, resumed });
             }
             cursor.row += 1;
         }
         Ok(Window { rows: self.first..len, resumed })
     }
 
-    /// Packs the exemplars of a row.
-    fn exemplars_of<'b>(
+    /// Decodes what is left of a row; returns whether there was room for all of it.
+    fn row_of<'b>(
         &mut self,
-        batch: &'b WriteBatch,
-        row: usize,
-        decoding: Decoding,
-        (order, counts): (&mut Vec<Label<'b>>, &mut DecodedCounts),
-    ) -> Result<Range<usize>, Malformed> {
-        let start = self.exemplars.len();
-        for exemplar in batch.exemplars(row) {
-            if !decoding.keeps_exemplars {
-                counts.exemplars += 1;
-                continue;
+        rest: &mut Rest<'b>,
+        (batch, number): (&'b WriteBatch, usize),
+        (decoding, counts): (Decoding, &mut DecodedCounts),
+        order: &mut Vec<Label<'b>>,
+    ) -> Result<bool, Malformed> {
+        let (histograms, exemplars) = (self.histograms.len(), self.exemplars.len());
+        let mut has_room = true;
+        while has_room {
+            let layouts = self.column.layouts().len();
+            match rest.histograms.decode_next(&mut self.column, &mut self.scratch, decoding.max_buckets) {
+                Some(Ok(at)) => self.histograms.push((at.timestamp_ms, at.row)),
+                Some(Err(bad)) => batch.reject_histogram(number, &bad, &mut counts.rejections),
+                None => break,
             }
-            match exemplar.pack(order, &mut self.packed) {
-                Ok(labels) => {
-                    let (timestamp_ms, value) = (exemplar.timestamp_ms, exemplar.value);
-                    self.exemplars.push(PackedExemplar { labels, timestamp_ms, value });
-                }
-                Err(InvalidLabelSet::Malformed(malformed)) => return Err(malformed),
-                Err(invalid) => {
-                    let detail = || format!("{invalid}: an exemplar of series {}", batch.labels(row));
-                    counts.rejections.add(u32::try_from(row).ok(), Rejection::InvalidExemplar, 1, detail);
-                }
+            let added = self.column.layouts().get(layouts..).unwrap_or_default();
+            self.layouts_bytes += added.iter().map(|layout| layout.size_bytes()).sum::<usize>();
+            has_room = self.taken_bytes() < decoding.window_bytes;
+        }
+        while has_room {
+            let Some(exemplar) = rest.exemplars.next() else { break };
+            if decoding.keeps_exemplars {
+                self.exemplar(&exemplar, (batch, number), order, counts)?;
+            } else {
+                counts.exemplars += 1;
+            }
+            has_room = self.taken_bytes() < decoding.window_bytes;
+        }
+        let (histograms, exemplars) = (histograms..self.histograms.len(), exemplars..self.exemplars.len());
+        self.rows.push(DecodedRow { histograms, exemplars });
+        Ok(has_room)
+    }
+
+    /// Packs an exemplar.
+    fn exemplar<'b>(
+        &mut self,
+        exemplar: &ExemplarField<'b>,
+        (batch, row): (&'b WriteBatch, usize),
+        order: &mut Vec<Label<'b>>,
+        counts: &mut DecodedCounts,
+    ) -> Result<(), Malformed> {
+        match exemplar.pack(order, &mut self.packed) {
+            Ok(labels) => {
+                let (timestamp_ms, value) = (exemplar.timestamp_ms, exemplar.value);
+                self.exemplars.push(PackedExemplar { labels, timestamp_ms, value });
+            }
+            Err(InvalidLabelSet::Malformed(malformed)) => return Err(malformed),
+            Err(invalid) => {
+                let detail = || format!("{invalid}: an exemplar of series {}", batch.labels(row));
+                counts.rejections.add(u32::try_from(row).ok(), Rejection::InvalidExemplar, 1, detail);
             }
         }
-        Ok(start..self.exemplars.len())
+        Ok(())
+    }
+
+    /// How many bytes what was decoded takes.
+    pub(crate) fn taken_bytes(&self) -> usize {
+        let histograms = self.column.cells() * size_of::<u64>() + self.column.len() * HISTOGRAM_BYTES;
+        let exemplars = size_of_val(&*self.exemplars) + self.packed.len();
+        histograms + self.layouts_bytes + exemplars
     }
 
     /// The valid histograms of row `row`, in the order they came in.
@@ -200,13 +229,18 @@ impl Decoded {
         self.rows.get(row.checked_sub(self.first)?)
     }
 
-    fn clear(&mut self) {
+    /// Forgets all, and keeps the memory if it is not too much.
+    pub(crate) fn clear(&mut self) {
+        if self.taken_bytes() > KEPT_BYTES || self.scratch.held_bytes() > KEPT_BYTES {
+            *self = Self::default();
+            return;
+        }
         self.rows.clear();
         self.column.clear();
+        self.layouts_bytes = 0;
         self.histograms.clear();
         self.exemplars.clear();
         self.packed.clear();
-        self.packed.shrink_to(KEPT_PACKED_BYTES);
     }
 }
 

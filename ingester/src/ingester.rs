@@ -22,6 +22,10 @@ pub struct Ingester {
     phase: RwLock<Phase>,
 }
 
+/// Batches of more series, or of larger bodies (a histogram may be any size), are appended away from the threads that do I/O.
+const INLINE_SERIES: usize = 4096;
+const INLINE_BYTES: usize = 1 << 20;
+
 /// Where in its life an ingester is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -120,10 +124,16 @@ impl Ingester {
         if batch.series.iter().all(SeriesSlice::is_void) {
             return Ok(WriteOutcome::default());
         }
+        let is_small = batch.series.len() <= INLINE_SERIES && batch.body.len() <= INLINE_BYTES;
         let tenant = self.tenants.get(tenant).await?;
-        let (taken, commit) = tenant.append(&batch)?;
-        // Its memory is for the next request; the disk needs none of it.
-        drop(batch);
+        // The memory of the batch is for the next request; the disk needs none of it.
+        let append = move || tenant.append(&batch);
+        let (taken, commit) = if is_small {
+            append()?
+        } else {
+            let appended = tokio::task::spawn_blocking(append).await;
+            appended.unwrap_or_else(|_| Err(WriteError::NotReady("shutting down".to_owned())))?
+        };
         let durable = match commit {
             Some(commit) => Some(commit.await.map_err(|error| write_error(&error))?),
             None => None,

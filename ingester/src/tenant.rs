@@ -2,7 +2,7 @@
 
 use crate::append::{self, AppendTo, Naming, NotTaken, Source, Taken};
 use crate::config::Config;
-use crate::decoded::{Decoded, Decoding, WINDOW_CELLS};
+use crate::decoded::{Decoded, Decoding, WINDOW_BYTES};
 use crate::wire_cache::WireCache;
 use bucket::{Shipper, ShipperMetrics};
 use model::{Clock, Fingerprinter, Labels, TenantId, TimeRange};
@@ -121,12 +121,13 @@ impl Tenant {
         let decoding = Decoding {
             max_buckets: *max_histogram_buckets,
             keeps_exemplars: self.shared.config.db.max_exemplars > 0,
-            window_cells: WINDOW_CELLS,
+            window_bytes: WINDOW_BYTES,
         };
         let taken = DECODED.with_borrow_mut(|decoded| append::append(batch, &naming, decoding, decoded, &mut head));
         let taken = taken.map_err(|not_taken| match not_taken {
             NotTaken::Malformed(malformed) => WriteError::Malformed(malformed),
             NotTaken::Head(error) => write_error(&error),
+            NotTaken::Missed(series) => WriteError::NotReady(format!("{series} series were dropped meanwhile")),
         })?;
         self.counts.add(&taken);
         if taken.series_limited {

@@ -127,6 +127,8 @@ pub enum WriteError {
     SeriesLimit { limit: u64 },
     #[error("there are {limit} tenants, which is the limit")]
     TenantLimit { limit: usize },
+    #[error("there are more than {limit} tenants in one request")]
+    TooManyTenants { limit: usize },
     #[error("a write quorum is not reachable: {0}")]
     Unavailable(String),
     #[error("no ingester can be named: {0}")]
@@ -139,8 +141,12 @@ pub enum WriteError {
 
 /// Takes writes: one per process that can store, or reach who stores.
 pub trait WriteTarget: Send + Sync + std::fmt::Debug {
-    /// Stores `batch` for `tenant` and resolves once what was accepted is durable. A row whose sample range was emptied
-    /// is passed over.
+    /// Stores `batch` for `tenant` and resolves once what was accepted is durable. A row that is void
+    /// ([`SeriesSlice::is_void`]) is passed over; one that has nothing but exemplars or metadata makes no series.
+    ///
+    /// # Errors
+    /// The batch was not taken, or nobody vouches for it: see [`WriteError`]. What is refused of a batch that was taken is no
+    /// error and is listed in the outcome.
     fn write<'a>(
         &'a self,
         tenant: &'a model::TenantId,

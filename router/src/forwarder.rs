@@ -34,8 +34,9 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-/// Writes with more series are planned away from the threads that do I/O.
+/// Writes with more series, or larger bodies (a histogram may be any size), are planned away from the threads that do I/O.
 const PLANNED_INLINE_SERIES: usize = 4096;
+const PLANNED_INLINE_BYTES: usize = 1 << 20;
 /// How many peers that failed the text of an error tells of, each once.
 const TOLD_FAILURES: usize = 3;
 
@@ -217,7 +218,7 @@ impl Forwarder {
             form: self.options.form,
             fingerprinter: Arc::clone(&self.parts.fingerprinter),
         };
-        if batch.series.len() <= PLANNED_INLINE_SERIES {
+        if batch.series.len() <= PLANNED_INLINE_SERIES && batch.body.len() <= PLANNED_INLINE_BYTES {
             return planner.plan(tenant, batch);
         }
         let tenant = tenant.clone();

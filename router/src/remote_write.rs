@@ -223,9 +223,7 @@ fn stored(asked: Asked, outcome: WriteOutcome, mut rejections: Rejections, tally
         exemplars: outcome.exemplars_accepted,
     };
     rejections.merge(outcome.rejections);
-    let invalid =
-        rejections.counts().find(|(why, _)| *why == Rejection::InvalidHistogram).map_or(0, |(_, count)| count);
-    let owed = tally.samples + tally.histograms.saturating_sub(invalid);
+    let owed = tally.samples + tally.histograms.saturating_sub(rejections.count(Rejection::InvalidHistogram));
     let answer = match outcome.durable {
         durable if !rejections.is_empty() => Answer::Rejected(rejections, durable, written),
         Some(durable) => Answer::Stored(durable, written),
@@ -254,7 +252,9 @@ impl Decoder {
     async fn decode(&self, mut compressed: Buffer, version: Version, received_ms: i64) -> Result<Decoded, Refusal> {
         let claim = claimed_bytes(compressed.as_ref(), self.max_bytes)?;
         let spelled = if version == Version::Two { claim.saturating_mul(SPELLED_SHARE) } else { 0 };
-        let mut wanted = (claim + claim / TABLE_SHARE).saturating_add(spelled).min(self.account.size_bytes() as usize);
+        let (with_table, all) = (claim + claim / TABLE_SHARE, self.account.size_bytes() as usize);
+        // A guess is no reason to wait until nobody else has anything.
+        let mut wanted = with_table.saturating_add(spelled).min((all / 2).max(with_table)).min(all);
         loop {
             let reserved = self.account.take(u32::try_from(wanted).unwrap_or(u32::MAX)).await;
             let reserved = reserved.map_err(|_| Refusal::Busy)?;

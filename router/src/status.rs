@@ -252,6 +252,7 @@ impl Refusal {
             Self::Write(WriteError::NotReady(_)) => "not_ready",
             Self::Write(WriteError::SeriesLimit { .. }) => "series_limit",
             Self::Write(WriteError::TenantLimit { .. }) => "tenant_limit",
+            Self::Write(WriteError::TooManyTenants { .. }) => "tenants",
             Self::Write(WriteError::Unavailable(_)) => "no_quorum",
             Self::Write(WriteError::NoPlace(_)) => "no_place",
             Self::Write(WriteError::Replica { .. }) => "replica_header",
@@ -265,6 +266,7 @@ fn write_error(error: &WriteError) -> Status {
         WriteError::Malformed(_) | WriteError::Replica { .. } | WriteError::Tenant(_) => {
             Status::plain(StatusCode::BAD_REQUEST)
         }
+        WriteError::TooManyTenants { .. } => Status::plain(StatusCode::PAYLOAD_TOO_LARGE),
         WriteError::LogFailed(_) | WriteError::NotReady(_) | WriteError::Unavailable(_) => {
             Status::retry(StatusCode::SERVICE_UNAVAILABLE, 5)
         }

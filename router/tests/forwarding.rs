@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use telemetry::Registry;
 use tonic::Code;
 use tonic::service::Routes;
-use version_2::{field, sample};
+use version_2::{field, histogram, sample};
 
 const ABC: [&str; 3] = ["a:1", "b:1", "c:1"];
 
@@ -195,6 +195,73 @@ async fn a_node_that_is_this_process_is_written_to_directly() {
     assert_eq!(target.lines().len(), 10);
     assert!(rig.sent().iter().all(|(address, _)| address != "b:1"));
     assert_eq!(rig.series().len(), 20);
+}
+
+/// A series of one label and fields as they are.
+fn series(name: &str, value: &str, fields: &[Vec<u8>]) -> Vec<u8> {
+    let label = field(1, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat());
+    field(1, &[&label[..], &fields.concat()].concat())
+}
+
+/// A histogram of `buckets` empty buckets.
+fn histogram_of(buckets: usize) -> Vec<u8> {
+    let mut span = vec![0x10];
+    prost::encoding::encode_varint(buckets as u64, &mut span);
+    field(4, &[field(11, &span), field(12, &vec![0; buckets])].concat())
+}
+
+/// What is refused when a write is planned is refused by the node in this process, too.
+#[tokio::test]
+async fn what_is_refused_twice_is_told_once() {
+    let target: Arc<FakeTarget> = Arc::default();
+    let local = LocalNode { address: "b:1".to_owned(), target: Arc::clone(&target) as _ };
+    let rig = Rig::new(options(1), Some(local));
+    rig.forwarder.apply(ring(&["b:1"]).as_bytes()).unwrap();
+    let bodies =
+        [(vec![70_000], 1, true), (vec![70_000, 70_000, 101], 3, false), (vec![101], 1, false), (vec![100], 0, true)];
+    for (buckets, refused, is_stored) in bodies {
+        let histograms: Vec<_> = buckets.iter().map(|buckets| histogram_of(*buckets)).collect();
+        let body = [series("__name__", "h", &histograms), body(1)].concat();
+        let outcome = rig.write("t", &body).await.unwrap();
+        let counts = [Rejection::TooManyBuckets, Rejection::Conflict].map(|why| outcome.rejections.count(why));
+        assert_eq!(counts, [refused, 0], "{buckets:?}");
+        assert_eq!(outcome.durable.is_some(), is_stored, "{buckets:?}");
+    }
+}
+
+/// Series that have no label but their tenant are refused, and with them their histograms.
+#[tokio::test]
+async fn histograms_that_are_sent_to_nobody_are_not_written() {
+    let named = ForwardOptions { split_tenant_label: Some("team".to_owned()), ..options(1) };
+    let rig = Rig::over(&ABC, named);
+    let body = [
+        series("__name__", "h", &[histogram(4, 5, 3)]),
+        series("team", "red", &[histogram(4, 5, 3), histogram(4, 6, 3)]),
+        series("team", "red", &[field(4, &[0x08, 9])]),
+    ];
+    let outcome = rig.write("t", &body.concat()).await.unwrap();
+    assert_eq!((outcome.histograms_accepted, rig.series().len()), (1, 1));
+    assert_eq!(outcome.rejections.counts().collect::<Vec<_>>(), [(Rejection::InvalidLabels, 2)]);
+}
+
+/// A ring of many nodes, and a request of more tenants than there may be in one.
+#[tokio::test]
+async fn tenants_of_one_request_are_limited() {
+    let named = ForwardOptions { split_tenant_label: Some("team".to_owned()), ..options(1) };
+    let rig = Rig::over(&ABC, named);
+    let body = |tenants: usize| {
+        let mut request = RequestEncoder::default();
+        for team in 0..tenants {
+            let team = team.to_string();
+            request.series([(&b"__name__"[..], &b"up"[..]), (b"team", team.as_bytes())], [(1, 1.0)]);
+        }
+        request.take()
+    };
+    let refused = rig.write("t", &body(10_001)).await.unwrap_err();
+    assert!(matches!(refused, WriteError::TooManyTenants { limit: 10_000 }), "{refused}");
+    assert!(rig.sent().is_empty());
+    rig.write("t", &body(100)).await.unwrap();
+    assert_eq!(rig.series().len(), 100);
 }
 
 /// Series of one sample and an exemplar that is too long.

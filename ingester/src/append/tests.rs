@@ -1,7 +1,7 @@
 //! Batches into a real head on a simulated disk.
 
 use super::*;
-use crate::decoded::WINDOW_CELLS;
+use crate::decoded::WINDOW_BYTES;
 use bytes::Bytes;
 use model::{Labels, SampleColumns, TimeRange};
 use proto::{RequestEncoder, count_rows};
@@ -17,7 +17,7 @@ use tsdb::{AppendLimits, ChunkSeriesBatch, SeriesSource, chunk};
 
 const T: i64 = 1_755_388_800_000;
 const HOUR_MS: i64 = 3_600_000;
-const DECODING: Decoding = Decoding { max_buckets: 1000, keeps_exemplars: false, window_cells: WINDOW_CELLS };
+const DECODING: Decoding = Decoding { max_buckets: 1000, keeps_exemplars: false, window_bytes: WINDOW_BYTES };
 
 /// A head, and what stands between it and batches.
 struct Rig {

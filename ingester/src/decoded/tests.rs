@@ -19,6 +19,8 @@ struct Recording {
     known: BTreeSet<u128>,
     lines: Vec<String>,
     passes: usize,
+    /// The most that was decoded for one pass.
+    most_bytes: usize,
 }
 
 impl AppendTo for Recording {
@@ -26,6 +28,7 @@ impl AppendTo for Recording {
 
     fn append(&mut self, source: &Source<'_>) -> Result<Appended, Infallible> {
         self.passes += 1;
+        self.most_bytes = self.most_bytes.max(source.decoded_bytes());
         let mut appended = Appended::default();
         for index in 0..source.len() {
             let Fingerprint(name) = source.fingerprint(index);
@@ -108,15 +111,24 @@ fn series(name: &str, fields: &[Vec<u8>]) -> Vec<u8> {
 
 // === appending them ===
 
-const DECODING: Decoding = Decoding { max_buckets: 20, keeps_exemplars: true, window_cells: WINDOW_CELLS };
+const DECODING: Decoding = Decoding { max_buckets: 20, keeps_exemplars: true, window_bytes: WINDOW_BYTES };
 
 fn taken(head: &mut Recording, body: &[u8], decoding: Decoding) -> Result<crate::append::Taken, NotTaken<Infallible>> {
+    taken_with(head, body, decoding, &mut Decoded::default())
+}
+
+fn taken_with(
+    head: &mut Recording,
+    body: &[u8],
+    decoding: Decoding,
+    decoded: &mut Decoded,
+) -> Result<crate::append::Taken, NotTaken<Infallible>> {
     let fingerprinter = Fingerprinter::new([9; 192]);
     let rows = count_rows(body).unwrap();
     let (batch, _) = WriteBatch::walk(Bytes::copy_from_slice(body), rows, &fingerprinter, T).unwrap();
     let cache = Mutex::new(WireCache::default());
     let naming = Naming { fingerprinter: &fingerprinter, limits: LabelLimits::default(), cache: &cache };
-    append(&batch, &naming, decoding, &mut Decoded::default(), head)
+    append(&batch, &naming, decoding, decoded, head)
 }
 
 #[test]
@@ -197,15 +209,71 @@ fn windows_split_a_batch_anywhere() {
     taken(&mut all, &body, DECODING).unwrap_or_else(|_| panic!("not taken"));
     assert_eq!((all.lines.len(), all.passes), (4 + 18 + 4, 2));
     all.lines.sort();
-    for window_cells in 1..80 {
+    // Each histogram takes 4 cells and more; the last exemplar is the last thing.
+    let whole = 18 * (4 * 8 + HISTOGRAM_BYTES);
+    for window_bytes in (1..2 * whole).step_by(7) {
         let mut head = Recording::default();
-        let taken = taken(&mut head, &body, Decoding { window_cells, ..DECODING });
+        let taken = taken(&mut head, &body, Decoding { window_bytes, ..DECODING });
         let taken = taken.unwrap_or_else(|_| panic!("not taken"));
         assert_eq!((taken.accepted, taken.histograms, taken.exemplars), (4, 18, 4));
         let histograms = head.lines.iter().filter(|line| line.contains("Some"));
         assert!(histograms.map(|line| line.split(' ').next().unwrap().parse::<i64>().unwrap()).is_sorted());
         head.lines.sort();
-        assert_eq!(head.lines, all.lines, "{window_cells} cells");
-        assert_eq!(head.passes > 2, window_cells <= 72, "{window_cells} cells");
+        assert_eq!(head.lines, all.lines, "{window_bytes} bytes");
+        assert!(head.passes > 2 || window_bytes > whole, "{window_bytes} bytes");
+    }
+}
+
+/// Ten thousand exemplars of one series, and a thousand layouts: a window holds some of them, and afterwards nothing is kept
+/// of all that memory.
+#[test]
+fn windows_end_by_exemplars_and_layouts() {
+    let trace = label("trace_id", "0123456789abcdef0123456789abcdef");
+    let exemplars: Vec<_> = (0..10_000).map(|step| exemplar(step, std::slice::from_ref(&trace))).collect();
+    let spans = |offset: u8| {
+        // Many spans of nothing, and one bucket.
+        let spans = [&[0x5a, 0].repeat(18)[..], &[0x5a, 4, 0x08, 2 * offset, 0x10, 1]].concat();
+        let message = [&[0x08, 1][..], &spans, &[0x62, 1, 2], &at(0x78, 0)].concat();
+        field(4, &message)
+    };
+    let layouts: Vec<_> = (0..10_000).map(|number| spans((number % 60) as u8)).collect();
+    for (fields, kinds) in [(exemplars, [1, 0, 10_000]), (layouts, [1, 10_000, 0])] {
+        let body = series("s", &[&[float(0)][..], &fields].concat());
+        let (mut head, mut decoded) = (Recording::default(), Decoded::default());
+        let decoding = Decoding { window_bytes: 64 << 10, ..DECODING };
+        let taken = taken_with(&mut head, &body, decoding, &mut decoded).unwrap_or_else(|_| panic!("not taken"));
+        assert_eq!([taken.accepted, taken.histograms, taken.exemplars], kinds);
+        assert!(head.passes > 10, "{} passes", head.passes);
+        assert!(head.most_bytes < 65 << 10, "{} bytes", head.most_bytes);
+    }
+}
+
+/// After a batch that needed much, what one thread keeps is little.
+#[test]
+fn memory_is_given_back() {
+    let trace = label("trace_id", "0123456789abcdef0123456789abcdef");
+    let exemplars: Vec<_> = (0..40_000).map(|step| exemplar(step, std::slice::from_ref(&trace))).collect();
+    let body = series("s", &[&[float(0)][..], &exemplars].concat());
+    let mut decoded = Decoded::default();
+    taken_with(&mut Recording::default(), &body, DECODING, &mut decoded).unwrap_or_else(|_| panic!("not taken"));
+    let kept = decoded.packed.capacity() + decoded.exemplars.capacity() * size_of::<PackedExemplar>();
+    assert!(kept <= KEPT_BYTES, "{kept} bytes");
+}
+
+/// A row that is split over windows is one row, and what it says of exemplars that nobody keeps counts if it is stored.
+#[test]
+fn a_row_whose_labels_are_none_is_refused_once() {
+    let histograms: Vec<_> = (0..20).map(|step| histogram(step, 1, 2)).collect();
+    let fields = [&[label("a", "b"), label("a", "c")][..], &histograms, &[exemplar(1, &[]), exemplar(2, &[])]].concat();
+    let body = [series("bad", &fields), series("good", &[float(1), exemplar(1, &[])])].concat();
+    for window_bytes in [100, 1000, WINDOW_BYTES] {
+        let decoding = Decoding { window_bytes, keeps_exemplars: false, ..DECODING };
+        let taken = taken(&mut Recording::default(), &body, decoding).unwrap_or_else(|_| panic!("not taken"));
+        assert_eq!(
+            taken.rejections.counts().collect::<Vec<_>>(),
+            [(Rejection::InvalidLabels, 1)],
+            "{window_bytes} bytes"
+        );
+        assert_eq!((taken.accepted, taken.histograms, taken.exemplars), (1, 0, 1), "{window_bytes} bytes");
     }
 }

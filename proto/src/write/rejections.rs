@@ -138,9 +138,9 @@ impl Rejection {
 }
 
 impl Rejection {
-    /// Whether a receiver of Thanos answers as if all were well: it drops what is refused and says nothing.
+    /// Whether an ingester of Thanos answers as if all were well: it drops what is refused and says nothing.
     pub fn is_passed_over_by_thanos(self) -> bool {
-        matches!(self, Self::InvalidHistogram | Self::NoSamples)
+        matches!(self, Self::InvalidHistogram)
     }
 
     /// Whether it concerns exemplars and no sample.
@@ -179,8 +179,21 @@ impl Rejections {
 
     /// Takes out all of one reason.
     pub fn forget(&mut self, why: Rejection) {
-        self.counts[why as usize] = 0;
-        self.examples.retain(|example| example.why != why);
+        self.deduct(why, u64::MAX);
+    }
+
+    /// Takes out `count` of one reason, or as many as there are; examples go with the last.
+    pub fn deduct(&mut self, why: Rejection, count: u64) {
+        let left = self.count(why).saturating_sub(count);
+        self.counts[why as usize] = left;
+        if left == 0 {
+            self.examples.retain(|example| example.why != why);
+        }
+    }
+
+    /// How much was refused for this reason.
+    pub fn count(&self, why: Rejection) -> u64 {
+        self.counts[why as usize]
     }
 
     /// Whether nothing was refused.

@@ -1,6 +1,6 @@
 //! `thanos.WriteableStore` over any [`WriteTarget`].
 
-use super::{RemoteWrite, TenantBatch, WriteError, WriteTarget};
+use super::{RemoteWrite, TenantBatch, WriteError, WriteOutcome, WriteTarget};
 use crate::Rejection;
 use crate::grpc::Raw;
 use crate::thanos::WriteResponse;
@@ -38,11 +38,17 @@ impl RemoteWriteServer {
     async fn write(&self, part: TenantBatch) -> Result<(), Status> {
         let TenantBatch { tenant, batch, tally } = part;
         let written = self.target.write(&tenant, batch).await;
-        let mut rejections = written.map_err(|error| status(&error))?.rejections;
+        let WriteOutcome { durable, mut rejections, .. } = written.map_err(|error| status(&error))?;
         rejections.add(None, Rejection::InvalidLabels, tally.unlabelled, || "a series has no label".to_owned());
         // A router of Thanos, and so one of ours, would take another answer for a conflict.
         if rejections.counts().all(|(why, _)| why.is_passed_over_by_thanos()) {
-            return Ok(());
+            let owed = (tally.samples + tally.histograms).saturating_sub(rejections.count(Rejection::InvalidHistogram));
+            return match durable {
+                None if owed > 0 => {
+                    Err(Status::unavailable(format!("tenant {tenant}: nobody vouches for the samples")))
+                }
+                Some(_) | None => Ok(()),
+            };
         }
         let mut text = format!("tenant {tenant}: not stored:");
         for (why, count) in rejections.counts() {
@@ -85,7 +91,10 @@ fn rank(code: Code) -> u8 {
 fn status(error: &WriteError) -> Status {
     let text = error.to_string();
     match error {
-        WriteError::Malformed(_) | WriteError::Replica { .. } | WriteError::Tenant(_) => Status::invalid_argument(text),
+        WriteError::Malformed(_)
+        | WriteError::Replica { .. }
+        | WriteError::Tenant(_)
+        | WriteError::TooManyTenants { .. } => Status::invalid_argument(text),
         WriteError::LogFailed(_)
         | WriteError::DiskFull { .. }
         | WriteError::NotReady(_)

@@ -65,7 +65,12 @@ impl Transport for GrpcChannel {
 /// What is sent.
 #[derive(Debug)]
 pub(super) enum What {
-    Local(TenantId, WriteBatch),
+    Local {
+        tenant: TenantId,
+        batch: WriteBatch,
+        /// How many of its histograms were refused for their buckets, and told, when it was planned.
+        refused: u64,
+    },
     Remote(Raw),
 }
 
@@ -142,11 +147,13 @@ impl Peer {
     pub(super) async fn send(&self, what: What, deadline: Instant) -> Answer {
         let sent = async {
             match (&self.route, what) {
-                (Route::Local(target), What::Local(tenant, batch)) => local(target.write(&tenant, batch).await),
+                (Route::Local(target), What::Local { tenant, batch, refused }) => {
+                    local(target.write(&tenant, batch).await, refused)
+                }
                 (Route::Remote(transport), What::Remote(message)) => {
                     self.remotely(transport.as_ref(), message, deadline).await
                 }
-                (Route::Local(_), What::Remote(_)) | (Route::Remote(_), What::Local(..)) => {
+                (Route::Local(_), What::Remote(_)) | (Route::Remote(_), What::Local { .. }) => {
                     Answer::failed("a request in the wrong form".to_owned())
                 }
             }
@@ -220,12 +227,13 @@ pub(super) fn vote(status: &Status) -> Vote {
     }
 }
 
-/// What a target in this process answered. Of invalid histograms whoever planned has told already. Where nothing but
-/// exemplars was refused, every sample is stored.
-fn local(written: Result<WriteOutcome, WriteError>) -> Answer {
+/// What a target in this process answered. Of invalid histograms whoever planned has told already, and of so many `refused`
+/// for their buckets. Where nothing but exemplars was refused besides, every sample is stored.
+fn local(written: Result<WriteOutcome, WriteError>, refused: u64) -> Answer {
     match written {
         Ok(WriteOutcome { mut rejections, .. }) => {
             rejections.forget(Rejection::InvalidHistogram);
+            rejections.deduct(Rejection::TooManyBuckets, refused);
             let stored = rejections.counts().all(|(why, _)| why.is_of_exemplars());
             let vote = if stored { Vote::Stored } else { Vote::Conflict };
             Answer { vote, why: None, rejections: Some(rejections) }

@@ -6,7 +6,8 @@ use crate::hashring::{NoPlace, NodeId};
 use crate::quorum::Thresholds;
 use model::{Fingerprinter, HistogramLayout, InvalidTenant, TenantId, ring_hash};
 use proto::{
-    ForwardPart, Malformed, Rejection, Rejections, SeriesSlice, WriteBatch, WriteError, forward_request, forward_tuples,
+    ForwardPart, Malformed, Rejection, Rejections, RemoteWrite, SeriesSlice, WriteBatch, WriteError, forward_request,
+    forward_tuples,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -51,8 +52,9 @@ struct Part {
     batch: WriteBatch,
     /// The number of each row in the whole write; rows that carry nothing are asked of nobody and have none.
     numbers: Vec<u32>,
-    /// Rows by destination: node times replicas, plus replica from 0.
-    rows: Vec<Vec<u32>>,
+    /// Rows by destination (node times replicas, plus replica from 0), those that have any, in order: there may be more tenants
+    /// than would bear a full table each.
+    rows: Vec<(usize, Vec<u32>)>,
 }
 
 impl Planner {
@@ -62,42 +64,46 @@ impl Planner {
         // From 0: those this write is for.
         let replicas = if replica > 0 { replica - 1..replica } else { 0..factor };
         let thresholds = if replica > 0 { Thresholds::replicated() } else { Thresholds::new(factor) };
-        // Whoever stores passes over histograms that are none and says nothing, so it is said here.
-        let (histograms, rejections) = batch.check_histograms(HistogramLayout::MAX_BUCKETS);
-        let mut plan =
-            Plan { sends: Vec::new(), thresholds, series: 0, samples: 0, histograms, exemplars: 0, rejections };
+        let (sends, rejections) = (Vec::new(), Rejections::default());
+        let mut plan = Plan { sends, thresholds, series: 0, samples: 0, histograms: 0, exemplars: 0, rejections };
         let mut parts = Vec::new();
+        let mut table = vec![Vec::new(); self.live.peers.len() * factor];
         for (tenant, batch) in self.by_tenant(tenant, batch, &mut plan.rejections)? {
-            let rows = vec![Vec::new(); self.live.peers.len() * factor];
-            let mut part = Part { tenant, batch, numbers: Vec::new(), rows };
-            part.place(&self.live, replicas.clone(), &mut plan)?;
+            // Whoever stores passes over histograms that are none and says nothing, so it is said here.
+            let (valid, invalid) = batch.check_histograms(HistogramLayout::MAX_BUCKETS);
+            plan.histograms += valid;
+            let mut part = Part { tenant, batch, numbers: Vec::new(), rows: Vec::new() };
+            part.place(&self.live, replicas.clone(), &mut plan, &mut table)?;
+            plan.rejections.merge(invalid);
             parts.push(part);
         }
         for (node, peer) in self.live.peers.iter().enumerate() {
             for replica in replicas.clone() {
-                self.to_one(&parts, (peer, node * factor + replica, replica), &mut plan.sends);
+                self.to_one(&parts, (peer, node * factor + replica, replica), &mut plan);
             }
         }
         Ok(plan)
     }
 
     /// The requests for one peer as one replica (from 0).
-    fn to_one(&self, parts: &[Part], (peer, destination, replica): (&Arc<Peer>, usize, usize), sends: &mut Vec<Send>) {
+    fn to_one(&self, parts: &[Part], (peer, destination, replica): (&Arc<Peer>, usize, usize), plan: &mut Plan) {
         let replica = u32::try_from(replica + 1).unwrap_or(u32::MAX);
-        let of = |part: &Part| part.rows.get(destination).map(Vec::as_slice).unwrap_or_default().to_vec();
         let (mut tuples, mut tuple_series) = (Vec::new(), Vec::new());
+        let sends = &mut plan.sends;
         for part in parts {
-            let rows = of(part);
-            if rows.is_empty() {
-                continue;
-            }
+            let Some(rows) = part.rows_of(destination) else { continue };
             let numbers = rows.iter().filter_map(|row| part.numbers.get(*row as usize).copied());
             let series: Vec<u32> = numbers.collect();
             if !peer.is_remote() {
-                let what = What::Local(part.tenant.clone(), part.some(&rows, replica));
+                let batch = part.some(rows, replica);
+                let refused = match plan.rejections.count(Rejection::TooManyBuckets) {
+                    0 => 0,
+                    _ => batch.check_histograms(HistogramLayout::MAX_BUCKETS).1.count(Rejection::TooManyBuckets),
+                };
+                let what = What::Local { tenant: part.tenant.clone(), batch, refused };
                 sends.push(Send { peer: Arc::clone(peer), what, series });
             } else if self.form == ForwardForm::Tenant {
-                let one = ForwardPart { tenant: &part.tenant, batch: &part.batch, rows: &rows };
+                let one = ForwardPart { tenant: &part.tenant, batch: &part.batch, rows };
                 let what = What::Remote(forward_request(&one, replica));
                 sends.push(Send { peer: Arc::clone(peer), what, series });
             } else {
@@ -139,6 +145,9 @@ impl Planner {
                 true => others.push(series.clone()),
                 false => named.entry(value).or_default().push(row),
             }
+            if named.len() > RemoteWrite::MAX_TENANTS {
+                return Err(WriteError::TooManyTenants { limit: RemoteWrite::MAX_TENANTS });
+            }
         }
         let mut split = Vec::with_capacity(named.len() + 1);
         for (name, rows) in named {
@@ -160,7 +169,14 @@ fn named_tenant(name: &[u8]) -> Result<TenantId, WriteError> {
 
 impl Part {
     /// Numbers the series that carry anything, counts their samples, and finds their nodes.
-    fn place(&mut self, live: &Live, replicas: Range<usize>, plan: &mut Plan) -> Result<(), WriteError> {
+    /// `table` has an empty list for each destination, before and after.
+    fn place(
+        &mut self,
+        live: &Live,
+        replicas: Range<usize>,
+        plan: &mut Plan,
+        table: &mut [Vec<u32>],
+    ) -> Result<(), WriteError> {
         let Self { tenant, batch, numbers, rows } = self;
         if batch.series.iter().all(SeriesSlice::is_void) {
             return Ok(());
@@ -183,12 +199,20 @@ impl Part {
             ring.nodes(hash, replicas.end, &mut nodes).map_err(no_place)?;
             for replica in replicas.clone() {
                 let node = nodes.get(replica).map_or(usize::MAX, |node| *node as usize);
-                if let Some(rows) = rows.get_mut(node.saturating_mul(factor).saturating_add(replica)) {
+                if let Some(rows) = table.get_mut(node.saturating_mul(factor).saturating_add(replica)) {
                     rows.push(row);
                 }
             }
         }
+        let filled = table.iter_mut().enumerate().filter(|(_, rows)| !rows.is_empty());
+        rows.extend(filled.map(|(destination, rows)| (destination, std::mem::take(rows))));
         Ok(())
+    }
+
+    /// The rows for one destination, if there are any.
+    fn rows_of(&self, destination: usize) -> Option<&[u32]> {
+        let at = self.rows.binary_search_by_key(&destination, |(destination, _)| *destination).ok()?;
+        self.rows.get(at).map(|(_, rows)| rows.as_slice())
     }
 
     /// Some of its rows, for a target in this process.

@@ -31,3 +31,15 @@ fn reasons_are_in_order_and_named_apart() {
     names.sort_unstable();
     assert!(names.array_windows().all(|[left, right]| left != right));
 }
+
+#[test]
+fn what_was_told_elsewhere_is_taken_out() {
+    let mut rejections = Rejections::default();
+    for why in [Rejection::TooManyBuckets, Rejection::TooManyBuckets, Rejection::OutOfOrder] {
+        rejections.add(Some(1), why, 2, String::new);
+    }
+    rejections.deduct(Rejection::TooManyBuckets, 3);
+    assert_eq!((rejections.count(Rejection::TooManyBuckets), rejections.examples().len()), (1, 3));
+    rejections.deduct(Rejection::TooManyBuckets, 3);
+    assert_eq!((rejections.total(), rejections.examples().len()), (2, 1));
+}

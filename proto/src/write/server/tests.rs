@@ -26,6 +26,7 @@ impl WriteTarget for Target {
             "full" => Err(WriteError::DiskFull { floor_bytes: 1 }),
             "many" => Err(WriteError::SeriesLimit { limit: 1 }),
             "lost" => Err(WriteError::NoPlace("nowhere".to_owned())),
+            "careless" => Ok(WriteOutcome::default()),
             "late" => {
                 rejections.add(Some(0), Rejection::OutOfOrder, 1, || "at 5".to_owned());
                 Ok(WriteOutcome { rejections, ..WriteOutcome::default() })
@@ -117,4 +118,16 @@ fn a_conflict_says_what() {
     let request = thanos::WriteRequest { timeseries: vec![unlabelled], tenant: "a".to_owned(), ..Default::default() };
     let (answer, _) = send(request.encode_to_vec());
     assert_eq!(answer.unwrap_err().code(), Code::AlreadyExists);
+}
+
+/// OK means that somebody vouches for every sample.
+#[test]
+fn no_sample_is_stored_without_a_proof() {
+    let request = |timeseries| thanos::WriteRequest { tenant: "careless".to_owned(), timeseries, ..Default::default() };
+    let (answer, given) = send(request(vec![series()]).encode_to_vec());
+    assert_eq!((answer.unwrap_err().code(), given.len()), (Code::Unavailable, 1));
+    let exemplars = vec![prometheus_copy::Exemplar { timestamp: 5, ..Default::default() }];
+    let no_samples = prometheus_copy::TimeSeries { samples: vec![], exemplars, ..series() };
+    let (answer, given) = send(request(vec![no_samples]).encode_to_vec());
+    assert!(answer.is_ok() && given.len() == 1);
 }
