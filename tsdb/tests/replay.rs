@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "replay/covered.rs"]
+mod covered;
+
 use model::{
     ExemplarRef, HistogramLayout, HistogramRef, Labels, LabelsRef, MetadataRef, MetricKind, Numbers, ResetHint,
     SeriesRef, Span, TimeRange,

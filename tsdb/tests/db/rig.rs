@@ -124,7 +124,7 @@ pub(crate) fn contents(db: &Db, range: TimeRange) -> Contents {
             }
             for (labels, chunks) in batch.iter() {
                 columns.clear();
-                for chunk in chunks.iter().filter(|chunk| chunk.encoding == Encoding::Xor) {
+                for chunk in chunks.iter().filter(|chunk| matches!(chunk.encoding, Encoding::Xor | Encoding::Xor2)) {
                     tsdb::chunk::decode(chunk.encoding, &chunk.data, &mut columns).unwrap();
                 }
                 let samples = columns.timestamps_ms.iter().zip(&columns.values);

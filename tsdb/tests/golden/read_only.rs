@@ -20,8 +20,8 @@ fn read(sources: Vec<Arc<dyn tsdb::SeriesSource>>) -> Read {
     while let Some(labels) = cursor.next(&mut columns).unwrap() {
         let samples = columns.timestamps_ms.iter().zip(&columns.values).enumerate();
         let sample = |(at, (time, value)): (usize, (&i64, &f64))| match columns.histogram(at) {
-            Some(histogram) => format!("{time} {histogram}"),
-            None => format!("{time} {:016x}", value.to_bits()),
+            Some(histogram) => format!("{time} {histogram} {}", columns.start_ms(at)),
+            None => format!("{time} {:016x} {}", value.to_bits(), columns.start_ms(at)),
         };
         assert!(read.insert(format!("{labels:?}"), samples.map(sample).collect()).is_none());
     }
@@ -82,7 +82,8 @@ fn open_own(dir: &Path) -> Db {
 fn nothing_is_changed_where_only_reading_is_allowed() {
     let Some(root) = testkit::golden("nothing_is_changed_where_only_reading_is_allowed", "tsdb/head") else { return };
     let places = tempfile::tempdir().unwrap();
-    for name in ["none-killed", "none-closed", "snappy-killed", "zstd-killed", "snapshot-closed", "snapshot-stale"] {
+    let plain = ["none-killed", "none-closed", "snappy-killed", "zstd-killed", "snapshot-closed", "snapshot-stale"];
+    for name in plain.into_iter().chain(["st-killed", "st-closed"]) {
         let (copy, owned) = (places.path().join(name), places.path().join(format!("{name}-owned")));
         copy_tree(&root.join(name).join("data"), &copy);
         copy_tree(&copy, &owned);

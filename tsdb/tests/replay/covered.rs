@@ -1,0 +1,202 @@
+//! What chunks have is passed over when the log is read, and nothing else is.
+
+use super::labels;
+use model::{Fingerprinter, Labels, SampleColumns, SeriesRef, TimeRange};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use testkit::SimFs;
+use tsdb::fs::Fs;
+use tsdb::head::{Head, HeadOptions, Part, ReplayScratch, ReplayStats};
+use tsdb::head_chunks::{HeadChunks, HeadFrame, MAX_FILE_BYTES};
+use tsdb::wal::{Committers, Log, LogOptions, LoggedSample, SampleRun};
+use tsdb::{ChunkSeriesBatch, SeriesSource, chunk};
+
+/// What the log says next.
+#[derive(Debug, Clone)]
+enum Say {
+    /// A reference, and the number of a label set.
+    Series(u64, u64),
+    /// A reference, and times.
+    Samples(u64, Vec<i64>),
+}
+use Say::{Samples, Series};
+
+/// Times by number of label set.
+type Found = BTreeMap<Labels, Vec<i64>>;
+
+fn open_chunks(fs: &SimFs) -> (HeadChunks, Vec<tsdb::head_chunks::HeadChunk>) {
+    let mut found = Vec::new();
+    let (dir, quarantine) = (Path::new("/data/chunks_head"), Path::new("/data/quarantine"));
+    let opened =
+        HeadChunks::open(Arc::new(fs.clone()), dir, quarantine, MAX_FILE_BYTES, &mut |chunk| found.push(chunk));
+    (opened.unwrap().0, found)
+}
+
+/// The value at a time.
+fn value(timestamp_ms: i64) -> f64 {
+    timestamp_ms as f64 * 1.5
+}
+
+/// Writes a chunk with a sample at each time.
+fn write(files: &HeadChunks, series: u64, times: Range<i64>) {
+    let mut columns = SampleColumns::default();
+    times.for_each(|at_ms| columns.push(at_ms, value(at_ms)));
+    for chunk in chunk::encode(&columns) {
+        let (min_ms, max_ms, encoding) = (chunk.min_ms, chunk.max_ms, chunk.encoding);
+        let series = SeriesRef(series);
+        let frame = HeadFrame { series, min_ms, max_ms, encoding, out_of_order: false, data: &chunk.data };
+        files.append(&frame).unwrap();
+    }
+    files.flush().unwrap();
+}
+
+/// What a head has when `chunks` are in its files and the log says `said`, in runs of `run` samples, by `parts` threads.
+fn replayed(chunks: &[(u64, Range<i64>)], said: &[Say], run: usize, parts: usize) -> (Found, ReplayStats) {
+    let fs = SimFs::new();
+    fs.create_dir_all(Path::new("/data")).unwrap();
+    let (files, _) = open_chunks(&fs);
+    chunks.iter().for_each(|(series, times)| write(&files, *series, times.clone()));
+    drop(files);
+    let (files, found) = open_chunks(&fs);
+    assert_eq!(found.len(), chunks.len());
+    let committers = Committers::start(NonZeroUsize::MIN).unwrap();
+    let log = Log::open(Arc::new(fs), Path::new("/data/wal"), LogOptions::default(), &committers).unwrap();
+    let head = Arc::new(Head::new(HeadOptions::new(2, 1_000_000), Fingerprinter::new([7; 192]), log, Arc::new(files)));
+    let replay = head.replay(found);
+    let mut scratches: Vec<ReplayScratch> = (0..parts).map(|_| ReplayScratch::default()).collect();
+    for say in said {
+        match say {
+            Series(reference, number) => {
+                replay.series(SeriesRef(*reference), labels(*number).as_ref(), &mut ReplayScratch::default());
+            }
+            Samples(series, times) => {
+                let sample =
+                    |&at: &i64| LoggedSample { series: SeriesRef(*series), timestamp_ms: at, value: value(at) };
+                let samples: Vec<_> = times.iter().map(sample).collect();
+                for samples in samples.chunks(run) {
+                    for (index, scratch) in scratches.iter_mut().enumerate() {
+                        replay.samples(SampleRun { samples, starts_ms: &[] }, Part { index, of: parts }, scratch);
+                    }
+                }
+            }
+        }
+    }
+    let stats = replay.finish().unwrap();
+    (contents(&head), stats)
+}
+
+fn contents(head: &Arc<Head>) -> Found {
+    let reader = head.reader(TimeRange::ALL);
+    let mut cursor = reader.select(&[], TimeRange::ALL).unwrap();
+    let (mut batch, mut found) = (ChunkSeriesBatch::default(), Found::new());
+    loop {
+        cursor.next_batch(7, false, &mut batch).unwrap();
+        if batch.is_empty() {
+            return found;
+        }
+        for (labels, chunks) in batch.iter() {
+            let mut columns = SampleColumns::default();
+            chunks.iter().for_each(|each| chunk::decode(each.encoding, &each.data, &mut columns).unwrap());
+            let is_it = |(at, got): (&i64, &f64)| *got == value(*at);
+            assert!(columns.timestamps_ms.iter().zip(&columns.values).all(is_it), "{labels:?}");
+            found.insert(labels.to_owned(), columns.timestamps_ms);
+        }
+    }
+}
+
+/// Checks that each label set has samples at `want`, and how many samples were passed over.
+#[track_caller]
+fn check(chunks: &[(u64, Range<i64>)], said: &[Say], want: &[(u64, Range<i64>)], passed_over: u64) {
+    let want: Found = want.iter().map(|(number, times)| (labels(*number), times.clone().collect())).collect();
+    for (run, parts) in [(1000, 1), (7, 1), (1, 2), (1000, 3)] {
+        let (got, stats) = replayed(chunks, said, run, parts);
+        assert_eq!(got, want, "runs of {run}, {parts} parts");
+        assert_eq!(stats.passed_over, passed_over, "runs of {run}, {parts} parts");
+    }
+}
+
+fn times(range: Range<i64>) -> Vec<i64> {
+    range.collect()
+}
+
+#[test]
+fn what_chunks_have_is_passed_over() {
+    check(
+        &[(1, 0..10), (2, 0..5), (1, 10..20), (2, 5..30)],
+        &[
+            Series(1, 1),
+            Series(2, 2),
+            Series(3, 3),
+            Samples(1, times(0..25)),
+            Samples(2, times(0..25)),
+            Samples(3, times(0..25)),
+            Samples(2, times(25..31)),
+        ],
+        &[(1, 0..25), (2, 0..31), (3, 0..25)],
+        20 + 30,
+    );
+}
+
+#[test]
+fn a_chunk_between_others_that_was_damaged_is_made_anew() {
+    check(&[(1, 0..10), (1, 20..30)], &[Series(1, 1), Samples(1, times(0..35))], &[(1, 0..35)], 20);
+    // The first; the last.
+    check(&[(1, 10..20)], &[Series(1, 1), Samples(1, times(0..35))], &[(1, 0..35)], 10);
+    check(&[(1, 0..20)], &[Series(1, 1), Samples(1, times(0..35))], &[(1, 0..35)], 20);
+}
+
+#[test]
+fn a_record_in_no_order_loses_nothing() {
+    let mut all = times(0..40);
+    (0..40).for_each(|at| all.swap(at, at * 17 % 40));
+    // From the newest chunk's end on only what comes in order is taken.
+    all.retain(|&at| at < 30);
+    check(&[(1, 0..10), (1, 20..30)], &[Series(1, 1), Samples(1, all)], &[(1, 0..30)], 20);
+}
+
+#[test]
+fn a_late_sample_between_chunks_is_taken() {
+    let late = [Series(1, 1), Samples(1, times(0..10)), Samples(1, times(15..35)), Samples(1, times(10..15))];
+    check(&[(1, 0..10), (1, 15..20)], &late, &[(1, 0..35)], 15);
+}
+
+#[test]
+fn one_label_set_under_two_references() {
+    let said = [
+        Series(1, 1),
+        Samples(1, times(0..10)),
+        Series(5, 1),
+        Samples(5, times(10..25)),
+        Samples(1, times(25..30)),
+        Samples(5, times(30..33)),
+    ];
+    check(&[(1, 0..10), (5, 10..20)], &said, &[(1, 0..33)], 20);
+    // A chunk that overlaps another one is not taken: what it alone has comes from the log.
+    let said = [Series(1, 1), Series(5, 1), Samples(1, times(0..10)), Samples(5, times(5..25))];
+    check(&[(1, 0..10), (5, 5..15)], &said, &[(1, 0..25)], 10 + 5);
+}
+
+#[test]
+fn a_series_that_is_named_late() {
+    let said =
+        [Series(1, 1), Samples(3, times(10..12)), Series(3, 3), Samples(3, times(0..25)), Samples(1, times(0..4))];
+    check(&[(3, 10..20)], &said, &[(1, 0..4), (3, 0..25)], 10);
+}
+
+#[test]
+fn a_series_that_went_and_came_back() {
+    let said = [Series(1, 1), Samples(1, times(0..10)), Series(7, 1), Samples(7, times(10..45))];
+    check(&[(1, 0..10), (7, 30..40)], &said, &[(1, 0..45)], 20);
+}
+
+#[test]
+fn references_far_from_the_others() {
+    let far = (1 << 39) + 5;
+    let said = [Series(5, 1), Series(far, 2), Samples(5, times(0..25)), Samples(far, times(0..25))];
+    check(&[(5, 0..10), (far, 5..15)], &said, &[(1, 0..25), (2, 0..25)], 20);
+    let said = [Series(far, 2), Series(5, 1), Samples(far, times(0..25)), Samples(5, times(0..25))];
+    check(&[(5, 0..10), (far, 5..15)], &said, &[(1, 0..25), (2, 0..25)], 20);
+}
