@@ -178,7 +178,9 @@ impl Families<'_> {
         let kind = ConstGauge::new(0.0).metric_type();
         let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
         for (_, tenant) in &self.tenants {
-            for (kind, count) in left_out(&tenant.db.opened().log.left_out) {
+            let Opened { log, head, .. } = tenant.db.opened();
+            let starts = log.left_out.start_timestamps + head.starts_left_out;
+            for (kind, count) in left_out(&LeftOut { start_timestamps: starts, ..log.left_out }) {
                 let labels = [("kind", kind), ("tenant", tenant.id.as_str())];
                 ConstGauge::new(count as f64).encode(family.encode_family(&labels)?)?;
             }
