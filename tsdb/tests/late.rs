@@ -18,7 +18,7 @@ mod samples;
 
 use batch::{Mixed, MixedSeries};
 use contents::Samples;
-use model::{Labels, MatchOp, Matcher, Numbers, STALE_NAN, TimeRange};
+use model::{Labels, MatchOp, Matcher, Numbers, ResetHint, STALE_NAN, TimeRange};
 use proptest::prelude::*;
 use rig::{NO_LIMITS, RANGE_MS, series};
 use samples::{Sample, TestHistogram};
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::RefusedBecause;
 use tsdb::db::{Db, DbOptions};
-use tsdb::head::{AppendScratch, OutOfOrder};
+use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
 
 const WINDOW_MS: i64 = 3 * RANGE_MS;
 const CAP: u32 = 5;
@@ -309,6 +309,30 @@ fn each_sample_is_cut_into_one_block() {
         stats.fold((0, 0), |all, some| (all.0 + some.0, all.1 + some.1))
     };
     assert_eq!((samples(false), samples(true)), (in_order, late));
+}
+
+/// What the newest histogram says of the one before it: nothing, once the one before it in its chunk may not be that.
+#[test]
+fn the_newest_histogram_does_not_know_late_ones() {
+    let fs = SimFs::new();
+    let db = open(&fs);
+    let append = |at_ms: i64| {
+        let mut one = numbered(1);
+        push(&mut one, at_ms, (2, 5));
+        let batch = Mixed { series: vec![one], ..Mixed::default() };
+        let (appended, commit) = db.append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
+        let _durable = commit.wait().unwrap();
+        assert_eq!(appended.histograms, 1);
+    };
+    let newest_hint = || {
+        let mut last = LastSamples::default();
+        db.head().reader(TimeRange::ALL).select_last(&[], TimeRange::ALL).next_batch(9, &mut last).unwrap();
+        last.samples().histogram(0).unwrap().hint
+    };
+    for (at_ms, want) in [(0, ResetHint::Unknown), (2_000, ResetHint::NotReset), (1_000, ResetHint::Unknown)] {
+        append(START_MS + at_ms);
+        assert_eq!(newest_hint(), want, "after {at_ms}");
+    }
 }
 
 /// What comes while blocks are being made of late samples is not taken for theirs, not even the chunk that is written next.

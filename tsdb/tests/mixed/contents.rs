@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "several test programs share this, each uses a part")]
 
 use super::samples::Sample;
-use model::{Labels, Matcher, SampleColumns, TimeRange};
+use model::{Labels, Matcher, ResetHint, SampleColumns, TimeRange};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tsdb::db::Db;
 use tsdb::{ChunkSeriesBatch, SeriesSource, SourceError, chunk};
@@ -71,6 +71,7 @@ pub(crate) fn read(
             }
             let times = &columns.timestamps_ms;
             assert!(times.is_sorted_by(|one, other| one < other), "{labels:?}: {times:?}");
+            (0..columns.len()).for_each(|at| check_hint(&columns, at));
             let inside = (0..columns.len()).filter(|&at| range.contains(times[at]));
             for at in inside {
                 // A chunk may reach into the range without having a sample there, so not before this.
@@ -79,4 +80,19 @@ pub(crate) fn read(
             }
         }
     }
+}
+
+/// A histogram says that no counter began anew since the sample before it only where that is one of its kind that counts no
+/// more.
+fn check_hint(columns: &SampleColumns, at: usize) {
+    let Some(histogram) = columns.histogram(at).filter(|histogram| histogram.hint == ResetHint::NotReset) else {
+        return;
+    };
+    let before = at.checked_sub(1).and_then(|before| columns.histogram(before));
+    let follows = before.is_some_and(|before| {
+        let value = |cell: u64| histogram.numbers.value(cell);
+        let grows = !before.is_stale() && value(before.count()) <= value(histogram.count());
+        before.numbers == histogram.numbers && (grows || histogram.is_stale())
+    });
+    assert!(follows, "at {}: {histogram:?} after {before:?}", columns.timestamps_ms[at]);
 }
