@@ -17,6 +17,7 @@ pub mod mutate;
 mod parts;
 pub mod seeds;
 mod text;
+mod verify;
 mod wire;
 
 pub use chunks::*;
@@ -24,6 +25,7 @@ pub use files::*;
 pub use index::*;
 pub use log::*;
 pub use text::*;
+pub use verify::*;
 pub use wire::*;
 
 /// A target: its name, which is that of its corpus and of its file in `fuzz_targets/`, and what it does.
@@ -67,6 +69,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "remote_write_forwarded", run: fuzz_remote_write_forwarded },
     Target { name: "series_frame", run: fuzz_series_frame },
     Target { name: "snappy_frames", run: fuzz_snappy_frames },
+    Target { name: "openmetrics", run: fuzz_openmetrics },
+    Target { name: "verify", run: fuzz_verify },
     Target { name: "promql", run: fuzz_promql },
     Target { name: "promql_selector", run: fuzz_promql_selector },
     Target { name: "matcher", run: fuzz_matcher },

@@ -4,7 +4,7 @@ mod bits;
 mod structured;
 mod texts;
 
-pub(crate) use structured::{a_log, an_index};
+pub(crate) use structured::{a_directory, a_log, an_index};
 
 use crate::parts::push_sized;
 use bits::{chunk_xor, histogram_chunks, xor2};

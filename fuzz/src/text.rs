@@ -3,8 +3,9 @@
 use crate::meter;
 use crate::parts::Parts;
 use flags::{ByteSize, GoDuration, LabelFlag, PromDuration, TimeOrDuration};
-use model::{MatchOp, Matcher, Regex, TenantId};
+use model::{MatchOp, Matcher, PackedBuilder, Regex, TenantId};
 use promql::{ParseOptions, parse, parse_selector, parse_syntax};
+use proto::openmetrics::Reader;
 use router::hashring::{Algorithm, Rings};
 use std::fmt::Display;
 use std::path::Path;
@@ -38,6 +39,35 @@ pub fn fuzz_promql(data: &[u8]) {
     if printed.len() <= options.limits.length_bytes {
         let again = parse_syntax(&printed, &options).unwrap_or_else(|error| panic!("{printed}: {error}"));
         assert_eq!(again.to_string(), printed);
+    }
+}
+
+/// OpenMetrics: samples of sorted labels, up to a fault or the end, and a fault names a line of the text.
+pub fn fuzz_openmetrics(data: &[u8]) {
+    let mut labels = PackedBuilder::default();
+    let mut read = |data: &[u8]| {
+        let (mut reader, mut samples) = (Reader::new(data), Vec::new());
+        loop {
+            match reader.next(&mut labels) {
+                Ok(Some(sample)) => {
+                    let set = labels.finish().expect("the reader packed them");
+                    assert!(!set.is_empty() && set.iter().is_sorted_by(|one, other| one.name < other.name), "{set:?}");
+                    samples.push((set.to_owned(), sample.timestamp_ms, sample.value.to_bits(), reader.line_number()));
+                }
+                Ok(None) => return (samples, None),
+                Err(fault) => return (samples, Some(fault.to_string())),
+            }
+        }
+    };
+    let lines = data.split(|byte| *byte == b'\n').count() as u64;
+    let (samples, fault) = meter::within(data.len(), 256, 64 << 10, || read(data));
+    assert!(samples.is_sorted_by(|one, other| one.3 < other.3) && samples.iter().all(|sample| sample.3 <= lines));
+    // What stands before the first fault is as good as if nothing followed.
+    let sound: Vec<&[u8]> =
+        data.split(|byte| *byte == b'\n').take(samples.last().map_or(0, |last| last.3) as usize).collect();
+    let sound = [&sound.join(&b'\n'), &b"\n# EOF\n"[..]].concat();
+    if fault.is_some() && !samples.is_empty() {
+        assert_eq!(read(&sound), (samples, None));
     }
 }
 

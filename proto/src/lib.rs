@@ -18,6 +18,7 @@
 )]
 mod generated;
 pub mod grpc;
+pub mod openmetrics;
 pub mod series;
 mod wire;
 mod write;

@@ -5,15 +5,18 @@ use super::{odd, regular};
 use crate::log::Samples;
 use crate::parts::{Parts, push_sized};
 use bytes::BytesMut;
-use model::{Labels, SeriesRef, TimeRange};
+use model::{Labels, MatchOp, Matcher, SampleColumns, SeriesRef, TimeRange};
 use proto::RequestEncoder;
 use proto::series::{Aggr, Encoding, FrameForm, FrameWriter, WireChunk};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use testkit::SimFs;
+use tsdb::block::{Block, BlockSpec, BlockWriter};
+use tsdb::chunk::encode;
 use tsdb::cursor::{push_uvarint, push_varint};
 use tsdb::fs::Fs;
 use tsdb::snapshot::{LastSample, OpenChunk, SnapshotSeries, SnapshotWriter};
 use tsdb::wal::{CheckpointWriter, Compression, LogPlace, Tombstone};
+use ulid::Ulid;
 
 pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let index = an_index();
@@ -32,12 +35,40 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("index_postings_table", vec![table]),
         ("index_toc", vec![toc]),
         ("tombstones", vec![vec![], stones()]),
+        ("verify", vec![vec![], vec![0, 0, 0, 40, 1], vec![3, 1, 0, 99, 0], vec![5, 2, 0, 20, 9, 1, 3, 1, 2, 3]]),
         ("chunks_head", vec![head_chunks(true)]),
         ("chunks_head_frames", vec![head_chunks(false)]),
     ];
     all.extend(logs());
     all.extend(messages());
     all
+}
+
+/// A data directory: a block with a deletion, a log, head chunks. Returns where the block is, too.
+pub(crate) fn a_directory() -> (SimFs, PathBuf) {
+    let (fs, dir) = (SimFs::new(), Path::new("/data"));
+    let (log, _) = a_log();
+    for name in ["checkpoint.00000000/00000000", "00000001", "00000002", "00000003"] {
+        let path = dir.join("wal").join(name);
+        fs.create_dir_all(path.parent().expect("it has one")).expect("the disk is sound");
+        fs.plant(&path, &log.read(&Path::new("/wal").join(name)).expect("it is there")).expect("the disk is sound");
+    }
+    fs.create_dir_all(&dir.join("chunks_head")).expect("the disk is sound");
+    fs.plant(&dir.join("chunks_head/000001"), &head_chunks(true)).expect("the disk is sound");
+    let spec = BlockSpec::new(Ulid(7), 1_700_000_000_000, 1_700_007_200_000);
+    let block = dir.join(spec.ulid.to_string());
+    let mut writer = BlockWriter::create(&fs, dir, spec).expect("the disk is sound");
+    for job in ["a", "b", "c"] {
+        let mut columns = SampleColumns::default();
+        regular(150).into_iter().for_each(|(at_ms, value)| columns.push(at_ms, value));
+        let labels = Labels::from_pairs([("__name__", "up"), ("job", job)]).expect("they are labels");
+        writer.add(labels.as_ref(), &encode(&columns)).expect("they are in order");
+    }
+    writer.finish().expect("the disk is sound");
+    let all = [Matcher::new(MatchOp::Equal, "job", "b").expect("it is one")];
+    let range = TimeRange::new(1_700_000_100_000, 1_700_000_200_000).expect("it is a range");
+    Block::open(&fs, &block).and_then(|block| block.delete(&fs, &all, range)).expect("the block is sound");
+    (fs, block)
 }
 
 /// Sizes in two bytes before each of `pieces`.

@@ -8,6 +8,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     vec![
         ("promql", texts(&QUERIES)),
         ("promql_selector", texts(&SELECTORS)),
+        ("openmetrics", texts(&OPENMETRICS)),
         ("matcher", PATTERNS.iter().map(|(pattern, value)| with_size(pattern, &[value.as_bytes()])).collect()),
         (
             "regex",
@@ -115,4 +116,12 @@ const MARK_FIELDS: [&str; 3] = [
     "\"deletion_time\":1700000000,\"details\":\"why\"",
     "\"no_compact_time\":1700000000,\"reason\":\"manual\"",
     "\"no_downsample_time\":1700000000,\"reason\":\"\"",
+];
+
+const OPENMETRICS: [&str; 4] = [
+    "# TYPE a counter\n# HELP a What it \\n counts.\n# UNIT a seconds\na_total{b=\"c\",d=\"e\\\"f\\\\g\\nh\"} 17 1700000000\n\
+     a_total{b=\"\"} 1e-3 1700000000.5 # {trace_id=\"x\"} 0.5 1700000000.25\n# EOF\n",
+    "{\"with space\",\"l\u{e4}bel\"=\"v\"} +Inf -1.5\nx:y NaN 0\n# EOF",
+    "a 1 1\na 2 2\nb{} 3\n# EOF\n",
+    "# EOF\na 1 1\n",
 ];

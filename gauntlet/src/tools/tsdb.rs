@@ -8,7 +8,6 @@ mod dump;
 mod histogram;
 mod list;
 mod open;
-mod openmetrics;
 mod serve;
 mod table;
 mod verify;

@@ -21,6 +21,8 @@ pub(crate) struct Contents {
     pub(crate) exemplars: Exemplars,
     /// The help of each series of the head that has one.
     pub(crate) help: BTreeMap<Labels, String>,
+    /// The series that the head has, and that have something to be seen in it.
+    pub(crate) in_head: BTreeSet<Labels>,
     /// What lies before it is blocks' business, which hold no exemplars.
     pub(crate) floor_ms: i64,
 }
@@ -31,6 +33,15 @@ impl Contents {
         let mut found = Self { floor_ms: db.head().floor_ms(), ..Self::default() };
         for source in db.sources(TimeRange::ALL) {
             read(&*source, &[], TimeRange::ALL, &mut found.samples)?;
+        }
+        let (head, mut batch) = (db.head().reader(TimeRange::ALL), ChunkSeriesBatch::default());
+        let mut cursor = head.select(&[], TimeRange::ALL)?;
+        loop {
+            cursor.next_batch(64, true, &mut batch)?;
+            if batch.is_empty() {
+                break;
+            }
+            found.in_head.extend(batch.iter().map(|(labels, _)| labels.to_owned()));
         }
         for series in db.head().exemplars(&[Vec::new()], TimeRange::ALL) {
             let exemplars = series.exemplars.iter().map(|one| (one.timestamp_ms, one.value.to_bits())).collect();

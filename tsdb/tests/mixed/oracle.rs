@@ -185,13 +185,9 @@ impl Oracle {
         if let Some((labels, help)) = found.help.iter().find(|(labels, help)| !is_sent(labels, help)) {
             return Err(Fault::Help(labels.clone(), Some(help.clone())));
         }
-        // It goes with its series, when that has nothing left in the head.
-        let is_in_head = |labels| {
-            let held = self.samples.get(labels);
-            held.is_some_and(|held| held.range(found.floor_ms..).any(|(_, fate)| fate.must))
-        };
         for (labels, (all, newest)) in self.help.iter().filter(|(_, (_, newest))| *newest > 0) {
-            if !is_in_head(labels) {
+            // It goes with its series, when that has nothing left in the head.
+            if !found.in_head.contains(labels) {
                 continue;
             }
             let said = found.help.get(labels);

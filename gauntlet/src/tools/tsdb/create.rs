@@ -7,11 +7,11 @@ mod series;
 
 use super::TsdbToolError;
 use super::list::row;
-use super::openmetrics::{InvalidText, Reader};
 use super::table::print_blocks;
 use clap::Args;
 use flags::GoDuration;
 use model::{Clock as _, PackedBuilder, SystemClock};
+use proto::openmetrics::{InvalidText, Reader};
 use series::BlockSeries;
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -13,7 +13,8 @@ use std::io::{self, BufRead, Read};
 const MAX_LINE_BYTES: u64 = 4 << 20;
 
 /// Reads samples from a text.
-pub(super) struct Reader<R> {
+#[derive(Debug)]
+pub struct Reader<R> {
     from: R,
     line: Vec<u8>,
     number: u64,
@@ -22,9 +23,9 @@ pub(super) struct Reader<R> {
 
 /// A sample; its labels are in the builder that was handed in.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Sample {
-    pub(super) timestamp_ms: i64,
-    pub(super) value: f64,
+pub struct Sample {
+    pub timestamp_ms: i64,
+    pub value: f64,
 }
 
 /// Told of each label: its name, unless it is a quoted string alone, and its value.
@@ -32,22 +33,26 @@ type TakeLabel<'t, 'a> = dyn FnMut((Option<Cow<'a, str>>, Cow<'a, str>)) -> Resu
 
 /// Why a text cannot be taken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InvalidText {
+pub enum InvalidText {
+    /// A line is not what it must be.
     #[error("line {line}: {fault}")]
     Line { line: u64, fault: String },
+    /// The text could not be read.
     #[error("line {line}: {source}")]
     Read { line: u64, source: io::Error },
+    /// There may have been more.
     #[error("the text ends without # EOF, after line {line}: a part of it may be missing")]
     NoEof { line: u64 },
 }
 
 impl<R: BufRead> Reader<R> {
-    pub(super) fn new(from: R) -> Self {
+    /// Begins at the front of `from`.
+    pub fn new(from: R) -> Self {
         Self { from, line: Vec::new(), number: 0, ended: false }
     }
 
     /// The line that was read last, from 1.
-    pub(super) fn line_number(&self) -> u64 {
+    pub fn line_number(&self) -> u64 {
         self.number
     }
 
@@ -55,7 +60,7 @@ impl<R: BufRead> Reader<R> {
     ///
     /// # Errors
     /// The first fault; the text is not to be read on.
-    pub(super) fn next(&mut self, labels: &mut PackedBuilder) -> Result<Option<Sample>, InvalidText> {
+    pub fn next(&mut self, labels: &mut PackedBuilder) -> Result<Option<Sample>, InvalidText> {
         loop {
             if !self.read_line()? {
                 return match self.ended {

@@ -1,0 +1,379 @@
+//! A database, the model beside it, and steps that both take.
+
+use crate::batch::{Mixed, MixedSeries, TestExemplar};
+use crate::contents::{Contents, Samples, read};
+use crate::oracle::Oracle;
+use crate::rig::{self, NO_LIMITS, RANGE_MS};
+use crate::samples::{Sample, TestHistogram};
+use model::{Labels, Matcher, Numbers, STALE_NAN, SampleColumns, TimeRange};
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use testkit::SimFs;
+use tsdb::db::{Db, DbOptions};
+use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
+use tsdb::{Appended, RefusedBecause};
+
+const START_MS: i64 = 1_700_000_000_000;
+const STEP_MS: i64 = 1_500;
+
+/// Where a sample stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Move {
+    /// One step behind the sample before.
+    Step,
+    By(i64),
+    To(i64),
+}
+
+/// What the database must say of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    InOrder,
+    /// Taken, unless the buffer has its time with another value, which is not for the model to know.
+    Late,
+    Refused(RefusedBecause),
+    /// It lies where a restart may have forgotten that a block was cut, or says once more that a series ended, of which the head
+    /// may have forgotten what kind it was.
+    Either,
+}
+
+/// See the module's page.
+pub(crate) struct World {
+    fs: SimFs,
+    db: Option<Db>,
+    window_ms: i64,
+    oracle: Oracle,
+    /// The newest sample in order of each series, as far as the head knows it.
+    newest: BTreeMap<Labels, (i64, Sample)>,
+    /// The newest of all.
+    head_ms: Option<i64>,
+    /// Whatever was taken for one time, by series: who comes second is refused, or is another answer.
+    exemplars_ms: BTreeMap<Labels, i64>,
+    /// The highest floor there ever was.
+    floor_ms: i64,
+    batches: usize,
+}
+
+pub(crate) fn open(fs: &SimFs, window_ms: i64, cores: usize) -> Db {
+    let options = DbOptions {
+        out_of_order: OutOfOrder { window_ms, cap: 5 },
+        max_exemplars: 100_000,
+        cores: NonZeroUsize::new(cores).unwrap(),
+        ..rig::options()
+    };
+    rig::open_on(Arc::new(fs.clone()), Path::new("/data"), options).unwrap()
+}
+
+/// Label sets that share pairs in all ways: one name in all, some labels in some.
+fn labels(number: u8) -> Labels {
+    let mut pairs = vec![("__name__", format!("metric_{}", number % 3)), ("id", format!("{}", number / 2))];
+    if !number.is_multiple_of(4) {
+        pairs.push(("job", format!("job-{}", number % 5)));
+    }
+    if number.is_multiple_of(7) {
+        pairs.push(("a", "x".repeat(usize::from(number) * 3 + 1)));
+    }
+    if number % 2 == 1 {
+        pairs.push(("zone", "one".to_owned()));
+    }
+    Labels::from_pairs(pairs).unwrap()
+}
+
+/// What most samples of a series are.
+fn kind_of(number: u8) -> Option<Numbers> {
+    match number % 40 {
+        10..20 => Some(Numbers::Integer),
+        20..26 => Some(Numbers::Float),
+        _ => None,
+    }
+}
+
+fn value(number: u8) -> f64 {
+    match number {
+        0 => STALE_NAN,
+        1 => f64::from_bits(0x7ff8_dead_beef_0001),
+        2 => f64::NEG_INFINITY,
+        3 => -0.0,
+        4..60 => 1.0,
+        60..160 => f64::from(number),
+        _ => f64::from(number).sqrt() * 1e-7,
+    }
+}
+
+impl World {
+    pub(crate) fn new(window_ms: i64) -> Self {
+        let fs = SimFs::new();
+        let db = Some(open(&fs, window_ms, 1));
+        Self {
+            fs,
+            db,
+            window_ms,
+            oracle: Oracle::default(),
+            newest: BTreeMap::new(),
+            head_ms: None,
+            exemplars_ms: BTreeMap::new(),
+            floor_ms: i64::MIN,
+            batches: 0,
+        }
+    }
+
+    fn db(&self) -> &Db {
+        self.db.as_ref().unwrap()
+    }
+
+    /// From so long before the newest sample to so long before it.
+    pub(crate) fn recent(&self, from_ms: i64, to_ms: i64) -> TimeRange {
+        let newest_ms = self.head_ms.unwrap_or(0);
+        TimeRange::new(newest_ms.saturating_sub(from_ms), newest_ms.saturating_sub(to_ms)).unwrap()
+    }
+
+    pub(crate) fn append(&mut self, series: &[(u8, Vec<(Move, u8)>)]) {
+        let batch = self.batch(series);
+        let (appended, commit) = self.db().append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
+        let _durable = commit.wait().unwrap();
+        assert_eq!(appended.accepted + appended.histograms + appended.refused_total, batch.samples_len());
+        assert!(appended.missed.is_empty());
+        let taken = self.taken(&batch, &appended);
+        // Whether a series is there of which all samples were refused, and so takes the rest, is not for the model to know.
+        let without_samples = |one: &MixedSeries| MixedSeries {
+            exemplars: one.exemplars.clone(),
+            help: one.help.clone(),
+            ..MixedSeries::new(one.labels.clone())
+        };
+        let series = batch.series.iter().map(without_samples).collect();
+        self.oracle.sent(&Mixed { series, ..Mixed::default() });
+        self.oracle.sent(&taken);
+        self.oracle.acknowledged(&taken, &Appended::default());
+        self.floor_ms = self.floor_ms.max(self.db().head().floor_ms());
+    }
+
+    fn batch(&mut self, series: &[(u8, Vec<(Move, u8)>)]) -> Mixed {
+        let mut batch = Mixed::default();
+        let start_ms = self.head_ms.map_or(START_MS, |newest_ms| newest_ms.saturating_sub(RANGE_MS / 4));
+        self.batches += 1;
+        for (number, moves) in series {
+            let mut one = MixedSeries::new(labels(number % 40));
+            let mut time_ms = self.newest.get(&one.labels).map_or(start_ms, |(time_ms, _)| *time_ms);
+            for &(by, number_of_value) in moves {
+                time_ms = match by {
+                    Move::Step => time_ms.saturating_add(STEP_MS),
+                    Move::By(by_ms) => time_ms.saturating_add(by_ms),
+                    Move::To(at_ms) => at_ms,
+                };
+                push(&mut one, *number, time_ms, number_of_value);
+            }
+            // A series that comes again brings it again.
+            if (number % 40).is_multiple_of(3) {
+                one.help = Some(format!("{} as of {}", number % 40, self.batches / 8));
+                let newer_ms = self.exemplars_ms.get(&one.labels).is_none_or(|last_ms| *last_ms < time_ms);
+                if newer_ms && !moves.is_empty() {
+                    self.exemplars_ms.insert(one.labels.clone(), time_ms);
+                    one.exemplars.push(TestExemplar::new(time_ms, f64::from(*number)));
+                }
+            }
+            batch.series.push(one);
+        }
+        batch
+    }
+
+    /// What of a batch must be there from now on. Checks that the right samples were refused for the right reasons.
+    fn taken(&mut self, batch: &Mixed, appended: &Appended) -> Mixed {
+        let first = batch.series.iter().flat_map(|series| series.samples()).next();
+        // The head of nothing is where the first series of a batch begins, if that has a sample.
+        let first_of_batch = batch.series.first().and_then(|series| series.samples().next());
+        let Some(head_ms) = self.head_ms.or(first_of_batch.map(|(at_ms, _)| at_ms)).or(first.map(|_| i64::MIN)) else {
+            return Mixed::default();
+        };
+        let floor_ms = self.db().head().floor_ms();
+        let is_all_told = appended.refused_total <= Appended::MAX_REFUSED as u64;
+        let mut taken = Mixed::default();
+        for (index, series) in (0..).zip(&batch.series) {
+            let refused: Vec<_> = appended.refused.iter().filter(|refused| refused.series == index).collect();
+            let mut kept = MixedSeries::new(series.labels.clone());
+            let floats = series.floats.iter().map(|(at_ms, value)| (*at_ms, Sample::Float(value.to_bits())));
+            let verdicts: Vec<_> = floats
+                .chain(series.histograms.iter().map(|(at_ms, one)| (*at_ms, Sample::of(one.as_ref()))))
+                .map(|(at_ms, sample)| self.take(&series.labels, (at_ms, sample), head_ms, floor_ms))
+                .collect();
+            let is_taken = |at_ms: i64, verdict: Verdict| {
+                let sent = series.samples().filter(|sample| sample.0 == at_ms).count();
+                let told = refused.iter().filter(|refused| refused.timestamp_ms == at_ms);
+                match verdict {
+                    Verdict::InOrder => true,
+                    Verdict::Either => told.count() < sent,
+                    Verdict::Late => {
+                        told.filter(|refused| refused.why == RefusedBecause::DuplicateTimestamp).count() < sent
+                    }
+                    Verdict::Refused(why) => {
+                        let is_told = told.clone().any(|refused| refused.why == why);
+                        assert!(is_told || !is_all_told, "{:?} at {at_ms}: {why:?} of {refused:?}", series.labels);
+                        false
+                    }
+                }
+            };
+            let mut verdicts = verdicts.into_iter();
+            for &(at_ms, value) in &series.floats {
+                if is_taken(at_ms, verdicts.next().unwrap()) {
+                    kept.floats.push((at_ms, value));
+                }
+            }
+            for (at_ms, histogram) in &series.histograms {
+                if is_taken(*at_ms, verdicts.next().unwrap()) {
+                    kept.histograms.push((*at_ms, histogram.clone()));
+                }
+            }
+            if kept.samples().next().is_some() {
+                (kept.help, kept.exemplars) = (series.help.clone(), series.exemplars.clone());
+            }
+            taken.series.push(kept);
+        }
+        taken
+    }
+
+    /// Whether a sample is taken; what is in order is the newest of its series from now on.
+    fn take(&mut self, labels: &Labels, (at_ms, sample): (i64, Sample), head_ms: i64, floor_ms: i64) -> Verdict {
+        let verdict = self.verdict(labels, (at_ms, &sample), head_ms, floor_ms);
+        if verdict == Verdict::InOrder || verdict == Verdict::Either && at_ms >= floor_ms {
+            let newest = self.newest.get(labels);
+            let sample = as_the_others(sample, newest.map(|(_, newest)| newest));
+            if newest.is_none_or(|(newest_ms, _)| *newest_ms < at_ms) {
+                self.newest.insert(labels.clone(), (at_ms, sample));
+            }
+            self.head_ms = self.head_ms.max(Some(at_ms));
+        }
+        verdict
+    }
+
+    fn verdict(&self, labels: &Labels, (at_ms, sample): (i64, &Sample), head_ms: i64, floor_ms: i64) -> Verdict {
+        let late_or = |why| match self.window_ms {
+            0 => Verdict::Refused(why),
+            window_ms if at_ms < head_ms.saturating_sub(window_ms) => Verdict::Refused(RefusedBecause::TooOld),
+            _ => Verdict::Late,
+        };
+        if at_ms < floor_ms.max(head_ms.saturating_sub(RANGE_MS / 2)) {
+            return late_or(RefusedBecause::OutOfBounds);
+        }
+        if at_ms < self.floor_ms {
+            return Verdict::Either;
+        }
+        match self.newest.get(labels) {
+            Some((newest_ms, _)) if at_ms < *newest_ms => late_or(RefusedBecause::OutOfOrder),
+            Some((newest_ms, newest)) if at_ms == *newest_ms && newest.is_stale() && sample.is_stale() => {
+                Verdict::Either
+            }
+            Some((newest_ms, newest))
+                if at_ms == *newest_ms && *newest != as_the_others(sample.clone(), Some(newest)) =>
+            {
+                Verdict::Refused(RefusedBecause::DuplicateTimestamp)
+            }
+            _ => Verdict::InOrder,
+        }
+    }
+
+    pub(crate) fn delete(&mut self, matcher: &Matcher, back_ms: i64, length_ms: i64) {
+        let from_ms = self.head_ms.unwrap_or(START_MS).saturating_sub(back_ms);
+        let range = TimeRange::new(from_ms, from_ms.saturating_add(length_ms)).unwrap();
+        let is_meant = |labels: &Labels| matcher.matches(labels.get(matcher.name()).unwrap_or_default());
+        self.oracle.deleting(is_meant, range);
+        let _durable = self.db().delete(std::slice::from_ref(matcher), range).unwrap().durable;
+        self.oracle.deleted(is_meant, range);
+        self.check();
+    }
+
+    pub(crate) fn upkeep(&mut self, work: impl FnOnce(&Db)) {
+        work(self.db());
+        self.floor_ms = self.floor_ms.max(self.db().head().floor_ms());
+        self.check();
+    }
+
+    /// Ends this life and begins another on the same disk.
+    pub(crate) fn restart(&mut self, cores: usize, closed: bool) {
+        if closed {
+            self.db().close().unwrap();
+        }
+        self.db = None;
+        self.db = Some(open(&self.fs, self.window_ms, cores));
+        assert!(self.db().opened().set_aside.is_empty());
+        self.head_ms = self.db().head().time_range().map(TimeRange::max_ms);
+        // What only blocks have is not known of the series any longer.
+        let floor_ms = self.floor_ms;
+        self.newest.retain(|_, (newest_ms, _)| *newest_ms >= floor_ms);
+        self.check();
+    }
+
+    /// All that must be there is, and nothing else.
+    pub(crate) fn check(&self) {
+        assert_eq!(self.oracle.check(&Contents::of(self.db()).unwrap()), Ok(()));
+    }
+
+    /// What the series that all matchers accept have in `range`; their newest samples, and their labels.
+    pub(crate) fn compare(&self, matchers: &[Matcher], range: TimeRange) {
+        let is_meant = |labels: &Labels| {
+            matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
+        };
+        let (mut found, mut names) = (Samples::new(), BTreeSet::new());
+        for source in self.db().sources(range) {
+            read(&*source, matchers, range, &mut found).unwrap();
+            names.extend(source.label_names(matchers).unwrap());
+        }
+        assert_eq!(self.oracle.check_samples(&found, is_meant, range), Ok(()), "{matchers:?} {range:?}");
+        // Labels stay as long as their series, which may have nothing left that can be seen.
+        let seen = found.keys().flat_map(Labels::iter);
+        assert!(seen.into_iter().all(|label| names.contains(label.name)), "{matchers:?} {range:?}: {names:?}");
+        self.compare_last(matchers, range);
+    }
+
+    fn compare_last(&self, matchers: &[Matcher], range: TimeRange) {
+        let reader = self.db().head().reader(range);
+        let mut held = Samples::new();
+        read(&reader, matchers, range, &mut held).unwrap();
+        let (mut batch, mut found) = (LastSamples::default(), BTreeMap::new());
+        let mut cursor = reader.select_last(matchers, range);
+        loop {
+            cursor.next_batch(5, &mut batch).unwrap();
+            if batch.is_empty() {
+                break;
+            }
+            let columns: &SampleColumns = batch.samples();
+            for (at, (labels, at_ms, _)) in batch.iter().enumerate() {
+                found.insert(labels.to_owned(), (at_ms, Sample::read(columns, at)));
+            }
+        }
+        for (labels, samples) in held {
+            let (at_ms, all) = samples.into_iter().next_back().unwrap();
+            match found.remove(&labels) {
+                Some((found_ms, sample)) => {
+                    assert!(
+                        at_ms == found_ms && all.contains(&sample),
+                        "{labels:?} in {range:?}: {sample:?} at {found_ms}"
+                    );
+                }
+                None => assert!(all.iter().any(Sample::is_stale), "{labels:?} in {range:?}: nothing, not {all:?}"),
+            }
+        }
+        assert!(found.is_empty(), "{matchers:?} {range:?}: {found:?}");
+    }
+}
+
+/// That a series ended is said as its other samples are.
+fn as_the_others(sample: Sample, newest: Option<&Sample>) -> Sample {
+    match (&sample, newest.and_then(Sample::numbers)) {
+        (Sample::Float(_), Some(numbers)) if sample.is_stale() => Sample::Stale(numbers),
+        _ => sample,
+    }
+}
+
+/// Adds the sample that `value_number` stands for. Few are of another kind than the series' own.
+fn push(one: &mut MixedSeries, series: u8, time_ms: i64, value_number: u8) {
+    let other = [Numbers::Integer, Numbers::Float][usize::from(value_number % 2)];
+    let kind = if value_number > 250 { Some(other) } else { kind_of(series) };
+    match kind.filter(|_| value_number != 249 && value_number != 1) {
+        Some(numbers) => {
+            let age = time_ms.wrapping_sub(START_MS).div_euclid(STEP_MS).cast_unsigned() % 100_000;
+            one.histograms.push((time_ms, TestHistogram::new(numbers, value_number, age)));
+        }
+        None => one.floats.push((time_ms, if value_number == 1 { STALE_NAN } else { value(value_number) })),
+    }
+}
