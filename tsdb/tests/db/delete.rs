@@ -2,18 +2,13 @@
 
 use crate::rig::{Contents, RANGE_MS, STEP_MS, append, append_range, check, open, open_on, options};
 use model::{MatchOp, Matcher, TimeRange};
-use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use testkit::SimFs;
-use tsdb::db::{Db, DbError, DbOptions};
+use tsdb::db::{Db, DbOptions};
 use tsdb::fs::StdFs;
 use tsdb::head::{LastSamples, OutOfOrder};
-use tsdb::wal::LogOptions;
 use tsdb::{ChunkSeriesBatch, SeriesSource};
-
-const DIR: &str = "/data";
 
 pub(crate) fn of(numbers: &str) -> [Matcher; 1] {
     [Matcher::new(MatchOp::Regex, "n", numbers).unwrap()]
@@ -221,71 +216,4 @@ fn check_newest(db: &Db, range: TimeRange, expected: &Contents) {
         found.extend(batch.iter().map(|(labels, at_ms, value)| (labels.to_owned(), (at_ms, value.to_bits()))));
     }
     assert_eq!(found, newest, "{range:?}");
-}
-
-fn open_sim(fs: &SimFs) -> Result<Db, DbError> {
-    let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
-    open_on(Arc::new(fs.clone()), Path::new(DIR), DbOptions { log, ..options() })
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    /// So many steps of time, of the first so many series.
-    Append(i64, i64),
-    /// Of these series, from so long before the newest sample on, so long.
-    Delete(String, i64, i64),
-    Maintain,
-    Clean,
-    /// Closed before, or not.
-    Restart(bool),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let numbers = prop_oneof!["[0-4]", Just("0|3".to_owned()), Just("0|1|2|3|4".to_owned())];
-    let step = prop_oneof![
-        5 => (1_i64..60, 0_i64..6).prop_map(|(steps, series)| Step::Append(steps, series)),
-        4 => (numbers, -5_i64..400, 0_i64..300).prop_map(|(numbers, back, length)| Step::Delete(numbers, back, length)),
-        2 => Just(Step::Maintain),
-        1 => Just(Step::Clean),
-        2 => any::<bool>().prop_map(Step::Restart),
-    ];
-    prop::collection::vec(step, 1..40)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-    #[test]
-    fn a_database_answers_as_a_map_from_which_is_deleted(steps in steps()) {
-        let fs = SimFs::new();
-        let (mut db, mut expected, mut now_ms) = (Some(open_sim(&fs).unwrap()), Contents::new(), 0);
-        for step in steps {
-            let open = db.as_ref().unwrap();
-            match step {
-                Step::Append(count, series) => {
-                    for _ in 0..count {
-                        now_ms += STEP_MS;
-                        append(open, series, now_ms, &mut expected);
-                    }
-                }
-                Step::Delete(numbers, back, length) => {
-                    let from_ms = now_ms - back * STEP_MS;
-                    delete(open, &numbers, range(from_ms, from_ms + length * STEP_MS), &mut expected);
-                }
-                Step::Maintain => drop(open.maintain().unwrap()),
-                Step::Clean => drop(open.clean_tombstones().unwrap()),
-                Step::Restart(closed) => {
-                    if closed {
-                        open.close().unwrap();
-                    }
-                    drop(db.take());
-                    db = Some(open_sim(&fs).unwrap());
-                }
-            }
-            let db = db.as_ref().unwrap();
-            check(db, &expected);
-            let floor_ms = db.head().floor_ms();
-            let window = range((now_ms - 90 * STEP_MS).max(floor_ms).min(now_ms), now_ms);
-            check_newest(db, window, &expected);
-        }
-    }
 }

@@ -116,7 +116,8 @@ impl Subject for DbFile {
         for (labels, held) in &sound.samples {
             assert!(found.samples[labels] == *held, "{flip}: other samples of {labels:?} without a word");
         }
-        assert!(found == *sound, "{flip}: other exemplars or metadata without a word");
+        // Where a block ends may be told by its chunks now, and then older exemplars are in the head again.
+        assert_eq!(oracle.check(&found), Ok(()), "{flip}");
         Outcome::Nothing
     }
 }

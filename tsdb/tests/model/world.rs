@@ -305,7 +305,10 @@ impl World {
 
     /// All that must be there is, and nothing else.
     pub(crate) fn check(&self) {
-        assert_eq!(self.oracle.check(&Contents::of(self.db()).unwrap()), Ok(()));
+        let mut found = Contents::of(self.db()).unwrap();
+        // Where nothing was left for a block, a restart does not know that its time was cut, and exemplars are gone with it.
+        found.floor_ms = found.floor_ms.max(self.floor_ms);
+        assert_eq!(self.oracle.check(&found), Ok(()));
     }
 
     /// What the series that all matchers accept have in `range`; their newest samples, and their labels.
