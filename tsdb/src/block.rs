@@ -90,10 +90,15 @@ impl Block {
         Ok(Self { files: Arc::new(files) })
     }
 
-    /// Where the block ends, outside: as its meta file says, if that is a multiple of `cut_ms` and a chunk comes within `cut_ms`
-    /// of it, and else where its chunks end. No checksum guards the meta file, and on this end depends what is removed.
+    /// Where the block ends, outside: as its meta file says, if it says so of a parent, too, or if that is a multiple of `cut_ms`
+    /// and a chunk comes within `cut_ms` of it, and else where its chunks end. No checksum guards the meta file, and on this
+    /// end depends what is removed.
     pub fn end_ms(&self, cut_ms: i64) -> i64 {
         let (said_ms, mut last_ms) = (self.meta().max_ms, None);
+        // What was rewritten may have lost its newest chunks.
+        if self.meta().compaction.parents.iter().any(|parent| parent.max_ms == said_ms) {
+            return said_ms;
+        }
         let near = said_ms.saturating_sub(cut_ms)..said_ms;
         let is_cut = said_ms.checked_rem_euclid(cut_ms) == Some(0);
         for range in chunk_ranges(self.index()) {

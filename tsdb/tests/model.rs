@@ -121,3 +121,14 @@ fn any_two_timestamps_can_follow_each_other() {
     steps.push(Step::Compare(Vec::new()));
     run(0, steps);
 }
+
+/// The newest sample of a block that ends with it is deleted, and the block rewritten: where it ended is known all the same.
+#[test]
+fn what_a_rewritten_block_ended_with_stays_deleted() {
+    let mut world = World::new(0);
+    world.append(&[(1, vec![(Move::Step, 7); 5]), (2, vec![(Move::Step, 7)])]);
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.delete(&Matcher::new(MatchOp::Equal, "zone", "one").unwrap(), 2_000, 5_000);
+    world.upkeep(|db| drop(db.clean_tombstones().unwrap()));
+    world.restart(1, false);
+}
