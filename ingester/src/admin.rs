@@ -1,4 +1,4 @@
-//! What an administrator asks for: deleting what a tenant has, and rewriting its blocks without it.
+//! What an administrator asks for: deleting what a tenant has, rewriting its blocks without it, backing it up.
 
 use crate::ingester::Ingester;
 use crate::tenant::Tenant;
@@ -54,6 +54,20 @@ impl Ingester {
     /// The first block that could not be rewritten; the next call goes on.
     pub async fn clean_tombstones(&self, tenant: &TenantId) -> Result<(), AdminError> {
         self.on_tenant(tenant, |tenant| Ok(tenant.clean_tombstones()?)).await.map(drop)
+    }
+
+    /// Puts all blocks of `tenant`, and with `with_head` its head as one more, into a directory of its own; says how that is
+    /// called. `None`: there is no such tenant.
+    ///
+    /// # Errors
+    /// Then nothing of it is left behind.
+    pub async fn back_up(&self, tenant: &TenantId, with_head: bool) -> Result<Option<String>, AdminError> {
+        self.on_tenant(tenant, move |tenant| {
+            let name = tenant.db.back_up(with_head)?;
+            info!(tenant = %tenant.id, name, with_head, "blocks were put into a directory of snapshots");
+            Ok(name)
+        })
+        .await
     }
 
     /// Has `act` do something with a tenant, where it may wait for files. `None`: there is no such tenant.

@@ -135,6 +135,12 @@ impl Families<'_> {
         self.counter("gauntlet_wal_groups_total", help, NONE, |stats, _| stats.log.groups)?;
         let help = "Bytes written to the write-ahead log.";
         self.counter("gauntlet_wal_written_bytes_total", help, NONE, |stats, _| stats.log.written_bytes)?;
+        let help = "Snapshots of the head that were written.";
+        self.counter("gauntlet_head_snapshots_total", help, NONE, |stats, _| stats.snapshots)?;
+        let help = "When the last snapshot of the head was written since the start; 0: none was.";
+        self.gauge("gauntlet_head_snapshot_last_timestamp_seconds", help, |stats, _| {
+            stats.last_snapshot_ms.map_or(0.0, |at_ms| at_ms as f64 / 1000.0)
+        })?;
         let help = "Bytes that wait in memory to be written to the write-ahead log.";
         self.gauge("gauntlet_wal_buffered_bytes", help, |stats, _| stats.log.buffered_bytes as f64)
     }
@@ -149,6 +155,14 @@ impl Families<'_> {
         let help = "Places in the log of late samples that could not be read as they stood.";
         self.counter("gauntlet_wbl_corruptions_total", help, NONE, |_, tenant| {
             tenant.db.opened().late_log.report.damages_total
+        })?;
+        let help = "Total number snapshot replays that failed.";
+        self.counter("prometheus_tsdb_snapshot_replay_error_total", help, NONE, |_, tenant| {
+            tenant.db.opened().snapshots_set_aside
+        })?;
+        let help = "Whether the head was filled from a snapshot when it was opened.";
+        self.gauge("gauntlet_head_from_snapshot", help, |_, tenant| {
+            f64::from(u8::from(tenant.db.opened().snapshot.is_some()))
         })?;
         let help = "Files and directories that were damaged and set aside when the data directory was opened.";
         self.gauge("gauntlet_damaged_files", help, |_, tenant| tenant.db.opened().set_aside.len() as f64)?;

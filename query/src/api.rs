@@ -142,6 +142,7 @@ fn admin_routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/api/v1/admin/tsdb/delete_series", only(both, admin::delete_series))
         .route("/api/v1/admin/tsdb/clean_tombstones", only(both, admin::clean_tombstones))
+        .route("/api/v1/admin/tsdb/snapshot", only(both, admin::snapshot))
 }
 
 /// A route for some methods; others, `HEAD` among them, get 405 and are told which.

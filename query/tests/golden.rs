@@ -52,7 +52,8 @@ const OTHER_DATA: [&str; 7] = [
 ];
 
 /// The parts of the admin API that there are.
-const ADMIN: [&str; 2] = ["/api/v1/admin/tsdb/delete_series", "/api/v1/admin/tsdb/clean_tombstones"];
+const ADMIN: [&str; 3] =
+    ["/api/v1/admin/tsdb/delete_series", "/api/v1/admin/tsdb/clean_tombstones", "/api/v1/admin/tsdb/snapshot"];
 
 /// How an answer says that it is refused because something is not there yet.
 const REFUSALS: [&str; 4] = ["not supported yet", "not enabled", "experimental", "they cannot be evaluated"];

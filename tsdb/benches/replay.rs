@@ -20,7 +20,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use tsdb::db::{Db, DbOptions, DbParts};
+use tsdb::db::{Db, DbOptions, DbParts, Snapshots};
 use tsdb::fs::StdFs;
 use tsdb::head::OutOfOrder;
 use tsdb::wal::{Committers, LogOptions, ReplayProgress};
@@ -97,6 +97,7 @@ fn open(dir: &Path, (series, samples): (usize, usize), threads: usize) -> (f64, 
         log: LogOptions::default(),
         out_of_order: OutOfOrder::default(),
         max_exemplars: 0,
+        snapshots: Snapshots::default(),
         cores: NonZeroUsize::new(threads).unwrap(),
     };
     let (cpu_ns, began) = (process_cpu_ns(), Instant::now());

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use tsdb::db::{Db, DbOptions, DbParts};
+use tsdb::db::{Db, DbOptions, DbParts, Snapshots};
 use tsdb::fs::StdFs;
 use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::wal::{Committers, LogOptions, ReplayProgress};
@@ -42,6 +42,7 @@ fn main() {
         log: LogOptions::default(),
         out_of_order: OutOfOrder::default(),
         max_exemplars: 0,
+        snapshots: Snapshots::default(),
         cores: NonZeroUsize::new(2).unwrap(),
     };
     let (empty, few_threads, began) = (anonymous_bytes(), threads(), thread_cpu_ns());

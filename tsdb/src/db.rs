@@ -5,6 +5,7 @@
 //! log. There is no thread here: whoever owns the database calls [`Db::maintain`] now and then, which cuts blocks off the head
 //! ([`cut`]), lets go of the log behind them and of blocks past their retention ([`retention`]).
 
+mod backup;
 mod clean;
 mod cut;
 mod delete;
@@ -12,13 +13,14 @@ mod late;
 mod open;
 mod read_only;
 mod retention;
+mod snapshot;
 mod stats;
 
 use crate::append::{AppendLimits, AppendSource, Appended};
 use crate::block::{Block, BlockWriteError};
 use crate::file_error::FileError;
 use crate::fs::{Fs, LockGuard};
-use crate::head::{AppendScratch, Head, OutOfOrder};
+use crate::head::{AppendScratch, Head, OutOfOrder, SnapshotWriteError};
 use crate::head_chunks::HeadChunks;
 use crate::series::{SeriesSource, SourceError};
 use crate::wal::{Commit, Committers, Log, LogError, LogOptions};
@@ -28,6 +30,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use ulid::Ulid;
 
 pub use clean::CleanedBlock;
@@ -35,6 +38,7 @@ pub use cut::CutBlock;
 pub use delete::Deletion;
 pub use open::{Opened, SetAside};
 pub use read_only::{ReadOnly, ReadOnlyParts};
+pub use snapshot::Snapshots;
 pub use stats::DbStats;
 
 /// How a database is kept.
@@ -51,6 +55,7 @@ pub struct DbOptions {
     pub out_of_order: OutOfOrder,
     /// How many exemplars the head keeps; 0: none.
     pub max_exemplars: usize,
+    pub snapshots: Snapshots,
     /// How many threads may work at once.
     pub cores: NonZeroUsize,
 }
@@ -73,6 +78,9 @@ pub struct Db {
     upkeep: Mutex<cut::Marks>,
     /// Late chunks that could not be read when blocks were made.
     late_set_aside: Mutex<Vec<SetAside>>,
+    snapshots_written: AtomicU64,
+    /// When the last one was; `i64::MIN`: none was since the opening.
+    last_snapshot_ms: AtomicI64,
     opened: Opened,
     /// Their threads end with the last database.
     _committers: Arc<Committers>,
@@ -94,6 +102,8 @@ pub enum DbError {
     Log(#[from] LogError),
     #[error(transparent)]
     HeadChunks(#[from] crate::head_chunks::HeadChunkError),
+    #[error("snapshot of the head: {0}")]
+    Snapshot(#[from] SnapshotWriteError),
 }
 
 impl Db {
@@ -137,8 +147,8 @@ impl Db {
         ranges.reduce(TimeRange::hull)
     }
 
-    /// Cuts the blocks that are due, removes those past their retention, gives memory and log behind them free, and writes
-    /// out full chunks that wait in memory. Blocks for as long as that takes; appends and reads go on.
+    /// Cuts the blocks that are due, removes those past their retention, gives memory and log behind them free, writes
+    /// out full chunks that wait in memory, and a snapshot of the head if it is time. Blocks for as long as that takes; appends and reads go on.
     ///
     /// # Errors
     /// The first thing that failed; nothing is lost, and the next call tries again.
@@ -159,11 +169,13 @@ impl Db {
         let removed = self.remove_expired(may_go);
         let reclaimed = self.head.reclaim();
         let flushed = self.head_chunks.flush();
+        let snapshot = self.snapshot_due(&mut marks);
         let mut cut = cut?;
         cut.append(&mut late?);
         removed?;
         reclaimed?;
         flushed?;
+        snapshot?;
         Ok(cut)
     }
 
@@ -180,16 +192,25 @@ impl Db {
         Ok(cut)
     }
 
-    /// Writes and syncs what is in memory only, and takes nothing more.
+    /// Writes and syncs what is in memory only, and takes nothing more. Then the head is written as a snapshot, if that is
+    /// wanted.
     ///
     /// # Errors
-    /// As the log's and the chunk files'. What was acknowledged is in the log already.
+    /// As the log's, the chunk files' and the snapshot's. What was acknowledged is in the log already.
     pub fn close(&self) -> Result<(), DbError> {
         let _upkeep = self.upkeep.lock();
         let late = self.late_log.as_ref().map_or(Ok(()), Log::close);
-        self.log.close()?;
+        let logged = self.log.close();
+        if let Err(closed @ LogError::Closed { .. }) = logged {
+            return Err(closed.into());
+        }
+        let synced = self.head_chunks.sync();
+        // The head has all that the log was to have, be it written there or not.
+        let snapshot = self.snapshot_at_end();
+        logged?;
         late?;
-        Ok(self.head_chunks.sync()?)
+        synced?;
+        snapshot
     }
 
     /// What opening it found.

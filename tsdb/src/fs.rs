@@ -36,6 +36,8 @@ pub trait Fs: Debug + Send + Sync {
     fn truncate(&self, path: &Path, size_bytes: u64) -> io::Result<()>;
     /// Renames a file or directory, replacing a file of that name. Durable after `sync_dir` of both parents.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name, in place of none; each outlives the other. Durable after `sync_dir` of the new one's parent.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes one file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Removes a directory with all it holds.

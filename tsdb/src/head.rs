@@ -33,6 +33,7 @@ mod select;
 mod selection;
 mod shard;
 mod slab;
+mod snapshot;
 mod tombstones;
 mod truncate;
 
@@ -59,7 +60,8 @@ pub use exemplars::{Exemplar, ExemplarSeries};
 pub use last::{LastCursor, LastSamples};
 pub use late::{BadLateChunk, OutOfOrder};
 pub use read::HeadReader;
-pub use replay::{LateReplay, LateScratch, Part, Replay, ReplayScratch, ReplayStats};
+pub use replay::{Lacking, LateReplay, LateScratch, Part, Replay, ReplayScratch, ReplayStats};
+pub use snapshot::SnapshotWriteError;
 pub use tombstones::HeadDeletion;
 pub use truncate::Truncation;
 

@@ -72,6 +72,17 @@ pub struct HeadChunk {
     pub out_of_order: bool,
 }
 
+/// A file, for who must know later whether it is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkFile {
+    /// Its number.
+    pub number: u32,
+    /// How long it is; what is appended comes behind.
+    pub size_bytes: u64,
+    /// The newest sample of its chunks, those of late samples aside: blocks that have all up to it make it useless.
+    pub newest_ms: i64,
+}
+
 /// A file that could not be read to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
@@ -229,6 +240,11 @@ impl HeadChunks {
     pub fn truncate(&self, min_ms: i64) -> Result<(), FileError> {
         self.buffer.lock().cut();
         self.files.truncate(&*self.fs, min_ms)
+    }
+
+    /// The files as far as they are written, by number.
+    pub fn files(&self) -> Vec<ChunkFile> {
+        self.files.list()
     }
 
     /// Bytes in files and buffer.

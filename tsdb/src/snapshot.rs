@@ -2,10 +2,12 @@
 //!
 //! A snapshot is a directory `chunk_snapshot.NNNNNN.NNNNNNNNNN` of segments, named after the place in the log up to which it
 //! stands for what was logged. It is Prometheus' (`tsdb/head_wal.go`), each reads the other's; the byte tables are in
-//! `docs/format/snapshot.md`. Here are only the bytes; no head uses it yet.
+//! `docs/format/snapshot.md`. Here are only the bytes; what a head writes and takes back is in
+//! [`head`](crate::head), when it does so in [`db`](crate::db).
 //!
 //! A snapshot is whole or of no use: whoever meets a fault in one begins anew with the log.
 
+mod beside;
 mod dir;
 mod items;
 mod reader;
@@ -13,7 +15,10 @@ mod reader;
 mod tests;
 mod writer;
 
+pub(crate) use beside::BESIDE;
+pub use beside::{Relied, read_beside};
 pub use dir::{SnapshotDir, SnapshotDirs, place_before};
+pub(crate) use items::{DELETIONS, SERIES};
 pub use items::{LastSample, OpenChunk, SnapshotDecoder, SnapshotItem, SnapshotSeries};
 pub use reader::{SnapshotError, read_snapshot};
 pub use writer::SnapshotWriter;

@@ -1,5 +1,5 @@
-//! Checking all there is to check: of blocks every checksum, order, count and reference, of a log every page and record, of
-//! head chunks every sample.
+//! Checking all there is to check: of blocks and snapshots every checksum, order, count and reference, of a log every page and
+//! record, of head chunks every sample.
 //!
 //! A walk that reads and reports; it changes nothing, and a fault never ends it: what lies behind the fault is looked at as
 //! far as it can be found. Memory is that of the label pairs and series ids of one block, and of the references in a log.
@@ -13,12 +13,15 @@ mod index;
 mod log;
 mod postings;
 mod set_hash;
+mod snapshot;
 
 use crate::block::{is_unfinished, parse_name};
 use crate::cursor::Corruption;
 use crate::file_error::FileError;
 use crate::fs::{DirEntry, Fs};
 use crate::series::SourceError;
+use crate::snapshot::{SnapshotDir, SnapshotDirs};
+use crate::wal::LogPlace;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -134,7 +137,21 @@ impl Findings {
     }
 }
 
-/// Checks a data directory (blocks, log, log of late samples, head chunks), a folder of blocks, or one block.
+const UNFINISHED: &str = "what an unfinished piece of work left; goes when the directory is opened";
+
+/// A snapshot must not stand for more of the log than there is.
+fn check_place(snapshot: &SnapshotDir, log: &[DirEntry], findings: &mut Findings) {
+    let number = |entry: &DirEntry| entry.name.strip_prefix("checkpoint.").unwrap_or(&entry.name).parse::<u32>().ok();
+    let last = log.iter().filter_map(number).max();
+    let next = last.map_or(0, |last| last.saturating_add(1));
+    if snapshot.place > (LogPlace { segment: next, offset_bytes: 0 }) {
+        let fault =
+            format!("it stands for what was logged up to segment {}, which is not there", snapshot.place.segment);
+        findings.fault(&snapshot.path, 0, fault);
+    }
+}
+
+/// Checks a data directory (blocks, log, log of late samples, snapshots, head chunks), a folder of blocks, or one block.
 ///
 /// # Errors
 /// `dir` cannot be read, or is none of these.
@@ -153,6 +170,15 @@ pub fn directory(fs: &dyn Fs, dir: &Path, findings: &mut Findings) -> Result<(),
             log::check(fs, &entry.path, &mut logged, findings);
         }
     }
+    let snapshots = SnapshotDirs::find(fs, dir).map_err(FileError::at(dir))?;
+    for snapshot in &snapshots.published {
+        known = true;
+        snapshot::check(fs, snapshot, &mut logged, findings);
+        check_place(snapshot, &fs.read_dir(&dir.join("wal")).unwrap_or_default(), findings);
+    }
+    for unfinished in &snapshots.unfinished {
+        findings.note(unfinished, 0, UNFINISHED);
+    }
     for entry in entries.iter().filter(|entry| entry.is_dir) {
         if parse_name(&entry.name).is_some() {
             known = true;
@@ -161,9 +187,7 @@ pub fn directory(fs: &dyn Fs, dir: &Path, findings: &mut Findings) -> Result<(),
             known = true;
             head_chunks::check(fs, &entry.path, &logged, findings);
         } else if is_unfinished(&entry.name) {
-            findings.note(&entry.path, 0, "what an unfinished piece of work left; goes when the directory is opened");
-        } else if entry.name.starts_with("chunk_snapshot.") {
-            findings.note(&entry.path, 0, "a snapshot of a head: not looked into");
+            findings.note(&entry.path, 0, UNFINISHED);
         }
     }
     match known {

@@ -26,7 +26,8 @@ mod salvage;
 mod segment;
 mod writer;
 
-pub(crate) use published::{SegmentsWriter, read_published};
+pub(crate) use codec::Unpacker;
+pub(crate) use published::{PublishedBatch, PublishedReader, SegmentsWriter, read_published};
 #[cfg(test)]
 pub(crate) use record::split_records;
 pub(crate) use record::{
@@ -39,6 +40,7 @@ pub use codec::Compression;
 pub use committers::Committers;
 pub use log::{Commit, Log, LogError, LogOptions, LogStats, Position};
 pub use published::PublishedError;
+pub(crate) use reader::read_framed;
 pub use reader::{Damage, ReadReport, read_segment};
 pub use record::{
     Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, RecordKind, Records, Run,

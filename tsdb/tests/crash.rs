@@ -21,13 +21,14 @@ mod samples;
 
 use batch::{Mixed, MixedSeries};
 use contents::Contents;
-use life::{Life, live, verdict};
+use life::{ALWAYS, Life, live, verdict};
 use model::TimeRange;
 use oracle::{Fault, Oracle};
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::thread;
 use testkit::{Fault as FsFault, Loss, SimFs, Step};
+use tsdb::db::Snapshots;
 
 /// How long the life is.
 const ROUNDS: i64 = 170;
@@ -41,28 +42,28 @@ fn losses(seed: u64) -> [Loss; 3] {
 
 /// Ends the process after `step`, loses what was not synced, and looks; then lives on, ends that life somewhere, and looks
 /// again.
-fn crash_at(step: u64, loss: Loss, prepare: fn(&SimFs)) -> Result<(), String> {
+fn crash_at(step: u64, loss: Loss, snapshots: Snapshots, prepare: fn(&SimFs)) -> Result<(), String> {
     let (fs, mut oracle) = (SimFs::new(), Oracle::default());
     prepare(&fs);
     fs.stop_after(step);
-    let _ended_early = live(&fs, &mut oracle, 0..ROUNDS);
+    let _ended_early = live(&fs, &mut oracle, 0..ROUNDS, snapshots);
     let fs = fs.crash(loss);
     prepare(&fs);
-    let bad = |life: u8, fault: Fault| format!("step {step} {loss:?} life {life}: {fault:?}");
+    let bad = |life: u8, fault: Fault| format!("step {step} {loss:?} {snapshots:?} life {life}: {fault:?}");
     verdict(&fs, &oracle).map_err(|fault| bad(1, fault))?;
     fs.stop_after(fs.steps() + 10 + step % 120);
-    let _ended_early = live(&fs, &mut oracle, ROUNDS..ROUNDS + 30);
+    let _ended_early = live(&fs, &mut oracle, ROUNDS..ROUNDS + 30, snapshots);
     verdict(&fs.crash(Loss::Reordered(step)), &oracle).map_err(|fault| bad(2, fault))
 }
 
 /// What was bad of the crashes after each of `steps`, in each of the ways.
-fn crash_at_each(steps: &[u64], prepare: fn(&SimFs)) -> Vec<String> {
+fn crash_at_each(steps: &[u64], snapshots: Snapshots, prepare: fn(&SimFs)) -> Vec<String> {
     let cases: Vec<_> = steps.iter().flat_map(|&step| losses(step).map(|loss| (step, loss))).collect();
     let cases = &cases;
     thread::scope(|scope| {
         let half = |half: usize| {
             let own = cases.iter().skip(half).step_by(2);
-            own.filter_map(|&(step, loss)| crash_at(step, loss, prepare).err()).collect::<Vec<_>>()
+            own.filter_map(|&(step, loss)| crash_at(step, loss, snapshots, prepare).err()).collect::<Vec<_>>()
         };
         let halves = [0, 1].map(|number| scope.spawn(move || half(number)));
         halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
@@ -71,11 +72,27 @@ fn crash_at_each(steps: &[u64], prepare: fn(&SimFs)) -> Vec<String> {
 
 #[test]
 fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
+    whatever_step_is_the_last(Snapshots::default(), 2_000, &[]);
+}
+
+/// As above, where the head is written as a snapshot all the time, and filled from one.
+#[test]
+fn nothing_acknowledged_is_lost_between_snapshots() {
+    let kinds = [
+        ("Append", "/chunk_snapshot."),
+        ("SyncFile", ".tmp/beside/0"),
+        ("Rename", "/chunk_snapshot."),
+        ("Remove", "/chunk_snapshot."),
+    ];
+    whatever_step_is_the_last(ALWAYS, 2_500, &kinds);
+}
+
+fn whatever_step_is_the_last(snapshots: Snapshots, at_least: u64, more_kinds: &[(&str, &str)]) {
     let (whole, mut oracle) = (SimFs::new(), Oracle::default());
-    live(&whole, &mut oracle, 0..ROUNDS).unwrap();
+    live(&whole, &mut oracle, 0..ROUNDS, snapshots).unwrap();
     assert_eq!(verdict(&whole, &oracle), Ok(()));
     let (steps, journal) = (whole.steps(), whole.take_journal());
-    assert!(steps > 2_000, "only {steps} steps");
+    assert!(steps > at_least, "only {steps} steps");
     let kinds = [
         ("Append", "/wbl/0"),
         ("Append", "/chunks_head/0"),
@@ -87,13 +104,13 @@ fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
         ("Rename", "tombstones.tmp"),
         ("Rename", "meta.json.tmp"),
     ];
-    for (step, path_part) in kinds {
+    for (step, path_part) in kinds.iter().chain(more_kinds) {
         let is_it = |line: &String| line.starts_with(step) && line.contains(path_part);
         assert!(journal.iter().any(is_it), "no {step} of {path_part}");
     }
     let every = if std::env::var("GAUNTLET_CRASH").is_ok_and(|text| text == "all") { 1 } else { SAMPLED };
     let tried: Vec<u64> = (0..=steps).step_by(every as usize).collect();
-    let bad = crash_at_each(&tried, |_| {});
+    let bad = crash_at_each(&tried, snapshots, |_| {});
     println!("ended after {} of {steps} steps, in three ways", tried.len());
     assert!(bad.is_empty(), "{} of {}: {:#?}", bad.len(), 3 * tried.len(), &bad[..bad.len().min(5)]);
 }
@@ -102,7 +119,7 @@ fn nothing_acknowledged_is_lost_whatever_step_is_the_last() {
 #[test]
 fn a_disk_that_does_not_sync_is_found_out() {
     for lie in [SimFs::ignore_sync_data, SimFs::ignore_sync_dir] {
-        let bad = crash_at_each(&[150, 700, 1_400], lie);
+        let bad = crash_at_each(&[150, 700, 1_400], Snapshots::default(), lie);
         assert!(bad.iter().any(|verdict| verdict.contains("Lost")), "{bad:#?}");
     }
 }
@@ -121,7 +138,9 @@ fn fail_here_and_there(seed: u64) -> u64 {
     }
     fs.stop_after(150 + 3 * seed);
     let mut failed = 0;
-    if let Ok(mut life) = Life::begin(&fs, &mut oracle, 2) {
+    if let Ok(mut life) =
+        Life::begin(&fs, &mut oracle, 2, if seed.is_multiple_of(2) { ALWAYS } else { Snapshots::default() })
+    {
         for round in 0..40 {
             if life.round(round).is_err() {
                 break;
@@ -146,7 +165,7 @@ fn w04_failing_steps_lose_nothing() {
 fn a_flush_that_is_cut_off_loses_nothing() {
     let flush = |stop_after: Option<u64>| {
         let (fs, mut oracle) = (SimFs::new(), Oracle::default());
-        let mut life = Life::begin(&fs, &mut oracle, 1).unwrap();
+        let mut life = Life::begin(&fs, &mut oracle, 1, ALWAYS).unwrap();
         (0..30).for_each(|round| life.round(round).unwrap());
         let before = fs.steps();
         stop_after.into_iter().for_each(|steps| fs.stop_after(before + steps));

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "db/backup.rs"]
+mod backup;
 #[path = "db/clean.rs"]
 mod clean;
 #[path = "db/crash.rs"]
@@ -12,6 +14,8 @@ mod delete;
 mod prometheus;
 #[path = "db/rig.rs"]
 mod rig;
+#[path = "db/snapshot.rs"]
+mod snapshot;
 
 use model::{Fingerprint, LabelsRef, TimeRange};
 use rig::{Batch, Contents, NO_LIMITS, RANGE_MS, append, append_range, check, contents, names, open, series, try_open};

@@ -5,16 +5,18 @@
 #[path = "db/rig.rs"]
 mod rig;
 
+use model::{ExemplarRef, SeriesRef};
 use rig::{Contents, append_range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tsdb::block::{BlockSpec, BlockWriter};
 use tsdb::chunk::xor::XorState;
-use tsdb::db::DbOptions;
+use tsdb::db::{DbOptions, Snapshots};
 use tsdb::fs::StdFs;
 use tsdb::index::IndexReader;
+use tsdb::snapshot::{LastSample, OpenChunk, Relied, SnapshotDirs, SnapshotSeries, SnapshotWriter};
 use tsdb::verify::{Findings, directory};
-use tsdb::wal::LogOptions;
+use tsdb::wal::{LogOptions, LogPlace};
 use tsdb::{Chunk, Encoding};
 use ulid::Ulid;
 
@@ -267,7 +269,8 @@ fn faults_are_counted_beyond_those_listed() {
 /// A data directory with a log and full chunks in files, as a clean end leaves it.
 fn data(dir: &Path) {
     let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
-    let db = rig::open_on(Arc::new(StdFs), dir, DbOptions { log, ..rig::options() }).unwrap();
+    let snapshots = Snapshots { at_end: true, every_ms: None };
+    let db = rig::open_on(Arc::new(StdFs), dir, DbOptions { log, snapshots, ..rig::options() }).unwrap();
     append_range(&db, 0, 700_000, &mut Contents::new());
     db.close().unwrap();
 }
@@ -305,6 +308,73 @@ fn logs_and_head_chunks() {
     );
     check_data(|dir| flip(files(&dir.join("chunks_head")).first().unwrap(), 60), "chunks_head/", "checksum");
     check_data(|dir| flip(files(&dir.join("chunks_head")).first().unwrap(), 1), "chunks_head/", "magic number");
+}
+
+fn snapshot(dir: &Path) -> PathBuf {
+    SnapshotDirs::find(&StdFs, dir).unwrap().published.pop().unwrap().path
+}
+
+#[test]
+fn snapshots() {
+    let segment = |dir: &Path| snapshot(dir).join("00000000");
+    check_data(|dir| flip(&segment(dir), 100), "chunk_snapshot.", "(the record is lost)");
+    check_data(
+        |dir| edit(&segment(dir), |bytes| bytes.truncate(bytes.len() / 2)),
+        "chunk_snapshot.",
+        "the end is missing",
+    );
+    check_data(|dir| edit(&segment(dir), |bytes| bytes.extend_from_within(..)), "chunk_snapshot.", "comes twice");
+    check_data(
+        |dir| edit(&segment(dir), |bytes| bytes.extend_from_within(..)),
+        "chunk_snapshot.",
+        "a series comes behind the deletions",
+    );
+    check_data(
+        |dir| std::fs::rename(segment(dir), snapshot(dir).join("00000001")).unwrap(),
+        "chunk_snapshot.",
+        "number 0, is missing",
+    );
+    check_data(|dir| flip(&snapshot(dir).join("beside/00000000"), 9), "beside", "checksum");
+    check_data(
+        |dir| std::fs::rename(snapshot(dir), dir.join("chunk_snapshot.000999.0000000001")).unwrap(),
+        "chunk_snapshot.000999",
+        "up to segment 999, which is not there",
+    );
+}
+
+/// What each record says is looked at, too: here of a snapshot whose checksums are right.
+#[test]
+fn snapshots_that_say_what_is_not_so() {
+    let labels = model::Labels::from_pairs([("__name__", "m")]).unwrap();
+    let check = |number: u64, of: (i64, i64), last: f64, stones: u64, want: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let place = LogPlace { segment: 0, offset_bytes: 0 };
+        let mut writer =
+            SnapshotWriter::create(&StdFs, dir.path(), place, tsdb::wal::Compression::None, 1 << 20).unwrap();
+        let data = chunk(0..10).data;
+        let open = OpenChunk {
+            min_ms: of.0,
+            max_ms: of.1,
+            encoding: Encoding::Xor,
+            data: &data,
+            last: LastSample::Float(last),
+        };
+        let series = SnapshotSeries { series: SeriesRef(1), labels: labels.as_ref(), open: Some(open) };
+        writer.series(&series).unwrap();
+        writer.series(&SnapshotSeries { series: SeriesRef(number), open: None, ..series }).unwrap();
+        let one = ExemplarRef { labels: labels.as_ref(), timestamp_ms: 1, value: 1.0 };
+        writer.exemplar(SeriesRef(stones), one);
+        writer.relies_on(&Relied { highest: SeriesRef(2), chunk_files: Vec::new() }).unwrap();
+        writer.publish().unwrap();
+        let faults: Vec<String> = found(dir.path()).faults().iter().map(ToString::to_string).collect();
+        assert!(faults.len() == usize::from(!want.is_empty()) && faults.iter().all(|f| f.contains(want)), "{faults:?}");
+    };
+    check(2, (0, 9), 9.0, 1, "");
+    check(1, (0, 9), 9.0, 1, "reference 1 comes twice");
+    check(3, (0, 9), 9.0, 1, "a series has a higher reference than 2");
+    check(2, (0, 8), 9.0, 1, "series 1: chunk is said to reach from 0 to 8");
+    check(2, (0, 9), 8.0, 1, "series 1: the chunk does not end with the last value");
+    check(2, (0, 9), 9.0, 7, "1 exemplars are of series that the snapshot does not have");
 }
 
 #[test]

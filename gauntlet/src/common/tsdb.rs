@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-use tsdb::db::DbOptions;
+use tsdb::db::{DbOptions, Snapshots};
 use tsdb::head::OutOfOrder;
 use tsdb::wal::{Compression, Durability, LogOptions};
 
@@ -27,6 +27,9 @@ pub(crate) struct TsdbSettings {
     pub(crate) late_window: PromDuration,
     /// 0 and less: the default.
     pub(crate) late_cap: i64,
+    pub(crate) snapshot_at_end: bool,
+    /// How often the heads are written as snapshots; zero: not before the end.
+    pub(crate) snapshot_interval: PromDuration,
     pub(crate) durability: WalDurability,
     pub(crate) wal_compression: bool,
     pub(crate) free_space_floor: ByteSize,
@@ -91,6 +94,10 @@ impl TsdbSettings {
             out_of_order,
             // As Thanos does unless told otherwise.
             max_exemplars: self.max_exemplars,
+            snapshots: Snapshots {
+                at_end: self.snapshot_at_end,
+                every_ms: (!self.snapshot_interval.is_zero()).then(|| self.snapshot_interval.as_ms()),
+            },
             cores: cores(),
         };
         Ok(ingester::Config {

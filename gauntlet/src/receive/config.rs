@@ -189,6 +189,8 @@ fn ingester_config(flags: &Flags, tenants: &Tenants, labels: Labels) -> Result<i
         max_ahead: tsdb.max_ahead,
         late_window: tsdb.late_window,
         late_cap: tsdb.late_cap,
+        snapshot_at_end: tsdb.snapshot_at_end,
+        snapshot_interval: tsdb.snapshot_interval,
         durability: tsdb.durability,
         wal_compression: tsdb.wal_compression,
         free_space_floor: tsdb.free_space_floor,

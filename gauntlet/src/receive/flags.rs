@@ -330,6 +330,19 @@ pub(crate) struct TsdbFlags {
     )]
     pub(crate) late_cap: i64,
 
+    /// Write the heads as snapshots when the process stops, so that the next start need not replay the log
+    #[arg(id = "tsdb.memory-snapshot-on-shutdown", long = "tsdb.memory-snapshot-on-shutdown", default_value_t = true)]
+    pub(crate) snapshot_at_end: bool,
+
+    /// How often snapshots of the heads are written meanwhile, for a start after a crash; 0s: never
+    #[arg(
+        id = "tsdb.memory-snapshot-interval",
+        long = "tsdb.memory-snapshot-interval",
+        default_value = "10m",
+        value_name = "DURATION"
+    )]
+    pub(crate) snapshot_interval: PromDuration,
+
     /// Compress the write-ahead log with snappy
     #[arg(id = "tsdb.wal-compression", long = "tsdb.wal-compression", default_value_t = true)]
     pub(crate) wal_compression: bool,

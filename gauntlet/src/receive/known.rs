@@ -35,7 +35,6 @@ const OWN: &[Known] = &[
     no_effect("tsdb.head.expanded-postings-cache-size", Value, "0", "postings are not cached"),
     no_effect("tsdb.block.expanded-postings-cache-size", Value, "0", "postings are not cached"),
     no_effect("tsdb.write-queue-size", Value, "0", "head chunks have no queue"),
-    no_effect("tsdb.memory-snapshot-on-shutdown", Switch, "false", "the log is replayed"),
     no_effect("tsdb.enable-native-histograms", Switch, "true", "as in Thanos"),
     no_effect("writer.intern", Switch, "false", "labels are always kept once"),
     no_effect("matcher-cache-size", Value, "0", "matchers are not cached"),

@@ -69,6 +69,13 @@ impl AdminStorage for Storage {
     fn clean_tombstones<'a>(&'a self, tenant: &'a TenantId) -> AdminFuture<'a, ()> {
         Box::pin(async move { self.ingester.clean_tombstones(tenant).await.map_err(told) })
     }
+
+    fn snapshot<'a>(&'a self, tenant: &'a TenantId, skip_head: bool) -> AdminFuture<'a, String> {
+        Box::pin(async move {
+            let name = self.ingester.back_up(tenant, !skip_head).await.map_err(told)?;
+            name.ok_or_else(|| AdminError::Refused(format!("there is no tenant {tenant}")))
+        })
+    }
 }
 
 fn told(error: ingester::AdminError) -> AdminError {

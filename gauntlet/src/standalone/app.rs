@@ -16,7 +16,7 @@ use tracing::info;
 use tsdb::fs::StdFs;
 
 /// What the page at `/` names, besides probes and metrics.
-const ENTRIES: [Entry; 17] = [
+const ENTRIES: [Entry; 18] = [
     Entry {
         path: "/api/v1/receive",
         methods: "POST",
@@ -50,6 +50,11 @@ const ENTRIES: [Entry; 17] = [
         path: "/api/v1/admin/tsdb/clean_tombstones",
         methods: "POST, PUT",
         what: "rewrites blocks without what was deleted; with --web.enable-admin-api",
+    },
+    Entry {
+        path: "/api/v1/admin/tsdb/snapshot",
+        methods: "POST, PUT",
+        what: "copies blocks and head into snapshots/: skip_head; with --web.enable-admin-api",
     },
     Entry { path: "/api/v1/status/buildinfo", methods: "GET", what: "which build this is" },
     Entry { path: "/api/v1/status/flags", methods: "GET", what: "flags and their values" },

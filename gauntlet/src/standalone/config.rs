@@ -126,6 +126,8 @@ fn ingester_config(flags: &Flags, default_tenant: TenantId) -> Result<ingester::
         max_ahead: flags.max_ahead,
         late_window: flags.late_window,
         late_cap: flags.late_cap,
+        snapshot_at_end: flags.snapshot_at_end,
+        snapshot_interval: flags.snapshot_interval,
         durability: flags.durability,
         wal_compression: flags.wal_compression,
         free_space_floor: flags.free_space_floor,

@@ -52,6 +52,19 @@ pub(crate) struct Flags {
     )]
     pub(crate) late_cap: i64,
 
+    /// Write the heads as snapshots when the process stops, so that the next start need not replay the log
+    #[arg(long = "tsdb.memory-snapshot-on-shutdown", default_value_t = true, help_heading = "Storage")]
+    pub(crate) snapshot_at_end: bool,
+
+    /// How often snapshots of the heads are written meanwhile, for a start after a crash; 0s: never
+    #[arg(
+        long = "tsdb.memory-snapshot-interval",
+        default_value = "10m",
+        value_name = "DURATION",
+        help_heading = "Storage"
+    )]
+    pub(crate) snapshot_interval: PromDuration,
+
     /// What a write waits for before it is acknowledged: fsync (the disk), write (the operating system, as in Prometheus) or
     /// none
     #[arg(long = "tsdb.wal-durability", default_value = "fsync", value_name = "LEVEL", help_heading = "Storage")]
@@ -152,7 +165,7 @@ pub(crate) struct Flags {
     )]
     pub(crate) grpc_address: String,
 
-    /// Answer `/api/v1/admin/tsdb/delete_series` and `clean_tombstones`: whoever reaches the HTTP port may then delete
+    /// Answer `/api/v1/admin/tsdb/delete_series`, `clean_tombstones` and `snapshot`: whoever reaches the HTTP port may then delete
     #[arg(long = "web.enable-admin-api", help_heading = "Network")]
     pub(crate) enable_admin_api: bool,
 

@@ -16,7 +16,7 @@ use storeapi::{SeriesBatch, SeriesFrame, SeriesRequest, Store};
 use telemetry::{Format, Registry};
 use testkit::SimFs;
 use tsdb::chunk;
-use tsdb::db::DbOptions;
+use tsdb::db::{DbOptions, Snapshots};
 use tsdb::fs::Fs;
 use tsdb::head::OutOfOrder;
 use tsdb::wal::LogOptions;
@@ -106,6 +106,7 @@ pub(crate) fn config() -> ingester::Config {
         log: LogOptions::default(),
         out_of_order: OutOfOrder::default(),
         max_exemplars: 0,
+        snapshots: Snapshots::default(),
         cores: NonZeroUsize::MIN,
     };
     let external = Labels::from_pairs([("replica", "standalone")]).unwrap();

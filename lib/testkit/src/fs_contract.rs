@@ -13,6 +13,7 @@ pub fn check(fs: &dyn Fs, root: &Path) {
     files_are_cut_and_removed(fs, &fresh(fs, root, "cut"));
     directories_are_listed_in_order(fs, &fresh(fs, root, "list"));
     a_rename_replaces_files_only(fs, &fresh(fs, root, "rename"));
+    a_second_name_is_as_good_as_the_first(fs, &fresh(fs, root, "link"));
     open_files_outlive_their_names(fs, &fresh(fs, root, "open"));
     a_lock_is_exclusive_until_dropped(fs, &fresh(fs, root, "lock"));
     a_directory_is_published_whole(fs, &fresh(fs, root, "publish"));
@@ -108,6 +109,20 @@ fn a_rename_replaces_files_only(fs: &dyn Fs, dir: &Path) {
     assert!(fs.read_dir(&dir.join("moved/sub")).unwrap().is_empty());
     fs.rename(&dir.join("moved"), &full.join("moved")).unwrap();
     assert_eq!(fs.read_dir(&full).unwrap().len(), 2);
+}
+
+fn a_second_name_is_as_good_as_the_first(fs: &dyn Fs, dir: &Path) {
+    let (first, second) = (dir.join("first"), dir.join("second"));
+    write(fs, &first, b"same");
+    fs.hard_link(&first, &second).unwrap();
+    assert_eq!(fs.hard_link(&first, &second).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs.hard_link(&dir.join("none"), &dir.join("third")).unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(fs.hard_link(dir, &dir.join("third")).is_err(), "a directory has one name");
+    assert!(fs.hard_link(&first, &dir.join("none/third")).is_err());
+    assert_eq!((content(fs, &first), content(fs, &second)), (b"same".to_vec(), b"same".to_vec()));
+    fs.remove_file(&first).unwrap();
+    assert_eq!(content(fs, &second), b"same");
+    assert_eq!(fs.open(&first).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 fn open_files_outlive_their_names(fs: &dyn Fs, dir: &Path) {

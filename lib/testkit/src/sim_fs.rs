@@ -45,6 +45,7 @@ pub enum Step {
     SyncFile,
     Truncate,
     Rename,
+    Link,
     Remove,
     CreateDir,
     SyncDir,
@@ -301,6 +302,10 @@ impl Fs for SimFs {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step(Step::Rename, from, |state| state.tree.rename(from, to))
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step(Step::Link, to, |state| state.tree.hard_link(from, to))
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

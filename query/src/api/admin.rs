@@ -1,9 +1,10 @@
-//! The admin API: deleting series, rewriting blocks without what was deleted.
+//! The admin API: deleting series, rewriting blocks without what was deleted, copies of all there is.
 //!
 //! Answers are those of Prometheus. A request is on behalf of a tenant, told as on the write path.
 
 use super::Api;
-use super::envelope::ApiError;
+use super::envelope::{Answer, ApiError};
+use super::json;
 use super::params::Params;
 use super::selectors::Selectors;
 use axum::extract::State;
@@ -37,6 +38,9 @@ pub trait AdminStorage: Debug + Send + Sync {
 
     /// Rewrites the blocks of `tenant` without what was deleted from them.
     fn clean_tombstones<'a>(&'a self, tenant: &'a TenantId) -> AdminFuture<'a, ()>;
+
+    /// Puts all that `tenant` has into a directory of blocks, its head only if not `skip_head`; says how that is called.
+    fn snapshot<'a>(&'a self, tenant: &'a TenantId, skip_head: bool) -> AdminFuture<'a, String>;
 }
 
 /// What an [`AdminStorage`] answers with.
@@ -77,6 +81,31 @@ pub(super) async fn clean_tombstones(State(api): State<Arc<Api>>, params: Params
     let admin = api.admin()?;
     admin.storage.clean_tombstones(&admin.tenant(&params)?).await?;
     Ok(Done)
+}
+
+pub(super) async fn snapshot(State(api): State<Arc<Api>>, params: Params) -> Result<Answer, ApiError> {
+    let admin = api.admin()?;
+    let skip_head = match params.get("skip_head") {
+        None | Some("") => false,
+        Some(text) => parse_bool(text).ok_or_else(|| {
+            let quoted = format!("strconv.ParseBool: parsing {text:?}: invalid syntax");
+            ApiError::parameter("skip_head", quoted)
+        })?,
+    };
+    let name = admin.storage.snapshot(&admin.tenant(&params)?, skip_head).await?;
+    let mut data = br#"{"name":"#.to_vec();
+    json::push_string(name.as_bytes(), &mut data);
+    data.push(b'}');
+    Ok(Answer { data, ..Answer::default() })
+}
+
+/// What Go takes for a truth.
+fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
 }
 
 impl Api {

@@ -34,6 +34,11 @@ async fn what_is_deleted_does_not_come_back_after_a_stop_or_a_kill() {
     assert_eq!(first.kill().code(), None);
 
     let second = launch().start().await;
+    let snapshot = post(&second, "snapshot").await;
+    assert_eq!((snapshot.status, snapshot.json()["status"].as_str()), (200, Some("success")));
+    let name = snapshot.json()["data"]["name"].as_str().unwrap().to_owned();
+    let blocks = dir.path().join("receive/default-tenant/snapshots").join(name);
+    assert_eq!(std::fs::read_dir(blocks).unwrap().count(), 1, "the head");
     assert_eq!(count(&second, "up{host=\"a\"}", now_ms).await, "201");
     assert_eq!(post(&second, "delete_series?match[]=up{host=\"b\"}").await.status, 204);
     assert_eq!(post(&second, "clean_tombstones").await.status, 204);

@@ -116,8 +116,16 @@ impl XorState {
     /// # Errors
     /// As [`decode_xor`].
     pub fn resume(data: &[u8], sink: &mut impl WordSink) -> Result<Self, ChunkError> {
+        Self::resume_into(data, &mut SampleColumns::default(), sink)
+    }
+
+    /// As [`XorState::resume`], and appends the samples to `columns`.
+    ///
+    /// # Errors
+    /// As [`decode_xor`]; `columns` is then as it was before.
+    pub fn resume_into(data: &[u8], columns: &mut SampleColumns, sink: &mut impl WordSink) -> Result<Self, ChunkError> {
         let mut decoder = Decoder::start(data)?;
-        decoder.run(&mut SampleColumns::default())?;
+        decoder.run(columns)?;
         let end_bits = decoder.reader.at().max(HEADER_BYTES * 8);
         let PendingBits { word: pending, count: pending_bits } = take_words(data, end_bits, sink);
         let (leading, trailing) = match decoder.count {

@@ -10,6 +10,7 @@
 //! place.
 
 use super::late::Written;
+use super::snapshot::LastSnapshot;
 use super::{Db, DbError};
 use crate::block::{Block, BlockSpec, BlockWriter, Meta, Thanos};
 use crate::file_error::FileError;
@@ -31,13 +32,14 @@ pub struct CutBlock {
 }
 
 /// Where the log can be cut, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Marks {
     marks: VecDeque<Mark>,
     /// Late samples are to become blocks.
     pub(super) late_due: bool,
     /// Blocks have late samples that are still in log and head.
     pub(super) late_written: Option<Written>,
+    pub(super) snapshot: LastSnapshot,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -242,6 +244,10 @@ impl Db {
 }
 
 impl Marks {
+    pub(super) fn new(snapshot: LastSnapshot) -> Self {
+        Self { marks: VecDeque::new(), late_due: false, late_written: None, snapshot }
+    }
+
     /// The last mark below which no sample is at or after `max_ms`.
     fn last_before(&self, max_ms: i64) -> Option<u32> {
         self.marks.iter().take_while(|mark| mark.newest_ms < max_ms).last().map(|mark| mark.segment)

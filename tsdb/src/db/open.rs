@@ -1,17 +1,20 @@
 //! Opening: what a crash, a clean end or another program left becomes a database.
 
-use super::{Db, DbError, DbOptions, DbParts, cut};
+use super::snapshot::{Filling, LastSnapshot};
+use super::{Db, DbError, DbOptions, DbParts, backup, cut};
 use crate::block::{Block, DELETION_SUFFIX, is_unfinished, parse_name};
 use crate::file_error::FileError;
 use crate::fs::{Fs, LockGuard};
 use crate::head::{Head, HeadOptions, ReplayStats};
 use crate::head_chunks::{HeadChunk, HeadChunks, MAX_FILE_BYTES};
 use crate::series::SourceError;
-use crate::wal::{Committers, Log, ReplayProgress, Replayed, replay, salvage};
+use crate::snapshot::SnapshotDir;
+use crate::wal::{Committers, Log, ReplayProgress, Replayed, salvage};
 use parking_lot::{Mutex, RwLock};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 /// What opening a data directory found.
 #[derive(Debug, Default)]
@@ -22,6 +25,12 @@ pub struct Opened {
     /// The log of late samples.
     pub late_log: Replayed,
     pub head: ReplayStats,
+    /// The snapshot that the head was filled from, before what is behind it in the log.
+    pub snapshot: Option<SnapshotDir>,
+    /// Snapshots that were of no use; they are in `set_aside`, too.
+    pub snapshots_set_aside: u64,
+    /// Something of the files of head chunks was set aside.
+    pub(super) head_chunks_damaged: bool,
 }
 
 /// A file or directory that was moved out of the way.
@@ -49,31 +58,41 @@ impl Db {
         let lock = take_lock(&*fs, dir)?;
         let mut opened = Opened::default();
         remove_unfinished(&*fs, dir)?;
+        backup::remove_unfinished(&*fs, dir)?;
         let mut blocks = open_blocks(&*fs, dir, &mut opened)?;
         remove_superseded(&*fs, dir, &mut blocks)?;
         let mut found = Vec::new();
         let (head_chunks, damages) = open_head_chunks(&fs, dir, &mut |chunk| found.push(chunk))?;
+        opened.head_chunks_damaged = !damages.is_empty();
         opened.set_aside.extend(damages);
         let log_dir = dir.join("wal");
         let log = Log::open(Arc::clone(&fs), &log_dir, options.log, &committers).map_err(FileError::at(&log_dir))?;
         // An earlier process may have made the directories in here and ended before it synced their names.
         fs.sync_dir(dir).map_err(FileError::at(dir))?;
         let late_log = open_late_log(&fs, dir, &options, &committers, found.iter().any(|chunk| chunk.out_of_order))?;
+        let whole = blocks.iter().filter(|block| !block.meta().compaction.is_partial());
+        let blocks_end_ms = whole.map(|block| block.end_ms(options.block_range_ms)).max();
         let head_options = HeadOptions::new(options.cores.get(), options.block_range_ms)
             .with_exemplars(options.max_exemplars, options.out_of_order.window_ms);
-        let head = Head::new(head_options, fingerprinter, log.clone(), Arc::clone(&head_chunks));
-        let head = Arc::new(late_log.iter().cloned().fold(head, |head, log| head.with_late(options.out_of_order, log)));
-        let whole = blocks.iter().filter(|block| !block.meta().compaction.is_partial());
-        if let Some(end_ms) = whole.map(|block| block.end_ms(options.block_range_ms)).max() {
-            head.truncate(end_ms)?;
-            head.blocks_reach(end_ms);
-        }
-        let target = head.replay(found);
-        opened.log = replay(&*fs, &log_dir, &target, options.cores, progress)?;
-        if let Some(late_log) = &late_log {
-            opened.late_log = replay(&*fs, late_log.dir(), &target.late(), options.cores, &ReplayProgress::default())?;
-        }
-        opened.head = target.finish()?;
+        let new_head = || {
+            let head = Head::new(head_options, fingerprinter.clone(), log.clone(), Arc::clone(&head_chunks));
+            let head = late_log.iter().cloned().fold(head, |head, log| head.with_late(options.out_of_order, log));
+            if let Some(end_ms) = blocks_end_ms {
+                head.truncate(end_ms)?;
+                head.blocks_reach(end_ms);
+            }
+            Ok(Arc::new(head))
+        };
+        let filling = Filling {
+            fs: &*fs,
+            dir,
+            log: &log,
+            late_log: late_log.as_ref(),
+            head_chunks: &head_chunks,
+            options: &options,
+            progress,
+        };
+        let head = filling.fill(&new_head, found, &mut opened)?;
         // Reading passes over damage by itself; Prometheus, were it to open this log, would drop what comes behind.
         let mut salvaged = salvage(&*fs, &dir.join(QUARANTINE), &opened.log.report)?;
         salvaged.append(&mut salvage(&*fs, &dir.join(QUARANTINE), &opened.late_log.report)?);
@@ -83,6 +102,7 @@ impl Db {
             to: one.set_aside,
             bytes: one.bytes,
         }));
+        let upkeep = cut::Marks::new(LastSnapshot::at_opening(clock.now_ms(), &log, &opened));
         Ok(Self {
             dir: dir.to_owned(),
             options,
@@ -93,7 +113,9 @@ impl Db {
             log,
             late_log,
             blocks: RwLock::new(blocks),
-            upkeep: Mutex::new(cut::Marks::default()),
+            upkeep: Mutex::new(upkeep),
+            snapshots_written: AtomicU64::new(0),
+            last_snapshot_ms: AtomicI64::new(i64::MIN),
             late_set_aside: Mutex::default(),
             opened,
             _committers: committers,
@@ -202,8 +224,15 @@ fn is_damage(fault: &SourceError) -> bool {
     }
 }
 
-/// Moves a damaged block to the quarantine. One of its name may be there: somebody put it back, and it was damaged still.
-fn set_aside(fs: &dyn Fs, dir: &Path, from: &Path, name: &str, fault: &SourceError) -> Result<SetAside, FileError> {
+/// Moves a damaged block, or a snapshot of no use, to the quarantine. One of its name may be there: somebody put it back, and
+/// it was damaged still.
+pub(super) fn set_aside(
+    fs: &dyn Fs,
+    dir: &Path,
+    from: &Path,
+    name: &str,
+    fault: &impl ToString,
+) -> Result<SetAside, FileError> {
     let quarantine = dir.join(QUARANTINE);
     let bytes = size_bytes(fs, from).map_err(FileError::at(from))?;
     let moved = fs.create_dir_all(&quarantine).and_then(|()| {

@@ -3,7 +3,7 @@
 //! It is opened as any other, through an [`Overlay`]: the log is replayed, what is damaged is passed over and reported, and
 //! nothing in the directory is changed, no lock taken, no file made.
 
-use super::{Db, DbError, DbOptions, DbParts, Opened};
+use super::{Db, DbError, DbOptions, DbParts, Opened, Snapshots};
 use crate::block::{self, Block, Meta};
 use crate::file_error::FileError;
 use crate::fs::{Fs, Overlay};
@@ -77,6 +77,7 @@ impl ReadOnly {
             log: LogOptions::default(),
             out_of_order: OutOfOrder::default(),
             max_exemplars: 0,
+            snapshots: Snapshots::default(),
             cores,
         };
         let committers = Committers::start(NonZeroUsize::MIN).map_err(FileError::at(dir))?;

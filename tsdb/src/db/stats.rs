@@ -2,6 +2,7 @@
 
 use super::Db;
 use crate::wal::LogStats;
+use std::sync::atomic::Ordering;
 
 /// What a database holds and did.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,6 +20,10 @@ pub struct DbStats {
     /// Late chunks that could not be read when blocks were made of them, and were set aside.
     pub late_chunks_set_aside: u64,
     pub log: LogStats,
+    /// Snapshots of the head written since the opening.
+    pub snapshots: u64,
+    /// When the last of them was; `None`: there was none.
+    pub last_snapshot_ms: Option<i64>,
 }
 
 impl Db {
@@ -36,6 +41,8 @@ impl Db {
             blocks_without_tombstones: blocks.iter().filter(|block| block.tombstones_fault().is_some()).count() as u64,
             late_chunks_set_aside: self.late_set_aside.lock().len() as u64,
             log: self.log.stats(),
+            snapshots: self.snapshots_written.load(Ordering::Relaxed),
+            last_snapshot_ms: Some(self.last_snapshot_ms.load(Ordering::Relaxed)).filter(|&at_ms| at_ms > i64::MIN),
         }
     }
 }

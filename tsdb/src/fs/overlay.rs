@@ -180,6 +180,23 @@ impl Fs for Overlay {
         Ok(())
     }
 
+    /// Whoever writes on under one name is not seen under the other: nobody does.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let at = self.base_path(from)?;
+        if self.is_dir(from) {
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        self.must_exist(from)?;
+        if self.must_exist(to).is_ok() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        if !to.parent().is_some_and(|parent| self.is_dir(parent)) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        self.changes.lock().paths.insert(to.to_owned(), Seen::Base(at));
+        Ok(())
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.must_exist(path)?;
         self.changes.lock().paths.insert(path.to_owned(), Seen::Nothing);

@@ -34,7 +34,13 @@ impl Head {
                 few.visit(self, &mut visit);
             }
         }
-        few.clear();
+        self.for_each_alias(&mut visit);
+    }
+
+    /// Hands every series that the log may name by another reference to `visit`, with that.
+    pub(super) fn for_each_alias(&self, visit: &mut impl FnMut(SeriesRef, LabelsRef<'_>)) {
+        let _pin = self.epochs.pin(i64::MAX);
+        let mut few = Few::default();
         self.aliases.lock().retain(|alias| {
             let shard = self.shards[alias.place.shard as usize].lock();
             let line = &shard.lines[alias.place.number];
@@ -44,7 +50,7 @@ impl Head {
             }
             is_there
         });
-        few.visit(self, &mut visit);
+        few.visit(self, visit);
     }
 }
 

@@ -11,6 +11,7 @@ mod gaps;
 mod in_order;
 mod late;
 mod ref_table;
+mod restore;
 
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
@@ -28,7 +29,8 @@ pub use late::{LateReplay, LateScratch};
 use model::{ExemplarRef, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
 use parking_lot::{Mutex, RwLock};
 use ref_table::RefTable;
-use std::sync::atomic::{AtomicU64, Ordering};
+pub use restore::Lacking;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A head that is being filled.
 #[derive(Debug)]
@@ -42,6 +44,9 @@ pub struct Replay<'a> {
     /// Blocks have the late chunks up to this place.
     handed_over: AtomicU64,
     gaps: Gaps,
+    /// A snapshot was there first: what the log says of its references is compared with it.
+    is_restored: AtomicBool,
+    contradiction: AtomicBool,
     counts: Counts,
 }
 
@@ -89,6 +94,8 @@ pub struct ReplayStats {
     pub orphans: u64,
     /// Late samples put into buffers.
     pub late_samples: u64,
+    /// Samples in open chunks of a snapshot.
+    pub restored: u64,
     /// Chunks taken over, late ones among them.
     pub chunks: u64,
     /// Chunks not taken over: overlapping though not late, of no series, or of times that blocks have.
@@ -104,6 +111,7 @@ struct Counts {
     starts_left_out: AtomicU64,
     orphans: AtomicU64,
     late_samples: AtomicU64,
+    restored: AtomicU64,
     chunks: AtomicU64,
     chunks_left_out: AtomicU64,
 }
@@ -130,6 +138,8 @@ impl Head {
             highest,
             handed_over: AtomicU64::new(HeadChunkRef::NONE.0),
             gaps: Gaps::default(),
+            is_restored: AtomicBool::new(false),
+            contradiction: AtomicBool::new(false),
             counts: Counts::default(),
         }
     }
@@ -138,8 +148,9 @@ impl Head {
 impl Replay<'_> {
     /// Takes a series, and the chunks that wait for it. A reference that came before is passed over.
     pub fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, scratch: &mut ReplayScratch) {
-        if self.series.read().get(series).is_some() {
-            return;
+        let known = self.series.read().get(series);
+        if let Some(place) = known {
+            return self.compare(place, labels, scratch);
         }
         self.highest.fetch_max(series.0, Ordering::Relaxed);
         let fingerprint = self.head.fingerprinter.of_labels(labels, &mut scratch.region);
@@ -168,12 +179,25 @@ impl Replay<'_> {
         self.series.write().insert(series, place);
     }
 
+    /// Takes note if the series of a known reference has other labels than these.
+    fn compare(&self, place: Located, labels: LabelsRef<'_>, scratch: &mut ReplayScratch) {
+        if self.is_restored.load(Ordering::Relaxed) {
+            let fingerprint = self.head.fingerprinter.of_labels(labels, &mut scratch.region);
+            let is_it = self.head.shards[place.shard as usize].lock().lines[place.number].is(fingerprint);
+            self.contradiction.fetch_or(!is_it, Ordering::Relaxed);
+        }
+    }
+
     /// Takes a logged exemplar, whose series came before; not if it belongs to a block's time.
     pub fn exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, scratch: &mut ReplayScratch) {
-        let Some(Located { shard, number }) = self.series.read().get(series) else { return };
-        if exemplar.timestamp_ms < self.head.floor_ms() {
-            return;
+        if exemplar.timestamp_ms >= self.head.floor_ms() {
+            self.known_exemplar(series, exemplar, scratch);
         }
+    }
+
+    /// As [`Replay::exemplar`], whatever time it is of.
+    fn known_exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, scratch: &mut ReplayScratch) {
+        let Some(Located { shard, number }) = self.series.read().get(series) else { return };
         let shard = self.head.shards[shard as usize].lock();
         scratch.labels.clear();
         {
@@ -345,6 +369,7 @@ impl Counts {
             starts_left_out: get(&self.starts_left_out),
             orphans: get(&self.orphans),
             late_samples: get(&self.late_samples),
+            restored: get(&self.restored),
             chunks: get(&self.chunks),
             chunks_left_out: get(&self.chunks_left_out),
         }

@@ -3,6 +3,7 @@
 mod full_chunks;
 mod histograms;
 mod open_chunk;
+mod restore;
 
 use super::arena::Arena;
 use super::dictionary::PairId;
@@ -22,6 +23,7 @@ use open_chunk::{LIKELY_FULL_BITS, WORD_BYTES};
 
 pub(super) use full_chunks::EncodedChunk;
 pub(super) use histograms::{NewestHistogram, is_same};
+pub(super) use restore::RestoredHistograms;
 
 /// Series of a head, by line number.
 #[derive(Debug)]

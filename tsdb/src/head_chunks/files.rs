@@ -4,7 +4,7 @@ use super::buffer::Piece;
 use super::frame;
 use super::newest::Newest;
 use super::recovery::Scanned;
-use super::{HeadChunkError, HeadChunkRef, file_name};
+use super::{ChunkFile, HeadChunkError, HeadChunkRef, file_name};
 use crate::cursor::{Corruption, Fault};
 use crate::file_error::FileError;
 use crate::fs::{AppendFile, Fs, ReadFile};
@@ -160,6 +160,15 @@ impl Files {
                 _ => self.files.write().remove(&number),
             };
         }
+    }
+
+    /// All files, by number.
+    pub(super) fn list(&self) -> Vec<ChunkFile> {
+        let one = |(&number, file): (&u32, &File)| {
+            let (size_bytes, newest_ms) = (file.size_bytes, file.newest.in_order_ms());
+            ChunkFile { number, size_bytes, newest_ms }
+        };
+        self.files.read().iter().map(one).collect()
     }
 
     pub(super) fn size_bytes(&self) -> u64 {

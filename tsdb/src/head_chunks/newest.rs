@@ -30,6 +30,11 @@ impl Newest {
         *self = Self { max_ms: self.max_ms.max(other.max_ms), late: self.late.max(other.late) };
     }
 
+    /// The newest sample of those that came in order; `i64::MIN` if there is none.
+    pub(super) fn in_order_ms(self) -> i64 {
+        self.max_ms
+    }
+
     /// Whether no chunk is needed by who needs samples from `min_ms` on and late chunks behind `late`.
     pub(super) fn are_before(&self, min_ms: i64, late: HeadChunkRef) -> bool {
         self.max_ms < min_ms && self.late <= late

@@ -51,8 +51,8 @@ pub struct SnapshotDecoder {
     histograms: HistogramColumn,
 }
 
-pub(super) const SERIES: u8 = 1;
-pub(super) const DELETIONS: u8 = 2;
+pub(crate) const SERIES: u8 = 1;
+pub(crate) const DELETIONS: u8 = 2;
 pub(super) const EXEMPLARS: u8 = 3;
 
 /// Precedes deletions, as in a file of them.

@@ -31,6 +31,11 @@ impl Logged {
     pub(super) fn knows(&self, series: SeriesRef) -> bool {
         self.series.contains(series.0)
     }
+
+    /// Takes note of one that something else than the log names.
+    pub(super) fn add(&mut self, series: SeriesRef) {
+        self.series.insert(series.0);
+    }
 }
 
 /// Checks the log in `dir`; the series that it names are added to `logged`.
@@ -116,7 +121,7 @@ fn check_segment(fs: &dyn Fs, path: &Path, last: bool, logged: &mut Logged, find
 }
 
 /// At the end of the last segment damage is what a crash leaves: nothing in it was acknowledged.
-fn tell(damage: &Damage, last: bool, path: &Path, findings: &mut Findings) {
+pub(super) fn tell(damage: &Damage, last: bool, path: &Path, findings: &mut Findings) {
     let Damage { offset, fault, tail, kept, .. } = damage;
     match (*tail && last, kept) {
         (true, _) => findings.note(path, *offset, format!("torn by a crash: {fault}")),

@@ -115,7 +115,7 @@ impl std::fmt::Debug for Packer {
 
 /// Unpacks records, one after the other.
 #[derive(Default)]
-pub(super) struct Unpacker {
+pub(crate) struct Unpacker {
     zstd: zstd::bulk::Decompressor<'static>,
     unpacked: Vec<u8>,
 }

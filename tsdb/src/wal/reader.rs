@@ -232,5 +232,26 @@ pub fn read_segment(fs: &dyn Fs, path: &Path, mut take: impl FnMut(u64, &[u8])) 
     Ok(report)
 }
 
+/// Hands each record of a segment that is none of a log, unpacked, to `take`, with the offset at which it begins, and goes on
+/// behind what cannot be unpacked.
+///
+/// # Errors
+/// The file cannot be opened or read. Damage is no error.
+pub(crate) fn read_framed(
+    fs: &dyn Fs,
+    path: &Path,
+    mut take: impl FnMut(u64, Result<&[u8], Fault>),
+) -> Result<ReadReport, FileError> {
+    let mut reader = SegmentReader::open(fs, path).map_err(FileError::at(path))?;
+    let (mut stored, mut unpacker) = (StoredRecords::default(), Unpacker::default());
+    let mut report = ReadReport::default();
+    while reader.next(&mut stored, &mut report).map_err(FileError::at(path))? {
+        for (stored, coding, offset) in stored.iter() {
+            take(offset, unpacker.unpack(stored, coding));
+        }
+    }
+    Ok(report)
+}
+
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tsdb::db::{Db, DbOptions};
+use tsdb::db::{Db, DbOptions, Snapshots};
 use tsdb::fs::StdFs;
 
 const TWO_HOURS_MS: i64 = 2 * 3_600_000;
@@ -22,7 +22,7 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    fn start(data: &Path) -> Self {
+    fn start(data: &Path, more: &[&str]) -> Self {
         let config = data.with_extension("yml");
         std::fs::write(&config, "global: {}\n").unwrap();
         // Free now; that nobody takes it meanwhile is hoped.
@@ -31,6 +31,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg("--storage.tsdb.retention.time=100y")
+            .args(more)
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stderr(Stdio::from(std::fs::File::create(data.with_extension("log")).unwrap()))
             .spawn()
@@ -92,7 +93,8 @@ impl Drop for Prometheus {
 }
 
 fn open(dir: &Path) -> Db {
-    open_on(Arc::new(StdFs), dir, DbOptions { block_range_ms: TWO_HOURS_MS, ..options() }).unwrap()
+    let snapshots = Snapshots { at_end: true, every_ms: None };
+    open_on(Arc::new(StdFs), dir, DbOptions { block_range_ms: TWO_HOURS_MS, snapshots, ..options() }).unwrap()
 }
 
 #[test]
@@ -120,7 +122,7 @@ fn prometheus_opens_what_we_wrote_and_gives_it_back() {
     let lists = |name: &str| std::fs::read_dir(dir.join(name)).unwrap().count();
     assert!(lists("chunks_head") > 0 && lists("wal") > 1);
 
-    let prometheus = Prometheus::start(&dir);
+    let prometheus = Prometheus::start(&dir, &[]);
     let found = prometheus.samples(START_MS, end_ms);
     assert_eq!(found.len(), expected.len());
     assert!(found == expected);
@@ -136,4 +138,46 @@ fn prometheus_opens_what_we_wrote_and_gives_it_back() {
     check(&db, &expected);
     append(&db, 4, end_ms, &mut expected);
     assert_eq!(contents(&db, TimeRange::ALL).len(), expected.len());
+}
+
+#[test]
+fn prometheus_starts_from_our_snapshot_and_we_from_its() {
+    let test = "prometheus_starts_from_our_snapshot_and_we_from_its";
+    if Command::new("prometheus").arg("--version").output().is_err() {
+        return testkit::skip(test, "prometheus", "not on PATH");
+    }
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let (mut expected, end_ms) = (Contents::new(), START_MS + TWO_HOURS_MS / 2);
+    let db = open(&dir);
+    for at_ms in (START_MS..end_ms).step_by(15_000) {
+        append(&db, 4, at_ms, &mut expected);
+    }
+    db.close().unwrap();
+    drop(db);
+    let snapshots = || {
+        let found = tsdb::snapshot::SnapshotDirs::find(&StdFs, &dir).unwrap().published;
+        found.into_iter().map(|found| found.path).collect::<Vec<_>>()
+    };
+    let ours = snapshots();
+    assert!(ours.len() == 1 && ours[0].join("beside").is_dir(), "{ours:?}");
+
+    let prometheus = Prometheus::start(&dir, &["--enable-feature=memory-snapshot-on-shutdown"]);
+    assert!(prometheus.samples(START_MS, end_ms) == expected);
+    prometheus.stop();
+    let log = std::fs::read_to_string(dir.with_extension("log")).unwrap();
+    let complaints: Vec<_> =
+        log.lines().filter(|line| !line.contains("level=info") && !line.contains("SIGTERM")).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+    assert!(log.contains("chunk snapshot loaded") && log.contains("num_series=4"), "{log}");
+    let theirs = snapshots();
+    assert!(theirs.len() == 1 && theirs != ours && !theirs[0].join("beside").exists(), "{theirs:?}");
+
+    let db = open(&dir);
+    assert_eq!(db.opened().snapshot.as_ref().map(|used| &used.path), theirs.first(), "{:?}", db.opened().set_aside);
+    check(&db, &expected);
+    append(&db, 4, end_ms, &mut expected);
+    db.close().unwrap();
+    drop(db);
+    check(&open(&dir), &expected);
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
-use tsdb::db::{Db, DbError, DbOptions, DbParts};
+use tsdb::db::{Db, DbError, DbOptions, DbParts, Snapshots};
 use tsdb::fs::{Fs, StdFs};
 use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::wal::{Committers, LogOptions, ReplayProgress};
@@ -59,6 +59,7 @@ pub(crate) fn options() -> DbOptions {
         log: LogOptions::default(),
         out_of_order: OutOfOrder::default(),
         max_exemplars: 0,
+        snapshots: Snapshots::default(),
         cores: NonZeroUsize::new(2).unwrap(),
     }
 }

@@ -2,17 +2,19 @@
 //! database.
 
 use crate::contents::Contents;
-use crate::life::{Life, open};
+use crate::life::{ALWAYS, Life, open};
 use crate::oracle::Oracle;
 use crate::{Outcome, Subject};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use testkit::SimFs;
+use tsdb::db::Snapshots;
 use tsdb::fs::Fs;
 
 const DIR: &str = "/data";
 /// The kinds of files, by a part of their paths; each is there.
-const KINDS: [(&str, &str); 8] = [
+const KINDS: [(&str, &str); 9] = [
+    (SNAPSHOT, "/chunk_snapshot."),
     ("checkpoint", "/wal/checkpoint."),
     ("log", "/wal/0"),
     ("log of late samples", "/wbl/0"),
@@ -22,6 +24,7 @@ const KINDS: [(&str, &str); 8] = [
     ("meta.json", "/meta.json"),
     ("tombstones", "/tombstones"),
 ];
+const SNAPSHOT: &str = "snapshot";
 /// Deletions, blocks, a checkpoint and restarts are among them; the last of them is no upkeep.
 const ROUNDS: i64 = 98;
 
@@ -61,22 +64,39 @@ fn planted(files: &[(PathBuf, Vec<u8>)]) -> SimFs {
     fs
 }
 
+/// The files of a directory without a snapshot, and the snapshot of one that has one.
 pub(crate) fn subjects() -> Vec<Box<dyn Subject>> {
-    let (fs, mut oracle) = (SimFs::new(), Oracle::default());
-    let mut life = Life::begin(&fs, &mut oracle, 1).unwrap();
-    (0..ROUNDS).for_each(|round| life.round(round).unwrap());
-    drop(life);
-    let mut all = Vec::new();
-    files(&fs, Path::new(DIR), &mut all);
-    for (kind, _) in KINDS {
-        assert!(all.iter().any(|(path, _)| kind_of(path) == kind), "no {kind}: {:?}", all.iter().map(|file| &file.0));
+    let mut subjects = Vec::new();
+    for (snapshots, is_meant) in [(Snapshots::default(), false), (ALWAYS, true)] {
+        let directory = Arc::new(Directory::make(snapshots));
+        let files = directory.files.iter().enumerate();
+        let meant = files.filter(|(_, (path, _))| (kind_of(path) == SNAPSHOT) == is_meant).map(|(file, _)| file);
+        subjects.extend(meant.map(|file| Box::new(DbFile { directory: directory.clone(), file }) as Box<dyn Subject>));
     }
-    let sound = Contents::of(&open(&planted(&all)).unwrap()).unwrap();
-    assert_eq!(oracle.check(&sound), Ok(()));
-    let directory = Arc::new(Directory { files: all, sound, oracle });
-    (0..directory.files.len())
-        .map(|file| Box::new(DbFile { directory: directory.clone(), file }) as Box<dyn Subject>)
-        .collect()
+    subjects
+}
+
+impl Directory {
+    fn make(snapshots: Snapshots) -> Self {
+        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
+        let mut life = Life::begin(&fs, &mut oracle, 1, snapshots).unwrap();
+        (0..ROUNDS).for_each(|round| life.round(round).unwrap());
+        drop(life);
+        let mut all = Vec::new();
+        files(&fs, Path::new(DIR), &mut all);
+        for (kind, _) in KINDS.into_iter().filter(|(kind, _)| *kind != SNAPSHOT || snapshots == ALWAYS) {
+            assert!(
+                all.iter().any(|(path, _)| kind_of(path) == kind),
+                "no {kind}: {:?}",
+                all.iter().map(|file| &file.0)
+            );
+        }
+        let db = open(&planted(&all), Snapshots::default()).unwrap();
+        assert_eq!(db.opened().snapshot.is_some(), snapshots == ALWAYS);
+        let sound = Contents::of(&db).unwrap();
+        assert_eq!(oracle.check(&sound), Ok(()));
+        Self { files: all, sound, oracle }
+    }
 }
 
 impl Subject for DbFile {
@@ -100,7 +120,7 @@ impl Subject for DbFile {
         let mut content = content.clone();
         content[at] ^= 1 << bit;
         fs.plant(path, &content).unwrap();
-        let db = open(&fs).unwrap();
+        let db = open(&fs, Snapshots::default()).unwrap();
         let opened = db.opened();
         let damages = [&opened.log, &opened.late_log].map(|log| log.report.damages_total);
         let told = !opened.set_aside.is_empty() || damages != [0; 2] || db.stats().blocks_without_tombstones > 0;

@@ -57,6 +57,10 @@ impl Fs for Frozen {
         refused()
     }
 
+    fn hard_link(&self, _: &Path, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
     fn remove_file(&self, _: &Path) -> io::Result<()> {
         refused()
     }

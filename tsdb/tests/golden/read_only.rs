@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tsdb::SampleCursor;
-use tsdb::db::{Db, DbOptions, DbParts, ReadOnly, ReadOnlyParts};
+use tsdb::db::{Db, DbOptions, DbParts, ReadOnly, ReadOnlyParts, Snapshots};
 use tsdb::fs::StdFs;
 use tsdb::wal::{Committers, LogOptions, ReplayProgress};
 
@@ -71,6 +71,7 @@ fn open_own(dir: &Path) -> Db {
         log: LogOptions::default(),
         out_of_order: tsdb::head::OutOfOrder::default(),
         max_exemplars: 0,
+        snapshots: Snapshots::default(),
         cores: NonZeroUsize::new(2).unwrap(),
     };
     let committers = Arc::new(Committers::start(NonZeroUsize::MIN).unwrap());

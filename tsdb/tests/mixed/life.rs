@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
-use tsdb::db::{Db, DbOptions};
+use tsdb::db::{Db, DbOptions, Snapshots};
 use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::wal::LogOptions;
 
@@ -38,18 +38,23 @@ pub(crate) struct Life<'a> {
     scratch: AppendScratch,
     /// How often a client sends what was not acknowledged. With more than one, it goes on whatever fails.
     attempts: u32,
+    snapshots: Snapshots,
     failed: u64,
 }
+
+/// A snapshot with each upkeep, and at the end.
+pub(crate) const ALWAYS: Snapshots = Snapshots { at_end: true, every_ms: Some(0) };
 
 fn text<E: std::fmt::Display>(error: E) -> String {
     error.to_string()
 }
 
-pub(crate) fn open(fs: &SimFs) -> Result<Db, String> {
+pub(crate) fn open(fs: &SimFs, snapshots: Snapshots) -> Result<Db, String> {
     let options = DbOptions {
         log: LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() },
         out_of_order: OutOfOrder { window_ms: 2 * RANGE_MS, cap: 4 },
         max_exemplars: 100_000,
+        snapshots,
         cores: NonZeroUsize::MIN,
         ..rig::options()
     };
@@ -58,13 +63,13 @@ pub(crate) fn open(fs: &SimFs) -> Result<Db, String> {
 
 /// What a new process finds on a disk.
 pub(crate) fn verdict(fs: &SimFs, oracle: &Oracle) -> Result<(), Fault> {
-    let found = open(fs).and_then(|db| Contents::of(&db).map_err(text));
+    let found = open(fs, Snapshots::default()).and_then(|db| Contents::of(&db).map_err(text));
     oracle.check(&found.map_err(Fault::Unreadable)?)
 }
 
 /// Lives on from round to round; ends in order unless something fails.
-pub(crate) fn live(fs: &SimFs, oracle: &mut Oracle, rounds: Range<i64>) -> Result<(), String> {
-    let mut life = Life::begin(fs, oracle, 1)?;
+pub(crate) fn live(fs: &SimFs, oracle: &mut Oracle, rounds: Range<i64>, snapshots: Snapshots) -> Result<(), String> {
+    let mut life = Life::begin(fs, oracle, 1, snapshots)?;
     for round in rounds {
         life.round(round)?;
     }
@@ -72,9 +77,14 @@ pub(crate) fn live(fs: &SimFs, oracle: &mut Oracle, rounds: Range<i64>) -> Resul
 }
 
 impl<'a> Life<'a> {
-    pub(crate) fn begin(fs: &SimFs, oracle: &'a mut Oracle, attempts: u32) -> Result<Self, String> {
-        let db = Some(open(fs)?);
-        Ok(Self { fs: fs.clone(), db, oracle, scratch: AppendScratch::default(), attempts, failed: 0 })
+    pub(crate) fn begin(
+        fs: &SimFs,
+        oracle: &'a mut Oracle,
+        attempts: u32,
+        snapshots: Snapshots,
+    ) -> Result<Self, String> {
+        let db = Some(open(fs, snapshots)?);
+        Ok(Self { fs: fs.clone(), db, oracle, scratch: AppendScratch::default(), attempts, snapshots, failed: 0 })
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -117,7 +127,7 @@ impl<'a> Life<'a> {
     fn reopen(&mut self) -> Result<(), String> {
         drop(self.db.take());
         for attempt in 0.. {
-            match open(&self.fs) {
+            match open(&self.fs, self.snapshots) {
                 Ok(db) => {
                     self.db = Some(db);
                     break;

@@ -175,6 +175,17 @@ impl Tree {
         }
     }
 
+    pub(super) fn hard_link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let node = self.find(from)?;
+        self.content(node)?;
+        if self.find(to).is_ok() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        let (parent, name) = self.parent(to)?;
+        let number = self.number_change();
+        self.change(parent, NameChange { number, removes: None, adds: Some((name, node)) })
+    }
+
     pub(super) fn remove_file(&mut self, path: &Path) -> io::Result<()> {
         self.content(self.find(path)?)?;
         self.remove_name(path)

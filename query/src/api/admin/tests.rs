@@ -47,6 +47,12 @@ impl AdminStorage for Storage {
         let answer = self.answer.clone();
         Box::pin(async move { answer })
     }
+
+    fn snapshot<'a>(&'a self, tenant: &'a TenantId, skip_head: bool) -> AdminFuture<'a, String> {
+        self.asked.lock().push(format!("{tenant}: snapshot, {skip_head}"));
+        let answer = self.answer.clone().map(|()| "20261126T091500Z-0123456789abcdef".to_owned());
+        Box::pin(async move { answer })
+    }
 }
 
 struct Asked {
@@ -85,7 +91,7 @@ fn request(method: &str, rest: &str) -> http::request::Builder {
 
 #[tokio::test]
 async fn who_did_not_switch_it_on_is_told_as_by_prometheus() {
-    for rest in ["delete_series?match[]=up", "delete_series", "clean_tombstones"] {
+    for rest in ["delete_series?match[]=up", "delete_series", "clean_tombstones", "snapshot"] {
         let Asked { status, body, .. } = ask(None, request("POST", rest), "").await;
         let disabled = r#"{"status":"error","errorType":"unavailable","error":"admin APIs disabled"}"#;
         assert_eq!((status, body.as_str()), (500, disabled), "{rest}");
@@ -125,6 +131,25 @@ async fn what_is_deleted_is_what_was_asked_for() {
     // Prometheus finds nothing to do there, either.
     let backwards = ask(Some(Ok(())), request("POST", "delete_series?match[]=up&start=2&end=1"), "").await;
     assert_eq!((backwards.status, backwards.storage.len()), (204, 0));
+}
+
+#[tokio::test]
+async fn a_snapshot_is_called_by_its_name() {
+    let head = |skipped: bool| format!("nobody: snapshot, {skipped}");
+    for (rest, body, want) in [
+        ("snapshot", "", head(false)),
+        ("snapshot?skip_head=", "", head(false)),
+        ("snapshot?skip_head=true", "", head(true)),
+        ("snapshot", "skip_head=T", head(true)),
+        ("snapshot?skip_head=0", "", head(false)),
+    ] {
+        let asked = ask(Some(Ok(())), request("POST", rest), body).await;
+        let name = r#"{"status":"success","data":{"name":"20261126T091500Z-0123456789abcdef"}}"#;
+        assert_eq!((asked.status, asked.body.as_str(), &asked.storage[..]), (200, name, &[want][..]), "{rest}");
+    }
+    let asked = ask(Some(Ok(())), request("PUT", "snapshot?skip_head=yes"), "").await;
+    let invalid = r#"invalid parameter \"skip_head\": strconv.ParseBool: parsing \"yes\": invalid syntax"#;
+    assert!(asked.status == 400 && asked.body.contains(invalid) && asked.storage.is_empty(), "{}", asked.body);
 }
 
 #[tokio::test]

@@ -244,11 +244,24 @@ impl HistogramState {
         data: &[u8],
         sink: &mut impl WordSink,
     ) -> Result<(Self, HistogramLayout, Vec<CellState>), ChunkError> {
+        Self::resume_into(encoding, data, &mut SampleColumns::default(), sink)
+    }
+
+    /// As [`HistogramState::resume`], and appends the samples to `columns`, with the buckets that the chunk has.
+    ///
+    /// # Errors
+    /// As there; `columns` may have got some of them.
+    pub fn resume_into(
+        encoding: Encoding,
+        data: &[u8],
+        columns: &mut SampleColumns,
+        sink: &mut impl WordSink,
+    ) -> Result<(Self, HistogramLayout, Vec<CellState>), ChunkError> {
         let mut decoder = Decoder::start(encoding, data)?;
         if decoder.count == 0 || !matches!(encoding, Encoding::Histogram | Encoding::FloatHistogram) {
             return Err(ChunkError::Truncated { sample: 0, count: decoder.count, offset: data.len() });
         }
-        let layout = decoder.read_all(&mut SampleColumns::default())?;
+        let layout = decoder.read_all(columns)?;
         let cells = (0..layout.cells()).map(|at| decoder.cells.state(at)).collect();
         let bits = take_words(data, decoder.reader.at(), sink);
         let state = Self {

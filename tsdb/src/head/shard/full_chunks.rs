@@ -85,6 +85,11 @@ impl Shard {
         self.scratch = list;
     }
 
+    /// How many full chunks the files did not take.
+    pub(in crate::head) fn kept_chunks(&self) -> usize {
+        self.kept.len() - self.free_kept.len()
+    }
+
     /// Encoding and data of a chunk that the files did not take.
     pub(in crate::head) fn kept(&self, kept: u32) -> Option<(Encoding, &[u8])> {
         self.kept.get(kept as usize)?.as_ref().map(|kept| (kept.encoding, &*kept.data))

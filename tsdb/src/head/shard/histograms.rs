@@ -200,12 +200,19 @@ impl Shard {
         self.lines[number].set_histogram(false);
     }
 
+    /// Lets the open chunk of a series, of which all else was replaced, be that of `state`. Its end is estimated anew, once it
+    /// is large enough.
+    pub(super) fn begin_restored(&mut self, at: u32, state: HistogramState, first_ms: i64) {
+        let series = &mut self.histograms.series[at];
+        (series.state, series.first_ms, series.end_is_estimated) = (state, first_ms, false);
+    }
+
     fn histogram_series(&self, number: u32) -> &HistogramSeries {
         &self.histograms.series[self.lines[number].value_bits as u32]
     }
 
     /// Makes a histogram series of those numbers of what a series is. Says where its state is.
-    fn enter_histograms(&mut self, number: u32, numbers: Numbers, files: &HeadChunks) -> u32 {
+    pub(super) fn enter_histograms(&mut self, number: u32, numbers: Numbers, files: &HeadChunks) -> u32 {
         if self.lines[number].is_histogram() {
             let at = self.lines[number].value_bits as u32;
             if self.histograms.series[at].state.numbers != numbers {
@@ -373,7 +380,7 @@ impl Shard {
         }
     }
 
-    fn replace_words(&mut self, at: u32, words: &[u8]) {
+    pub(super) fn replace_words(&mut self, at: u32, words: &[u8]) {
         self.free_words(at);
         self.push_histogram_words(at, words);
     }
@@ -404,14 +411,14 @@ impl Shard {
     }
 
     /// The cells of a series, to be given back to [`Shard::store_cells`].
-    fn load_cells(&mut self, at: u32) -> Vec<CellState> {
+    pub(super) fn load_cells(&mut self, at: u32) -> Vec<CellState> {
         let mut cells = std::mem::take(&mut self.histograms.cells);
         cells.clear();
         cells.extend(self.cells(&self.histograms.series[at]));
         cells
     }
 
-    fn store_cells(&mut self, at: u32, cells: Vec<CellState>) {
+    pub(super) fn store_cells(&mut self, at: u32, cells: Vec<CellState>) {
         let series = &self.histograms.series[at];
         let slots = self.slab.bytes_mut(series.cells, cells.len() * CELL_BYTES);
         for (to, cell) in slots.chunks_exact_mut(CELL_BYTES).zip(&cells) {
@@ -423,7 +430,7 @@ impl Shard {
     }
 
     /// Gives a series another layout, and `cells` and its slot their size.
-    fn set_layout(&mut self, at: u32, layout: &HistogramLayout, cells: &mut Vec<CellState>) {
+    pub(super) fn set_layout(&mut self, at: u32, layout: &HistogramLayout, cells: &mut Vec<CellState>) {
         cells.clear();
         cells.resize(layout.cells(), CellState::default());
         let old = self.histograms.series[at];

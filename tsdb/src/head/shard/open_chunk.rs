@@ -12,9 +12,9 @@ use crate::series::Encoding;
 use model::SampleColumns;
 
 /// How many samples a chunk should hold.
-const TARGET_SAMPLES: u8 = 120;
+pub(super) const TARGET_SAMPLES: u8 = 120;
 /// How many it may hold, when samples come faster than it was cut for.
-const MAX_SAMPLES: u8 = 2 * TARGET_SAMPLES;
+pub(super) const MAX_SAMPLES: u8 = 2 * TARGET_SAMPLES;
 /// A chunk of more bytes takes no further sample: with one of 19 bytes it would pass 1 KiB.
 const MAX_OPEN_BYTES: usize = 1024 - 19;
 

@@ -143,6 +143,12 @@ impl Records {
         split_records(&buffer).map(<[u8]>::to_vec).collect()
     }
 
+    /// Appends all records to `out`, each preceded by its size.
+    pub(crate) fn copy(&self, out: &mut Vec<u8>) {
+        self.copy_series(out);
+        self.copy_others(out);
+    }
+
     /// Appends the series records to `out`.
     pub(in crate::wal) fn copy_series(&self, out: &mut Vec<u8>) {
         self.series.copy(out);

@@ -1,0 +1,450 @@
+//! Filling a head from a snapshot, before the log behind it.
+//!
+//! Records are read in order by one thread, unpacked and applied by several: first all series, each with the chunks that
+//! wait for it and its open chunk, then deletions and exemplars. An open chunk is taken as it is if it is newer than all
+//! chunks of its series. If it is not, a chunk file got it later, or more of it: then its samples are applied like logged
+//! ones, and those that a chunk has are passed over.
+
+use super::gaps::Cover;
+use super::{Alias, Part, Replay, ReplayScratch};
+use crate::chunk::{self, histogram::HistogramState, xor::XorState};
+use crate::cursor::Fault;
+use crate::fs::Fs;
+use crate::head::dictionary::{InternMemo, PairId};
+use crate::head::selection::Located;
+use crate::head::shard::{RestoredHistograms, Shard};
+use crate::head_chunks::{ChunkFile, HeadChunk};
+use crate::series::Encoding;
+use crate::snapshot::{DELETIONS, LastSample, OpenChunk, SERIES, SnapshotDecoder, SnapshotError, SnapshotItem};
+use crate::snapshot::{Relied, SnapshotSeries, read_beside};
+use crate::wal::{PublishedBatch, PublishedReader, ReplayTarget, SampleRun, Unpacker};
+use crossbeam::channel::{Receiver, bounded};
+use model::{Fingerprint, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
+use parking_lot::Mutex;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// Takes of a log only what a snapshot of another program lacks: what was said of series, and which references were given
+/// out.
+#[derive(Debug, Clone, Copy)]
+pub struct Lacking<'a> {
+    replay: &'a Replay<'a>,
+}
+
+/// A snapshot smaller than this is not worth a thread.
+const ONE_THREAD_BYTES: u64 = 1 << 20;
+/// How many series are entered into the dictionary while it is locked once.
+const SERIES_PER_LOCK: usize = 256;
+
+/// A thread's series, before they are entered.
+#[derive(Debug, Default)]
+struct Staged {
+    series: Vec<StagedSeries>,
+    labels: Vec<u8>,
+    data: Vec<u8>,
+    pairs: Vec<PairId>,
+    memo: InternMemo,
+    region: Vec<u8>,
+    places: Vec<(SeriesRef, Located)>,
+    columns: SampleColumns,
+    words: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct StagedSeries {
+    series: SeriesRef,
+    fingerprint: Fingerprint,
+    labels_end: usize,
+    pairs_end: usize,
+    open: Option<StagedChunk>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct StagedChunk {
+    min_ms: i64,
+    max_ms: i64,
+    encoding: Encoding,
+    data_end: usize,
+    /// The bits of the last value, if that is a float.
+    last: Option<u64>,
+}
+
+/// What threads tell each other.
+#[derive(Debug, Default)]
+struct Loading {
+    /// Records behind the series, with the number of their batch.
+    behind: Mutex<Vec<(u64, Vec<u8>)>>,
+    fault: Mutex<Option<SnapshotError>>,
+    has_failed: AtomicBool,
+}
+
+impl Replay<'_> {
+    /// Fills the head, which is empty, from the snapshot in `dir`, on up to `threads` threads. What the log has behind it is
+    /// to come next. Returns what the snapshot relies on; `None`: another program wrote it.
+    ///
+    /// # Errors
+    /// The first fault. The head is of no use then: see [`Replay::give_up`].
+    pub fn restore(&self, fs: &dyn Fs, dir: &Path, threads: NonZeroUsize) -> Result<Option<Relied>, SnapshotError> {
+        self.is_restored.store(true, Ordering::Relaxed);
+        let mut reader = PublishedReader::open(fs, dir)?;
+        let loading = Loading::default();
+        let threads = if reader.size_bytes() < ONE_THREAD_BYTES { NonZeroUsize::MIN } else { threads };
+        match threads.get() {
+            1 => self.load_here(&mut reader, &loading)?,
+            threads => self.load(&mut reader, &loading, threads)?,
+        }
+        if let Some(fault) = loading.fault.into_inner() {
+            return Err(fault);
+        }
+        self.head.shards.iter().for_each(|shard| shard.lock().postings.settle());
+        self.apply_behind(dir, loading.behind.into_inner())?;
+        let relied = read_beside(fs, dir, |series, said| Replay::metadata(self, series, said))?;
+        if let Some(Relied { highest, .. }) = &relied {
+            self.highest.fetch_max(highest.0, Ordering::Relaxed);
+        }
+        Ok(relied)
+    }
+
+    /// What a snapshot of another program lacks and the log has.
+    pub fn lacking(&self) -> Lacking<'_> {
+        Lacking { replay: self }
+    }
+
+    /// Whether the log said something else of a reference than the snapshot: the two do not belong together.
+    pub fn contradicts(&self) -> bool {
+        self.contradiction.load(Ordering::Relaxed)
+    }
+
+    /// Gives the head up, which is not to be used any more. Returns the chunks that were handed in, to begin anew.
+    pub fn give_up(self) -> Vec<HeadChunk> {
+        self.chunks
+    }
+
+    /// A file of chunks that a snapshot relies on and of which not all is among those `there`, if blocks do not have it.
+    pub fn missing_file(&self, relied: &Relied, there: &[ChunkFile]) -> Option<ChunkFile> {
+        let floor_ms = self.head.floor_ms();
+        let is_there = |file: &&ChunkFile| {
+            let found = there.iter().find(|other| other.number == file.number);
+            file.newest_ms < floor_ms || found.is_some_and(|found| found.size_bytes >= file.size_bytes)
+        };
+        relied.chunk_files.iter().find(|file| !is_there(file)).copied()
+    }
+
+    fn load_here(&self, reader: &mut PublishedReader<'_>, loading: &Loading) -> Result<(), SnapshotError> {
+        let (mut batch, mut number) = (PublishedBatch::default(), 0);
+        let mut loader = Loader::default();
+        while reader.next(&mut batch)? {
+            loader.take(self, &batch, number, loading)?;
+            number += 1;
+        }
+        Ok(())
+    }
+
+    fn load(&self, reader: &mut PublishedReader<'_>, loading: &Loading, threads: usize) -> Result<(), SnapshotError> {
+        thread::scope(|scope| {
+            let (work, take) = bounded(threads);
+            let (give_back, empty) = bounded(2 * threads + 2);
+            for _ in 0..threads {
+                let (take, give_back) = (Receiver::clone(&take), give_back.clone());
+                scope.spawn(move || {
+                    let mut loader = Loader::default();
+                    for (number, batch) in &take {
+                        if loading.has_failed.load(Ordering::Relaxed) {
+                            continue;
+                        }
+                        if let Err(fault) = loader.take(self, &batch, number, loading) {
+                            loading.fail(fault);
+                        }
+                        // Nobody may be left to fill it.
+                        let _ = give_back.try_send(batch);
+                    }
+                });
+            }
+            drop(take);
+            let mut number = 0;
+            loop {
+                let mut batch = empty.try_recv().unwrap_or_default();
+                if loading.has_failed.load(Ordering::Relaxed) || !reader.next(&mut batch)? {
+                    return Ok(());
+                }
+                // The threads go on until nothing is sent any more.
+                let _ = work.send((number, batch));
+                number += 1;
+            }
+        })
+    }
+
+    /// Deletions, then exemplars, in their order.
+    fn apply_behind(&self, dir: &Path, mut behind: Vec<(u64, Vec<u8>)>) -> Result<(), SnapshotError> {
+        // Those of one batch are in their order already.
+        behind.sort_by_key(|(batch, _)| *batch);
+        let is_whole = behind.iter().any(|(_, record)| record.first() == Some(&DELETIONS));
+        if !is_whole {
+            return Err(SnapshotError::Incomplete { dir: dir.to_owned() });
+        }
+        let (mut decoder, mut scratch) = (SnapshotDecoder::default(), ReplayScratch::default());
+        for (_, record) in &behind {
+            // They were decoded before.
+            let _ = decoder.decode(record, &mut |item| match item {
+                SnapshotItem::Series(_) => {}
+                SnapshotItem::Deletion(deletion) => self.deletions(&[deletion], Part::WHOLE),
+                SnapshotItem::Exemplar(series, exemplar) => self.known_exemplar(series, exemplar, &mut scratch),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Loading {
+    fn fail(&self, fault: SnapshotError) {
+        self.fault.lock().get_or_insert(fault);
+        self.has_failed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What a thread works with.
+#[derive(Default)]
+struct Loader {
+    unpacker: Unpacker,
+    decoder: SnapshotDecoder,
+    staged: Staged,
+}
+
+impl Loader {
+    fn take(
+        &mut self,
+        replay: &Replay<'_>,
+        batch: &PublishedBatch,
+        number: u64,
+        loading: &Loading,
+    ) -> Result<(), SnapshotError> {
+        let Self { unpacker, decoder, staged } = self;
+        batch.records(unpacker, |record| {
+            let is_known = decoder.decode(record, &mut |item| {
+                if let SnapshotItem::Series(series) = item {
+                    staged.stage(replay, &series);
+                }
+            });
+            match is_known {
+                Ok(true) => {}
+                Ok(false) => return Err(Fault::Malformed("record is of a type that is not known")),
+                Err(corruption) => return Err(corruption.fault),
+            }
+            if record.first() != Some(&SERIES) {
+                loading.behind.lock().push((number, record.to_vec()));
+            }
+            if staged.series.len() < SERIES_PER_LOCK { Ok(()) } else { staged.enter(replay) }
+        })?;
+        Ok(staged.enter(replay).map_err(|fault| batch.late_fault(fault))?)
+    }
+}
+
+impl Staged {
+    fn stage(&mut self, replay: &Replay<'_>, item: &SnapshotSeries<'_>) {
+        let fingerprint = replay.head.fingerprinter.of_labels(item.labels, &mut self.region);
+        self.labels.extend_from_slice(item.labels.as_packed());
+        let open = item.open.as_ref().map(|OpenChunk { min_ms, max_ms, encoding, data, last }| {
+            self.data.extend_from_slice(data);
+            let last = match last {
+                LastSample::Float(value) => Some(value.to_bits()),
+                LastSample::Histogram(_) => None,
+            };
+            let (min_ms, max_ms, encoding) = (*min_ms, *max_ms, *encoding);
+            StagedChunk { min_ms, max_ms, encoding, data_end: self.data.len(), last }
+        });
+        let (series, labels_end) = (item.series, self.labels.len());
+        self.series.push(StagedSeries { series, fingerprint, labels_end, pairs_end: 0, open });
+    }
+
+    /// Enters what is staged into the head.
+    fn enter(&mut self, replay: &Replay<'_>) -> Result<(), Fault> {
+        self.pairs.clear();
+        {
+            let mut dictionary = replay.head.dictionary.write();
+            self.memo.forget();
+            let mut start = 0;
+            for staged in &mut self.series {
+                let labels = &self.labels[std::mem::replace(&mut start, staged.labels_end)..staged.labels_end];
+                dictionary.intern(LabelsRef::from_packed_unchecked(labels), &mut self.memo, &mut self.pairs);
+                staged.pairs_end = self.pairs.len();
+            }
+        }
+        let (mut pairs_start, mut data_start) = (0, 0);
+        self.places.clear();
+        let series = std::mem::take(&mut self.series);
+        for staged in &series {
+            let pairs = std::mem::replace(&mut pairs_start, staged.pairs_end)..staged.pairs_end;
+            let data_end = staged.open.map_or(data_start, |open| open.data_end);
+            let data = std::mem::replace(&mut data_start, data_end)..data_end;
+            let place = self.enter_one(replay, staged, pairs, data)?;
+            self.places.push((staged.series, place));
+        }
+        self.series = series;
+        self.series.clear();
+        self.labels.clear();
+        self.data.clear();
+        let mut table = replay.series.write();
+        for &(series, place) in &self.places {
+            if table.get(series).is_some() {
+                return Err(Fault::Malformed("two series have one reference"));
+            }
+            table.insert(series, place);
+        }
+        Ok(())
+    }
+
+    fn enter_one(
+        &mut self,
+        replay: &Replay<'_>,
+        staged: &StagedSeries,
+        pairs: std::ops::Range<usize>,
+        data: std::ops::Range<usize>,
+    ) -> Result<Located, Fault> {
+        let head = replay.head;
+        replay.highest.fetch_max(staged.series.0, Ordering::Relaxed);
+        let shard_number = head.shard_of(staged.fingerprint);
+        let mut shard = head.shards[shard_number].lock();
+        let found = shard.find(staged.fingerprint);
+        let number = match found {
+            Some(number) => {
+                head.dictionary.write().release(&self.pairs[pairs], head.epochs.now());
+                number
+            }
+            None => shard.create(staged.fingerprint, staged.series, &self.pairs[pairs]),
+        };
+        let place = Located { shard: shard_number as u32, number };
+        let of = shard.lines[number].reference();
+        replay.attach_chunks(&mut shard, number, staged.series);
+        if let Some(open) = &staged.open {
+            self.restore_chunk(replay, &mut shard, place, open, data)?;
+        }
+        drop(shard);
+        if found.is_some() {
+            replay.counts.aliases.fetch_add(1, Ordering::Relaxed);
+            head.aliases.lock().push(Alias { alias: staged.series, of, place });
+        } else {
+            head.series.fetch_add(1, Ordering::Relaxed);
+            replay.counts.series.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(place)
+    }
+
+    /// Takes an open chunk: as it is if it can be gone on with, else sample by sample.
+    fn restore_chunk(
+        &mut self,
+        replay: &Replay<'_>,
+        shard: &mut Shard,
+        place: Located,
+        open: &StagedChunk,
+        data: std::ops::Range<usize>,
+    ) -> Result<(), Fault> {
+        let (number, data) = (place.number, &self.data[data]);
+        let Self { columns, words, .. } = self;
+        columns.clear();
+        words.clear();
+        let rules = replay.rules();
+        let files = &replay.head.files;
+        let line = &shard.lines[number];
+        let is_newest = !line.has_sample() || line.last_ms < open.min_ms;
+        let is_free = is_newest && !shard.has_open_chunk(number);
+        const DAMAGED: Fault = Fault::Malformed("an open chunk cannot be decoded");
+        let taken = match open.encoding {
+            Encoding::Xor => {
+                let state = XorState::resume_into(data, columns, words).map_err(|_| DAMAGED)?;
+                open.check(columns)?;
+                let fits = is_free && !line.is_histogram() && Shard::can_hold(&state, words, &columns.timestamps_ms);
+                if fits {
+                    shard.restore_floats(number, (&state, words), &columns.timestamps_ms, &rules);
+                }
+                fits
+            }
+            Encoding::Histogram | Encoding::FloatHistogram => {
+                let resumed = HistogramState::resume_into(open.encoding, data, columns, words);
+                let (state, layout, cells) = resumed.map_err(|_| DAMAGED)?;
+                open.check(columns)?;
+                let fits = is_free
+                    && layout.reduction().is_none()
+                    && Shard::can_hold_histograms(&state, words, &columns.timestamps_ms);
+                if fits {
+                    let chunk = RestoredHistograms { state, layout: &layout, cells: &cells, words };
+                    shard.restore_histograms(number, &chunk, open.min_ms, &rules, files);
+                }
+                fits
+            }
+            Encoding::Xor2 | Encoding::HistogramSt | Encoding::FloatHistogramSt => false,
+        };
+        if taken {
+            replay.head.times.include(open.min_ms, open.max_ms);
+            replay.counts.restored.fetch_add(columns.len() as u64, Ordering::Relaxed);
+            return Ok(());
+        }
+        columns.clear();
+        chunk::decode(open.encoding, data, columns).map_err(|_| DAMAGED)?;
+        open.check(columns)?;
+        replay.apply_columns(shard, place, columns);
+        Ok(())
+    }
+}
+
+impl StagedChunk {
+    /// Whether the samples are what is said of them.
+    fn check(&self, columns: &SampleColumns) -> Result<(), Fault> {
+        let times = &columns.timestamps_ms;
+        if !times.is_sorted_by(|earlier, later| earlier < later) {
+            return Err(Fault::Malformed("times of an open chunk do not rise"));
+        }
+        if (times.first(), times.last()) != (Some(&self.min_ms), Some(&self.max_ms)) {
+            return Err(Fault::Malformed("an open chunk does not begin and end when it should"));
+        }
+        let last = columns.values.last().map(|value| value.to_bits());
+        if self.last.is_some_and(|want| last != Some(want)) {
+            return Err(Fault::Malformed("an open chunk does not end with the last value"));
+        }
+        Ok(())
+    }
+}
+
+impl Replay<'_> {
+    /// Applies samples of one series as if they had been logged.
+    fn apply_columns(&self, shard: &mut Shard, place: Located, columns: &SampleColumns) {
+        let (rules, floor_ms, files) = (self.rules(), self.head.floor_ms(), &self.head.files);
+        let (number, mut cover) = (place.number, Cover::NOTHING);
+        for (at, (&timestamp_ms, &value)) in columns.timestamps_ms.iter().zip(&columns.values).enumerate() {
+            if timestamp_ms < floor_ms {
+                continue;
+            }
+            let line = &shard.lines[number];
+            if line.has_sample() && timestamp_ms <= line.last_ms {
+                if !cover.has(shard, number, timestamp_ms) {
+                    self.gaps.put_aside(place, |samples| samples.push_from(columns, at));
+                }
+                continue;
+            }
+            let taken = match columns.histogram(at) {
+                Some(histogram) => shard.append_histogram(number, (timestamp_ms, histogram), &rules, files),
+                None => shard.append(number, (timestamp_ms, value), &rules, files),
+            };
+            if taken.is_ok() {
+                self.head.times.include(timestamp_ms, timestamp_ms);
+                self.counts.restored.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl ReplayTarget for Lacking<'_> {
+    type Scratch = ();
+
+    fn series(&self, series: SeriesRef, _labels: LabelsRef<'_>, (): &mut ()) {
+        self.replay.highest.fetch_max(series.0, Ordering::Relaxed);
+    }
+
+    fn metadata(&self, series: SeriesRef, said: MetadataRef<'_>, (): &mut ()) -> bool {
+        Replay::metadata(self.replay, series, said);
+        true
+    }
+
+    fn samples(&self, _run: SampleRun<'_>, _part: Part, (): &mut ()) {}
+}
