@@ -75,7 +75,7 @@ const UNCOVERED: [(&str, &str, &str, May); 24] = [
     ("chunks", "chunk size", "the checksum is looked for elsewhere, and is wrong there", May::BeNoticed),
     ("tombstones", "magic", "compared", May::BeNoticed),
     ("tombstones", "version", "compared", May::BeNoticed),
-    ("meta.json", "ulid", "compared with the name of the directory", May::BeNoticed),
+    ("meta.json", "ulid", "compared with the name of the directory; a letter of the other case is the same", May::Both),
     ("meta.json", "version", "compared", May::BeNoticed),
     (
         "meta.json",
@@ -94,7 +94,7 @@ const UNCOVERED: [(&str, &str, &str, May); 24] = [
         "log",
         "kind",
         "the place in the page says the part; a coding that makes no sense is tried the other ways",
-        May::BeNoticed,
+        May::Both,
     ),
     ("log", "size", "the checksum of what it then covers is wrong", May::BeNoticed),
     ("log", "zeros", "are compared to the end of the page", May::BeNoticed),
