@@ -1,7 +1,8 @@
 //! The comparison of storage engines: what they write, how they come back, and what they know of labels.
 //!
-//! One life of each system: the load, questions about labels, of Prometheus a snapshot with the head (which is a block from the head), a
-//! kill, a start from the log, a clean stop, a start from what that left. After each start all samples must be there.
+//! One life of each system: the load, questions about labels, a backup with the head (which is a block from the head; not of
+//! VictoriaMetrics), a kill, a start from the log, a clean stop, a start from what that left. After each start all samples
+//! must be there.
 
 use crate::answers;
 use crate::cli::Ingest;
@@ -92,9 +93,10 @@ fn live(system: &System, bench: &Ingest, end_ms: i64) -> anyhow::Result<Life> {
         counts.push(count);
     }
     let block = match system.kind {
-        // Ours has no such call: `cargo bench -p tsdb --bench block` measures that.
-        SystemKind::Gauntlet | SystemKind::VictoriaMetrics => None,
-        SystemKind::Prometheus => Some(block_from_head(&running, data.path(), workload.created() as f64, samples)?),
+        SystemKind::VictoriaMetrics => None,
+        SystemKind::Gauntlet | SystemKind::Prometheus => {
+            Some(block_from_head(&running, data.path(), workload.created() as f64, samples)?)
+        }
     };
     // Dropping it kills it.
     drop(running);

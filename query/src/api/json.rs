@@ -7,6 +7,23 @@ use model::LabelsRef;
 /// becomes the replacement character.
 pub(crate) fn push_string(string: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    if is_plain(string) {
+        out.extend_from_slice(string);
+    } else {
+        push_escaped(string, out);
+    }
+    out.push(b'"');
+}
+
+/// Whether a string stands for itself. All of it is looked at, so that many bytes are at once.
+fn is_plain(string: &[u8]) -> bool {
+    string.iter().fold(true, |plain, &byte| {
+        plain & (byte >= b' ') & byte.is_ascii() & !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&')
+    })
+}
+
+#[cold]
+fn push_escaped(string: &[u8], out: &mut Vec<u8>) {
     for char in String::from_utf8_lossy(string).chars() {
         match char {
             '"' => out.extend_from_slice(br#"\""#),
@@ -22,7 +39,6 @@ pub(crate) fn push_string(string: &[u8], out: &mut Vec<u8>) {
             _ => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-    out.push(b'"');
 }
 
 /// Appends a label set as an object.

@@ -6,11 +6,10 @@ use super::selection::{LABELS_PER_LOCK, View};
 use super::shard::Shard;
 use model::Matcher;
 use parking_lot::Mutex;
-use roaring::RoaringBitmap;
 
-/// A set of pairs, one bit each.
+/// A set of pairs or of lines, one bit each.
 #[derive(Debug, Default)]
-struct PairBits {
+struct Bits {
     words: Vec<u64>,
 }
 
@@ -51,9 +50,9 @@ impl View {
     }
 
     /// All pairs that a series which `matchers` accept has.
-    fn pairs_among(&self, matchers: &[Matcher]) -> PairBits {
+    fn pairs_among(&self, matchers: &[Matcher]) -> Bits {
         let plan = self.head.plan(matchers);
-        let mut found = PairBits::default();
+        let mut found = Bits::default();
         for shard in &self.head.shards {
             for some in self.numbers(&plan, shard).chunks(LABELS_PER_LOCK) {
                 let shard = shard.lock();
@@ -68,9 +67,9 @@ impl View {
     /// Those of `pairs` that a series which `matchers` accept has.
     fn pairs_of_those(&self, pairs: Vec<PairId>, matchers: &[Matcher]) -> Vec<PairId> {
         let plan = self.head.plan(matchers);
-        let mut wanted = PairBits::default();
+        let mut wanted = Bits::default();
         pairs.iter().for_each(|&pair| wanted.insert(pair));
-        let mut found = PairBits::default();
+        let mut found = Bits::default();
         // Those that no series was found for yet.
         let mut rest = pairs;
         for shard in &self.head.shards {
@@ -83,9 +82,9 @@ impl View {
         &self,
         shard: &Mutex<Shard>,
         plan: &Plan,
-        wanted: &PairBits,
+        wanted: &Bits,
         rest: &mut Vec<PairId>,
-        found: &mut PairBits,
+        found: &mut Bits,
     ) {
         let numbers = self.numbers(plan, shard);
         if numbers.len() < rest.len() / VALUES_PER_SERIES {
@@ -97,13 +96,14 @@ impl View {
             }
             return rest.retain(|&pair| !found.contains(pair));
         }
-        let numbers = RoaringBitmap::from_sorted_iter(numbers).unwrap_or_default();
+        let mut lines = Bits::default();
+        numbers.into_iter().for_each(|number| lines.insert(number));
         let mut kept = Vec::new();
         for some in rest.chunks(PAIRS_PER_LOCK) {
             let shard = shard.lock();
             for &pair in some {
                 match shard.postings.get(pair) {
-                    Some(list) if list.intersects(&numbers) => found.insert(pair),
+                    Some(list) if list.any(|number| lines.contains(number)) => found.insert(pair),
                     _ => kept.push(pair),
                 }
             }
@@ -112,20 +112,21 @@ impl View {
     }
 }
 
-impl PairBits {
-    fn insert(&mut self, pair: PairId) {
-        let word = pair as usize / 64;
+impl Bits {
+    fn insert(&mut self, number: u32) {
+        let word = number as usize / 64;
         if word >= self.words.len() {
             self.words.resize(word + 1, 0);
         }
-        self.words[word] |= 1 << (pair % 64);
+        self.words[word] |= 1 << (number % 64);
     }
 
-    fn contains(&self, pair: PairId) -> bool {
-        self.words.get(pair as usize / 64).is_some_and(|word| word >> (pair % 64) & 1 == 1)
+    #[inline]
+    fn contains(&self, number: u32) -> bool {
+        self.words.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 
-    fn iter(&self) -> impl Iterator<Item = PairId> {
+    fn iter(&self) -> impl Iterator<Item = u32> {
         (0..)
             .zip(&self.words)
             .flat_map(|(index, &word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| index * 64 + bit))

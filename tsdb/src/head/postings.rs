@@ -340,12 +340,13 @@ impl Posting<'_> {
         }
     }
 
-    /// Whether it shares a number with `bitmap`.
-    pub(super) fn intersects(self, bitmap: &RoaringBitmap) -> bool {
+    /// Whether `accept` says so of any number.
+    #[inline]
+    pub(super) fn any(self, mut accept: impl FnMut(u32) -> bool) -> bool {
         match self {
-            Self::Few(few, count) => few.iter().take(count).any(|&number| bitmap.contains(number)),
-            Self::Vector(vector) => vector.any(|number| bitmap.contains(number)),
-            Self::Bitmap(other) => !other.is_disjoint(bitmap),
+            Self::Few(few, count) => few.iter().take(count).any(|&number| accept(number)),
+            Self::Vector(vector) => vector.any(accept),
+            Self::Bitmap(bitmap) => bitmap.iter().any(accept),
         }
     }
 
