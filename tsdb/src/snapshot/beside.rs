@@ -7,7 +7,7 @@
 use crate::cursor::{Cursor, Fault};
 use crate::fs::Fs;
 use crate::head_chunks::ChunkFile;
-use crate::wal::{Decoded, PublishedError, RecordRun, decode_record, read_published};
+use crate::wal::{Decoded, PublishedError, RecordKind, RecordRun, decode_record, read_published};
 use model::{MetadataRef, SeriesRef};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -47,7 +47,11 @@ pub fn read_beside(
             return Ok(());
         }
         decoded.clear();
-        decode_record(record, &mut decoded).map_err(|corruption| corruption.fault)?;
+        // No checksum covers how a record is coded: what is read in the wrong way may look like a record of another kind.
+        match decode_record(record, &mut decoded).map_err(|corruption| corruption.fault)? {
+            Some(RecordKind::Metadata) => {}
+            _ => return Err(Fault::Malformed("record is of a type that does not belong here")),
+        }
         decoded.metadata().for_each(|(series, said)| take(series, said));
         Ok(())
     })?;

@@ -1,12 +1,14 @@
 use super::{
-    LastSample, OpenChunk, SnapshotDecoder, SnapshotDirs, SnapshotError, SnapshotItem, SnapshotSeries, SnapshotWriter,
-    place_before, read_snapshot,
+    LastSample, OpenChunk, Relied, SnapshotDecoder, SnapshotDirs, SnapshotError, SnapshotItem, SnapshotSeries,
+    SnapshotWriter, place_before, read_beside, read_snapshot,
 };
 use crate::cursor::Fault;
 use crate::fs::StdFs;
 use crate::series::Encoding;
 use crate::wal::{Compression, LogPlace, PublishedError, Tombstone};
-use model::{ExemplarRef, HistogramLayout, HistogramRef, Labels, Numbers, ResetHint, SeriesRef, Span, TimeRange};
+use model::{
+    ExemplarRef, HistogramLayout, HistogramRef, Labels, MetadataRef, Numbers, ResetHint, SeriesRef, Span, TimeRange,
+};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -208,4 +210,36 @@ fn a_place_is_one_that_is_there() {
     assert_eq!(place(5), LogPlace { segment: 4, offset_bytes: 100 });
     assert_eq!(place(4), LogPlace { segment: 4, offset_bytes: 0 });
     assert_eq!(place(0), LogPlace { segment: 0, offset_bytes: 0 });
+}
+
+/// No checksum covers how a record is coded and which part of it a fragment is.
+#[test]
+fn what_stands_beside_is_read_as_it_was_written_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = SnapshotWriter::create(&StdFs, dir.path(), PLACE, Compression::Snappy, 64 << 10).unwrap();
+    let help = b"requests that were answered, requests that were answered, requests that were answered";
+    for number in 0..40 {
+        writer.metadata(SeriesRef(number), MetadataRef { help, ..MetadataRef::default() }).unwrap();
+    }
+    writer.deletion(Tombstone { series: SeriesRef(1), range: TimeRange::ALL });
+    let relied = Relied { highest: SeriesRef(40), chunk_files: Vec::new() };
+    writer.relies_on(&relied).unwrap();
+    writer.publish().unwrap();
+    let snapshot = SnapshotDirs::find(&StdFs, dir.path()).unwrap().published.pop().unwrap().path;
+    let said = || {
+        let mut told = 0;
+        let found = read_beside(&StdFs, &snapshot, |_, said| told += u32::from(said.help == help));
+        found.map(|found| (found, told))
+    };
+    assert_eq!(said().unwrap(), (Some(relied.clone()), 40));
+    let file = snapshot.join("beside/00000000");
+    let content = std::fs::read(&file).unwrap();
+    for bit in 0..8 {
+        let mut flipped = content.clone();
+        flipped[0] ^= 1 << bit;
+        std::fs::write(&file, flipped).unwrap();
+        if let Ok(read) = said() {
+            assert_eq!(read, (Some(relied.clone()), 40), "bit {bit}");
+        }
+    }
 }
