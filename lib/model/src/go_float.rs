@@ -14,21 +14,42 @@ pub struct ShortFloat(pub f64);
 #[derive(Debug, Clone, Copy)]
 pub struct SampleFloat(pub f64);
 
-/// Below this no number lies halfway between two texts of equal length that both give it again.
-const NO_TIES_BELOW: f64 = (1_u64 << 49) as f64;
+/// From here on the text of a whole number may be halfway between two others.
+const WHOLE_TIES_FROM: f64 = (1_u64 << 49) as f64;
+
+/// Texts of at most 15 digits are farther apart than numbers are.
+const TIES_FROM_DIGITS: i32 = 16;
+
+/// Whether `value`, which is finite, may lie halfway between two texts of equal length that both give it again. Written out
+/// in full it then has a digit more than these, the last of which is a 5.
+fn may_be_halfway(value: f64) -> bool {
+    let value = value.abs();
+    if value >= WHOLE_TIES_FROM {
+        return true;
+    }
+    let bits = value.to_bits();
+    let (exponent, fraction) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
+    // As many places behind the point has it in base two, and so in base ten. More than 25 would be too many digits.
+    let places = 1075 - exponent - (fraction | 1 << 52).trailing_zeros().cast_signed();
+    (1..=25).contains(&places) && value >= 10_f64.powi(TIES_FROM_DIGITS - places)
+}
 
 impl Display for PlainFloat {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         if let Some(text) = not_finite(self.0) {
             return out.write_str(text);
         }
-        if self.0.abs() < NO_TIES_BELOW {
+        if !may_be_halfway(self.0) {
             return write!(out, "{}", self.0);
         }
         let (digits, exponent) = shortest(self.0);
         let (sign, digits) = digits.split_at(usize::from(digits.starts_with('-')));
         let digits = digits.replace('.', "");
-        // How many of the digits stand in front of the point: the number is large.
+        if exponent < 0 {
+            let zeros = exponent.unsigned_abs() as usize - 1;
+            return write!(out, "{sign}0.{:0<zeros$}{digits}", "");
+        }
+        // How many of the digits stand in front of the point.
         let whole = exponent.unsigned_abs() as usize + 1;
         match digits.split_at_checked(whole) {
             Some((whole, places)) if !places.is_empty() => write!(out, "{sign}{whole}.{places}"),
