@@ -37,7 +37,7 @@ mod snapshot;
 mod tombstones;
 mod truncate;
 
-use crate::head_chunks::HeadChunks;
+use crate::head_chunks::{HeadChunkRef, HeadChunks};
 use crate::wal::Log;
 use dictionary::Dictionary;
 use epoch::Epochs;
@@ -111,6 +111,8 @@ struct Times {
     closed_ms: AtomicI64,
     /// How many series have late samples.
     late_series: AtomicU64,
+    /// The last late chunk that belongs to blocks.
+    late_through: AtomicU64,
 }
 
 /// How many shards a head has at most.
@@ -225,6 +227,7 @@ impl Default for Times {
             floor_ms: AtomicI64::new(i64::MIN),
             closed_ms: AtomicI64::new(i64::MIN),
             late_series: AtomicU64::new(0),
+            late_through: AtomicU64::new(HeadChunkRef::NONE.0),
         }
     }
 }
@@ -253,6 +256,11 @@ impl Times {
 
     fn any_late(&self) -> bool {
         self.late_series.load(Ordering::Acquire) > 0
+    }
+
+    /// Late chunks up to this one belong to blocks.
+    fn late_through(&self) -> HeadChunkRef {
+        HeadChunkRef(self.late_through.load(Ordering::Acquire))
     }
 
     /// Takes note, under the lock of the shard whose they are, that so many more series have late samples.

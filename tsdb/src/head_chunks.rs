@@ -37,7 +37,7 @@ pub const MAX_FILE_BYTES: u64 = 128 << 20;
 const FLUSH_BYTES: usize = 256 << 10;
 
 /// Where a chunk lies: the number of its file, from 1, above 32 bits of byte offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeadChunkRef(pub u64);
 
 impl HeadChunkRef {

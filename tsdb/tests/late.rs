@@ -28,7 +28,7 @@ use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::RefusedBecause;
 use tsdb::db::{Db, DbOptions};
-use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
+use tsdb::head::{AppendScratch, HeadReader, LastSamples, OutOfOrder};
 
 const WINDOW_MS: i64 = 3 * RANGE_MS;
 const CAP: u32 = 5;
@@ -346,6 +346,28 @@ fn what_comes_after_the_cut_stays() {
     world.step(Step::Run(1, 50_000, 12, 7));
     world.db().head().truncate_late(through).unwrap();
     world.check();
+}
+
+/// Who begins to read when late chunks belong to blocks already does not look for them: they go, and their files, before it ends.
+#[test]
+fn readers_do_not_see_late_chunks_of_which_blocks_were_made() {
+    let mut world = World::new();
+    world.step(Step::Advance(0, 0));
+    world.step(Step::Run(1, 70_000, 12, 7));
+    let head = world.db().head();
+    let late = |reader: &HeadReader| {
+        let mut found = Samples::new();
+        contents::read(reader, &[], TimeRange::ALL, &mut found).unwrap();
+        found.values().flat_map(BTreeMap::keys).filter(|&&at_ms| at_ms < START_MS - 50_000).count()
+    };
+    let before = head.reader(TimeRange::ALL);
+    let through = head.cut_late().unwrap();
+    assert!(head.truncate_late(through).unwrap().pending);
+    let behind = head.reader(TimeRange::ALL);
+    assert_eq!((late(&before), late(&behind)), (12, 0));
+    drop(before);
+    assert!(!head.reclaim().unwrap().pending);
+    assert_eq!(late(&behind), 0);
 }
 
 /// What chunks have is not read from the log again, whatever kind it is of.

@@ -3,7 +3,7 @@
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
 use super::dictionary::PairId;
-use super::late::join;
+use super::late::{join, place_of};
 use super::selection::{Located, View, Window};
 use super::shard::Shard;
 use super::tombstones::DeletedCopies;
@@ -127,7 +127,7 @@ impl Copies {
         }
         let in_order = self.places.len();
         if let Some(range) = times.late.filter(|_| shard.late.has(number)) {
-            self.take_late_chunks(shard, number, range);
+            self.take_late_chunks(shard, number, range, times.late_through);
         }
         let chunks = first..self.places.len();
         if times.whole().is_some() && chunks.is_empty() {
@@ -287,8 +287,10 @@ impl Copies {
         }
     }
 
-    fn take_late_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {
-        self.take_listed(shard, shard.late.chunks(number), range);
+    fn take_late_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange, through: HeadChunkRef) {
+        // Those that belong to blocks go, and their files with them, while the reader is at work.
+        let chunks = shard.late.chunks(number).filter(|chunk| place_of(chunk) > through);
+        self.take_listed(shard, chunks, range);
         let Some((min_ms, max_ms)) = shard.late.buffer_range(number) else { return };
         if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(min_ms, max_ms) {
             let start = self.buffered.len();

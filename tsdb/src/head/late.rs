@@ -398,7 +398,7 @@ fn store(series: SeriesRef, chunk: &Chunk, files: &HeadChunks) -> Result<FullChu
 }
 
 /// Late chunks are always in files.
-fn place_of(chunk: &FullChunk) -> HeadChunkRef {
+pub(super) fn place_of(chunk: &FullChunk) -> HeadChunkRef {
     match chunk.place {
         Place::File(place) => HeadChunkRef(place),
         Place::Kept(_) => HeadChunkRef(0),

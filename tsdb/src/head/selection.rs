@@ -10,6 +10,7 @@ use super::epoch::Pin;
 use super::order::Ranks;
 use super::select::Plan;
 use super::shard::Shard;
+use crate::head_chunks::HeadChunkRef;
 use model::{Matcher, SeriesRef, TimeRange};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(super) struct Window {
     pub(super) in_order: Option<TimeRange>,
     /// Of late samples.
     pub(super) late: Option<TimeRange>,
+    /// Of these, those in chunks up to this one belong to blocks.
+    pub(super) late_through: HeadChunkRef,
 }
 
 /// Where a series is.
@@ -89,7 +92,8 @@ impl View {
         // In this order: whoever does not see a truncation's floor is pinned before it.
         let pin = head.epochs.pin(range.min_ms());
         let in_order = TimeRange::new(range.min_ms().max(head.floor_ms()), range.max_ms());
-        let window = Window { in_order, late: head.times.any_late().then_some(range) };
+        let late = head.times.any_late().then_some(range);
+        let window = Window { in_order, late, late_through: head.times.late_through() };
         let end_reference = head.dictionary.read().next_reference();
         Self { head: Arc::clone(head), window, end_reference, _pin: pin }
     }
@@ -109,7 +113,8 @@ impl View {
     /// The part of `range` that may be looked at.
     pub(super) fn clip(&self, range: TimeRange) -> Window {
         let clip = |own: TimeRange| TimeRange::new(own.min_ms().max(range.min_ms()), own.max_ms().min(range.max_ms()));
-        Window { in_order: self.window.in_order.and_then(clip), late: self.window.late.and_then(clip) }
+        let Window { in_order, late, late_through } = self.window;
+        Window { in_order: in_order.and_then(clip), late: late.and_then(clip), late_through }
     }
 
     /// Whether the series is there and was when the reader began.

@@ -134,7 +134,7 @@ impl Tombstones {
             let overlaps = times.is_some_and(|range| min_ms <= range.max_ms() && max_ms >= range.min_ms());
             !overlaps || deleted::cover(stones, min_ms, max_ms)
         };
-        let Window { in_order, late } = times;
+        let Window { in_order, late, .. } = times;
         shard.full_chunks(number).all(|chunk| is_no_answer(in_order, chunk.min_ms, chunk.max_ms))
             && shard.open_min_ms(number).is_none_or(|min_ms| is_no_answer(in_order, min_ms, line.last_ms))
             && shard.late.ranges(number).all(|(min_ms, max_ms)| is_no_answer(late, min_ms, max_ms))

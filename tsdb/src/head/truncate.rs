@@ -1,7 +1,7 @@
 //! Dropping what blocks have taken over.
 //!
-//! A truncation first moves the head's floor: from then on nothing before it is appended, and readers that begin do not
-//! look there. What lies before it is dropped when the last reader is gone that began earlier and looks that far back; until
+//! A truncation first moves the head's floor, or says up to which chunk late samples are blocks': from then on nothing before the
+//! floor is appended, and readers that begin do not look there. What lies before it is dropped when the last reader is gone that began earlier and looks that far back; until
 //! then the truncation is *pending*, and [`Head::reclaim`] goes on with it. Then, shard by shard and little at a time under
 //! each lock: references to old chunks and old open chunks go, series without a chunk leave table, postings and dictionary,
 //! and last their numbers are given back, when no reader can hold one any longer.
@@ -74,6 +74,7 @@ impl Head {
     pub fn truncate_late(&self, through: HeadChunkRef) -> Result<Truncation, FileError> {
         {
             let mut pending = self.pending.lock();
+            self.times.late_through.fetch_max(through.0, Ordering::Release);
             let late = pending.and_then(|pending| pending.late).max(Some(through));
             *pending = Some(Pending { min_ms: self.floor_ms(), late, epoch: self.epochs.advance() });
         }
