@@ -63,7 +63,7 @@ pub(crate) struct Counts {
     pub(crate) cut_blocks: AtomicU64,
     pub(crate) upkeep_failed: AtomicU64,
     /// How many of the late chunks that were set aside the log was told of.
-    late_damage_told: AtomicU64,
+    damage_told: AtomicU64,
 }
 
 /// Appends to a database with the scratch of the thread, and keeps what has to be waited for.
@@ -162,7 +162,7 @@ impl Tenant {
     /// A file that cannot be read or written; the next call begins anew.
     pub(crate) fn maintain(&self) -> Result<(), DbError> {
         let done = self.db.maintain_where(&|block| self.may_go(block));
-        self.tell_late_damage();
+        self.tell_damage();
         // Series went with the blocks.
         self.cache.lock().trim(WireCache::capacity(self.db.head().series()));
         let cut = done.inspect_err(|_| {
@@ -178,15 +178,15 @@ impl Tenant {
     /// A file that cannot be read or written. What was not cut is in the log.
     pub(crate) fn flush(&self) -> Result<(), DbError> {
         let done = self.db.flush();
-        self.tell_late_damage();
+        self.tell_damage();
         self.tell_cut(done?);
         Ok(())
     }
 
-    /// Says in the log which late chunks were set aside since it was last said.
-    fn tell_late_damage(&self) {
-        let set_aside = self.db.late_set_aside();
-        let told = self.counts.late_damage_told.swap(set_aside.len() as u64, Ordering::Relaxed);
+    /// Says in the log which chunks were set aside since it was last said.
+    fn tell_damage(&self) {
+        let set_aside = self.db.chunks_set_aside();
+        let told = self.counts.damage_told.swap(set_aside.len() as u64, Ordering::Relaxed);
         set_aside.iter().skip(told as usize).for_each(|one| tell_set_aside(&self.id, one));
     }
 

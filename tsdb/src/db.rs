@@ -8,6 +8,7 @@
 mod backup;
 mod clean;
 mod cut;
+mod damaged;
 mod delete;
 mod late;
 mod open;
@@ -76,8 +77,8 @@ pub struct Db {
     blocks: RwLock<Vec<Block>>,
     /// Held while blocks are cut or removed: one at a time.
     upkeep: Mutex<cut::Marks>,
-    /// Late chunks that could not be read when blocks were made.
-    late_set_aside: Mutex<Vec<SetAside>>,
+    /// Chunks of the head that could not be read when blocks were made.
+    chunks_set_aside: Mutex<Vec<SetAside>>,
     snapshots_written: AtomicU64,
     /// When the last one was; `i64::MIN`: none was since the opening.
     last_snapshot_ms: AtomicI64,

@@ -49,11 +49,11 @@ impl HeadChunkRef {
         Self(u64::from(file) << 32 | offset)
     }
 
-    fn file(self) -> u32 {
+    pub(crate) fn file(self) -> u32 {
         (self.0 >> 32) as u32
     }
 
-    fn offset(self) -> u64 {
+    pub(crate) fn offset(self) -> u64 {
         self.0 & 0xffff_ffff
     }
 }
@@ -209,8 +209,8 @@ impl HeadChunks {
         Ok(Chunk::raw(frame.min_ms, frame.max_ms, frame.encoding, data))
     }
 
-    /// Copies the bytes of the chunk at `place`, as many as its size says and are there, to a new file below `quarantine`.
-    /// Returns the paths of both files and how many bytes it was.
+    /// Copies the bytes of the chunk at `place`, as many as its size says and are there, to a file below `quarantine`, unless
+    /// there is such a copy. Returns the paths of both files and how many bytes it was.
     ///
     /// # Errors
     /// The copy could not be written, or the file not be read.
@@ -222,8 +222,17 @@ impl HeadChunks {
             None => self.files.raw(place)?,
         };
         let offset = usize::try_from(place.offset()).unwrap_or(usize::MAX);
-        let copy = recovery::set_aside(&*self.fs, &path, quarantine, offset, &bytes)?;
+        let copy = recovery::copy_aside(&*self.fs, &path, quarantine, offset, &bytes)?;
         Ok((path, copy, bytes.len() as u64))
+    }
+
+    /// Has the files say nothing any more where these chunks, in rising order, are. Only those that were found when the
+    /// directory was opened, and before anybody relies on them.
+    ///
+    /// # Errors
+    /// A file could not be written anew; the others before it are done.
+    pub fn blank(&self, places: &[HeadChunkRef]) -> Result<(), FileError> {
+        self.files.blank(&*self.fs, places)
     }
 
     /// The chunks of late samples up to the one at `through`, this one inside, are not needed any longer: until then a file

@@ -16,6 +16,8 @@ mod prometheus;
 mod rig;
 #[path = "db/snapshot.rs"]
 mod snapshot;
+#[path = "db/undecodable.rs"]
+mod undecodable;
 
 use model::{Fingerprint, LabelsRef, TimeRange};
 use rig::{Batch, Contents, NO_LIMITS, RANGE_MS, append, append_range, check, contents, names, open, series, try_open};

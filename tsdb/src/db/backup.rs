@@ -7,6 +7,7 @@ use super::{Db, DbError};
 use crate::block::{BlockWriter, UploadTime};
 use crate::file_error::FileError;
 use crate::fs::{Fs, publish_dir};
+use crate::head::ChunkKind;
 use crate::series::SeriesSource;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,10 +49,14 @@ impl Db {
             link_tree(&*self.fs, &block, &to).map_err(FileError::at(&block))?;
         }
         let Some(held) = self.head.whole_range().filter(|_| with_head) else { return Ok(()) };
-        let mut writer = BlockWriter::create(&*self.fs, dir, self.block_spec(held))?;
-        writer.add_all(&mut *self.head.reader(held).select(&[], held)?)?;
-        writer.finish()?;
-        Ok(())
+        let write = || {
+            let mut writer = BlockWriter::create(&*self.fs, dir, self.block_spec(held))?;
+            writer.add_all(&mut *self.head.reader(held).select(&[], held)?)?;
+            writer.finish()?;
+            Ok(())
+        };
+        // Which of the two it is it does not say.
+        self.past_damage(ChunkKind::InOrder, held, || self.past_damage(ChunkKind::Late, held, write))
     }
 
     /// The time now and a number nobody had.

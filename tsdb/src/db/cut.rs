@@ -14,6 +14,7 @@ use super::snapshot::LastSnapshot;
 use super::{Db, DbError};
 use crate::block::{Block, BlockSpec, BlockWriter, Meta, Thanos};
 use crate::file_error::FileError;
+use crate::head::ChunkKind;
 use crate::series::{ChunkSeriesBatch, SeriesSource};
 use crate::wal::CheckpointWriter;
 use model::TimeRange;
@@ -98,7 +99,7 @@ impl Db {
         self.head.close_before(max_ms);
         let mut meta = None;
         if let Some(range) = TimeRange::new(min_ms, max_ms.saturating_sub(1)) {
-            meta = self.write_block(range)?;
+            meta = self.past_damage(ChunkKind::InOrder, range, || self.write_block(range))?;
         }
         if let Some(meta) = &meta {
             self.add_block(meta)?;
@@ -123,17 +124,7 @@ impl Db {
         let Some(rest) = TimeRange::new(from_ms, i64::MAX) else {
             return Ok(());
         };
-        let mut oldest_ms = self.head.time_range().map_or(from_ms, TimeRange::max_ms);
-        let mut cursor = self.head.in_order_reader(rest).select(&[], rest)?;
-        let mut batch = ChunkSeriesBatch::default();
-        loop {
-            cursor.next_batch(256, false, &mut batch)?;
-            if batch.is_empty() {
-                break;
-            }
-            let first = batch.iter().filter_map(|(_, chunks)| chunks.first()).map(|chunk| chunk.min_ms);
-            oldest_ms = first.fold(oldest_ms, i64::min);
-        }
+        let oldest_ms = self.past_damage(ChunkKind::InOrder, rest, || self.oldest_in(rest))?;
         let range_ms = self.options.block_range_ms;
         let floor_ms = oldest_ms.div_euclid(range_ms).saturating_mul(range_ms);
         if floor_ms > from_ms {
@@ -141,6 +132,21 @@ impl Db {
             self.head.truncate(floor_ms.min(self.closed_ms()))?;
         }
         Ok(())
+    }
+
+    /// The oldest sample in `rest`, which ends with time; its begin if there is none.
+    fn oldest_in(&self, rest: TimeRange) -> Result<i64, DbError> {
+        let mut oldest_ms = self.head.time_range().map_or(rest.min_ms(), TimeRange::max_ms);
+        let mut cursor = self.head.in_order_reader(rest).select(&[], rest)?;
+        let mut batch = ChunkSeriesBatch::default();
+        loop {
+            cursor.next_batch(256, false, &mut batch)?;
+            if batch.is_empty() {
+                return Ok(oldest_ms);
+            }
+            let first = batch.iter().filter_map(|(_, chunks)| chunks.first()).map(|chunk| chunk.min_ms);
+            oldest_ms = first.fold(oldest_ms, i64::min);
+        }
     }
 
     /// Before this nothing is appended any more: half a range behind the newest sample.

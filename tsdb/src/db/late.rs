@@ -8,14 +8,13 @@
 //! chunks go when their last reader is gone. A crash in between leaves samples in two places, never in none.
 //!
 //! A chunk that cannot be read does not keep the others back: it is set aside, and what the log has of it goes into the blocks
-//! in its place ([`damaged`]).
-
-mod damaged;
+//! in its place ([`damaged`](super::damaged)).
 
 use super::cut::Marks;
 use super::{CutBlock, Db, DbError};
 use crate::block::{BlockSpec, BlockWriter, Compaction, Meta, Parent};
 use crate::file_error::FileError;
+use crate::head::ChunkKind;
 use crate::head_chunks::HeadChunkRef;
 use crate::series::SeriesSource;
 use crate::wal::{Log, MmapMarker, Records};
@@ -57,20 +56,12 @@ impl Db {
         let segment = log.cut()?;
         let through = self.head.cut_late()?;
         let range_ms = self.options.block_range_ms;
-        let mut set_aside = 0;
+        let set_aside = || self.chunks_set_aside.lock().len();
+        let before = set_aside();
         for min_ms in self.head.late_ranges(range_ms) {
             let max_ms = min_ms.saturating_add(range_ms);
             let Some(range) = TimeRange::new(min_ms, max_ms.saturating_sub(1)) else { continue };
-            let meta = match self.write_late_block(range) {
-                Ok(meta) => meta,
-                Err(error) => match self.set_aside_late(log, range)? {
-                    0 => return Err(error),
-                    some => {
-                        set_aside += some;
-                        self.write_late_block(range)?
-                    }
-                },
-            };
+            let meta = self.past_damage(ChunkKind::Late, range, || self.write_late_block(range))?;
             if let Some(meta) = &meta {
                 self.add_block(meta)?;
             }
@@ -78,7 +69,7 @@ impl Db {
         }
         marks.late_written = Some(Written { segment, through });
         self.let_go_of_late(log, marks)?;
-        if set_aside > 0 {
+        if set_aside() > before {
             // What took their place is in these blocks and in buffers: it is cut once more, so that nothing stays. There are
             // fewer chunks than before, so this comes to an end.
             cut.append(&mut self.cut_late(marks)?);

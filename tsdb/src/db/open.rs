@@ -6,7 +6,7 @@ use crate::block::{Block, DELETION_SUFFIX, is_unfinished, parse_name};
 use crate::file_error::FileError;
 use crate::fs::{Fs, LockGuard};
 use crate::head::{Head, HeadOptions, ReplayStats};
-use crate::head_chunks::{HeadChunk, HeadChunks, MAX_FILE_BYTES};
+use crate::head_chunks::{HeadChunk, HeadChunkRef, HeadChunks, MAX_FILE_BYTES};
 use crate::series::SourceError;
 use crate::snapshot::SnapshotDir;
 use crate::wal::{Committers, Log, ReplayProgress, Replayed, salvage};
@@ -31,6 +31,8 @@ pub struct Opened {
     pub snapshots_set_aside: u64,
     /// Something of the files of head chunks was set aside.
     pub(super) head_chunks_damaged: bool,
+    /// Of those files, chunks that were set aside and stand there still.
+    pub(super) bad_chunks: Vec<HeadChunkRef>,
 }
 
 /// A file or directory that was moved out of the way.
@@ -116,7 +118,7 @@ impl Db {
             upkeep: Mutex::new(upkeep),
             snapshots_written: AtomicU64::new(0),
             last_snapshot_ms: AtomicI64::new(i64::MIN),
-            late_set_aside: Mutex::default(),
+            chunks_set_aside: Mutex::default(),
             opened,
             _committers: committers,
             _lock: lock,

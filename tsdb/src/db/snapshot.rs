@@ -5,12 +5,14 @@
 //! that it relies on, it is set aside, and an older one or the whole log takes its place.
 
 use super::cut::Marks;
+use super::damaged::copy_aside;
 use super::open::{self, Opened, SetAside};
 use super::{Db, DbError, DbOptions};
 use crate::file_error::FileError;
 use crate::fs::Fs;
-use crate::head::{Head, Replay};
-use crate::head_chunks::{HeadChunk, HeadChunks};
+use crate::head::{BadChunk, Head, Replay, Unfinished};
+use crate::head_chunks::{ChunkFile, HeadChunk, HeadChunks};
+use crate::series::SourceError;
 use crate::snapshot::{SnapshotDir, SnapshotDirs, SnapshotError, SnapshotWriter, place_before};
 use crate::wal::{Log, LogPlace, Position, ReplayProgress, replay, replay_from};
 use std::io::ErrorKind;
@@ -56,6 +58,8 @@ enum NotFilled {
     Failed(DbError),
     /// The snapshot is to be set aside, and another head to be filled with these chunks.
     Unusable(Unusable, Vec<HeadChunk>),
+    /// These are to be set aside, and another head to be filled with the other chunks.
+    BadChunks(Vec<BadChunk>, Vec<HeadChunk>),
 }
 
 /// What a head is filled from, besides snapshots.
@@ -105,6 +109,11 @@ impl Filling<'_> {
                     return Ok(head);
                 }
                 Err(NotFilled::Failed(error)) => return Err(error),
+                Err(NotFilled::BadChunks(bad, handed_back)) => {
+                    chunks = self.without(bad, handed_back, opened)?;
+                    // It may not have relied on these.
+                    found.published.extend(snapshot);
+                }
                 Err(NotFilled::Unusable(fault, handed_back)) => {
                     chunks = handed_back;
                     opened.snapshots_set_aside += 1;
@@ -142,8 +151,47 @@ impl Filling<'_> {
             let progress = ReplayProgress::default();
             opened.late_log = replay(fs, late_log.dir(), &target.late(), options.cores, &progress).map_err(failed)?;
         }
-        opened.head = target.finish().map_err(failed)?;
+        opened.head = target.finish().map_err(|unfinished| match unfinished {
+            Unfinished::Source(error) => failed(error),
+            Unfinished::BadChunks { bad, chunks } => NotFilled::BadChunks(bad, chunks),
+        })?;
         Ok(())
+    }
+
+    /// Sets chunks aside and leaves them out of `chunks`.
+    fn without(
+        self,
+        bad: Vec<BadChunk>,
+        mut chunks: Vec<HeadChunk>,
+        opened: &mut Opened,
+    ) -> Result<Vec<HeadChunk>, DbError> {
+        let before = chunks.len();
+        for bad in &bad {
+            opened.set_aside.push(copy_aside(self.head_chunks, bad, self.dir)?);
+            opened.bad_chunks.push(bad.place);
+        }
+        opened.bad_chunks.sort_unstable();
+        opened.head_chunks_damaged = true;
+        chunks.retain(|chunk| opened.bad_chunks.binary_search(&chunk.place).is_err());
+        self.head_chunks.blank(&opened.bad_chunks)?;
+        match bad.into_iter().next() {
+            // It is none that was found, and would be met again.
+            Some(bad) if chunks.len() == before => {
+                let (file, fault) = ("chunks_head".to_owned(), bad.fault);
+                Err(SourceError::Corrupt { file, offset: bad.place.0, fault }.into())
+            }
+            _ => Ok(chunks),
+        }
+    }
+
+    /// The files of head chunks, each as far as it is sound.
+    fn sound_files(self, opened: &Opened) -> Vec<ChunkFile> {
+        let mut files = self.head_chunks.files();
+        for bad in &opened.bad_chunks {
+            let of = files.iter_mut().find(|file| file.number == bad.file());
+            of.into_iter().for_each(|file| file.size_bytes = file.size_bytes.min(bad.offset()));
+        }
+        files
     }
 
     fn restore(self, target: &Replay<'_>, place: LogPlace, path: &Path, opened: &Opened) -> Result<(), Unusable> {
@@ -153,7 +201,7 @@ impl Filling<'_> {
             return Err(Unusable::Future);
         }
         match target.restore(fs, path, options.cores)? {
-            Some(relied) => match target.missing_file(&relied, &self.head_chunks.files()) {
+            Some(relied) => match target.missing_file(&relied, &self.sound_files(opened)) {
                 Some(missing) => Err(Unusable::ChunkFile(missing.number)),
                 None => Ok(()),
             },

@@ -17,8 +17,8 @@ pub struct DbStats {
     pub block_bytes: u64,
     /// Blocks of which it is not known what was deleted, because their tombstones are damaged.
     pub blocks_without_tombstones: u64,
-    /// Late chunks that could not be read when blocks were made of them, and were set aside.
-    pub late_chunks_set_aside: u64,
+    /// Chunks of the head that could not be read when blocks were made of them, and were set aside.
+    pub chunks_set_aside: u64,
     pub log: LogStats,
     /// Snapshots of the head written since the opening.
     pub snapshots: u64,
@@ -39,7 +39,7 @@ impl Db {
             blocks: blocks.len() as u64,
             block_bytes: blocks.iter().map(crate::block::Block::size_bytes).sum(),
             blocks_without_tombstones: blocks.iter().filter(|block| block.tombstones_fault().is_some()).count() as u64,
-            late_chunks_set_aside: self.late_set_aside.lock().len() as u64,
+            chunks_set_aside: self.chunks_set_aside.lock().len() as u64,
             log: self.log.stats(),
             snapshots: self.snapshots_written.load(Ordering::Relaxed),
             last_snapshot_ms: Some(self.last_snapshot_ms.load(Ordering::Relaxed)).filter(|&at_ms| at_ms > i64::MIN),

@@ -13,7 +13,6 @@
 
 mod buffer;
 mod cut;
-mod damaged;
 mod join;
 
 use super::arena::Arena;
@@ -29,7 +28,6 @@ use buffer::Buffer;
 use model::{SampleColumns, SeriesRef, TimeRange};
 
 pub(super) use buffer::{Inserted, LateSample};
-pub use damaged::BadLateChunk;
 pub(super) use join::join;
 
 /// Which late samples a head takes.

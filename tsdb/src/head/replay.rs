@@ -15,18 +15,18 @@ mod restore;
 
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
+use super::damaged::{BadChunk, ChunkKind};
 use super::dictionary::{InternMemo, PairId};
 use super::selection::Located;
 use super::shard::Shard;
 use super::truncate::Truncation;
-use crate::chunk;
 use crate::head_chunks::{HeadChunk, HeadChunkRef};
 use crate::series::SourceError;
 use crate::wal::{HistogramRun, ReplayTarget, SampleRun, Tombstone};
 use gaps::Gaps;
 use in_order::InOrder;
 pub use late::{LateReplay, LateScratch};
-use model::{ExemplarRef, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
+use model::{ExemplarRef, LabelsRef, MetadataRef, SampleColumns, SeriesRef, TimeRange};
 use parking_lot::{Mutex, RwLock};
 use ref_table::RefTable;
 pub use restore::Lacking;
@@ -74,6 +74,16 @@ pub struct ReplayScratch {
     pairs: Vec<PairId>,
     memo: InternMemo,
     in_order: InOrder,
+}
+
+/// Why a head was not filled.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfinished {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Without these, of `chunks` that were handed in, another head is to be filled: the log has their samples.
+    #[error("{} chunks of the head cannot be read", bad.len())]
+    BadChunks { bad: Vec<BadChunk>, chunks: Vec<HeadChunk> },
 }
 
 /// What a replay found.
@@ -221,18 +231,15 @@ impl Replay<'_> {
     /// seen.
     ///
     /// # Errors
-    /// A chunk that cannot be read: the newest of a series that has nothing newer.
-    pub fn finish(self) -> Result<ReplayStats, SourceError> {
+    /// A chunk that cannot be read: the newest of a series that has nothing newer. The head is of no use then.
+    pub fn finish(self) -> Result<ReplayStats, Unfinished> {
         self.head.dictionary.write().pass_reference(SeriesRef(self.highest.load(Ordering::Relaxed)));
         self.fill_gaps();
         self.head.drop_late(HeadChunkRef(self.handed_over.load(Ordering::Relaxed)), &mut Truncation::default());
         self.head.sweep(self.head.floor_ms(), &mut Truncation::default());
-        let mut columns = SampleColumns::default();
-        for shard in &self.head.shards {
-            let end = shard.lock().lines.len();
-            for number in 0..end {
-                self.find_newest(shard, number, &mut columns)?;
-            }
+        if !self.find_all_newest()? {
+            let bad = self.head.bad_chunks(ChunkKind::InOrder, TimeRange::ALL)?;
+            return Err(Unfinished::BadChunks { bad, chunks: self.chunks });
         }
         let taken = self.counts.chunks.load(Ordering::Relaxed) + self.counts.chunks_left_out.load(Ordering::Relaxed);
         let of_no_series = (self.chunks.len() as u64).saturating_sub(taken);
@@ -280,27 +287,37 @@ impl Replay<'_> {
         true
     }
 
-    /// Reads the newest sample of a series where only a chunk has it.
-    fn find_newest(&self, shard: &Mutex<Shard>, number: u32, columns: &mut SampleColumns) -> Result<(), SourceError> {
+    /// `false`: a chunk cannot be read that has the newest sample of its series.
+    fn find_all_newest(&self) -> Result<bool, SourceError> {
+        let mut columns = SampleColumns::default();
+        for shard in &self.head.shards {
+            let end = shard.lock().lines.len();
+            for number in 0..end {
+                if !self.find_newest(shard, number, &mut columns)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads the newest sample of a series where only a chunk has it. `false`: that cannot be read.
+    fn find_newest(&self, shard: &Mutex<Shard>, number: u32, columns: &mut SampleColumns) -> Result<bool, SourceError> {
         let newest = {
             let shard = shard.lock();
             if shard.has_open_chunk(number) { None } else { shard.full_chunks(number).last() }
         };
-        let Some(FullChunk { max_ms, place: Place::File(place), .. }) = newest else { return Ok(()) };
-        let chunk = self.head.files.read(HeadChunkRef(place))?;
-        columns.clear();
-        chunk::decode(chunk.encoding, &chunk.data, columns).map_err(|error| SourceError::Corrupt {
-            file: "chunks_head".to_owned(),
-            offset: place,
-            fault: error.to_string(),
-        })?;
-        let Some((at, value)) = columns.values.iter().enumerate().next_back() else { return Ok(()) };
+        let Some(FullChunk { max_ms, place: Place::File(place), .. }) = newest else { return Ok(true) };
+        if self.head.fault_at(HeadChunkRef(place), columns)?.is_some() {
+            return Ok(false);
+        }
+        let Some((at, value)) = columns.values.iter().enumerate().next_back() else { return Ok(true) };
         let mut shard = shard.lock();
         match columns.histogram(at) {
             Some(histogram) => shard.set_newest_histogram(number, (max_ms, histogram), &self.head.files),
             None => shard.lines[number].set_newest(max_ms, value.to_bits()),
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::buffer::Piece;
 use super::frame;
 use super::newest::Newest;
-use super::recovery::Scanned;
+use super::recovery::{self, Scanned};
 use super::{ChunkFile, HeadChunkError, HeadChunkRef, file_name};
 use crate::cursor::{Corruption, Fault};
 use crate::file_error::FileError;
@@ -139,6 +139,28 @@ impl Files {
         };
         let begin = read(left.min(READ_BYTES))?;
         read(frame::size_of(&begin).unwrap_or(left).min(left))
+    }
+
+    /// Blanks the frames at `places`, in files that do not grow.
+    pub(super) fn blank(&self, fs: &dyn Fs, places: &[HeadChunkRef]) -> Result<(), FileError> {
+        let mut files = self.files.write();
+        for some in places.chunk_by(|one, next| one.file() == next.file()) {
+            let Some((first, file)) = some.first().and_then(|first| Some((first, files.get_mut(&first.file())?)))
+            else {
+                continue;
+            };
+            let Content::Mapped(bytes) = &file.content else { continue };
+            let mut bytes = bytes.to_vec();
+            for place in some {
+                let section = bytes.get_mut(place.offset() as usize..).unwrap_or_default();
+                // What has no end is met, and set aside, when the directory is opened again.
+                let _ = frame::blank(section, place.0);
+            }
+            let path = self.path(*first);
+            recovery::replace(fs, &path, &bytes)?;
+            file.content = Content::Mapped(recovery::map(fs, &path)?);
+        }
+        Ok(())
     }
 
     /// Chunks of late samples up to the one at `through` are not needed any longer.

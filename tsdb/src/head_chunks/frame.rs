@@ -74,6 +74,37 @@ pub(super) fn decode(section: &[u8]) -> Result<(HeadFrame<'_>, usize), Corruptio
     Ok((HeadFrame { series, min_ms, max_ms, encoding, out_of_order, data }, cursor.offset()))
 }
 
+/// A series of this number and above is nobody: such a frame was blanked. References are below 2^40.
+const NOBODY: u64 = 1 << 63;
+
+/// Makes the frame that `section` begins with, whatever it is, one of the same size that says nothing: without samples, of a
+/// series that is none. `number`, below 2^63, is that of no other such frame: of a series Prometheus wants times that rise.
+///
+/// # Errors
+/// It has no end.
+pub(super) fn blank(section: &mut [u8], number: u64) -> Result<(), Corruption> {
+    let size = size_of(section)?;
+    let mut cursor = Cursor::new(section);
+    cursor.array::<FIXED_BYTES>()?;
+    let _data_bytes = cursor.uvarint()?;
+    let (front, left) = (cursor.offset(), section.len() as u64);
+    let wanted = |_| Corruption { offset: 0, fault: Fault::Truncated { want: size, left } };
+    let (frame, _) = section.split_at_mut_checked(size as usize).ok_or(()).map_err(wanted)?;
+    let (checked, sum) = frame.split_at_mut(frame.len() - CRC_BYTES);
+    checked[..8].copy_from_slice(&(NOBODY | number).to_be_bytes());
+    checked[FIXED_BYTES - 1] = Encoding::Xor as u8;
+    checked[front..].fill(0);
+    sum.copy_from_slice(&crc32c::crc32c(checked).to_be_bytes());
+    Ok(())
+}
+
+impl HeadFrame<'_> {
+    /// Whether it was blanked.
+    pub(super) fn is_blank(&self) -> bool {
+        self.series.0 >= NOBODY
+    }
+}
+
 /// The size of the frame that `section` begins with, of which not all needs to be there.
 ///
 /// # Errors

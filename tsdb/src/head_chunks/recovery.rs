@@ -81,8 +81,10 @@ fn scan(bytes: &[u8], number: u32, found: &mut dyn FnMut(HeadChunk)) -> (usize, 
             Err(fault) => return (at, newest, Some(Corruption { offset: at as u64 + fault.offset, ..fault })),
         };
         let place = HeadChunkRef::new(number, at as u64);
-        newest.include(&frame, place);
-        found(describe(&frame, place));
+        if !frame.is_blank() {
+            newest.include(&frame, place);
+            found(describe(&frame, place));
+        }
         at += size;
     }
 }
@@ -100,23 +102,38 @@ fn describe(frame: &HeadFrame<'_>, place: HeadChunkRef) -> HeadChunk {
     }
 }
 
-/// Copies the bytes that stand from `offset` on in the file at `path` to a new file below `quarantine`.
-pub(super) fn set_aside(
+/// As [`set_aside`], of bytes that stay where they are, and are met again and again: one copy is enough.
+pub(super) fn copy_aside(
     fs: &dyn Fs,
     path: &Path,
     quarantine: &Path,
     offset: usize,
     bad: &[u8],
 ) -> Result<PathBuf, FileError> {
+    let first = copy_path(path, quarantine, offset);
+    match fs.map(&first) {
+        Ok(there) if there == bad => Ok(first),
+        _ => set_aside(fs, path, quarantine, offset, bad),
+    }
+}
+
+fn copy_path(path: &Path, quarantine: &Path, offset: usize) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    quarantine.join(format!("chunks_head-{name}-from-{offset}"))
+}
+
+/// Copies the bytes that stand from `offset` on in the file at `path` to a new file below `quarantine`.
+fn set_aside(fs: &dyn Fs, path: &Path, quarantine: &Path, offset: usize, bad: &[u8]) -> Result<PathBuf, FileError> {
     fs.create_dir_all(quarantine).map_err(FileError::at(quarantine))?;
     let parent = quarantine.parent().unwrap_or(quarantine);
     fs.sync_dir(parent).map_err(FileError::at(parent))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut copy = copy_path(path, quarantine, offset);
     let mut attempt = 0_u32;
     loop {
-        // A crash after an earlier attempt may have left its copy.
-        let again = if attempt == 0 { String::new() } else { format!(".{attempt}") };
-        let copy = quarantine.join(format!("chunks_head-{name}-from-{offset}{again}"));
+        if attempt > 0 {
+            // A crash after an earlier attempt may have left its copy.
+            copy = copy_path(path, quarantine, offset).with_extension(attempt.to_string());
+        }
         let mut file = match fs.create_new(&copy) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 attempt += 1;
@@ -131,10 +148,10 @@ pub(super) fn set_aside(
 }
 
 /// Puts a file with that content at `path` in one step, instead of the one that may be there.
-fn replace(fs: &dyn Fs, path: &Path, content: &[u8]) -> Result<(), FileError> {
+pub(super) fn replace(fs: &dyn Fs, path: &Path, content: &[u8]) -> Result<(), FileError> {
     replace_file(fs, path, |file| file.append(content)).map_err(FileError::at(path))
 }
 
-fn map(fs: &dyn Fs, path: &Path) -> Result<Bytes, FileError> {
+pub(super) fn map(fs: &dyn Fs, path: &Path) -> Result<Bytes, FileError> {
     fs.map(path).map_err(FileError::at(path))
 }

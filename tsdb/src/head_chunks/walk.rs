@@ -4,7 +4,7 @@ use super::frame::{self, HEADER, HeadFrame};
 use crate::cursor::{Corruption, Fault};
 
 /// Hands each chunk of a file with the place where it begins to `found`, up to the first fault, which is returned: behind it
-/// nothing can be found. Zeros at the end are a preallocation.
+/// nothing can be found. Those that were blanked are passed over. Zeros at the end are a preallocation.
 pub fn walk_file(bytes: &[u8], found: &mut dyn FnMut(u64, &HeadFrame<'_>)) -> Option<Corruption> {
     if let Err(corruption) = frame::decode_header(bytes) {
         return Some(corruption);
@@ -21,7 +21,9 @@ pub fn walk_file(bytes: &[u8], found: &mut dyn FnMut(u64, &HeadFrame<'_>)) -> Op
         }
         match frame::decode(section) {
             Ok((frame, size)) => {
-                found(at as u64, &frame);
+                if !frame.is_blank() {
+                    found(at as u64, &frame);
+                }
                 at += size;
             }
             Err(corruption) => return Some(Corruption { offset: at as u64 + corruption.offset, ..corruption }),

@@ -1,6 +1,6 @@
-//! Late chunks that go bad while the database is open.
+//! Chunks, late or not, that go bad while the database is open.
 
-use super::contents::Samples;
+use super::contents::{Contents, Samples};
 use super::samples::Sample;
 use super::{Mixed, NO_LIMITS, RANGE_MS, START_MS, numbered, options, push, read, rig};
 use std::path::Path;
@@ -38,6 +38,14 @@ fn prepare(db: &Db) -> Samples {
     append(db, [START_MS + RANGE_MS / 2].into_iter(), &mut expected);
     append(db, (0..24).map(|at| START_MS - 12_000 + at * 1_000), &mut expected);
     // Nothing is due, but what waits is written.
+    assert!(db.maintain().unwrap().is_empty());
+    expected
+}
+
+/// A database with chunks of both kinds of samples that came in order, in two ranges.
+fn prepare_in_order(db: &Db) -> Samples {
+    let mut expected = Samples::new();
+    append(db, (0..520).map(|at| START_MS + at * 250), &mut expected);
     assert!(db.maintain().unwrap().is_empty());
     expected
 }
@@ -83,9 +91,9 @@ fn what_the_log_has_takes_the_place_of_late_chunks_that_cannot_be_read() {
         assert!(blocks.iter().filter_map(|cut| cut.meta.as_ref()).any(|meta| meta.compaction.is_partial()));
         assert!(db.head().late_range().is_none(), "{:?}", db.head().late_range());
         read::check(&db, &expected);
-        let set_aside = db.late_set_aside();
+        let set_aside = db.chunks_set_aside();
         assert_eq!(set_aside.len(), bad.len().min(count));
-        assert_eq!(db.stats().late_chunks_set_aside, set_aside.len() as u64);
+        assert_eq!(db.stats().chunks_set_aside, set_aside.len() as u64);
         for one in &set_aside {
             assert_eq!(std::fs::metadata(&one.to).unwrap().len(), one.bytes, "{one:?}");
             assert!(one.bytes > 26 && !one.fault.contains("the log had 0 "), "{one:?}");
@@ -95,6 +103,62 @@ fn what_the_log_has_takes_the_place_of_late_chunks_that_cannot_be_read() {
         // The file may still be there, and then the opening finds the damage by itself.
         read::check(&open(dir.path()), &expected);
     }
+}
+
+#[test]
+fn what_the_log_has_takes_the_place_of_chunks_that_cannot_be_read() {
+    for bad in [vec![0], vec![2], vec![1, 2], (0..100).collect::<Vec<_>>()] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(dir.path());
+        let mut expected = prepare_in_order(&db);
+        let count = damage_file(dir.path(), |number| bad.contains(&number));
+        assert!((4..12).contains(&count), "{count} chunks");
+        // Block by block, as they are due, while samples go on coming.
+        append(&db, (520..800).map(|at| START_MS + at * 250), &mut expected);
+        let [one] = db.maintain().unwrap().try_into().unwrap();
+        assert_eq!((one.min_ms, one.max_ms), (START_MS, START_MS + RANGE_MS));
+        read::check(&db, &expected);
+        db.flush().unwrap();
+        assert!(db.head().time_range().is_none());
+        read::check(&db, &expected);
+        let set_aside = db.chunks_set_aside();
+        assert_eq!(set_aside.len(), bad.len().min(count));
+        assert_eq!(db.stats().chunks_set_aside, set_aside.len() as u64);
+        for one in &set_aside {
+            assert_eq!(std::fs::metadata(&one.to).unwrap().len(), one.bytes, "{one:?}");
+            assert!(one.bytes > 26 && !one.fault.contains("the log had 0 "), "{one:?}");
+        }
+        db.close().unwrap();
+        drop(db);
+        read::check(&open(dir.path()), &expected);
+    }
+}
+
+/// Where the log does not have it, only that chunk is missing, and the others become blocks.
+#[test]
+fn a_chunk_that_nobody_can_read_keeps_no_other_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path());
+    let mut expected = prepare_in_order(&db);
+    damage_file(dir.path(), |number| number == 0);
+    for segment in std::fs::read_dir(dir.path().join("wal")).unwrap().map(Result::unwrap) {
+        let bytes = std::fs::metadata(segment.path()).unwrap().len() as usize;
+        std::fs::write(segment.path(), vec![0; bytes]).unwrap();
+    }
+    assert_eq!(db.flush().unwrap().iter().filter(|cut| cut.meta.is_some()).count(), 2);
+    let [one] = db.chunks_set_aside().try_into().unwrap();
+    assert!(one.fault.contains("the log had 0 of that time"), "{one:?}");
+    let whole = expected.clone();
+    let found = Contents::of(&db).unwrap().samples;
+    // One chunk of one series.
+    for (labels, held) in &mut expected {
+        held.retain(|at_ms, _| found.get(labels).is_some_and(|found| found.contains_key(at_ms)));
+    }
+    let len = |samples: &Samples| samples.values().map(|held| held.len()).sum::<usize>();
+    let lost = len(&whole) - len(&expected);
+    assert!((100..=200).contains(&lost), "{lost}");
+    assert_eq!(expected.iter().filter(|(labels, held)| held.len() < whole[*labels].len()).count(), 1);
+    read::check(&db, &expected);
 }
 
 /// Where the log does not have it, only that chunk is missing, and the others become blocks.
@@ -111,7 +175,7 @@ fn a_late_chunk_that_nobody_can_read_keeps_no_other_back() {
     let blocks = db.flush().unwrap();
     assert!(blocks.iter().filter_map(|cut| cut.meta.as_ref()).any(|meta| meta.compaction.is_partial()));
     assert!(db.head().late_range().is_none());
-    let [one] = db.late_set_aside().try_into().unwrap();
+    let [one] = db.chunks_set_aside().try_into().unwrap();
     assert!(one.fault.contains("the log had 0 of that time"), "{one:?}");
     // The first chunk is of the series of floats, and of its first five.
     let floats = expected.get_mut(&numbered(1).labels).unwrap();
@@ -123,21 +187,20 @@ fn a_late_chunk_that_nobody_can_read_keeps_no_other_back() {
     read::check(&db, &expected);
 }
 
-/// Whatever step on the disk is the last while a bad chunk is replaced, what was acknowledged is there afterwards.
-#[test]
-fn a_crash_while_a_late_chunk_is_replaced_loses_nothing() {
+/// Whatever step on the disk is the last while bad chunks are replaced, what was acknowledged is there afterwards.
+fn check_crashes(prepare: fn(&Db) -> Samples, bad: [usize; 2]) {
     let begin = || {
         let fs = SimFs::new();
         let db = super::open(&fs);
         let expected = prepare(&db);
-        let bad = |number| number == 1 || number == 7;
+        let bad = |number| bad.contains(&number);
         fs.damage(Path::new("/data/chunks_head/000001"), |bytes| _ = damage(bytes, bad)).unwrap();
         (fs, db, expected)
     };
     let (whole, db, _) = begin();
     let before = whole.steps();
     db.flush().unwrap();
-    assert_eq!(db.late_set_aside().len(), 2);
+    assert_eq!(db.chunks_set_aside().len(), bad.len());
     let steps = whole.steps() - before;
     assert!(steps > 60, "{steps} steps");
     for step in 0..steps {
@@ -147,4 +210,14 @@ fn a_crash_while_a_late_chunk_is_replaced_loses_nothing() {
         let fs = fs.crash([Loss::All, Loss::Torn(step), Loss::Reordered(step)][step as usize % 3]);
         read::check(&super::open(&fs), &expected);
     }
+}
+
+#[test]
+fn a_crash_while_a_late_chunk_is_replaced_loses_nothing() {
+    check_crashes(prepare, [1, 7]);
+}
+
+#[test]
+fn a_crash_while_a_chunk_is_replaced_loses_nothing() {
+    check_crashes(prepare_in_order, [0, 3]);
 }

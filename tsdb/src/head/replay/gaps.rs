@@ -6,6 +6,7 @@
 
 use super::Replay;
 use crate::chunk;
+use crate::head::Head;
 use crate::head::chunk_list::FullChunk;
 use crate::head::selection::Located;
 use crate::head::shard::{EncodedChunk, Shard};
@@ -78,19 +79,26 @@ impl Replay<'_> {
     pub(super) fn fill_gaps(&self) {
         let gaps = std::mem::take(&mut *self.gaps.samples.lock());
         for (place, samples) in gaps {
-            let times = &samples.timestamps_ms;
-            let mut order: Vec<usize> = (0..samples.len()).collect();
-            // Stable, so that of equal times the first that was logged stays.
-            order.sort_by_key(|&at| times[at]);
-            order.dedup_by_key(|at| times[*at]);
             let mut shard = self.head.shards[place.shard as usize].lock();
-            let mut cover = Cover::NOTHING;
-            // A chunk may have been found later, with another reference.
-            order.retain(|&at| !cover.has(&shard, place.number, times[at]));
             if shard.lines[place.number].is_live() {
-                self.fill(&mut shard, place.number, &samples, &order);
+                self.head.fill_gap(&mut shard, place.number, &samples);
             }
         }
+    }
+}
+
+impl Head {
+    /// Gives a series chunks of those samples, as they were logged, that no chunk of it has.
+    pub(in crate::head) fn fill_gap(&self, shard: &mut Shard, number: u32, samples: &SampleColumns) {
+        let times = &samples.timestamps_ms;
+        let mut order: Vec<usize> = (0..samples.len()).collect();
+        // Stable, so that of equal times the first that was logged stays.
+        order.sort_by_key(|&at| times[at]);
+        order.dedup_by_key(|at| times[*at]);
+        let mut cover = Cover::NOTHING;
+        // A chunk may have been found later, with another reference.
+        order.retain(|&at| !cover.has(shard, number, times[at]));
+        self.fill(shard, number, samples, &order);
     }
 
     /// Gives a series chunks of the samples at `order`, none of which lies in another chunk.
@@ -100,7 +108,7 @@ impl Replay<'_> {
         let (mut filled, mut some) = (Vec::new(), SampleColumns::default());
         let mut rest = order;
         while let Some(&first) = rest.first() {
-            let (range_ms, first_ms) = (self.head.options.chunk_range_ms, samples.timestamps_ms[first]);
+            let (range_ms, first_ms) = (self.options.chunk_range_ms, samples.timestamps_ms[first]);
             let fits = |&at: &usize| {
                 let timestamp_ms = samples.timestamps_ms[at];
                 timestamp_ms.saturating_sub(first_ms) < range_ms && !between(first_ms, timestamp_ms)
@@ -120,9 +128,9 @@ impl Replay<'_> {
     fn store(&self, shard: &mut Shard, number: u32, samples: &SampleColumns, filled: &mut Vec<FullChunk>) {
         for chunk in chunk::encode(samples) {
             let Chunk { min_ms, max_ms, encoding, data, .. } = &chunk;
-            self.head.times.include(*min_ms, *max_ms);
+            self.times.include(*min_ms, *max_ms);
             let chunk = EncodedChunk { min_ms: *min_ms, max_ms: *max_ms, encoding: *encoding, data };
-            let place = shard.store(number, &chunk, &self.head.files);
+            let place = shard.store(number, &chunk, &self.files);
             filled.push(FullChunk { min_ms: *min_ms, max_ms: *max_ms, place });
         }
     }
