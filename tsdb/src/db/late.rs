@@ -3,8 +3,8 @@
 //! They may lie in any range, also in those that blocks were cut of: their blocks overlap others, and whoever reads joins
 //! them. Each is aligned at both ends and carries the hint `from-out-of-order`, as in Prometheus (`tsdb/db.go`).
 //!
-//! In this order: the log is cut; all buffers become chunks, so that all that was logged before the cut is in chunks; blocks
-//! are written of them and published; the log says that blocks have the chunks; segments before the cut are removed, and the
+//! In this order: the log is cut, and all buffers become chunks, while nothing is appended, so that what was logged before the
+//! cut is in chunks, and what is logged behind it is not; blocks are written of them and published; the log says that blocks have the chunks; segments before the cut are removed, and the
 //! chunks go when their last reader is gone. A crash in between leaves samples in two places, never in none.
 //!
 //! A chunk that cannot be read does not keep the others back: it is set aside, and what the log has of it goes into the blocks
@@ -53,8 +53,9 @@ impl Db {
         if self.head.late_range().is_none() {
             return Ok(cut);
         }
-        let segment = log.cut()?;
-        let through = self.head.cut_late()?;
+        // Most of it while samples go on coming.
+        self.head.cut_late()?;
+        let (segment, through) = self.head.end_late(|| log.cut().map_err(DbError::from))?;
         let range_ms = self.options.block_range_ms;
         let set_aside = || self.chunks_set_aside.lock().len();
         let before = set_aside();

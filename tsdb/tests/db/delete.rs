@@ -1,13 +1,19 @@
 //! What is deleted from a database is gone at once, after restarts, and from the blocks that are cut; nothing else is.
 
-use crate::rig::{Contents, RANGE_MS, STEP_MS, append, append_range, check, open, open_on, options};
+use crate::rig::{
+    Batch, Contents, NO_LIMITS, RANGE_MS, STEP_MS, append, append_range, check, contents, names, open, open_on,
+    options, series,
+};
 use model::{MatchOp, Matcher, TimeRange};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use testkit::{Loss, SimFs};
 use tsdb::db::{Db, DbOptions};
 use tsdb::fs::StdFs;
-use tsdb::head::{LastSamples, OutOfOrder};
+use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
 use tsdb::{ChunkSeriesBatch, SeriesSource};
 
 pub(crate) fn of(numbers: &str) -> [Matcher; 1] {
@@ -216,4 +222,45 @@ fn check_newest(db: &Db, range: TimeRange, expected: &Contents) {
         found.extend(batch.iter().map(|(labels, at_ms, value)| (labels.to_owned(), (at_ms, value.to_bits()))));
     }
     assert_eq!(found, newest, "{range:?}");
+}
+
+/// A late sample that comes while late samples become blocks is in the log behind the cut or in these blocks, not in both: what
+/// is deleted from a block must not be in a log that is read at the next start.
+#[test]
+fn late_samples_that_come_while_others_are_cut_do_not_come_back_when_they_are_deleted() {
+    const ROUNDS: u64 = 30;
+    let out_of_order = OutOfOrder { window_ms: 2 * RANGE_MS, cap: 4 };
+    let open = |fs: &SimFs| open_on(Arc::new(fs.clone()), Path::new("/data"), DbOptions { out_of_order, ..options() });
+    for round in 0..ROUNDS {
+        let (fs, mut expected) = (SimFs::new(), Contents::new());
+        let db = open(&fs).unwrap();
+        append(&db, 5, RANGE_MS, &mut expected);
+        let done = AtomicBool::new(false);
+        let late = thread::scope(|scope| {
+            let (db, done) = (&db, &done);
+            let writer = scope.spawn(move || {
+                let (mut scratch, mut count) = (AppendScratch::default(), 0);
+                // Each time another series, so that the head knows nothing of those that blocks have.
+                while !done.load(Ordering::Acquire) || count < 200 {
+                    let late = (series(1_000 + count), vec![(RANGE_MS / 4, 1.0)]);
+                    let batch = Batch { names: names(), series: vec![late] };
+                    let (appended, commit) = db.append(&batch, NO_LIMITS, &mut scratch).unwrap();
+                    let _durable = commit.wait().unwrap();
+                    assert_eq!((appended.accepted, appended.refused_total), (1, 0));
+                    count += 1;
+                }
+                count
+            });
+            thread::sleep(std::time::Duration::from_millis(2 + round % 5));
+            db.flush().unwrap();
+            done.store(true, Ordering::Release);
+            writer.join().unwrap()
+        });
+        assert_eq!(contents(&db, TimeRange::ALL).len(), 5 + late as usize);
+        let _durable = db.delete(&of("1.+"), TimeRange::ALL).unwrap().durable;
+        check(&db, &expected);
+        drop(db);
+        // The chunks that the log could be compared with are lost: nobody waited for them.
+        check(&open(&fs.crash(Loss::All)).unwrap(), &expected);
+    }
 }

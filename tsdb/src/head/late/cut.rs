@@ -36,6 +36,20 @@ impl Head {
         Ok(HeadChunkRef(self.files.end().0.saturating_sub(1)))
     }
 
+    /// As [`Head::cut_late`], and has `cut_log` cut the log of late samples before, while no sample is appended: what is logged
+    /// behind that cut is in none of the chunks up to the place. As it keeps appends waiting, call [`Head::cut_late`] first.
+    ///
+    /// # Errors
+    /// As [`Head::cut_late`], or what `cut_log` says.
+    pub fn end_late<T, E: From<HeadChunkError>>(
+        &self,
+        cut_log: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, HeadChunkRef), E> {
+        let _none_comes = self.appending.write();
+        let cut = cut_log()?;
+        Ok((cut, self.cut_late()?))
+    }
+
     /// The first milliseconds of those ranges of `range_ms`, from its multiples on, that late samples may lie in.
     pub fn late_ranges(&self, range_ms: i64) -> BTreeSet<i64> {
         let mut ranges = BTreeSet::new();
