@@ -10,10 +10,11 @@ use rig::{NO_LIMITS, names, options};
 use std::path::Path;
 use std::sync::Arc;
 use tsdb::AppendSource;
-use tsdb::db::{Db, DbOptions};
+use tsdb::db::{Db, DbOptions, Snapshots};
 use tsdb::fs::StdFs;
 use tsdb::head::AppendScratch;
-use tsdb::wal::{Decoded, decode_record, read_segment};
+use tsdb::snapshot::{SnapshotDirs, SnapshotItem, read_snapshot};
+use tsdb::wal::{Compression, Decoded, LogOptions, decode_record, read_segment};
 
 /// A series with a sample, an exemplar and what is said of it.
 struct One {
@@ -25,8 +26,12 @@ struct One {
 
 impl One {
     fn at(at_ms: i64, help: &'static str) -> Self {
+        Self::of(1, at_ms, help)
+    }
+
+    fn of(number: i64, at_ms: i64, help: &'static str) -> Self {
         let trace = Labels::from_pairs([("trace_id", at_ms.to_string())]).unwrap();
-        Self { labels: rig::series(1), trace, at_ms, help }
+        Self { labels: rig::series(number), trace, at_ms, help }
     }
 }
 
@@ -84,6 +89,43 @@ fn exemplars_and_metadata_are_there_after_a_crash() {
     check(&db, &[10, 20], "second");
     drop(db);
     check(&open(dir.path()), &[10, 20], "second");
+}
+
+/// The exemplars come last in a snapshot, and may have a segment to themselves, which nobody sees to be missing.
+#[test]
+fn exemplars_that_a_snapshot_lost_are_those_of_the_log() {
+    const SERIES: i64 = 600;
+    for is_ours in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = LogOptions { segment_bytes: 32 << 10, compression: Compression::None, ..LogOptions::default() };
+        let snapshots = Snapshots { at_end: true, every_ms: None };
+        let options = DbOptions { max_exemplars: SERIES as usize, log, snapshots, ..options() };
+        let open = || rig::open_on(Arc::new(StdFs), dir.path(), options.clone()).unwrap();
+        let db = open();
+        (0..SERIES).for_each(|number| append(&db, &One::of(number, 1_000 + number, "same")));
+        db.close().unwrap();
+        drop(db);
+        let snapshot = SnapshotDirs::find(&StdFs, dir.path()).unwrap().published.pop().unwrap().path;
+        let last = |dir: &Path| {
+            let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+            names.filter(|name| name.is_file()).max().unwrap()
+        };
+        if !is_ours {
+            std::fs::remove_dir_all(snapshot.join("beside")).unwrap();
+        }
+        std::fs::remove_file(last(&snapshot)).unwrap();
+        let mut items = 0;
+        let read = read_snapshot(&StdFs, &snapshot, |item| {
+            assert!(matches!(item, SnapshotItem::Series(_)));
+            items += 1;
+        });
+        assert!(read.is_ok() && items == SERIES, "{items}, {read:?}");
+        let db = open();
+        let exemplars = db.head().exemplars(&[Vec::new()], TimeRange::ALL);
+        let count: usize = exemplars.iter().map(|series| series.exemplars.len()).sum();
+        assert_eq!((count, db.head().series()), (SERIES as usize, SERIES as u64), "ours: {is_ours}");
+        assert_eq!((db.opened().snapshot.is_some(), db.opened().snapshots_set_aside), (!is_ours, u64::from(is_ours)));
+    }
 }
 
 #[test]

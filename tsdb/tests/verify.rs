@@ -364,7 +364,7 @@ fn snapshots_that_say_what_is_not_so() {
         writer.series(&SnapshotSeries { series: SeriesRef(number), open: None, ..series }).unwrap();
         let one = ExemplarRef { labels: labels.as_ref(), timestamp_ms: 1, value: 1.0 };
         writer.exemplar(SeriesRef(stones), one);
-        writer.relies_on(&Relied { highest: SeriesRef(2), chunk_files: Vec::new() }).unwrap();
+        writer.relies_on(&Relied { highest: SeriesRef(2), exemplars: 1, chunk_files: Vec::new() }).unwrap();
         writer.publish().unwrap();
         let faults: Vec<String> = found(dir.path()).faults().iter().map(ToString::to_string).collect();
         assert!(faults.len() == usize::from(!want.is_empty()) && faults.iter().all(|f| f.contains(want)), "{faults:?}");

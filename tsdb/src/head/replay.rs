@@ -47,6 +47,8 @@ pub struct Replay<'a> {
     /// A snapshot was there first: what the log says of its references is compared with it.
     is_restored: AtomicBool,
     contradiction: AtomicBool,
+    /// There are no exemplars in that snapshot.
+    lacks_exemplars: AtomicBool,
     counts: Counts,
 }
 
@@ -150,6 +152,7 @@ impl Head {
             gaps: Gaps::default(),
             is_restored: AtomicBool::new(false),
             contradiction: AtomicBool::new(false),
+            lacks_exemplars: AtomicBool::new(false),
             counts: Counts::default(),
         }
     }

@@ -93,7 +93,11 @@ impl Head {
             }
         });
         self.for_each_deletion(|series, range| writer.deletion(Tombstone { series, range }));
-        self.for_each_exemplar(|series, exemplar| writer.exemplar(series, exemplar));
+        let mut exemplars = 0;
+        self.for_each_exemplar(|series, exemplar| {
+            writer.exemplar(series, exemplar);
+            exemplars += 1;
+        });
         self.for_each_metadata(|series, _, said| {
             if written.is_ok() {
                 written = writer.metadata(series, said);
@@ -102,7 +106,7 @@ impl Head {
         written.map_err(at)?;
         self.files.sync()?;
         let highest = SeriesRef(self.dictionary.read().next_reference().0.saturating_sub(1));
-        writer.relies_on(&Relied { highest, chunk_files: self.files.files() }).map_err(at)?;
+        writer.relies_on(&Relied { highest, exemplars, chunk_files: self.files.files() }).map_err(at)?;
         Ok(())
     }
 }

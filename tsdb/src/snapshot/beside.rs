@@ -22,6 +22,8 @@ const RELIED: u8 = 0xf0;
 pub struct Relied {
     /// No series had a higher reference, be it one that is gone: the next ones must have.
     pub highest: SeriesRef,
+    /// How many exemplars the snapshot has: they come last in it, and nothing there says that one is missing.
+    pub exemplars: u64,
     /// Files of head chunks, by number, which were durable as far as told.
     pub chunk_files: Vec<ChunkFile>,
 }
@@ -65,7 +67,8 @@ fn read_relied(record: &[u8]) -> Result<Relied, Fault> {
     let mut cursor = Cursor::new(record);
     let mut read = || {
         let _kind = cursor.u8()?;
-        let mut relied = Relied { highest: SeriesRef(cursor.be_u64()?), chunk_files: Vec::new() };
+        let (highest, exemplars) = (SeriesRef(cursor.be_u64()?), cursor.be_u64()?);
+        let mut relied = Relied { highest, exemplars, chunk_files: Vec::new() };
         while !cursor.is_empty() {
             let (number, size_bytes) = (cursor.be_u32()?, cursor.be_u64()?);
             relied.chunk_files.push(ChunkFile { number, size_bytes, newest_ms: cursor.be_u64()?.cast_signed() });
@@ -79,6 +82,7 @@ fn read_relied(record: &[u8]) -> Result<Relied, Fault> {
 pub(super) fn push_relied(run: &mut RecordRun, relied: &Relied) {
     run.record(RELIED, |out| {
         out.extend_from_slice(&relied.highest.0.to_be_bytes());
+        out.extend_from_slice(&relied.exemplars.to_be_bytes());
         for file in &relied.chunk_files {
             out.extend_from_slice(&file.number.to_be_bytes());
             out.extend_from_slice(&file.size_bytes.to_be_bytes());

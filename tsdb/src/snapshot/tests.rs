@@ -222,7 +222,7 @@ fn what_stands_beside_is_read_as_it_was_written_or_not_at_all() {
         writer.metadata(SeriesRef(number), MetadataRef { help, ..MetadataRef::default() }).unwrap();
     }
     writer.deletion(Tombstone { series: SeriesRef(1), range: TimeRange::ALL });
-    let relied = Relied { highest: SeriesRef(40), chunk_files: Vec::new() };
+    let relied = Relied { highest: SeriesRef(40), exemplars: 0, chunk_files: Vec::new() };
     writer.relies_on(&relied).unwrap();
     writer.publish().unwrap();
     let snapshot = SnapshotDirs::find(&StdFs, dir.path()).unwrap().published.pop().unwrap().path;

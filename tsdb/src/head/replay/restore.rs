@@ -19,15 +19,15 @@ use crate::snapshot::{DELETIONS, LastSample, OpenChunk, SERIES, SnapshotDecoder,
 use crate::snapshot::{Relied, SnapshotSeries, read_beside};
 use crate::wal::{PublishedBatch, PublishedReader, ReplayTarget, SampleRun, Unpacker};
 use crossbeam::channel::{Receiver, bounded};
-use model::{Fingerprint, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
+use model::{ExemplarRef, Fingerprint, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
 use parking_lot::Mutex;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// Takes of a log only what a snapshot of another program lacks: what was said of series, and which references were given
-/// out.
+/// Takes of a log only what a snapshot of another program lacks: what was said of series, which references were given out,
+/// and exemplars, if it has none: nothing in it says whether it should.
 #[derive(Debug, Clone, Copy)]
 pub struct Lacking<'a> {
     replay: &'a Replay<'a>,
@@ -99,10 +99,14 @@ impl Replay<'_> {
             return Err(fault);
         }
         self.head.shards.iter().for_each(|shard| shard.lock().postings.settle());
-        self.apply_behind(dir, loading.behind.into_inner())?;
+        let exemplars = self.apply_behind(dir, loading.behind.into_inner())?;
+        self.lacks_exemplars.store(exemplars == 0, Ordering::Relaxed);
         let relied = read_beside(fs, dir, |series, said| Replay::metadata(self, series, said))?;
-        if let Some(Relied { highest, .. }) = &relied {
-            self.highest.fetch_max(highest.0, Ordering::Relaxed);
+        if let Some(relied) = &relied {
+            self.highest.fetch_max(relied.highest.0, Ordering::Relaxed);
+            if relied.exemplars != exemplars {
+                return Err(SnapshotError::Incomplete { dir: dir.to_owned() });
+            }
         }
         Ok(relied)
     }
@@ -176,24 +180,27 @@ impl Replay<'_> {
         })
     }
 
-    /// Deletions, then exemplars, in their order.
-    fn apply_behind(&self, dir: &Path, mut behind: Vec<(u64, Vec<u8>)>) -> Result<(), SnapshotError> {
+    /// Deletions, then exemplars, in their order. Says how many exemplars there are.
+    fn apply_behind(&self, dir: &Path, mut behind: Vec<(u64, Vec<u8>)>) -> Result<u64, SnapshotError> {
         // Those of one batch are in their order already.
         behind.sort_by_key(|(batch, _)| *batch);
         let is_whole = behind.iter().any(|(_, record)| record.first() == Some(&DELETIONS));
         if !is_whole {
             return Err(SnapshotError::Incomplete { dir: dir.to_owned() });
         }
-        let (mut decoder, mut scratch) = (SnapshotDecoder::default(), ReplayScratch::default());
+        let (mut decoder, mut scratch, mut exemplars) = (SnapshotDecoder::default(), ReplayScratch::default(), 0);
         for (_, record) in &behind {
             // They were decoded before.
             let _ = decoder.decode(record, &mut |item| match item {
                 SnapshotItem::Series(_) => {}
                 SnapshotItem::Deletion(deletion) => self.deletions(&[deletion], Part::WHOLE),
-                SnapshotItem::Exemplar(series, exemplar) => self.known_exemplar(series, exemplar, &mut scratch),
+                SnapshotItem::Exemplar(series, exemplar) => {
+                    self.known_exemplar(series, exemplar, &mut scratch);
+                    exemplars += 1;
+                }
             });
         }
-        Ok(())
+        Ok(exemplars)
     }
 }
 
@@ -435,16 +442,23 @@ impl Replay<'_> {
 }
 
 impl ReplayTarget for Lacking<'_> {
-    type Scratch = ();
+    type Scratch = ReplayScratch;
 
-    fn series(&self, series: SeriesRef, _labels: LabelsRef<'_>, (): &mut ()) {
+    fn series(&self, series: SeriesRef, _labels: LabelsRef<'_>, _scratch: &mut ReplayScratch) {
         self.replay.highest.fetch_max(series.0, Ordering::Relaxed);
     }
 
-    fn metadata(&self, series: SeriesRef, said: MetadataRef<'_>, (): &mut ()) -> bool {
+    fn exemplar(&self, series: SeriesRef, exemplar: ExemplarRef<'_>, scratch: &mut ReplayScratch) -> bool {
+        if self.replay.lacks_exemplars.load(Ordering::Relaxed) && self.replay.head.exemplars.are_kept() {
+            Replay::exemplar(self.replay, series, exemplar, scratch);
+        }
+        true
+    }
+
+    fn metadata(&self, series: SeriesRef, said: MetadataRef<'_>, _scratch: &mut ReplayScratch) -> bool {
         Replay::metadata(self.replay, series, said);
         true
     }
 
-    fn samples(&self, _run: SampleRun<'_>, _part: Part, (): &mut ()) {}
+    fn samples(&self, _run: SampleRun<'_>, _part: Part, _scratch: &mut ReplayScratch) {}
 }
