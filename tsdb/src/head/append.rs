@@ -100,6 +100,7 @@ impl Head {
             newest_ms: i64::MIN,
         };
         self.sort_by_shard(source, scratch);
+        scratch.records.begin_batch();
         scratch.late.clear();
         let mut positions = Positions::default();
         let mut start = 0;
@@ -419,7 +420,7 @@ impl<'a, S: AppendSource> Batch<'a, S> {
         for &number in lines.iter().filter(|&&number| number != NO_LINE) {
             shard.lines[number].set_unlogged(sequenced.is_err());
         }
-        scratch.records.clear();
+        scratch.records.next_share();
         scratch.logged.clear();
         sequenced
     }

@@ -115,7 +115,7 @@ impl<'a> CheckpointWriter<'a> {
         let records = &self.records;
         self.segments.write(|buffer| {
             records.copy_series(buffer);
-            records.copy_others(buffer);
+            records.copy_others(buffer, None);
         })?;
         self.records.clear();
         Ok(())

@@ -104,6 +104,8 @@ struct State {
     /// What could not be written and goes first, then what was sequenced since.
     retained: Vec<u8>,
     pending: Vec<u8>,
+    /// Where the last record of `pending` stands, if it is one of samples.
+    open_samples: Option<usize>,
     in_flight_bytes: usize,
     /// Bytes sequenced in all, and how many of them are as durable as was asked.
     sequenced: u64,
@@ -167,20 +169,22 @@ impl Log {
     /// [`LogError::Full`], until the disk has caught up; [`LogError::Closed`].
     pub fn sequence(&self, records: &Records) -> Result<Position, LogError> {
         let shared = &self.shared;
-        let mut state = shared.state.lock();
+        let mut guard = shared.state.lock();
+        let state = &mut *guard;
         if state.pending.capacity() == 0 {
             state.pending = shared.queue.take_buffer();
         }
         let before = state.pending.len();
-        let refused = shared.refuses(&state);
+        let refused = shared.refuses(state);
         records.copy_series(&mut state.pending);
+        let open = state.open_samples.take().filter(|_| state.pending.len() == before);
         if refused.is_none() {
-            records.copy_others(&mut state.pending);
+            state.open_samples = records.copy_others(&mut state.pending, open);
         }
         state.sequenced += (state.pending.len() - before) as u64;
         if refused.is_some() || state.pending.len() >= EAGER_BYTES {
             // A refusal asks for a flush, too: that is how the log finds out that the disk has recovered.
-            shared.kick(&mut state);
+            shared.kick(state);
         }
         match refused {
             None => Ok(Position(state.sequenced)),

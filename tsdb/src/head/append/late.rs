@@ -47,7 +47,7 @@ impl Head {
 impl LateShare {
     /// Forgets what a batch left that was given up.
     pub(super) fn clear(&mut self) {
-        self.records.clear();
+        self.records.begin_batch();
         self.newest = None;
     }
 
@@ -122,7 +122,8 @@ impl<S: AppendSource> Batch<'_, S> {
     pub(super) fn sequence_late(&self, share: &mut LateShare) -> Result<Option<Position>, LogError> {
         let Some(late) = self.late.as_ref().filter(|_| !share.records.is_empty()) else { return Ok(None) };
         let sequenced = late.log.log.sequence(&share.records);
-        share.clear();
+        share.records.next_share();
+        share.newest = None;
         sequenced.map(Some)
     }
 }

@@ -43,7 +43,7 @@ impl Shared {
 
     fn take(&self) -> Taken {
         let mut state = self.state.lock();
-        (state.queued, state.flushing) = (false, true);
+        (state.queued, state.flushing, state.open_samples) = (false, true, None);
         let (retained, pending) = (std::mem::take(&mut state.retained), std::mem::take(&mut state.pending));
         state.in_flight_bytes = retained.len() + pending.len();
         let turn = state.turns_wanted > state.turns_done;

@@ -14,7 +14,7 @@ fn segment(records: u64, samples: u64, compression: Compression) -> Vec<u8> {
         batch.clear();
         (0..samples).for_each(|number| batch.sample(SeriesRef(number), record as i64, 1.0));
         let mut buffer = Vec::new();
-        batch.copy_others(&mut buffer);
+        batch.copy_others(&mut buffer, None);
         for record in split_records(&buffer) {
             let (stored, coding) = packer.pack(record, compression);
             page::frame(segment.len() as u64, stored, coding, &mut segment);

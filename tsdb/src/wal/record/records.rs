@@ -11,7 +11,8 @@ use crate::head_chunks::HeadChunkRef;
 use crate::wal::record::RecordKind;
 use model::{ExemplarRef, HistogramRef, LabelsRef, MetadataRef, Numbers, SeriesRef, TimeRange};
 
-/// Whole records of a batch in the layout of the log, uncompressed; reused, so that a steady batch allocates nothing.
+/// Whole records of a batch in the layout of the log, uncompressed; reused, so that a steady batch allocates nothing. It
+/// begins with [`Records::begin_batch`]; between its shares stands [`Records::next_share`].
 ///
 /// A shard pushes items in any order. In the log series come first, so nothing comes before the series it names; then what
 /// is pushed up to a [`Records::barrier`], in the order in which Prometheus logs a commit: markers, metadata, floats,
@@ -113,6 +114,27 @@ impl Records {
 
     /// Forgets all records, keeps the memory.
     pub fn clear(&mut self) {
+        self.begin(0);
+    }
+
+    /// As [`Records::clear`]; a batch comes, whose references mostly rise.
+    pub fn begin_batch(&mut self) {
+        // A reference and its differences to those within 64 of it are a byte, whichever way.
+        self.begin(64);
+    }
+
+    /// Items will count from `lead` references after the first.
+    fn begin(&mut self, lead: u64) {
+        self.next_share();
+        let HistogramRuns { integer, custom, float, custom_float } = &mut self.histograms;
+        for run in [&mut self.samples, integer, custom, float, custom_float, &mut self.exemplars] {
+            run.begin(lead);
+        }
+    }
+
+    /// Forgets all records, which are in the log's buffer. What another shard logs of the same batch counts from the same
+    /// reference and time, so its samples can go on in the record of this one.
+    pub fn next_share(&mut self) {
         self.series.clear();
         self.sealed.clear();
         self.unsealed_mut().into_iter().for_each(Run::clear);
@@ -139,14 +161,14 @@ impl Records {
     pub fn to_records(&self) -> Vec<Vec<u8>> {
         let mut buffer = Vec::with_capacity(self.size_bytes());
         self.copy_series(&mut buffer);
-        self.copy_others(&mut buffer);
+        self.copy_others(&mut buffer, None);
         split_records(&buffer).map(<[u8]>::to_vec).collect()
     }
 
     /// Appends all records to `out`, each preceded by its size.
     pub(crate) fn copy(&self, out: &mut Vec<u8>) {
         self.copy_series(out);
-        self.copy_others(out);
+        self.copy_others(out, None);
     }
 
     /// Appends the series records to `out`.
@@ -154,10 +176,17 @@ impl Records {
         self.series.copy(out);
     }
 
-    /// Appends all others to `out`.
-    pub(in crate::wal) fn copy_others(&self, out: &mut Vec<u8>) {
+    /// Appends all others to `out`. Where a record of samples ends `out`, `open` says where it stands: samples go on in it.
+    /// Returns the same for what comes next.
+    pub(in crate::wal) fn copy_others(&self, out: &mut Vec<u8>, open: Option<usize>) -> Option<usize> {
+        let start = out.len();
         out.extend_from_slice(&self.sealed);
-        self.unsealed().into_iter().for_each(|run| run.copy(out));
+        let [markers, metadata, _, behind @ ..] = self.unsealed();
+        [markers, metadata].into_iter().for_each(|run| run.copy(out));
+        let open = self.samples.copy_onto(out, open.filter(|_| out.len() == start));
+        let samples_end = out.len();
+        behind.into_iter().for_each(|run| run.copy(out));
+        open.filter(|_| out.len() == samples_end)
     }
 
     /// All but the series, in the order of the log.

@@ -17,7 +17,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
 fn logged(records: &Records) -> Vec<Vec<u8>> {
     let mut buffer = Vec::new();
     records.copy_series(&mut buffer);
-    records.copy_others(&mut buffer);
+    records.copy_others(&mut buffer, None);
     assert_eq!(buffer.len(), records.size_bytes());
     split_records(&buffer).map(<[u8]>::to_vec).collect()
 }
@@ -117,6 +117,85 @@ fn cleared_records_start_afresh() {
     records.shrink_to(0);
     let decoded = decoded(&logged(&records));
     assert_eq!(decoded.samples.iter().map(|s| (s.series.0, s.timestamp_ms)).collect::<Vec<_>>(), [(9, 90)]);
+}
+
+/// What a shard logs of a batch.
+#[derive(Clone)]
+enum Pushed {
+    /// A sample of each of these series, so long after the first.
+    Samples(std::ops::Range<u64>, i64),
+    Exemplar,
+    Metadata,
+    Barrier,
+    /// Nothing: another batch begins.
+    Batch,
+}
+
+impl Pushed {
+    fn push(&self, records: &mut Records) {
+        const NOW_MS: i64 = 1_700_000_000_000;
+        match self {
+            Self::Samples(references, later_ms) => references
+                .clone()
+                .for_each(|number| records.sample(SeriesRef(number), NOW_MS + later_ms, number as f64)),
+            Self::Exemplar => {
+                let labels = labels(&[("trace_id", "1")]);
+                let exemplar = ExemplarRef { labels: labels.as_ref(), timestamp_ms: NOW_MS, value: 1.0 };
+                records.exemplar(SeriesRef(1), exemplar);
+            }
+            Self::Metadata => {
+                records.metadata(SeriesRef(1), MetadataRef { kind: MetricKind::Gauge, unit: b"", help: b"" });
+            }
+            Self::Barrier => records.barrier(),
+            Self::Batch => records.begin_batch(),
+        }
+    }
+}
+
+/// Logs shares of batches, and says how many samples each of the records in the log's buffer holds.
+fn logged_in_shares(shares: &[Vec<Pushed>]) -> Vec<usize> {
+    let (mut records, mut buffer, mut open) = (Records::default(), Vec::new(), None);
+    let mut pushed = Decoded::default();
+    records.begin_batch();
+    for share in shares {
+        share.iter().for_each(|item| item.push(&mut records));
+        for record in logged(&records) {
+            decode_record(&record, &mut pushed).unwrap();
+        }
+        open = records.copy_others(&mut buffer, open);
+        records.next_share();
+    }
+    let (mut read, mut held) = (Decoded::default(), Vec::new());
+    for record in split_records(&buffer) {
+        let before = read.samples.len();
+        decode_record(record, &mut read).unwrap();
+        held.push(read.samples.len() - before);
+    }
+    assert_eq!(tell(&read), tell(&pushed));
+    held
+}
+
+#[test]
+fn shares_of_one_batch_go_on_in_one_record() {
+    use Pushed::{Barrier, Batch, Exemplar, Metadata, Samples};
+    let first = vec![Samples(500..700, 0)];
+    let after = |items: &[Pushed]| [&first, items].concat();
+    let before = |items: &[Pushed]| [items, &first].concat();
+    let cases = [
+        ("shares", vec![first.clone(), vec![Samples(501..703, 0)], vec![Samples(10..11, 0)]], vec![403]),
+        ("a share without records", vec![first.clone(), vec![], first.clone()], vec![400]),
+        ("far references and times", vec![first.clone(), vec![Samples(90_000..90_002, 60_000)]], vec![202]),
+        ("another batch", vec![first.clone(), before(&[Batch, Samples(700..701, 0)])], vec![200, 201]),
+        ("another batch from the same base", vec![first.clone(), before(&[Batch])], vec![400]),
+        ("another kind behind", vec![after(&[Exemplar]), first.clone(), first.clone()], vec![200, 0, 400]),
+        ("another kind before", vec![first.clone(), before(&[Metadata]), first.clone()], vec![200, 0, 400]),
+        ("a barrier", vec![first.clone(), after(&[Barrier, first[0].clone()]), first.clone()], vec![200, 200, 400]),
+        ("too many together", vec![vec![Samples(0..3_000, 0)], vec![Samples(1..3_000, 0)]], vec![3_000, 2_999]),
+        ("more than a record", vec![vec![Samples(0..7_000, 0)], first.clone()], vec![5_968, 1_232]),
+    ];
+    for (name, shares, want) in cases {
+        assert_eq!(logged_in_shares(&shares), want, "{name}");
+    }
 }
 
 /// How many items there are of every kind.

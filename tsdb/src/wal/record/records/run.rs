@@ -16,6 +16,9 @@ const ITEM_BYTES: usize = 28;
 /// What precedes each record in a buffer: its size as little-endian u32.
 const SIZE_BYTES: usize = 4;
 
+/// What precedes the items of a record in a buffer.
+const FRONT_BYTES: usize = SIZE_BYTES + BASE_HEADER_BYTES;
+
 /// Records one after the other, each preceded by its size.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
@@ -26,10 +29,14 @@ pub(crate) struct Run {
     open: usize,
 }
 
-/// Records whose items tell reference and time as differences to those of the first item.
+/// Records whose items tell reference and time as differences to those at the front, which are the same for all of a batch:
+/// those of its first item, or about those.
 #[derive(Debug, Default)]
 pub(crate) struct BasedRun {
     run: Run,
+    has_base: bool,
+    /// The base is to have a reference so much higher than the first item.
+    lead: u64,
     base_ref: u64,
     base_ms: i64,
 }
@@ -66,6 +73,36 @@ impl BasedRun {
         });
     }
 
+    /// Appends the records to `out`, going on in the one that stands at `open` and ends `out`, if that has the same kind and
+    /// base and room. Returns where the last one stands.
+    pub(in crate::wal) fn copy_onto(&self, out: &mut Vec<u8>, open: Option<usize>) -> Option<usize> {
+        let Run { bytes, used, open: last } = &self.run;
+        if *used == 0 {
+            return open;
+        }
+        let Some(open) = open.filter(|&open| self.goes_on(out, open)) else {
+            self.run.copy(out);
+            return Some(out.len() - (used - last));
+        };
+        out.extend_from_slice(bytes.get(FRONT_BYTES..*used).unwrap_or_default());
+        let size = out.len() - open - SIZE_BYTES;
+        put_size(out, open, size);
+        Some(open)
+    }
+
+    /// Whether this is one record, and one with what stands at `open`.
+    fn goes_on(&self, out: &[u8], open: usize) -> bool {
+        let Run { bytes, used, open: last } = &self.run;
+        *last == 0
+            && out.len() - open + used <= RECORD_BYTES
+            && out.get(open + SIZE_BYTES..open + FRONT_BYTES) == bytes.get(SIZE_BYTES..FRONT_BYTES)
+    }
+
+    /// The next item is the first of a batch.
+    pub(crate) fn begin(&mut self, lead: u64) {
+        (self.has_base, self.lead) = (false, lead);
+    }
+
     pub(crate) fn run(&self) -> &Run {
         &self.run
     }
@@ -77,12 +114,15 @@ impl BasedRun {
     #[cold]
     fn start(&mut self, kind: u8, series: SeriesRef, timestamp_ms: i64) {
         self.run.start(kind);
-        (self.base_ref, self.base_ms) = (series.0, timestamp_ms);
+        if !self.has_base {
+            (self.has_base, self.base_ref, self.base_ms) = (true, series.0 + self.lead, timestamp_ms);
+        }
+        let (base_ref, base_ms) = (self.base_ref, self.base_ms);
         self.run.extend(|bytes| {
-            bytes.extend_from_slice(&series.0.to_be_bytes());
-            bytes.extend_from_slice(&timestamp_ms.to_be_bytes());
+            bytes.extend_from_slice(&base_ref.to_be_bytes());
+            bytes.extend_from_slice(&base_ms.to_be_bytes());
         });
-        debug_assert_eq!(self.run.used - self.run.open, SIZE_BYTES + BASE_HEADER_BYTES);
+        debug_assert_eq!(self.run.used - self.run.open, FRONT_BYTES);
     }
 }
 
