@@ -262,6 +262,12 @@ impl HeadChunks {
     }
 }
 
+/// The number of the file with that name.
+pub(crate) fn number(name: &str) -> Option<u32> {
+    // As many as Prometheus can count; some are to be left for files to come.
+    name.parse().ok().filter(|&number| number <= i32::MAX as u32 && file_name(number) == name)
+}
+
 /// The name of the file with that number.
 fn file_name(number: u32) -> String {
     format!("{number:06}")

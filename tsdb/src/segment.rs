@@ -243,8 +243,11 @@ impl Segments {
     pub fn open(fs: &dyn Fs, dir: &Path) -> Result<Self, SourceError> {
         let mut files = Vec::new();
         for entry in fs.read_dir(dir).map_err(FileError::at(dir))? {
-            if entry.is_dir || entry.name.parse::<u32>().is_err() {
+            if entry.name.parse::<u32>().is_err() {
                 continue;
+            }
+            if entry.is_dir {
+                return Err(FileError::at(&entry.path)(std::io::ErrorKind::IsADirectory.into()).into());
             }
             let wanted = file_name(files.len() as u32);
             if entry.name != wanted {

@@ -21,7 +21,7 @@ use crate::file_error::FileError;
 use crate::fs::{DirEntry, Fs};
 use crate::series::SourceError;
 use crate::snapshot::{SnapshotDir, SnapshotDirs};
-use crate::wal::LogPlace;
+use crate::wal::{LogPlace, segment_number};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -137,6 +137,17 @@ impl Findings {
     }
 }
 
+/// What has to be a directory in a data directory.
+pub(crate) const DIRECTORIES: [&str; 3] = ["wal", "wbl", "chunks_head"];
+pub(crate) const NO_DIRECTORY: &str = "it is a file, and has to be a directory";
+pub(crate) const NO_FILE: &str = "it is a directory, and has to be a file";
+
+/// Whether what is found in one of [`DIRECTORIES`] is a directory with the name of a file.
+pub(crate) fn is_no_file(of: &str, entry: &DirEntry) -> bool {
+    let number = if of == "chunks_head" { crate::head_chunks::number } else { segment_number };
+    entry.is_dir && number(&entry.name).is_some()
+}
+
 const UNFINISHED: &str = "what an unfinished piece of work left; goes when the directory is opened";
 
 /// A snapshot must not stand for more of the log than there is.
@@ -162,6 +173,15 @@ pub fn directory(fs: &dyn Fs, dir: &Path, findings: &mut Findings) -> Result<(),
         return Ok(());
     }
     let mut known = false;
+    for entry in entries.iter().filter(|entry| !entry.is_dir && DIRECTORIES.contains(&&*entry.name)) {
+        known = true;
+        findings.fault(&entry.path, 0, NO_DIRECTORY);
+    }
+    for entry in entries.iter().filter(|entry| entry.is_dir && DIRECTORIES.contains(&&*entry.name)) {
+        for within in findings.read_dir(fs, &entry.path).iter().filter(|within| is_no_file(&entry.name, within)) {
+            findings.fault(&within.path, 0, NO_FILE);
+        }
+    }
     let mut logged = log::Logged::default();
     // The log first: it says which series head chunks may be of.
     for name in ["wal", "wbl"] {

@@ -46,6 +46,7 @@ pub use record::{
     Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, RecordKind, Records, Run,
     SampleRun, Tombstone, decode_record,
 };
-pub use replay::{LogPlace, ReplayProgress, ReplayTarget, Replayed, replay, replay_from};
+pub use replay::{LogPlace, ReplayProgress, ReplayTarget, Replayed, replay, replay_from, replay_late};
 pub use salvage::{Salvaged, salvage};
+pub(crate) use segment::number as segment_number;
 pub use writer::Durability;

@@ -16,6 +16,8 @@ mod prometheus;
 mod rig;
 #[path = "db/snapshot.rs"]
 mod snapshot;
+#[path = "db/strange.rs"]
+mod strange;
 #[path = "db/undecodable.rs"]
 mod undecodable;
 

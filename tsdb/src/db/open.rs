@@ -9,6 +9,7 @@ use crate::head::{Head, HeadOptions, ReplayStats};
 use crate::head_chunks::{HeadChunk, HeadChunkRef, HeadChunks, MAX_FILE_BYTES};
 use crate::series::SourceError;
 use crate::snapshot::SnapshotDir;
+use crate::verify::{self, DIRECTORIES};
 use crate::wal::{Committers, Log, ReplayProgress, Replayed, salvage};
 use parking_lot::{Mutex, RwLock};
 use std::io::{self, ErrorKind};
@@ -60,6 +61,7 @@ impl Db {
         let lock = take_lock(&*fs, dir)?;
         let mut opened = Opened::default();
         remove_unfinished(&*fs, dir)?;
+        make_way(&*fs, dir, &mut opened)?;
         backup::remove_unfinished(&*fs, dir)?;
         let mut blocks = open_blocks(&*fs, dir, &mut opened)?;
         remove_superseded(&*fs, dir, &mut blocks)?;
@@ -177,6 +179,27 @@ fn remove_unfinished(fs: &dyn Fs, dir: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Sets files aside that stand where directories have to be, and in these directories that stand where files have to be.
+fn make_way(fs: &dyn Fs, dir: &Path, opened: &mut Opened) -> Result<(), FileError> {
+    for entry in fs.read_dir(dir).map_err(FileError::at(dir))? {
+        if !entry.is_dir && DIRECTORIES.contains(&&*entry.name) {
+            opened.set_aside.push(set_aside(fs, dir, &entry.path, &entry.name, &verify::NO_DIRECTORY)?);
+        }
+    }
+    for name in DIRECTORIES {
+        let path = dir.join(name);
+        let entries = match fs.read_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            entries => entries.map_err(FileError::at(&path))?,
+        };
+        for entry in entries.iter().filter(|entry| verify::is_no_file(name, entry)) {
+            let to = format!("{name}-{}", entry.name);
+            opened.set_aside.push(set_aside(fs, dir, &entry.path, &to, &verify::NO_FILE)?);
+        }
+    }
+    Ok(())
+}
+
 fn open_blocks(fs: &dyn Fs, dir: &Path, opened: &mut Opened) -> Result<Vec<Block>, DbError> {
     let mut blocks = Vec::new();
     for entry in fs.read_dir(dir).map_err(FileError::at(dir))? {
@@ -221,7 +244,8 @@ fn is_damage(fault: &SourceError) -> bool {
     match fault {
         SourceError::Corrupt { .. } => true,
         SourceError::Io { source, .. } => {
-            matches!(source.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::InvalidData)
+            use ErrorKind::{InvalidData, IsADirectory, NotADirectory, NotFound, UnexpectedEof};
+            matches!(source.kind(), NotFound | UnexpectedEof | InvalidData | IsADirectory | NotADirectory)
         }
     }
 }
@@ -251,10 +275,14 @@ pub(super) fn set_aside(
     Ok(SetAside { from: from.to_owned(), to, bytes, fault: fault.to_string() })
 }
 
-/// The size of all files in a directory and below.
-fn size_bytes(fs: &dyn Fs, dir: &Path) -> io::Result<u64> {
+/// The size of a file, or of all files in a directory and below.
+fn size_bytes(fs: &dyn Fs, path: &Path) -> io::Result<u64> {
+    let entries = match fs.read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return fs.open(path)?.size_bytes(),
+        entries => entries?,
+    };
     let mut size = 0;
-    for entry in fs.read_dir(dir)? {
+    for entry in entries {
         size += if entry.is_dir { size_bytes(fs, &entry.path)? } else { entry.size_bytes };
     }
     Ok(size)

@@ -8,6 +8,7 @@ use crate::block::{self, Block, Meta};
 use crate::file_error::FileError;
 use crate::fs::{Fs, Overlay};
 use crate::head::OutOfOrder;
+use crate::head_chunks;
 use crate::series::{SeriesSource, SourceError};
 use crate::wal::{Committers, LogOptions, ReplayProgress};
 use model::{Clock, Fingerprinter, TimeRange};
@@ -149,7 +150,9 @@ impl ReadOnly {
 fn newest_head_chunks(fs: &dyn Fs, dir: &Path) -> Result<Option<PathBuf>, FileError> {
     let dir = dir.join("chunks_head");
     match fs.read_dir(&dir) {
-        Ok(entries) => Ok(entries.into_iter().rfind(|entry| entry.name.parse::<u32>().is_ok()).map(|entry| entry.path)),
+        Ok(entries) => {
+            Ok(entries.into_iter().rfind(|entry| head_chunks::number(&entry.name).is_some()).map(|entry| entry.path))
+        }
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(FileError { path: dir, source }),
     }

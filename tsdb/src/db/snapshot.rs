@@ -14,7 +14,7 @@ use crate::head::{BadChunk, Head, Replay, Unfinished};
 use crate::head_chunks::{ChunkFile, HeadChunk, HeadChunks};
 use crate::series::SourceError;
 use crate::snapshot::{SnapshotDir, SnapshotDirs, SnapshotError, SnapshotWriter, place_before};
-use crate::wal::{Log, LogPlace, Position, ReplayProgress, replay, replay_from};
+use crate::wal::{Log, LogPlace, Position, ReplayProgress, replay, replay_from, replay_late};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -149,7 +149,8 @@ impl Filling<'_> {
         }
         if let Some(late_log) = self.late_log {
             let progress = ReplayProgress::default();
-            opened.late_log = replay(fs, late_log.dir(), &target.late(), options.cores, &progress).map_err(failed)?;
+            opened.late_log =
+                replay_late(fs, late_log.dir(), &target.late(), options.cores, &progress).map_err(failed)?;
         }
         opened.head = target.finish().map_err(|unfinished| match unfinished {
             Unfinished::Source(error) => failed(error),

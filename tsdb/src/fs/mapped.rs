@@ -8,7 +8,12 @@ use std::io;
 
 /// The whole of `file`, mapped. The mapping lives as long as the last of the `Bytes` cut from it.
 pub(super) fn map(file: &File) -> io::Result<Bytes> {
-    if file.metadata()?.len() == 0 {
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        // The kernel would speak of a device.
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if metadata.len() == 0 {
         // The kernel refuses to map nothing.
         return Ok(Bytes::new());
     }

@@ -75,10 +75,14 @@ impl Fs for StdFs {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let metadata = match fs::metadata(entry.path()) {
                 Ok(metadata) => metadata,
-                // Removed since it was listed, or a link to nowhere.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                // Removed since it was listed, or a link to nowhere, or to itself.
+                Err(error) if leads_nowhere(&error) => continue,
                 Err(error) => return Err(error),
             };
+            // Who opens a pipe waits for whoever is at its other end.
+            if !metadata.is_dir() && !metadata.is_file() {
+                continue;
+            }
             let is_dir = metadata.is_dir();
             let size_bytes = if is_dir { 0 } else { metadata.len() };
             entries.push(DirEntry { path: entry.path(), name, is_dir, size_bytes });
@@ -102,6 +106,11 @@ impl Fs for StdFs {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// Whether a name is that of nothing.
+fn leads_nowhere(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 impl AppendFile for StdFile {

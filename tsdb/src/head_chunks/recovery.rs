@@ -23,6 +23,9 @@ pub(super) struct Scanned {
     pub(super) mapped: Bytes,
 }
 
+/// So many numbers may be missing in a row: each is given an empty file, because Prometheus wants to see no gap.
+const MAX_GAP: u32 = 1000;
+
 /// Scans the files of `dir` in order of their numbers, reporting each chunk to `found`, and repairs what needs it.
 pub(super) fn recover(
     fs: &dyn Fs,
@@ -32,6 +35,10 @@ pub(super) fn recover(
 ) -> Result<(Vec<Scanned>, Vec<Damage>), FileError> {
     let (mut scanned, mut damages) = (Vec::<Scanned>::new(), Vec::new());
     for (number, entry) in numbered(fs, dir)? {
+        if let Some(limit) = scanned.last().map(|last| last.number + MAX_GAP).filter(|&limit| limit < number) {
+            damages.push(set_far_aside(fs, &entry.path, quarantine, (number, limit))?);
+            continue;
+        }
         while let Some(missing) = scanned.last().map(|last| last.number + 1).filter(|&next| next < number) {
             let path = dir.join(file_name(missing));
             replace(fs, &path, &HEADER)?;
@@ -51,10 +58,25 @@ pub(super) fn recover(
     Ok((scanned, damages))
 }
 
+/// Sets a file aside that is too far behind the others.
+fn set_far_aside(
+    fs: &dyn Fs,
+    path: &Path,
+    quarantine: &Path,
+    (number, limit): (u32, u32),
+) -> Result<Damage, FileError> {
+    let mapped = map(fs, path)?;
+    let set_aside = set_aside(fs, path, quarantine, 0, &mapped)?;
+    fs.remove_file(path).map_err(FileError::at(path))?;
+    let fault = Fault::TooLarge { what: "the number of the file", got: number.into(), limit: limit.into() };
+    let (path, bytes) = (path.to_owned(), mapped.len() as u64);
+    Ok(Damage { path, fault: Corruption { offset: 0, fault }, set_aside, bytes })
+}
+
 /// The head chunk files of `dir`, by number. Others are left alone.
 fn numbered(fs: &dyn Fs, dir: &Path) -> Result<Vec<(u32, DirEntry)>, FileError> {
     let entries = fs.read_dir(dir).map_err(FileError::at(dir))?;
-    let number = |entry: &DirEntry| entry.name.parse::<u32>().ok().filter(|_| !entry.is_dir);
+    let number = |entry: &DirEntry| super::number(&entry.name).filter(|_| !entry.is_dir);
     let mut files: Vec<_> = entries.into_iter().filter_map(|entry| Some((number(&entry)?, entry))).collect();
     files.sort_unstable_by_key(|(number, _)| *number);
     Ok(files)

@@ -4,7 +4,7 @@ use super::Findings;
 use super::chunks::check_samples;
 use super::log::Logged;
 use crate::fs::{Fs, read};
-use crate::head_chunks::walk_file;
+use crate::head_chunks::{self, walk_file};
 use model::SampleColumns;
 use std::path::Path;
 
@@ -12,8 +12,8 @@ pub(super) fn check(fs: &dyn Fs, dir: &Path, logged: &Logged, findings: &mut Fin
     let mut columns = SampleColumns::default();
     let mut last = None;
     for entry in findings.read_dir(fs, dir) {
-        let number = match entry.name.parse::<u32>() {
-            Ok(number) if !entry.is_dir => number,
+        let number = match head_chunks::number(&entry.name) {
+            Some(number) if !entry.is_dir => number,
             _ => {
                 findings.note(&entry.path, 0, "no file of head chunks: nobody reads it");
                 continue;

@@ -3,7 +3,7 @@
 use super::Findings;
 use crate::cursor::Fault;
 use crate::fs::Fs;
-use crate::wal::{Damage, Decoded, decode_record, read_segment};
+use crate::wal::{Damage, Decoded, decode_record, read_segment, segment_number};
 use model::SeriesRef;
 use roaring::RoaringTreemap;
 use std::path::Path;
@@ -44,18 +44,18 @@ pub(super) fn check(fs: &dyn Fs, dir: &Path, logged: &mut Logged, findings: &mut
     let checkpoints = entries.iter().filter(|entry| entry.is_dir && entry.name.starts_with(CHECKPOINT));
     let mut behind = None;
     for checkpoint in checkpoints {
-        match checkpoint.name.strip_prefix(CHECKPOINT).and_then(|number| number.parse::<u32>().ok()) {
+        match checkpoint.name.strip_prefix(CHECKPOINT).and_then(segment_number) {
             None => findings.note(&checkpoint.path, 0, "a checkpoint that was not finished"),
             Some(number) => {
                 behind = behind.max(Some(number));
                 let segments = findings.read_dir(fs, &checkpoint.path);
-                let numbered = segments.iter().filter_map(|entry| Some((entry.name.parse().ok()?, &*entry.path)));
+                let numbered = segments.iter().filter_map(|entry| Some((segment_number(&entry.name)?, &*entry.path)));
                 check_segments(fs, &numbered.collect::<Vec<_>>(), Some(0), false, logged, findings);
             }
         }
     }
     let segments = entries.iter().filter(|entry| !entry.is_dir);
-    let segments = segments.filter_map(|entry| Some((entry.name.parse().ok()?, &*entry.path)));
+    let segments = segments.filter_map(|entry| Some((segment_number(&entry.name)?, &*entry.path)));
     // Segments that a checkpoint stands for may be gone, or not yet.
     let segments: Vec<(u32, &Path)> = segments.collect();
     let first = segments.first().map(|(number, _)| *number);

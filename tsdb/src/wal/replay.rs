@@ -19,7 +19,7 @@ use crate::head::{LateReplay, LateScratch, Part};
 use decoders::Decoders;
 use model::{ExemplarRef, LabelsRef, MetadataRef, SeriesRef};
 use parts::Parts;
-use plan::Plan;
+use plan::{Begin, Plan};
 use source::{Batch, Source};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -143,7 +143,21 @@ pub fn replay<T: ReplayTarget>(
     threads: NonZeroUsize,
     progress: &ReplayProgress,
 ) -> Result<Replayed, FileError> {
-    replay_plan(fs, Plan::make(fs, dir, None)?, target, threads, progress)
+    replay_plan(fs, Plan::make(fs, dir, Begin::Log)?, target, threads, progress)
+}
+
+/// As [`replay`], of a log that has no checkpoints: what was cut off its beginning is not missing.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_late<T: ReplayTarget>(
+    fs: &dyn Fs,
+    dir: &Path,
+    target: &T,
+    threads: NonZeroUsize,
+    progress: &ReplayProgress,
+) -> Result<Replayed, FileError> {
+    replay_plan(fs, Plan::make(fs, dir, Begin::FirstSegment)?, target, threads, progress)
 }
 
 /// As [`replay`], of what is behind `place` alone; of checkpoints only one that stands for more than lies before it.
@@ -157,7 +171,7 @@ pub fn replay_from<T: ReplayTarget>(
     threads: NonZeroUsize,
     progress: &ReplayProgress,
 ) -> Result<Replayed, FileError> {
-    replay_plan(fs, Plan::make(fs, dir, Some(place))?, target, threads, progress)
+    replay_plan(fs, Plan::make(fs, dir, Begin::Place(place))?, target, threads, progress)
 }
 
 fn replay_plan<T: ReplayTarget>(

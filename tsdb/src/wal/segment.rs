@@ -133,7 +133,8 @@ impl SegmentDir {
     }
 }
 
-fn number(name: &str) -> Option<u32> {
-    let digits = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| name.parse().ok()).flatten()
+/// The number that a name is of, as it is written.
+pub(crate) fn number(name: &str) -> Option<u32> {
+    // As many as Prometheus can count; some are to be left for segments to come.
+    name.parse().ok().filter(|&number| number <= i32::MAX as u32 && format!("{number:08}") == name)
 }

@@ -210,6 +210,8 @@ fn check(root: &Path, name: &str) {
     for life in 0..2 {
         let db = open(copy.path());
         assert!(db.opened().set_aside.is_empty(), "{name}: {:?}", db.opened().set_aside);
+        let missing = [&db.opened().log, &db.opened().late_log].map(|log| &log.report.missing_segments);
+        assert!(missing.iter().all(|segments| segments.is_empty()), "{name}: {missing:?}");
         let got = contents(&db, TimeRange::ALL);
         let missing: Vec<_> = want.keys().filter(|key| !got.contains_key(key)).collect();
         assert!(missing.is_empty(), "{name}, life {life}: {missing:?}");

@@ -19,19 +19,34 @@ pub(super) struct Plan {
     pub(super) report: ReadReport,
 }
 
+/// Where a replay begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin {
+    /// With the latest checkpoint, or else segment 0.
+    Log,
+    /// There.
+    Place(LogPlace),
+    /// With whatever segment is the first: a log without checkpoints is cut at its beginning.
+    FirstSegment,
+}
+
 impl Plan {
     /// The latest checkpoint, then the segments behind it.
     ///
     /// If that checkpoint is damaged and there is still something of what it stands for, an older checkpoint or segments,
     /// that is read before it: what it lost may be there.
     ///
-    /// With a `place` only what is behind it, and the checkpoint only if that stands for something behind it.
-    pub(super) fn make(fs: &dyn Fs, dir: &Path, place: Option<LogPlace>) -> Result<Self, FileError> {
+    /// From a place on only what is behind it, and the checkpoint only if that stands for something behind it.
+    pub(super) fn make(fs: &dyn Fs, dir: &Path, begin: Begin) -> Result<Self, FileError> {
         let found = match SegmentDir::read(fs, dir) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             found => found.map_err(FileError::at(dir))?,
         };
         let mut plan = Self::default();
+        let place = match begin {
+            Begin::Place(place) => Some(place),
+            Begin::Log | Begin::FirstSegment => None,
+        };
         let mut first = place.map_or(0, |place| place.segment);
         let mut checkpoints = found.checkpoints;
         if let Some(latest) = checkpoints.pop_if(|latest| latest.number >= first) {
@@ -54,6 +69,9 @@ impl Plan {
             && let Some(place) = place.filter(|place| place.segment == begun.number)
         {
             begun.skip_bytes = place.offset_bytes;
+        }
+        if matches!(begin, Begin::FirstSegment) {
+            first = segments.first().map_or(first, |segment| segment.number);
         }
         plan.note_gaps(first, &segments);
         plan.segments.extend(segments);
