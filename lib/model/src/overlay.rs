@@ -8,6 +8,11 @@ impl LabelsRef<'_> {
     /// `without` accepts (labels of `over` stay).
     pub fn overlay(self, over: LabelsRef<'_>, without: impl Fn(&[u8]) -> bool, packed: &mut Vec<u8>) {
         packed.clear();
+        self.overlay_onto(over, without, packed);
+    }
+
+    /// The same, appended to what is in `packed`: labels whose names sort before all of these and of `over`.
+    pub fn overlay_onto(self, over: LabelsRef<'_>, without: impl Fn(&[u8]) -> bool, packed: &mut Vec<u8>) {
         let mut below = self.iter().filter(|label| !without(label.name)).peekable();
         for label in over.iter() {
             while let Some(before) = below.next_if(|below| below.name < label.name) {

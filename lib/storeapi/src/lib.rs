@@ -30,5 +30,5 @@ pub use relabel::RelabeledCursor;
 pub use sort_key::write_sort_key;
 pub use store::{
     Component, LabelsAnswer, LabelsRequest, LastSample, LastSampleBatch, PartialResponse, SelectHints, SeriesBatch,
-    SeriesFrame, SeriesRequest, SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo,
+    SeriesFrame, SeriesRequest, SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo, join_strings,
 };

@@ -34,6 +34,11 @@ impl LoserTree {
         Some((source, key))
     }
 
+    /// Whether all sources but the winner have ended.
+    pub fn is_last(&self) -> bool {
+        self.keys.iter().flatten().count() == 1
+    }
+
     /// Gives the winner its next key. `next` gets the old key's buffer to fill, and says whether there is an item.
     pub fn advance(&mut self, next: impl FnOnce(&mut Vec<u8>) -> bool) {
         let source = self.losers[0];

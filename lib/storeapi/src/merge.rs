@@ -9,6 +9,7 @@ pub use frames::merge_frames_within;
 
 use crate::loser_tree::LoserTree;
 use crate::sort_key::write_sort_key;
+use chunks::are_ordered;
 use tsdb::{Chunk, ChunkSeriesBatch, SeriesCursor, SourceError};
 
 /// How many series a source is asked for at a time.
@@ -35,6 +36,25 @@ impl MergedCursor {
     pub fn new(cursors: Vec<Box<dyn SeriesCursor>>) -> Self {
         let sources = cursors.into_iter().map(|cursor| Source { cursor, batch: ChunkSeriesBatch::default(), at: 0 });
         Self { sources: sources.collect(), tree: None, key: Vec::new(), chunks: Vec::new() }
+    }
+
+    /// The next series of the only source: there is nothing to merge them with.
+    fn read_alone(
+        source: &mut Source,
+        max_series: usize,
+        skip_chunks: bool,
+        batch: &mut ChunkSeriesBatch,
+    ) -> Result<(), SourceError> {
+        source.cursor.next_batch(max_series, skip_chunks, batch)?;
+        if !batch.iter().all(|(_, chunks)| are_ordered(chunks)) {
+            let read = std::mem::take(batch);
+            for (labels, chunks) in read.iter() {
+                let mut chunks = chunks.to_vec();
+                order_chunks(&mut chunks);
+                batch.push(labels, chunks);
+            }
+        }
+        Ok(())
     }
 
     fn start(&mut self, skip_chunks: bool) -> Result<LoserTree, SourceError> {
@@ -90,6 +110,9 @@ impl SeriesCursor for MergedCursor {
         batch: &mut ChunkSeriesBatch,
     ) -> Result<(), SourceError> {
         batch.clear();
+        if let [source] = self.sources.as_mut_slice() {
+            return Self::read_alone(source, max_series, skip_chunks, batch);
+        }
         let mut tree = match self.tree.take() {
             Some(tree) => tree,
             None => self.start(skip_chunks)?,

@@ -26,6 +26,8 @@ pub struct RelabeledCursor {
     at: usize,
     /// Where changed labels are packed.
     packed: Vec<u8>,
+    /// How long the packed stem of each series that was read is.
+    stems: Vec<usize>,
     /// The packed stem of the run's first series, with which those of all its series begin.
     run_stem: Vec<u8>,
     run: Vec<Entry>,
@@ -53,46 +55,68 @@ impl RelabeledCursor {
             read: ChunkSeriesBatch::default(),
             at: 0,
             packed: Vec::new(),
+            stems: Vec::new(),
             run_stem: Vec::new(),
             run: Vec::new(),
             ready: VecDeque::new(),
         })
     }
 
-    /// Reads on until a run is complete and ready; `false` at the end.
-    fn fill_ready(&mut self, skip_chunks: bool) -> Result<bool, SourceError> {
-        while self.ready.is_empty() {
-            if self.at == self.read.len() {
-                self.inner.next_batch(READ_SERIES, skip_chunks, &mut self.read)?;
-                self.at = 0;
-            }
-            let Some((labels, chunks)) = self.read.get(self.at) else {
-                self.close_run();
-                return Ok(!self.ready.is_empty());
-            };
-            let stem = match self.remove.is_empty() {
-                true => labels.split_before(&self.first_changed).as_packed(),
-                false => &[],
-            };
-            let entry = Entry {
-                key: Vec::new(),
-                labels: Self::change(&self.set, &self.remove, labels, &mut self.packed),
-                chunks: chunks.to_vec(),
-            };
-            if self.run.is_empty() || !stem.starts_with(&self.run_stem) {
-                let stem = stem.to_vec();
-                self.close_run();
-                self.run_stem = stem;
-            }
-            self.run.push(entry);
-            self.at += 1;
+    /// Takes the next series on: into `batch` if no other belongs before it, else into the run. `false` at the end.
+    fn step(&mut self, skip_chunks: bool, batch: &mut ChunkSeriesBatch) -> Result<bool, SourceError> {
+        if self.at == self.read.len() {
+            self.read_on(skip_chunks)?;
         }
+        let Some((labels, chunks)) = self.read.get(self.at) else {
+            let is_end = self.run.is_empty();
+            self.close_run();
+            return Ok(!is_end);
+        };
+        let stem_bytes = self.stems.get(self.at).copied().unwrap_or_default();
+        let (stem, rest) = labels.as_packed().split_at(stem_bytes);
+        if !self.run.is_empty() && !stem.starts_with(&self.run_stem) {
+            self.close_run();
+            return Ok(true);
+        }
+        let is_gone = |name: &[u8]| self.remove.iter().any(|gone| gone == name);
+        let rest = LabelsRef::from_packed_unchecked(rest);
+        self.packed.clear();
+        self.packed.extend_from_slice(stem);
+        rest.overlay_onto(self.set.as_ref(), is_gone, &mut self.packed);
+        let labels = LabelsRef::from_packed_unchecked(&self.packed);
+        if self.run.is_empty() && self.is_followed_by_another_stem(stem) {
+            batch.push(labels, chunks.iter().cloned());
+        } else {
+            if self.run.is_empty() {
+                self.run_stem.clear();
+                self.run_stem.extend_from_slice(stem);
+            }
+            self.run.push(Entry { key: Vec::new(), labels: labels.to_owned(), chunks: chunks.to_vec() });
+        }
+        self.at += 1;
         Ok(true)
     }
 
-    fn change(set: &Labels, remove: &[Vec<u8>], labels: LabelsRef<'_>, packed: &mut Vec<u8>) -> Labels {
-        labels.overlay(set.as_ref(), |name| remove.iter().any(|gone| gone == name), packed);
-        LabelsRef::from_packed_unchecked(packed).to_owned()
+    /// Whether the series after the current one is known, and its stem does not continue `stem`.
+    fn is_followed_by_another_stem(&self, stem: &[u8]) -> bool {
+        let next = self.read.get(self.at + 1).zip(self.stems.get(self.at + 1));
+        next.is_some_and(|((labels, _), &bytes)| {
+            let next = labels.as_packed().get(..bytes).unwrap_or_default();
+            self.remove.is_empty() && !next.starts_with(stem)
+        })
+    }
+
+    fn read_on(&mut self, skip_chunks: bool) -> Result<(), SourceError> {
+        self.inner.next_batch(READ_SERIES, skip_chunks, &mut self.read)?;
+        self.at = 0;
+        self.stems.clear();
+        // Where labels are removed no stem keeps series apart.
+        let stem = |labels: LabelsRef<'_>| match self.remove.is_empty() {
+            true => labels.split_before(&self.first_changed).as_packed().len(),
+            false => 0,
+        };
+        self.stems.extend(self.read.iter().map(|(labels, _)| stem(labels)));
+        Ok(())
     }
 
     fn close_run(&mut self) {
@@ -122,9 +146,11 @@ impl SeriesCursor for RelabeledCursor {
         batch: &mut ChunkSeriesBatch,
     ) -> Result<(), SourceError> {
         batch.clear();
-        while batch.len() < max_series && self.fill_ready(skip_chunks)? {
+        while batch.len() < max_series {
             if let Some(entry) = self.ready.pop_front() {
                 batch.push(entry.labels.as_ref(), entry.chunks);
+            } else if !self.step(skip_chunks, batch)? {
+                break;
             }
         }
         Ok(())

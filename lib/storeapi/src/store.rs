@@ -202,6 +202,18 @@ pub struct LabelsAnswer {
     pub warnings: Vec<String>,
 }
 
+/// Adds `more` to `strings`, which are sorted, each once, and stay so. Of lists that are sorted both are only walked over.
+pub fn join_strings(strings: &mut Vec<Vec<u8>>, mut more: Vec<Vec<u8>>) {
+    if strings.is_empty() {
+        *strings = more;
+    } else {
+        strings.append(&mut more);
+    }
+    // Not `sort_unstable`: this one sees sorted runs and merges them.
+    strings.sort();
+    strings.dedup();
+}
+
 /// Why a store did not answer. Each is one gRPC code, both ways.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {

@@ -104,9 +104,8 @@ impl ApiError {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut body = Vec::with_capacity(self.data.len() + 64);
-        body.extend_from_slice(br#"{"status":"success","data":"#);
-        body.extend_from_slice(&self.data);
+        let mut body = self.data;
+        body.splice(..0, *br#"{"status":"success","data":"#);
         let warnings: Vec<&String> = self.missing.iter().chain(&self.warnings).collect();
         push_notes("warnings", &warnings, &mut body);
         push_notes("infos", &self.infos.iter().collect::<Vec<_>>(), &mut body);

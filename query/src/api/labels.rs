@@ -9,10 +9,9 @@ use super::selectors::Selectors;
 use axum::extract::State;
 use http::Uri;
 use model::{Matcher, Quoted};
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
-use storeapi::{LabelsAnswer, LabelsRequest, StoreError};
+use storeapi::{LabelsAnswer, LabelsRequest, StoreError, join_strings};
 
 pub(super) const TRUNCATED: &str = "results truncated due to limit";
 
@@ -42,7 +41,7 @@ where
     let Some(range) = range else {
         return Ok(Answer { data: b"[]".to_vec(), ..Answer::default() });
     };
-    let mut strings = BTreeSet::new();
+    let mut strings = Vec::new();
     let mut missing = Vec::new();
     for matchers in selectors.or_all() {
         // One more than wanted tells whether anything was cut.
@@ -50,7 +49,7 @@ where
         let request = LabelsRequest { limit, ..scope.labels(scope.confined(matchers), range) };
         let answer = ask(request).await;
         let answer = answer.map_err(|error| ApiError::of_store(error, api.flavour, &format!("proxy {method}()")))?;
-        strings.extend(answer.strings);
+        join_strings(&mut strings, answer.strings);
         missing.extend(answer.warnings);
     }
     let wanted = limit.unwrap_or(usize::MAX);

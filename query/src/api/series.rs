@@ -8,7 +8,7 @@ use super::selectors::Selectors;
 use super::{Api, json};
 use axum::extract::State;
 use futures::StreamExt;
-use model::Labels;
+use model::LabelsRef;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use storeapi::{SelectHints, SeriesBatch, SeriesFrame, SeriesRequest};
@@ -24,9 +24,12 @@ pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Resul
     let Some(range) = range else {
         return Ok(Answer { data: b"[]".to_vec(), ..Answer::default() });
     };
-    let mut found = BTreeSet::new();
+    let selectors = selectors.or_all();
+    let mut list = List { left: limit.unwrap_or(usize::MAX), ..List::default() };
+    // What several selectors find has to be put in order; the series of one are.
+    let mut several = (selectors.len() > 1).then(BTreeSet::new);
     let mut missing = Vec::new();
-    for matchers in selectors.or_all() {
+    for matchers in selectors {
         let request = SeriesRequest {
             skip_chunks: true,
             // One more than wanted tells whether anything was cut.
@@ -38,23 +41,53 @@ pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Resul
         while let Some(frame) = frames.next().await {
             let told = |error| ApiError::of_store(error, api.flavour, "proxy Series()");
             match frame.map_err(told)? {
-                SeriesFrame::Series(batch) => found.extend(label_sets(batch)),
+                SeriesFrame::Series(batch) => for_each(&batch, |labels| match &mut several {
+                    Some(found) => _ = found.insert(labels.to_owned()),
+                    None => list.push(labels),
+                }),
                 SeriesFrame::Warning(warning) => missing.push(warning),
             }
         }
     }
-    let wanted = limit.unwrap_or(usize::MAX);
-    if found.len() > wanted {
+    several.iter().flatten().for_each(|labels| list.push(labels.as_ref()));
+    if list.is_cut {
         missing.push(TRUNCATED.to_owned());
     }
-    let mut data = Vec::new();
-    json::push_list(found.iter().take(wanted), &mut data, |labels, out| json::push_labels(labels.as_ref(), out));
-    Ok(Answer { data, missing, ..Answer::default() })
+    Ok(Answer { data: list.finish(), missing, ..Answer::default() })
 }
 
-fn label_sets(batch: SeriesBatch) -> Vec<Labels> {
+/// Label sets as JSON, so many of them.
+#[derive(Debug, Default)]
+struct List {
+    json: Vec<u8>,
+    left: usize,
+    /// There were more.
+    is_cut: bool,
+}
+
+impl List {
+    fn push(&mut self, labels: LabelsRef<'_>) {
+        if self.left == 0 {
+            self.is_cut = true;
+            return;
+        }
+        self.left -= 1;
+        self.json.push(if self.json.is_empty() { b'[' } else { b',' });
+        json::push_labels(labels, &mut self.json);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        if self.json.is_empty() {
+            self.json.push(b'[');
+        }
+        self.json.push(b']');
+        self.json
+    }
+}
+
+fn for_each(batch: &SeriesBatch, mut take: impl FnMut(LabelsRef<'_>)) {
     match batch {
-        SeriesBatch::Chunks(batch) => batch.iter().map(|(labels, _)| labels.to_owned()).collect(),
-        SeriesBatch::Columns(series) => series.into_iter().map(|(labels, _)| labels).collect(),
+        SeriesBatch::Chunks(batch) => batch.iter().for_each(|(labels, _)| take(labels)),
+        SeriesBatch::Columns(series) => series.iter().for_each(|(labels, _)| take(labels.as_ref())),
     }
 }

@@ -51,6 +51,12 @@ impl Rig {
         cpu_ns
     }
 
+    /// Appends a request and does not wait for the log.
+    pub(crate) fn append_only(&mut self, request: &Request<'_>) {
+        let (appended, _) = self.head.append(request, LIMITS, &mut self.scratch).unwrap();
+        assert!(appended.refused_total == 0 && appended.missed.is_empty());
+    }
+
     /// Appends `rounds` samples of each series; for each round, CPU nanoseconds a sample.
     pub(crate) fn rounds(&mut self, load: &mut Load, rounds: usize, shuffled: bool) -> Vec<f64> {
         let mut costs = Vec::new();

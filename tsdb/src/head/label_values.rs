@@ -1,11 +1,9 @@
 //! Names and values of labels, from dictionary and postings.
 
 use super::dictionary::{PAIRS_PER_LOCK, PairId};
-use super::select::Plan;
 use super::selection::{LABELS_PER_LOCK, View};
 use super::shard::Shard;
 use model::Matcher;
-use parking_lot::Mutex;
 
 /// A set of pairs or of lines, one bit each.
 #[derive(Debug, Default)]
@@ -13,8 +11,9 @@ struct Bits {
     words: Vec<u64>,
 }
 
-/// With so many times fewer series than values, the series' labels are looked at, else the values' lists.
-const VALUES_PER_SERIES: usize = 4;
+/// Numbers of lists are read for each line that passed, at most, to strike lines out: such a number costs a tenth of the
+/// labels of a line.
+const SPARE_NUMBERS: usize = 4;
 
 impl View {
     /// The label names of the series that `matchers` accept, of all if there is none; sorted.
@@ -33,11 +32,11 @@ impl View {
         names
     }
 
-    /// The values of `name` among the series that `matchers` accept, sorted.
+    /// The values of `name` among the series that `matchers` accept, sorted; series younger than the reader may be among them.
     pub(super) fn label_values(&self, name: &[u8], matchers: &[Matcher]) -> Vec<Vec<u8>> {
         let mut pairs = self.head.pairs_of(name);
         if !matchers.is_empty() {
-            pairs = self.pairs_of_those(pairs, matchers);
+            pairs = self.pairs_of_those(&pairs, matchers);
         }
         let mut values = Vec::with_capacity(pairs.len());
         for some in pairs.chunks(PAIRS_PER_LOCK) {
@@ -64,51 +63,66 @@ impl View {
         found
     }
 
-    /// Those of `pairs` that a series which `matchers` accept has.
-    fn pairs_of_those(&self, pairs: Vec<PairId>, matchers: &[Matcher]) -> Vec<PairId> {
+    /// Those of `pairs`, which are of one name, that a series which `matchers` accept has.
+    fn pairs_of_those(&self, pairs: &[PairId], matchers: &[Matcher]) -> Vec<PairId> {
         let plan = self.head.plan(matchers);
         let mut wanted = Bits::default();
         pairs.iter().for_each(|&pair| wanted.insert(pair));
-        let mut found = Bits::default();
-        // Those that no series was found for yet.
-        let mut rest = pairs;
+        let mut search = Search { wanted, found: Bits::default(), missing: pairs.len() };
         for shard in &self.head.shards {
-            self.find_in_shard(shard, &plan, &wanted, &mut rest, &mut found);
+            let mut lines = Bits::default();
+            plan.evaluate(&shard.lock()).into_iter().for_each(|number| lines.insert(number));
+            let mut rest = Rest { spare: lines.len() * SPARE_NUMBERS, lines, next: 0 };
+            // The lock is given away in between.
+            while search.missing > 0 && search.go_on(&shard.lock(), &mut rest) {}
         }
-        found.iter().collect()
+        search.found.iter().collect()
     }
+}
 
-    fn find_in_shard(
-        &self,
-        shard: &Mutex<Shard>,
-        plan: &Plan,
-        wanted: &Bits,
-        rest: &mut Vec<PairId>,
-        found: &mut Bits,
-    ) {
-        let numbers = self.numbers(plan, shard);
-        if numbers.len() < rest.len() / VALUES_PER_SERIES {
-            for some in numbers.chunks(LABELS_PER_LOCK) {
-                let shard = shard.lock();
-                for &number in some.iter().filter(|&&number| self.sees(&shard, number)) {
-                    shard.pairs(number).filter(|&pair| wanted.contains(pair)).for_each(|pair| found.insert(pair));
-                }
+/// A search for values: which pairs are looked for, which were found, and how many were not.
+struct Search {
+    wanted: Bits,
+    found: Bits,
+    missing: usize,
+}
+
+/// The lines of a shard that were not looked at yet.
+struct Rest {
+    lines: Bits,
+    /// The first that may be among them.
+    next: u32,
+    /// How many numbers of lists may still be read to strike lines out.
+    spare: usize,
+}
+
+impl Search {
+    /// Looks at some lines; `false` if that was the last of them.
+    ///
+    /// A line that has a wanted pair finds it, and all other lines of that pair have nothing more to tell: most often a value
+    /// is of a few series that the matchers accept all or none of, and so what is found is read once and nothing else.
+    /// Where a list is longer than what is left to be spared, lines are looked at one by one.
+    fn go_on(&mut self, shard: &Shard, rest: &mut Rest) -> bool {
+        let mut budget = LABELS_PER_LOCK;
+        while let Some(number) = rest.lines.first_from(rest.next) {
+            if budget == 0 || self.missing == 0 {
+                return true;
             }
-            return rest.retain(|&pair| !found.contains(pair));
-        }
-        let mut lines = Bits::default();
-        numbers.into_iter().for_each(|number| lines.insert(number));
-        let mut kept = Vec::new();
-        for some in rest.chunks(PAIRS_PER_LOCK) {
-            let shard = shard.lock();
-            for &pair in some {
-                match shard.postings.get(pair) {
-                    Some(list) if list.any(|number| lines.contains(number)) => found.insert(pair),
-                    _ => kept.push(pair),
-                }
+            budget -= 1;
+            rest.next = number + 1;
+            // A line that is not live has no pair.
+            let Some(pair) = shard.pairs(number).find(|&pair| self.wanted.contains(pair)) else { continue };
+            if !self.found.contains(pair) {
+                self.found.insert(pair);
+                self.missing -= 1;
+            }
+            if let Some(list) = shard.postings.get(pair).filter(|list| list.len() <= rest.spare) {
+                rest.spare -= list.len();
+                budget = budget.saturating_sub(list.len());
+                list.for_each(|number| rest.lines.remove(number));
             }
         }
-        *rest = kept;
+        false
     }
 }
 
@@ -119,6 +133,30 @@ impl Bits {
             self.words.resize(word + 1, 0);
         }
         self.words[word] |= 1 << (number % 64);
+    }
+
+    #[inline]
+    fn remove(&mut self, number: u32) {
+        if let Some(word) = self.words.get_mut(number as usize / 64) {
+            *word &= !(1 << (number % 64));
+        }
+    }
+
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The least that is not below `start`.
+    #[inline]
+    fn first_from(&self, start: u32) -> Option<u32> {
+        let mut at = start as usize / 64;
+        let mut word = self.words.get(at)? & (u64::MAX << (start % 64));
+        while word == 0 {
+            at += 1;
+            word = *self.words.get(at)?;
+        }
+        Some(at as u32 * 64 + word.trailing_zeros())
     }
 
     #[inline]

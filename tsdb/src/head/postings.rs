@@ -299,14 +299,6 @@ impl Vector {
 
     /// Hands out the numbers, rising.
     fn for_each(&self, mut take: impl FnMut(u32)) {
-        self.any(|number| {
-            take(number);
-            false
-        });
-    }
-
-    /// Whether `accept` says so of any number; they come rising.
-    fn any(&self, mut accept: impl FnMut(u32) -> bool) -> bool {
         let (mut number, mut shift, mut distance) = (0, 0, 0_u32);
         let mut aside = self.aside.iter().copied().peekable();
         for &byte in &self.varints {
@@ -317,16 +309,11 @@ impl Vector {
             }
             number += distance;
             while let Some(late) = aside.next_if(|&late| late < number) {
-                if accept(late) {
-                    return true;
-                }
+                take(late);
             }
-            if accept(number) {
-                return true;
-            }
+            take(number);
             (shift, distance) = (0, 0);
         }
-        false
     }
 }
 
@@ -337,16 +324,6 @@ impl Posting<'_> {
             Self::Few(_, count) => count,
             Self::Vector(vector) => vector.len(),
             Self::Bitmap(bitmap) => bitmap.len() as usize,
-        }
-    }
-
-    /// Whether `accept` says so of any number.
-    #[inline]
-    pub(super) fn any(self, mut accept: impl FnMut(u32) -> bool) -> bool {
-        match self {
-            Self::Few(few, count) => few.iter().take(count).any(|&number| accept(number)),
-            Self::Vector(vector) => vector.any(accept),
-            Self::Bitmap(bitmap) => bitmap.iter().any(accept),
         }
     }
 

@@ -179,10 +179,13 @@ impl Shard {
         number
     }
 
-    /// The label pairs of a series, in order of names.
+    /// The label pairs of a series, in order of names; none of a line that is not live.
     pub(super) fn pairs(&self, number: u32) -> impl Iterator<Item = PairId> {
         let cold = &self.cold[number];
-        let bytes = self.slab.bytes(cold.labels, cold.label_count as usize * size_of::<PairId>());
+        let bytes = match cold.label_count {
+            0 => &[],
+            count => self.slab.bytes(cold.labels, count as usize * size_of::<PairId>()),
+        };
         bytes.chunks_exact(4).map(|pair| pair.try_into().map_or(0, PairId::from_le_bytes))
     }
 

@@ -45,6 +45,11 @@ pub(crate) enum Fault {
 }
 
 impl Oracle {
+    /// All series of which anything was sent.
+    pub(crate) fn series(&self) -> impl Iterator<Item = &Labels> {
+        self.samples.keys()
+    }
+
     /// A batch is about to be appended.
     pub(crate) fn sent(&mut self, batch: &Mixed) {
         for series in &batch.series {

@@ -102,6 +102,9 @@ fn value(number: u8) -> f64 {
     }
 }
 
+/// Names of labels that series have.
+pub(crate) const NAMES: [&str; 5] = ["__name__", "id", "job", "a", "zone"];
+
 impl World {
     pub(crate) fn new(window_ms: i64) -> Self {
         let fs = SimFs::new();
@@ -316,15 +319,27 @@ impl World {
         let is_meant = |labels: &Labels| {
             matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
         };
-        let (mut found, mut names) = (Samples::new(), BTreeSet::new());
+        let (mut found, mut names, mut values) = (Samples::new(), BTreeSet::new(), BTreeSet::new());
         for source in self.db().sources(range) {
             read(&*source, matchers, range, &mut found).unwrap();
             names.extend(source.label_names(matchers).unwrap());
+            for name in NAMES.map(str::as_bytes) {
+                values.extend(source.label_values(name, matchers).unwrap().into_iter().map(|value| (name, value)));
+            }
         }
         assert_eq!(self.oracle.check_samples(&found, is_meant, range), Ok(()), "{matchers:?} {range:?}");
         // Labels stay as long as their series, which may have nothing left that can be seen.
         let seen = found.keys().flat_map(Labels::iter);
-        assert!(seen.into_iter().all(|label| names.contains(label.name)), "{matchers:?} {range:?}: {names:?}");
+        for label in seen {
+            assert!(names.contains(label.name), "{matchers:?} {range:?}: {names:?}");
+            let is_told = values.iter().any(|(name, value)| (*name, value.as_slice()) == (label.name, label.value));
+            assert!(is_told, "{matchers:?} {range:?}: {label:?} is not among {values:?}");
+        }
+        let meant: Vec<_> = self.oracle.series().filter(|labels| is_meant(labels)).collect();
+        for (name, value) in &values {
+            let is_there = meant.iter().any(|labels| labels.get(name) == Some(value));
+            assert!(is_there, "{matchers:?} {range:?}: no series has {value:?}");
+        }
         self.compare_last(matchers, range);
     }
 

@@ -1,23 +1,20 @@
 //! `LabelNames` and `LabelValues` over local sources.
 
 use super::{SourceGroup, internal};
-use crate::store::{LabelsAnswer, LabelsRequest, StoreError};
+use crate::store::{LabelsAnswer, LabelsRequest, StoreError, join_strings};
 use model::Matcher;
-use std::collections::BTreeSet;
 use tsdb::{ChunkSeriesBatch, SourceError};
 
 pub(super) fn names(store: &str, groups: &[SourceGroup], request: &LabelsRequest) -> Result<LabelsAnswer, StoreError> {
     union(store, groups, request, |group, matchers, strings| {
         let before = strings.len();
         for source in &group.sources {
-            strings.extend(source.label_names(matchers)?);
+            join_strings(strings, source.label_names(matchers)?);
         }
         if strings.len() > before || has_series(group, matchers, request)? {
-            strings.extend(group.external.iter().map(|label| label.name.to_vec()));
+            join_strings(strings, group.external.iter().map(|label| label.name.to_vec()).collect());
         }
-        for without in request.without_labels.iter() {
-            strings.remove(without);
-        }
+        strings.retain(|name| !request.without_labels.contains(name));
         Ok(())
     })
 }
@@ -37,12 +34,12 @@ pub(super) fn values(
     union(store, groups, request, |group, matchers, strings| {
         if let Some(value) = group.external.get(name) {
             if has_series(group, matchers, request)? {
-                strings.insert(value.to_vec());
+                join_strings(strings, vec![value.to_vec()]);
             }
             return Ok(());
         }
         for source in &group.sources {
-            strings.extend(source.label_values(name, matchers)?);
+            join_strings(strings, source.label_values(name, matchers)?);
         }
         Ok(())
     })
@@ -53,15 +50,15 @@ fn union(
     store: &str,
     groups: &[SourceGroup],
     request: &LabelsRequest,
-    mut gather: impl FnMut(&SourceGroup, &[Matcher], &mut BTreeSet<Vec<u8>>) -> Result<(), SourceError>,
+    mut gather: impl FnMut(&SourceGroup, &[Matcher], &mut Vec<Vec<u8>>) -> Result<(), SourceError>,
 ) -> Result<LabelsAnswer, StoreError> {
-    let mut strings = BTreeSet::new();
+    let mut strings = Vec::new();
     for group in groups {
         if let Some(matchers) = group.matchers_for_sources(&request.matchers) {
             gather(group, &matchers, &mut strings).map_err(|error| internal(store, error))?;
         }
     }
-    let strings = strings.into_iter().take(request.limit.unwrap_or(usize::MAX)).collect();
+    strings.truncate(request.limit.unwrap_or(usize::MAX));
     Ok(LabelsAnswer { strings, warnings: Vec::new() })
 }
 

@@ -11,10 +11,14 @@ use xxhash_rust::xxh3::xxh3_64;
 /// With so many cuts or fewer, each new one is compared with all of them: most differ in length or first bytes.
 const COMPARED_CUTS: usize = 32;
 
+/// Whether chunks follow each other, so that neither order nor number can be wrong.
+pub(super) fn are_ordered(chunks: &[Chunk]) -> bool {
+    chunks.windows(2).all(|pair| pair[0].max_ms < pair[1].min_ms || is_one_cut(&pair[0], &pair[1]))
+}
+
 /// Sorts chunks and keeps one of those that are equal in range, aggregates, encoding and bytes.
 pub(crate) fn order_chunks(chunks: &mut Vec<Chunk>) {
-    let in_order = |pair: &[Chunk]| pair[0].max_ms < pair[1].min_ms || is_one_cut(&pair[0], &pair[1]);
-    if chunks.windows(2).all(in_order) {
+    if are_ordered(chunks) {
         return;
     }
     let mut cuts: Vec<&[Chunk]> = chunks.chunk_by(is_one_cut).collect();

@@ -3,7 +3,7 @@
 //! Each stream is read ahead up to a number of bytes while the others are merged. A series is handed out once every stream has
 //! shown that it has no more of it. Nothing runs by itself: streams are read while the merged one is polled.
 
-use super::chunks::Gathered;
+use super::chunks::{Gathered, are_ordered};
 use crate::loser_tree::LoserTree;
 use crate::sort_key::write_sort_key;
 use crate::store::{SeriesBatch, SeriesFrame, SeriesStream, StoreError};
@@ -216,6 +216,9 @@ impl MergedFrames {
                 }
                 self.dry = None;
             }
+            if let Some(step) = self.pass_whole(tree) {
+                return step;
+            }
             let winner = tree.winner().filter(|_| self.left > 0);
             if self.series.is_open && winner.is_none_or(|(_, key)| key != self.series.key) {
                 self.close_series();
@@ -242,6 +245,35 @@ impl MergedFrames {
                 None => self.dry = Some(source),
             }
         }
+    }
+
+    /// Where one source is left, hands its batches out as they came; those before them first. `None`: they have to be looked
+    /// at series by series, because they are small or large, or more than is wanted, or have chunks to be sorted.
+    fn pass_whole(&mut self, tree: &LoserTree) -> Option<Step> {
+        let (source, key) = tree.winner()?;
+        let state = self.sources.get(source).filter(|state| state.at == 0)?;
+        let len = state.current.len();
+        if !(WORTHWHILE_SERIES..=BATCH_SERIES.min(self.left)).contains(&len) || !tree.is_last() {
+            return None;
+        }
+        if self.series.is_open {
+            // The limit counts the open one.
+            if key == self.series.key || len >= self.left {
+                return None;
+            }
+            self.close_series();
+        }
+        if !self.batch.is_empty() {
+            return Some(self.hand_out());
+        }
+        let current = &mut self.sources.get_mut(source)?.current;
+        if !current.iter().all(|(_, chunks)| are_ordered(chunks)) {
+            return None;
+        }
+        let batch = std::mem::take(current);
+        self.left -= len;
+        self.dry = Some(source);
+        Some(Step::Frame(SeriesFrame::Series(SeriesBatch::Chunks(batch))))
     }
 
     /// Replaces `key` by that of the source's current series: `false` at its end, `None` if neither is known yet.

@@ -42,6 +42,8 @@ fn equal_labels_join_their_chunks_by_time() {
 fn a_chunk_held_twice_is_kept_once() {
     let twin = [row(&[("a", "1")], &[(0, 9, "x"), (10, 19, "y")])];
     check(&[&twin, &twin], &twin);
+    let (unsorted, sorted) = ([(10, 19, "y"), (0, 9, "x"), (10, 19, "y")], [(0, 9, "x"), (10, 19, "y")]);
+    check(&[&[row(&[("a", "1")], &unsorted)]], &[row(&[("a", "1")], &sorted)]);
     // Equal range, other bytes: both stay, their samples are joined later.
     check(
         &[&[row(&[("a", "1")], &[(0, 9, "x")])], &[row(&[("a", "1")], &[(0, 9, "X")])]],

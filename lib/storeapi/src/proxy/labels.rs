@@ -1,18 +1,17 @@
 //! What several stores say of labels, made one answer.
 
-use crate::store::{LabelsAnswer, PartialResponse, StoreError};
-use std::collections::BTreeSet;
+use crate::store::{LabelsAnswer, PartialResponse, StoreError, join_strings};
 
 /// Strings of several answers, each once, and what is missing.
 #[derive(Debug)]
 pub(super) struct Union {
-    strings: BTreeSet<Vec<u8>>,
+    strings: Vec<Vec<u8>>,
     warnings: Vec<String>,
 }
 
 impl Union {
     pub(super) fn new(warning: Option<String>) -> Self {
-        Self { strings: BTreeSet::new(), warnings: warning.into_iter().collect() }
+        Self { strings: Vec::new(), warnings: warning.into_iter().collect() }
     }
 
     /// Adds what a store said; its failure is a warning or the end.
@@ -23,7 +22,7 @@ impl Union {
     ) -> Result<(), StoreError> {
         match (answer, partial) {
             (Ok(answer), _) => {
-                self.strings.extend(answer.strings);
+                join_strings(&mut self.strings, answer.strings);
                 self.warnings.extend(answer.warnings);
                 Ok(())
             }
@@ -37,7 +36,8 @@ impl Union {
 
     /// The strings, sorted, up to `limit`.
     pub(super) fn finish(self, limit: Option<usize>) -> LabelsAnswer {
-        let strings = self.strings.into_iter().take(limit.unwrap_or(usize::MAX)).collect();
-        LabelsAnswer { strings, warnings: self.warnings }
+        let Self { mut strings, warnings } = self;
+        strings.truncate(limit.unwrap_or(usize::MAX));
+        LabelsAnswer { strings, warnings }
     }
 }

@@ -68,6 +68,36 @@ fn one(value: &str, data: &str) -> Row {
     row(&[("a", value)], &[(0, 9, data)])
 }
 
+/// How many series the batches have.
+fn lens(of: Vec<Vec<Frame>>, limit: Option<usize>) -> Vec<usize> {
+    let series = |frame: Frame| match frame.unwrap() {
+        SeriesFrame::Series(SeriesBatch::Chunks(batch)) => batch.len(),
+        other => panic!("{other:?}"),
+    };
+    futures::executor::block_on(merge_frames(streams(of), limit).map(series).collect())
+}
+
+/// Nobody can have anything to say of series that only one stream has left.
+#[test]
+fn batches_of_the_last_stream_pass_as_they_came() {
+    let mut rows: Vec<Row> = (100..250).map(|number| one(&number.to_string(), "x")).collect();
+    let few = vec![frame(&rows[..2])];
+    let frames = |rows: &[Row]| vec![frame(&rows[..40]), frame(&rows[40..90]), frame(&rows[90..])];
+    assert_eq!(lens(vec![frames(&rows)], None), [40, 50, 60]);
+    assert_eq!(lens(vec![frames(&rows), few.clone()], None), [40, 50, 60]);
+    for limit in [1, 39, 40, 41, 89, 90, 91, 149, 150, 151] {
+        check(vec![frames(&rows)], Some(limit), &rows[..limit.min(150)]);
+        check(vec![frames(&rows), few.clone()], Some(limit), &rows[..limit.min(150)]);
+    }
+    // What has to be looked at is; the third goes whole again.
+    let twice = [(5, 9, "x"), (0, 4, "w"), (5, 9, "x")];
+    rows[45] = row(&[("a", "145")], &twice);
+    let given = frames(&rows);
+    rows[45] = row(&[("a", "145")], &[(0, 4, "w"), (5, 9, "x")]);
+    check(vec![given.clone()], None, &rows);
+    assert_eq!(lens(vec![given], None), [40, 50, 60]);
+}
+
 #[test]
 fn series_come_sorted_and_once() {
     check(vec![], None, &[]);
