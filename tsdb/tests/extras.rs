@@ -22,6 +22,7 @@ struct One {
     trace: Labels,
     at_ms: i64,
     help: &'static str,
+    without_labels: bool,
 }
 
 impl One {
@@ -31,7 +32,7 @@ impl One {
 
     fn of(number: i64, at_ms: i64, help: &'static str) -> Self {
         let trace = Labels::from_pairs([("trace_id", at_ms.to_string())]).unwrap();
-        Self { labels: rig::series(number), trace, at_ms, help }
+        Self { labels: rig::series(number), trace, at_ms, help, without_labels: false }
     }
 }
 
@@ -57,7 +58,7 @@ impl AppendSource for One {
     }
 
     fn labels(&self, _: usize) -> Option<LabelsRef<'_>> {
-        Some(self.labels.as_ref())
+        Some(self.labels.as_ref()).filter(|_| !self.without_labels)
     }
 }
 
@@ -125,6 +126,26 @@ fn exemplars_that_a_snapshot_lost_are_those_of_the_log() {
         let count: usize = exemplars.iter().map(|series| series.exemplars.len()).sum();
         assert_eq!((count, db.head().series()), (SERIES as usize, SERIES as u64), "ours: {is_ours}");
         assert_eq!((db.opened().snapshot.is_some(), db.opened().snapshots_set_aside), (!is_ours, u64::from(is_ours)));
+    }
+}
+
+/// Whoever leaves labels out is told which series the head does not know, also when it has just been filled from disk.
+#[test]
+fn what_comes_without_labels_and_is_not_known_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    for life in 0..3 {
+        let db = open(dir.path());
+        let check = |number: i64, at_ms: i64, missed: &[u32]| {
+            let nameless = One { without_labels: true, ..One::of(number, at_ms, "same") };
+            let (appended, _) = db.append(&nameless, NO_LIMITS, &mut AppendScratch::default()).unwrap();
+            assert_eq!(appended.missed, missed, "{number} in life {life}");
+            assert_eq!((appended.accepted, appended.created), (1 - missed.len() as u64, 0), "{number} in life {life}");
+        };
+        (0..life).for_each(|number| check(number, 10 * life, &[]));
+        check(life, 10 * life, &[0]);
+        append(&db, &One::of(life, 10 * life, "same"));
+        check(life, 10 * life + 1, &[]);
+        db.close().unwrap();
     }
 }
 

@@ -1,7 +1,8 @@
 //! Heads written as snapshots and filled from them: a restart is as if there had been none, whatever became of the snapshot.
 
 use crate::rig::{
-    Batch, Contents, NO_LIMITS, STEP_MS, append, append_range, check, contents, names, open_on, options, series,
+    Batch, Contents, NO_LIMITS, RANGE_MS, STEP_MS, append, append_range, check, contents, names, open_on, options,
+    series,
 };
 use model::{MatchOp, Matcher, TimeRange};
 use std::path::{Path, PathBuf};
@@ -19,8 +20,12 @@ const DIR: &str = "/data";
 const ALWAYS: Snapshots = Snapshots { at_end: true, every_ms: Some(0) };
 
 fn open_with(fs: &SimFs, snapshots: Snapshots) -> Db {
+    open_wide(fs, snapshots, RANGE_MS)
+}
+
+fn open_wide(fs: &SimFs, snapshots: Snapshots, block_range_ms: i64) -> Db {
     let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
-    let options = DbOptions { log, snapshots, ..options() };
+    let options = DbOptions { log, snapshots, block_range_ms, ..options() };
     open_on(Arc::new(fs.clone()), Path::new(DIR), options).unwrap()
 }
 
@@ -64,13 +69,23 @@ fn chunk_times(db: &Db) -> Vec<(i64, i64)> {
 
 #[test]
 fn a_restart_is_as_if_there_had_been_none() {
+    check_restarts(RANGE_MS);
+}
+
+/// Chunks end long before blocks do: where they end is told by their first samples.
+#[test]
+fn a_restart_is_as_if_there_had_been_none_where_chunks_are_shorter_than_blocks() {
+    check_restarts(4 * RANGE_MS);
+}
+
+fn check_restarts(range_ms: i64) {
     let (with, without) = (SimFs::new(), SimFs::new());
     let mut expected = Contents::new();
-    let never_closed = open_with(&without, Snapshots::default());
+    let never_closed = open_wide(&without, Snapshots::default(), range_ms);
     let mut from_ms = 0;
     // In the middle of a chunk, before and behind the place where its end is estimated, and behind a block.
     for to_ms in [12_000, 29_000, 30_000, 31_000, 77_000, 250_000, 261_000] {
-        let db = open(&with);
+        let db = open_wide(&with, ALWAYS, range_ms);
         assert_eq!(db.opened().snapshot.is_some(), from_ms > 0);
         assert_eq!((db.opened().log.samples, db.opened().head.orphans), (0, 0), "{to_ms}");
         check(&db, &expected);
@@ -89,7 +104,7 @@ fn a_restart_is_as_if_there_had_been_none() {
         assert_eq!(snapshots(&with).len(), 1, "older ones are gone");
         from_ms = to_ms;
     }
-    check(&open(&with), &expected);
+    check(&open_wide(&with, ALWAYS, range_ms), &expected);
 }
 
 /// What is done to a disk between two lives, and what comes of it.
@@ -303,7 +318,8 @@ fn a_snapshot_older_than_the_newest_truncation_brings_nothing_back() {
 fn a_reference_that_is_gone_is_not_given_out_again() {
     let (fs, mut expected) = (SimFs::new(), Contents::new());
     let db = open(&fs);
-    append(&db, 3, 0, &mut expected);
+    append(&db, 5, 0, &mut expected);
+    // The last one, so that no other has a higher reference.
     let goes = Batch { names: names(), series: vec![(series(77), vec![(1_000, 1.0)])] };
     let (_, commit) = db.append(&goes, NO_LIMITS, &mut AppendScratch::default()).unwrap();
     let _durable = commit.wait().unwrap();
