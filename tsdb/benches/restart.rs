@@ -50,7 +50,7 @@ fn main() {
     let size: u64 = StdFs.read_dir(&snapshot).unwrap().iter().map(|entry| entry.size_bytes).sum();
     println!("{series} series, {rounds} samples each; snapshot of {} B a series", size / series as u64);
     println!("written: {}", written.of(series));
-    for life in 0..4 {
+    for life in 0..6 {
         if life == 3 {
             std::fs::remove_dir_all(&snapshot).unwrap();
         }

@@ -69,7 +69,7 @@ impl XorState {
     ///
     /// # Panics
     /// If the chunk has [`MAX_SAMPLES`] already. Whoever appends cuts long before.
-    #[inline]
+    #[inline(always)]
     pub fn append(&mut self, timestamp_ms: i64, value: f64, sink: &mut impl WordSink) {
         assert!(self.count < MAX_SAMPLES, "an XOR chunk holds at most 65535 samples");
         let bits = value.to_bits();

@@ -32,19 +32,11 @@ pub(super) struct Cover {
 impl Cover {
     /// Covers no time.
     pub(super) const NOTHING: Self = Self { min_ms: i64::MAX, max_ms: i64::MIN };
-    /// Covers all times.
-    pub(super) const ALL: Self = Self { min_ms: i64::MIN, max_ms: i64::MAX };
 
     /// Whether a chunk around `timestamp_ms` was found before.
     #[inline(always)]
     pub(super) fn knows(&self, timestamp_ms: i64) -> bool {
         self.min_ms <= timestamp_ms && timestamp_ms <= self.max_ms
-    }
-
-    /// Whether this is [`Cover::ALL`], which no chunk is.
-    #[inline(always)]
-    pub(super) fn is_all(&self) -> bool {
-        self.min_ms == i64::MIN && self.max_ms == i64::MAX
     }
 
     /// Whether the series has a chunk around `timestamp_ms`, which is not after its newest sample.

@@ -21,8 +21,10 @@ use std::sync::atomic::Ordering;
 pub(super) struct InOrder {
     /// The part that `covers` are of.
     part: Option<Part>,
-    /// By place in the table of references. [`Cover::ALL`]: the series is in another part.
+    /// By place in the table of references.
     covers: Vec<Cover>,
+    /// A bit for each: the series is in another part. So most samples of others cost no look at their cover.
+    others: Vec<u64>,
     waiting: Vec<Waiting>,
 }
 
@@ -102,12 +104,15 @@ impl Replay<'_> {
         {
             let series = self.series.read();
             scratch.prepare(part, series.close_len());
-            let InOrder { covers, waiting, .. } = scratch;
+            let InOrder { covers, others, waiting, .. } = scratch;
             let mut shards = Shards::lock(self.head, part);
             for (reference, timestamp_ms, bits, starts) in samples {
                 let at = series.place_of(reference);
-                if let Some(cover) = covers.get(at).filter(|cover| cover.knows(timestamp_ms)) {
-                    tally.passed_over += u64::from(!cover.is_all());
+                if others.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 != 0) {
+                    continue;
+                }
+                if covers.get(at).is_some_and(|cover| cover.knows(timestamp_ms)) {
+                    tally.passed_over += 1;
                     continue;
                 }
                 let Some(place) = series.get(reference) else {
@@ -121,7 +126,7 @@ impl Replay<'_> {
                 };
                 let Some(shard) = shards.get(place.shard) else {
                     // Another thread's, now and later.
-                    covers.get_mut(at).into_iter().for_each(|cover| *cover = Cover::ALL);
+                    others.get_mut(at / 64).into_iter().for_each(|bits| *bits |= 1 << (at % 64));
                     continue;
                 };
                 if timestamp_ms < floor_ms {
@@ -205,9 +210,11 @@ impl InOrder {
     fn prepare(&mut self, part: Part, close: usize) {
         if self.part.replace(part) != Some(part) {
             self.covers.clear();
+            self.others.clear();
         }
         // Places beyond have none.
         self.covers.resize(close.min(NO_COVER as usize), Cover::NOTHING);
+        self.others.resize(close.div_ceil(64), 0);
     }
 }
 
