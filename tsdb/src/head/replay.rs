@@ -10,6 +10,7 @@ mod deletions;
 mod gaps;
 mod in_order;
 mod late;
+mod near;
 mod ref_table;
 mod restore;
 
@@ -27,6 +28,7 @@ use gaps::Gaps;
 use in_order::InOrder;
 pub use late::{LateReplay, LateScratch};
 use model::{ExemplarRef, LabelsRef, MetadataRef, SampleColumns, SeriesRef, TimeRange};
+use near::Near;
 use parking_lot::{Mutex, RwLock};
 use ref_table::RefTable;
 pub use restore::Lacking;
@@ -76,6 +78,7 @@ pub struct ReplayScratch {
     pairs: Vec<PairId>,
     memo: InternMemo,
     in_order: InOrder,
+    near: Near,
 }
 
 /// Why a head was not filled.
@@ -186,7 +189,7 @@ impl Replay<'_> {
         }
         let count = if found.is_some() { &self.counts.aliases } else { &self.counts.series };
         count.fetch_add(1, Ordering::Relaxed);
-        self.attach_chunks(&mut shard, number, series);
+        self.attach_chunks(&mut shard, number, series, &mut scratch.near);
         drop(shard);
         self.head.aliases.lock().extend(aliased);
         self.series.write().insert(series, place);
@@ -251,8 +254,8 @@ impl Replay<'_> {
     }
 
     /// Gives a series the chunks that were written under `series`.
-    fn attach_chunks(&self, shard: &mut Shard, number: u32, series: SeriesRef) {
-        let start = self.chunks.partition_point(|chunk| chunk.series < series);
+    fn attach_chunks(&self, shard: &mut Shard, number: u32, series: SeriesRef, near: &mut Near) {
+        let start = near.first_of(&self.chunks, series);
         let rest = self.chunks.get(start..).unwrap_or_default();
         for chunk in rest.iter().take_while(|chunk| chunk.series == series) {
             let taken = self.attach_chunk(shard, number, chunk);

@@ -153,6 +153,12 @@ impl Shard {
         self.newest = number;
     }
 
+    /// Has room for so many more series in the table.
+    pub(super) fn reserve(&mut self, series: usize) {
+        let Self { table, lines, .. } = self;
+        table.reserve(series, |&number| lines[number].table_hash());
+    }
+
     /// Adds a series, which must not be there, with these label pairs. Its postings are to be settled.
     pub(super) fn create(&mut self, fingerprint: Fingerprint, reference: SeriesRef, pairs: &[PairId]) -> u32 {
         let size_bytes = size_of_val(pairs);

@@ -6,7 +6,7 @@
 //! ones, and those that a chunk has are passed over.
 
 use super::gaps::Cover;
-use super::{Alias, Part, Replay, ReplayScratch};
+use super::{Alias, Near, Part, Replay, ReplayScratch};
 use crate::chunk::{self, histogram::HistogramState, xor::XorState};
 use crate::cursor::Fault;
 use crate::fs::Fs;
@@ -35,6 +35,8 @@ pub struct Lacking<'a> {
 
 /// A snapshot smaller than this is not worth a thread.
 const ONE_THREAD_BYTES: u64 = 1 << 20;
+/// Of a snapshot, about: half a chunk and labels, compressed.
+const SERIES_BYTES: u64 = 512;
 /// How many series are entered into the dictionary while it is locked once.
 const SERIES_PER_LOCK: usize = 256;
 
@@ -50,6 +52,7 @@ struct Staged {
     places: Vec<(SeriesRef, Located)>,
     columns: SampleColumns,
     words: Vec<u8>,
+    near: Near,
 }
 
 #[derive(Debug)]
@@ -90,6 +93,8 @@ impl Replay<'_> {
         self.is_restored.store(true, Ordering::Relaxed);
         let mut reader = PublishedReader::open(fs, dir)?;
         let loading = Loading::default();
+        let likely = reader.size_bytes() / SERIES_BYTES / self.head.shards.len() as u64;
+        self.head.shards.iter().for_each(|shard| shard.lock().reserve(usize::try_from(likely).unwrap_or(0)));
         let threads = if reader.size_bytes() < ONE_THREAD_BYTES { NonZeroUsize::MIN } else { threads };
         match threads.get() {
             1 => self.load_here(&mut reader, &loading)?,
@@ -323,7 +328,7 @@ impl Staged {
         };
         let place = Located { shard: shard_number as u32, number };
         let of = shard.lines[number].reference();
-        replay.attach_chunks(&mut shard, number, staged.series);
+        replay.attach_chunks(&mut shard, number, staged.series, &mut self.near);
         if let Some(open) = &staged.open {
             self.restore_chunk(replay, &mut shard, place, open, data)?;
         }
