@@ -14,7 +14,7 @@ use crate::head::{BadChunk, Head, Replay, Unfinished};
 use crate::head_chunks::{ChunkFile, HeadChunk, HeadChunks};
 use crate::series::SourceError;
 use crate::snapshot::{SnapshotDir, SnapshotDirs, SnapshotError, SnapshotWriter, place_before};
-use crate::wal::{Log, LogPlace, Position, ReplayProgress, replay, replay_from, replay_late};
+use crate::wal::{Compression, Log, LogPlace, Position, ReplayProgress, replay, replay_from, replay_late};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -253,7 +253,8 @@ impl Db {
     fn write_snapshot(&self, segment: u32) -> Result<(), DbError> {
         let (fs, log) = (&*self.fs, &self.options.log);
         let place = place_before(fs, self.log.dir(), segment).map_err(FileError::at(self.log.dir()))?;
-        let mut writer = match SnapshotWriter::create(fs, &self.dir, place, log.compression, log.segment_bytes) {
+        // Most of it are chunks, which do not get smaller.
+        let mut writer = match SnapshotWriter::create(fs, &self.dir, place, Compression::None, log.segment_bytes) {
             // Nothing was logged since that one was made.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
             created => created.map_err(FileError::at(&self.dir))?,
