@@ -219,13 +219,11 @@ impl Long {
         match self {
             Self::Free => *self = Self::Vector(Vector::from_rising(numbers)),
             Self::Vector(vector) => {
-                numbers.for_each(|number| vector.add(number));
+                vector.add_run(numbers);
                 if vector.len() > MAX_VECTOR {
-                    let mut bitmap = RoaringBitmap::new();
-                    vector.for_each(|number| {
-                        bitmap.insert(number);
-                    });
-                    *self = Self::Bitmap(bitmap);
+                    // They rise, so none is looked for a place.
+                    let bitmap = RoaringBitmap::from_sorted_iter(vector.decode());
+                    *self = Self::Bitmap(bitmap.unwrap_or_else(|_| unreachable!("numbers of a list rise")));
                 }
             }
             Self::Bitmap(bitmap) => {
@@ -250,6 +248,23 @@ impl Vector {
             vector.push(number);
         }
         vector
+    }
+
+    /// Adds numbers one after the other: mostly above all others, and then all but the first take a byte that is known.
+    fn add_run(&mut self, numbers: RangeInclusive<u32>) {
+        if numbers.is_empty() {
+            return;
+        }
+        let (first, last) = numbers.into_inner();
+        if first <= self.last && self.count > 0 {
+            return (first..=last).for_each(|number| self.add(number));
+        }
+        self.push(first);
+        let rest = (last - first) as usize;
+        self.reserve(rest);
+        self.varints.resize(self.varints.len() + rest, 1);
+        self.last = last;
+        self.count += rest as u32;
     }
 
     fn add(&mut self, number: u32) {
@@ -277,14 +292,17 @@ impl Vector {
                 break;
             }
         }
-        let free = self.varints.capacity() - self.varints.len();
-        if free < size {
-            // A quarter more, not twice as much.
-            self.varints.reserve_exact((self.varints.len() / 4).max(8));
-        }
+        self.reserve(size);
         self.varints.extend_from_slice(&varint[..size]);
         self.last = number;
         self.count += 1;
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        if self.varints.capacity() - self.varints.len() < bytes {
+            // A quarter more, not twice as much.
+            self.varints.reserve_exact((self.varints.len() / 4).max(8).max(bytes));
+        }
     }
 
     fn len(&self) -> usize {

@@ -167,6 +167,9 @@ impl Shard {
             to.copy_from_slice(&pair.to_le_bytes());
         }
         let cold = Cold { labels, chunks: Slot::NONE, label_count: pairs.len() as u32, chunk_bytes: 0 };
+        if self.table.len() == self.table.capacity() {
+            self.grow_table();
+        }
         let line = HotLine::new(fingerprint, reference);
         let number = match self.free.pop() {
             Some(number) => {
@@ -183,6 +186,19 @@ impl Shard {
         self.table.insert_unique(table_hash(fingerprint), number, |&number| lines[number].table_hash());
         self.postings.add(pairs, number);
         number
+    }
+
+    /// Makes a larger table, or one of the same size without the places of series that are gone. Left to itself, the table
+    /// would ask for its lines in an order that memory is slow to give.
+    #[cold]
+    fn grow_table(&mut self) {
+        let len = self.table.len();
+        let lines = &self.lines;
+        let mut table = HashTable::with_capacity(len + len / 4 + 1);
+        for (number, line) in (0..).zip(lines.iter()).filter(|(_, line)| line.is_live()) {
+            table.insert_unique(line.table_hash(), number, |&number: &u32| lines[number].table_hash());
+        }
+        self.table = table;
     }
 
     /// The label pairs of a series, in order of names; none of a line that is not live.
