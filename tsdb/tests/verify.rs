@@ -16,7 +16,7 @@ use tsdb::fs::StdFs;
 use tsdb::index::IndexReader;
 use tsdb::snapshot::{LastSample, OpenChunk, Relied, SnapshotDirs, SnapshotSeries, SnapshotWriter};
 use tsdb::verify::{Findings, directory};
-use tsdb::wal::{LogOptions, LogPlace};
+use tsdb::wal::{Compression, LogOptions, LogPlace};
 use tsdb::{Chunk, Encoding};
 use ulid::Ulid;
 
@@ -268,10 +268,11 @@ fn faults_are_counted_beyond_those_listed() {
 
 /// A data directory with a log and full chunks in files, as a clean end leaves it.
 fn data(dir: &Path) {
-    let log = LogOptions { segment_bytes: 32 << 10, ..LogOptions::default() };
+    let compression = Compression::None; // Several segments of few samples.
+    let log = LogOptions { segment_bytes: 32 << 10, compression, ..LogOptions::default() };
     let snapshots = Snapshots { at_end: true, every_ms: None };
     let db = rig::open_on(Arc::new(StdFs), dir, DbOptions { log, snapshots, ..rig::options() }).unwrap();
-    append_range(&db, 0, 700_000, &mut Contents::new());
+    append_range(&db, 0, 900_000, &mut Contents::new());
     db.close().unwrap();
 }
 
@@ -349,8 +350,7 @@ fn snapshots_that_say_what_is_not_so() {
     let check = |number: u64, of: (i64, i64), last: f64, stones: u64, want: &str| {
         let dir = tempfile::tempdir().unwrap();
         let place = LogPlace { segment: 0, offset_bytes: 0 };
-        let mut writer =
-            SnapshotWriter::create(&StdFs, dir.path(), place, tsdb::wal::Compression::None, 1 << 20).unwrap();
+        let mut writer = SnapshotWriter::create(&StdFs, dir.path(), place, Compression::None, 1 << 20).unwrap();
         let data = chunk(0..10).data;
         let open = OpenChunk {
             min_ms: of.0,

@@ -3,9 +3,10 @@
 //! They may lie in any range, also in those that blocks were cut of: their blocks overlap others, and whoever reads joins
 //! them. Each is aligned at both ends and carries the hint `from-out-of-order`, as in Prometheus (`tsdb/db.go`).
 //!
-//! In this order: the log is cut, and all buffers become chunks, while nothing is appended, so that what was logged before the
-//! cut is in chunks, and what is logged behind it is not; blocks are written of them and published; the log says that blocks have the chunks; segments before the cut are removed, and the
-//! chunks go when their last reader is gone. A crash in between leaves samples in two places, never in none.
+//! In this order: the log is cut, and all buffers become chunks, while nothing is appended, so that what was logged before
+//! the cut is in chunks, and what is logged behind it is not; blocks are written of them and published; the log says that
+//! blocks have the chunks; segments before the cut are removed, and the chunks go when their last reader is gone. A crash
+//! in between leaves samples in two places, never in none.
 //!
 //! A chunk that cannot be read does not keep the others back: it is set aside, and what the log has of it goes into the blocks
 //! in its place ([`damaged`](super::damaged)).
