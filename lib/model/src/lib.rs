@@ -34,7 +34,7 @@ pub use histogram::{
 pub use labels::{InvalidLabels, Label, LabelIter, Labels, LabelsBuilder, LabelsRef, METRIC_NAME, PackedBuilder};
 pub use matcher::{InvalidMatcher, MatchOp, Matcher};
 pub use metric::{ExemplarRef, MetadataRef, MetricKind};
-pub use quote::Quoted;
+pub use quote::{Quoted, QuotedName};
 pub use regex::{Captures, InvalidRegex, Regex, RegexFault};
 pub use tenant::{InvalidTenant, TenantId};
 pub use time::TimeRange;

@@ -1,6 +1,6 @@
 //! Label matchers: the selectors of PromQL and of StoreAPI.
 
-use crate::quote::Quoted;
+use crate::quote::{Quoted, QuotedName};
 use std::fmt;
 use std::sync::Arc;
 
@@ -161,11 +161,7 @@ impl fmt::Display for MatchOp {
 /// As Prometheus prints it: `name="value"`, the name in quotes too if it is no plain identifier.
 impl fmt::Display for Matcher {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match std::str::from_utf8(&self.name) {
-            Ok(name) if is_plain_name(name) => out.write_str(name)?,
-            _ => Quoted(&self.name).fmt(out)?,
-        }
-        write!(out, "{}{}", self.op, Quoted(&self.value))
+        write!(out, "{}{}{}", QuotedName(&self.name), self.op, Quoted(&self.value))
     }
 }
 
@@ -174,11 +170,6 @@ impl fmt::Debug for Matcher {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, out)
     }
-}
-
-fn is_plain_name(name: &str) -> bool {
-    let starts_well = name.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic());
-    starts_well && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

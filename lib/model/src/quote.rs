@@ -23,6 +23,24 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Shows a name as it is if it is a plain identifier, in double quotes if not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotedName<'a>(pub &'a [u8]);
+
+impl fmt::Display for QuotedName<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::str::from_utf8(self.0) {
+            Ok(name) if is_plain(name) => out.write_str(name),
+            _ => Quoted(self.0).fmt(out),
+        }
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    let starts_well = name.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic());
+    starts_well && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+}
+
 fn write_char(out: &mut fmt::Formatter<'_>, char: char) -> fmt::Result {
     match char {
         '"' => out.write_str("\\\""),

@@ -9,7 +9,7 @@ use crate::labelset::{LabelScratch, LabelTable, NameSet, is_metadata};
 use crate::series::SAME_LABELS;
 use crate::stage::{Stage, StageContext};
 use hashbrown::HashMap;
-use model::{Label, Labels, LabelsRef, Quoted};
+use model::{Label, Labels, LabelsRef, Quoted, QuotedName};
 
 /// An operator between two vectors.
 #[derive(Debug, Clone)]
@@ -364,18 +364,8 @@ fn show(labels: &Labels) -> String {
         if at > 0 {
             text.push_str(", ");
         }
-        match str::from_utf8(name) {
-            Ok(name) if is_plain_name(name) => text.push_str(name),
-            _ => text.push_str(&Quoted(name).to_string()),
-        }
-        text.push('=');
-        text.push_str(&Quoted(value).to_string());
+        text.push_str(&format!("{}={}", QuotedName(name), Quoted(value)));
     }
     text.push('}');
     text
-}
-
-fn is_plain_name(name: &str) -> bool {
-    let starts_well = name.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic());
-    starts_well && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
 }

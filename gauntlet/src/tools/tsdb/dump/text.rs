@@ -1,6 +1,6 @@
 //! Series and samples as promtool prints them.
 
-use model::{Label, LabelsRef, METRIC_NAME, Quoted, SampleColumns, ShortFloat};
+use model::{Label, LabelsRef, METRIC_NAME, Quoted, QuotedName, SampleColumns, ShortFloat};
 use serde::Serializer as _;
 use serde::ser::SerializeMap as _;
 use serde_json::ser::{CompactFormatter, Serializer};
@@ -67,10 +67,7 @@ impl Display for SeriesText<'_> {
         out.write_str("{")?;
         for (at, Label { name, value }) in self.labels.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
-            match is_plain(name) {
-                true => write!(out, "{comma}{}={}", String::from_utf8_lossy(name), Quoted(value))?,
-                false => write!(out, "{comma}{}={}", Quoted(name), Quoted(value))?,
-            }
+            write!(out, "{comma}{}={}", QuotedName(name), Quoted(value))?;
         }
         out.write_str("}")
     }
@@ -86,10 +83,4 @@ impl Display for Condensed<'_> {
         }
         out.write_str("}")
     }
-}
-
-/// Whether a name needs no quotes.
-fn is_plain(name: &[u8]) -> bool {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    name.first().is_some_and(|first| !first.is_ascii_digit()) && name.iter().all(plain)
 }
