@@ -77,7 +77,9 @@ fn stores_otherwise(case: &str) -> bool {
         "s2-block" => true,
         "wrong-path" | "method-get" | "method-put" | "replica-header--1" | "replica-header-abc" => true,
         "replica-header-18446744073709551616" => true,
-        // Bodies of 2.0 come from the router as 1.0.
+        // A histogram finer than is kept is made coarser, as in Prometheus; Thanos 0.42 drops it.
+        "histogram-schema-9" => true,
+        // A body of 2.0 is told by its headers, which the router reads.
         _ => case.starts_with("v2-"),
     }
 }

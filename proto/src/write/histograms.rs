@@ -9,8 +9,8 @@ use super::fields::FieldsOf;
 use super::{Rejection, Rejections, WriteBatch};
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use model::{
-    BUCKET_CELLS, COUNT_CELL, HistogramColumn, InvalidHistogram, LayoutParts, Numbers, ResetHint, Span, TooManyBuckets,
-    ZERO_COUNT_CELL,
+    BUCKET_CELLS, COUNT_CELL, HistogramColumn, HistogramLayout, InvalidHistogram, LayoutParts, Numbers, ResetHint,
+    Span, TooManyBuckets, ZERO_COUNT_CELL,
 };
 
 pub(super) const HISTOGRAMS: u32 = 4;
@@ -247,17 +247,33 @@ impl HistogramScratch {
             }
             check_buckets(name, &side.spans.kept, of(side))?;
         }
-        let parts = LayoutParts {
+        let layout = LayoutParts {
             schema: head.schema,
             zero_threshold: head.zero_threshold,
             positive: &self.positive.spans.kept,
             negative: &self.negative.spans.kept,
             custom_bounds: &self.custom_bounds.kept,
         };
-        let layout = column.layout_of(parts).map_err(|TooManyBuckets { buckets }| HistogramFault::TooMany {
-            buckets,
-            limit: model::HistogramLayout::MAX_BUCKETS,
-        })?;
+        let row = match HistogramLayout::is_reserved(head.schema) {
+            false => self.push_as(layout, column, head, numbers)?,
+            true => self.push_reduced(layout, column, head, numbers)?,
+        };
+        match column.get(row) {
+            Some(histogram) => histogram.validate()?,
+            None => return Err(InvalidHistogram::Schema(head.schema).into()),
+        }
+        Ok(row)
+    }
+
+    /// Appends what was read to `column` as a histogram of `layout`.
+    fn push_as(
+        &self,
+        layout: LayoutParts<'_>,
+        column: &mut HistogramColumn,
+        head: &Head,
+        numbers: Numbers,
+    ) -> Result<usize, HistogramFault> {
+        let layout = column.layout_of(layout).map_err(too_many_buckets)?;
         // One that nobody knows means as much as none.
         let hint = ResetHint::from_number(head.hint).unwrap_or_default();
         let row = column.len();
@@ -272,12 +288,42 @@ impl HistogramScratch {
         }
         cells[COUNT_CELL] = head.count.cell(numbers);
         cells[ZERO_COUNT_CELL] = head.zero_count.cell(numbers);
-        match column.get(row) {
-            Some(histogram) => histogram.validate()?,
-            None => return Err(InvalidHistogram::Schema(head.schema).into()),
-        }
         Ok(row)
     }
+
+    /// The same for a layout finer than any that is kept: its buckets are added up to those of schema 8, before anything is
+    /// checked that does not concern spans, as in Prometheus from 3.8 on.
+    #[cold]
+    fn push_reduced(
+        &self,
+        layout: LayoutParts<'_>,
+        column: &mut HistogramColumn,
+        head: &Head,
+        numbers: Numbers,
+    ) -> Result<usize, HistogramFault> {
+        if !layout.custom_bounds.is_empty() {
+            return Err(InvalidHistogram::BoundsWithoutCustomSchema(layout.schema).into());
+        }
+        for (side, spans) in [("positive", layout.positive), ("negative", layout.negative)] {
+            if let Some((at, span)) = spans.iter().enumerate().skip(1).find(|(_, span)| span.offset < 0) {
+                return Err(InvalidHistogram::SpanOffset { side, number: at + 1, offset: span.offset }.into());
+            }
+        }
+        let mut fine = HistogramColumn::default();
+        self.push_as(layout, &mut fine, head, numbers)?;
+        let reduction = fine.layout(0).and_then(|layout| layout.reduction());
+        let (Some(reduction), Some(histogram)) = (reduction, fine.get(0)) else {
+            return Err(InvalidHistogram::Schema(head.schema).into());
+        };
+        let layout = column.layout_of(reduction.layout().parts()).map_err(too_many_buckets)?;
+        let row = column.len();
+        reduction.fold(histogram, column.push_row(layout, numbers, histogram.hint, histogram.sum));
+        Ok(row)
+    }
+}
+
+fn too_many_buckets(TooManyBuckets { buckets }: TooManyBuckets) -> HistogramFault {
+    HistogramFault::TooMany { buckets, limit: HistogramLayout::MAX_BUCKETS }
 }
 
 fn check_buckets(side: &'static str, spans: &[Span], buckets: usize) -> Result<(), HistogramFault> {

@@ -16,12 +16,17 @@ pub struct Reduction {
 }
 
 impl HistogramLayout {
+    /// Whether a schema is reserved (9 to 52): finer than any that is kept.
+    pub fn is_reserved(schema: i32) -> bool {
+        (FINEST_SCHEMA + 1..=FINEST_RESERVED_SCHEMA).contains(&schema)
+    }
+
     /// What becomes of a layout with a reserved schema (9 to 52): schema 8, in which each bucket holds several of the finer
     /// ones. `None` for any other schema, which stays.
     ///
     /// Source: Prometheus 3.14, `ReduceResolution` in `model/histogram/`.
     pub fn reduction(&self) -> Option<Reduction> {
-        if !(FINEST_SCHEMA + 1..=FINEST_RESERVED_SCHEMA).contains(&self.schema()) {
+        if !Self::is_reserved(self.schema()) {
             return None;
         }
         let shift = self.schema() - FINEST_SCHEMA;

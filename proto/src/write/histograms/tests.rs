@@ -252,12 +252,71 @@ fn what_is_wrong_is_told() {
     let mut wrong = one();
     wrong.negative_spans = vec![span(0, u32::MAX), span(0, u32::MAX)];
     refused(wrong, "negative side: spans need 8589934590 buckets, have 0 buckets", InvalidHistogram);
-    refused(messages::Histogram { schema: 9, ..one() }, "invalid schema 9", InvalidHistogram);
+    refused(messages::Histogram { schema: 53, ..one() }, "invalid schema 53", InvalidHistogram);
+    refused(messages::Histogram { schema: -5, ..one() }, "invalid schema -5", InvalidHistogram);
     let mut wrong = one();
     (wrong.positive_spans, wrong.positive_deltas) = (vec![span(0, 101)], vec![0; 101]);
     refused(wrong, "there are 101 buckets, 100 are allowed", TooManyBuckets);
     let many = messages::Histogram { schema: -53, custom_values: vec![1.0; 101], ..one() };
     refused(many, "there are 101 buckets, 100 are allowed", TooManyBuckets);
+}
+
+type Spans<'a> = &'a [(i32, u32)];
+
+/// A histogram of whole or of broken numbers with these buckets, the positive ones first.
+fn with(schema: i32, [positive, negative]: [Spans<'_>; 2], counts: &[i64], float: bool) -> messages::Histogram {
+    let spans = |spans: Spans<'_>| {
+        spans.iter().map(|(offset, length)| messages::BucketSpan { offset: *offset, length: *length }).collect()
+    };
+    let (positive_spans, negative_spans): (Vec<_>, Vec<_>) = (spans(positive), spans(negative));
+    let (positive, negative) = counts.split_at(needed(&positive_spans));
+    let total = counts.iter().sum::<i64>() + 1;
+    let mut histogram = messages::Histogram { schema, positive_spans, negative_spans, ..one() };
+    if float {
+        let floats = |counts: &[i64]| counts.iter().map(|count| *count as f64 / 4.0).collect();
+        (histogram.count_float, histogram.zero_count_float) = (total as f64, 1.0);
+        (histogram.positive_counts, histogram.negative_counts) = (floats(positive), floats(negative));
+        histogram.positive_deltas.clear();
+    } else {
+        let deltas = |counts: &[i64]| {
+            counts.iter().scan(0, |last, count| Some(count - std::mem::replace(last, *count))).collect()
+        };
+        (histogram.count_int, histogram.zero_count_int) = (total.cast_unsigned(), 1);
+        (histogram.positive_deltas, histogram.negative_deltas) = (deltas(positive), deltas(negative));
+    }
+    histogram
+}
+
+/// A histogram finer than schema 8 is as good as the one of schema 8 with its buckets added up.
+#[test]
+fn finer_histograms_are_made_coarser() {
+    for float in [false, true] {
+        for (schema, fine, fine_counts, coarse, coarse_counts) in [
+            (9, [&[(1, 4)][..], &[]], &[1, 2, 3, 4][..], [&[(1, 2)][..], &[]], &[3, 7][..]),
+            (9, [&[(1000, 2), (1, 1)], &[(5, 1)]], &[1, 2, 3, 4], [&[(500, 3)], &[(3, 1)]], &[1, 2, 3, 4]),
+            (10, [&[(-3, 4), (7, 1)], &[]], &[1, 2, 3, 4, 5], [&[(0, 1), (1, 1)], &[]], &[10, 5]),
+            (52, [&[(0, 3)], &[(-9, 2)]], &[1, 2, 3, 4, 5], [&[(0, 2)], &[(0, 1)]], &[1, 5, 9]),
+            (12, [&[], &[]], &[], [&[], &[]], &[]),
+            // A bucket below zero, and nothing wrong with what it is added to.
+            (9, [&[(1, 2)], &[]], &[-1, 3], [&[(1, 1)], &[]], &[2]),
+        ] {
+            let want = with(8, coarse, coarse_counts, float);
+            let batch = walk(&body(&[with(schema, fine, fine_counts, float), want.clone()])).unwrap();
+            let [got, want] = <[_; 2]>::try_from(decode(&batch)).unwrap();
+            assert!(want.1.is_ok());
+            assert_eq!(got, want, "{schema} {fine:?}");
+            assert_eq!(batch.check_histograms(MAX_BUCKETS).0, 2);
+        }
+    }
+    let bounds = messages::Histogram { custom_values: vec![1.0], ..with(9, [&[], &[]], &[], false) };
+    refused(bounds, "bounds are listed, but the schema is 9", Rejection::InvalidHistogram);
+    let back = with(9, [&[(8, 1), (-3, 1)], &[]], &[1, 2], true);
+    let why = "positive side: span number 2 with offset -3: span offset must be non-negative";
+    refused(back, why, Rejection::InvalidHistogram);
+    let mut short = with(9, [&[(1, 2)], &[]], &[1, 2], false);
+    short.count_int = 1;
+    let why = "4 observations found in buckets, but the count field is 1";
+    refused(short, why, Rejection::InvalidHistogram);
 }
 
 /// What is beyond the buckets there may be is counted, and not kept.
