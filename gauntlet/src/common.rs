@@ -13,7 +13,7 @@ pub(crate) use http::{
     GrpcServerFlags, HttpFlags, InvalidDuration, QUERY_HANDLERS, go_duration, http_limits, optional_path,
 };
 pub(crate) use known::{COMMON, SERVERS};
-pub(crate) use memory::budget_bytes;
+pub(crate) use memory::{budget_bytes, write_budget};
 pub(crate) use objstore::{InvalidObjstore, ObjstoreFlags, external_labels};
 pub(crate) use start::{Base, GrpcConfig, StartError, fingerprinter};
 pub(crate) use tenants::{InvalidTenants, Tenants, read_header};

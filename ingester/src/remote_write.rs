@@ -9,7 +9,8 @@ use proto::thanos::services::writeable_store_server::WriteableStoreServer;
 use std::sync::Arc;
 
 impl App {
-    /// The service, to be added to a gRPC server's routes. Requests over [`RemoteWriteServer::MAX_BYTES`] are refused.
+    /// The service, to be added to a gRPC server's routes. Requests over [`RemoteWriteServer::MAX_BYTES`] are refused. What all of
+    /// them take together is for [`service::MessageBudget`] to say.
     pub fn remote_write(&self) -> WriteableStoreServer<RemoteWriteServer> {
         let (fingerprinter, clock) = (Arc::clone(&self.fingerprinter), Arc::clone(&self.clock));
         RemoteWriteServer::service(self.ingester(), fingerprinter, clock, RemoteWriteServer::MAX_BYTES)

@@ -1,7 +1,7 @@
 //! The router put together.
 
 use crate::body::BodyReader;
-use crate::budget::Account;
+use service::Account;
 use crate::buffers::BufferPool;
 use crate::config::{Config, InvalidConfig};
 use crate::log_limit::LogLimit;

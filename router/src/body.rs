@@ -1,11 +1,11 @@
 //! Reading a body: bounded, under a deadline, into memory that was reserved before.
 
-use crate::budget::{Account, NoMemory};
 use crate::buffers::{Buffer, BufferPool};
 use crate::status::Refusal;
 use axum::body::Body;
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use service::{Account, NoMemory};
 use std::sync::Arc;
 use std::time::Duration;
 

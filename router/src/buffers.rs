@@ -3,9 +3,9 @@
 //! Small ones are kept for that. A large one, which is rare, is a mapping of its own and goes back to the system with the
 //! request: an allocator would keep it for a while and take another meanwhile, and the budget would be passed.
 
-use crate::budget::{NoMemory, Reserved};
 use memmap2::MmapMut;
 use parking_lot::Mutex;
+use service::{NoMemory, Reserved};
 use std::sync::Arc;
 
 /// At most so many idle buffers are kept,

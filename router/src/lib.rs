@@ -15,7 +15,6 @@
 mod admission;
 mod app;
 mod body;
-mod budget;
 mod buffers;
 mod config;
 mod forwarder;

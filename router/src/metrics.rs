@@ -1,6 +1,5 @@
 //! What the router counts, under Thanos' names where Thanos counts it too.
 
-use crate::budget::Account;
 use crate::config::Config;
 use crate::status::{Answer, Refusal, Status};
 use model::TenantId;
@@ -12,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use proto::{Tally, WriteError};
+use service::Account;
 use std::collections::HashSet;
 use telemetry::Registry;
 

@@ -2,7 +2,7 @@
 
 use crate::admission;
 use crate::body::{self, BodyReader};
-use crate::budget::{Account, Reserved};
+use service::{Account, Reserved};
 use crate::buffers::{Buffer, BufferPool};
 use crate::config::Config;
 use crate::log_limit::LogLimit;

@@ -1,5 +1,7 @@
 //! How much memory a process may budget.
 
+use router::Config;
+use service::MessageBudget;
 use std::fs;
 
 /// Where control groups are.
@@ -9,6 +11,11 @@ const GROUPS: &str = "/sys/fs/cgroup";
 /// are being sent, and what allocators keep.
 pub(crate) fn budget_bytes(wanted_bytes: u64) -> u64 {
     within(wanted_bytes, limit_bytes(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default()))
+}
+
+/// What writes over gRPC may take together: two of the largest, with what is made of them.
+pub(crate) fn write_budget(config: &Config) -> MessageBudget {
+    MessageBudget::new(config.max_decoded_bytes.saturating_mul(3), config.memory_timeout)
 }
 
 /// The limit of the innermost group that has one, of versions 2 and 1; `own` is the process' `/proc/self/cgroup`.

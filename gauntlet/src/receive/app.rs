@@ -1,7 +1,7 @@
 //! The parts wired together, started and stopped.
 
 use super::config::{Config, Ring, RingSource, Role, Storage};
-use crate::common::{Base, StartError, fingerprinter};
+use crate::common::{Base, StartError, fingerprinter, write_budget};
 use ingester::Shipping;
 use model::{Clock, Fingerprinter, SystemClock};
 use proto::{RemoteWriteServer, WriteTarget};
@@ -59,9 +59,10 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
         http: metrics,
     };
     let max_message_bytes = config.router.max_decoded_bytes as usize;
+    let write_budget = write_budget(&config.router);
     let router = router::App::build(config.router, router).map_err(StartError::part)?;
     let writes = RemoteWriteServer::service(parts.routers, shared.fingerprinter, shared.clock, max_message_bytes);
-    let calls = Routes::new(writes)
+    let calls = Routes::new(write_budget.around(writes))
         .add_service(StoreServer::service(Arc::clone(&parts.store)))
         .add_service(InfoServer::service(parts.store));
     let pages = admin(&base.probes, &base.registry, "Gauntlet receive", &ENTRIES);

@@ -2,7 +2,7 @@
 
 use super::admin;
 use super::config::Config;
-use crate::common::{Base, QUERY_HANDLERS, StartError, Tenants, cores, fingerprinter};
+use crate::common::{Base, QUERY_HANDLERS, StartError, Tenants, cores, fingerprinter, write_budget};
 use ingester::{ServedElsewhere, Shipping};
 use model::{Clock, Labels, SystemClock};
 use proto::RemoteWriteServer;
@@ -91,6 +91,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let storage = Storage::build((config.ingester, parts), (config.store, bucket))?;
     let http = HttpMetrics::new(&base.registry, config.tenants);
     let max_message_bytes = config.router.max_decoded_bytes as usize;
+    let write_budget = write_budget(&config.router);
     let parts = router::Parts {
         target: storage.ingester.ingester(),
         clock: Arc::clone(&clock),
@@ -110,7 +111,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let target = storage.ingester.ingester();
     let calls = Routes::new(StoreServer::service(Arc::clone(&storage.all)))
         .add_service(InfoServer::service(Arc::clone(&storage.all)))
-        .add_service(RemoteWriteServer::service(target, fingerprinter, clock, max_message_bytes));
+        .add_service(write_budget.around(RemoteWriteServer::service(target, fingerprinter, clock, max_message_bytes)));
     let pages = admin(&base.probes, &base.registry, "Gauntlet standalone", &ENTRIES);
     let pages = pages.merge(router.routes()).merge(query.routes().route_layer(http.handlers(&QUERY_HANDLERS)));
     let pages = web(pages, &base.registry, WebOptions { cors: config.cors });

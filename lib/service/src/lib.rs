@@ -17,6 +17,7 @@ mod cpu_pool;
 mod grpc;
 mod http_server;
 mod listener;
+mod memory;
 mod middleware;
 mod open_files;
 mod probes;
@@ -27,12 +28,13 @@ mod tls;
 pub use admin::{Entry, admin};
 pub use cpu_pool::{CpuPool, CpuPoolError};
 pub use grpc::{
-    BadAddress, BadDescriptors, ClientError, ClientMetrics, ClientOptions, Compression, Descriptors, GrpcChannel,
-    GrpcLimits, GrpcServer, Snappy, SnappyClient, SnappyClientLayer, SnappyError, SnappyLayer, decode_snappy,
-    encode_snappy,
+    BadAddress, BadDescriptors, Budgeted, ClientError, ClientMetrics, ClientOptions, Compression, Descriptors,
+    GrpcChannel, GrpcLimits, GrpcServer, MessageBudget, Snappy, SnappyClient, SnappyClientLayer, SnappyError,
+    SnappyLayer, decode_snappy, encode_snappy,
 };
 pub use http_server::{HttpLimits, HttpServer};
 pub use listener::BindError;
+pub use memory::{Account, NoMemory, Reserved};
 pub use middleware::{HandlerMetrics, HttpMetrics, TenantLabel, WebOptions, web};
 pub use open_files::raise_open_files;
 pub use probes::{Probes, Readiness};

@@ -5,10 +5,11 @@ use crate::Rejection;
 use crate::grpc::Raw;
 use crate::thanos::WriteResponse;
 use crate::thanos::services::writeable_store_server::{WriteableStore, WriteableStoreServer};
+use bytes::Bytes;
 use futures::future::join_all;
 use model::{Clock, Fingerprinter};
 use std::sync::Arc;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Extensions, Request, Response, Status};
 
 /// Takes series from routers: those of a Thanos of any version, and ours. OK means that everything is durable; a request of
 /// which something was refused for good is `AlreadyExists`, and the rest of it is durable.
@@ -61,10 +62,23 @@ impl RemoteWriteServer {
     }
 }
 
+/// A message with what a layer put beside it: memory that was taken for it goes back with its last slice.
+struct Body {
+    bytes: Bytes,
+    _beside: Extensions,
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 #[tonic::async_trait]
 impl WriteableStore for RemoteWriteServer {
     async fn remote_write(&self, request: Request<Raw>) -> Result<Response<WriteResponse>, Status> {
-        let body = request.into_inner().into_bytes();
+        let (_, beside, message) = request.into_parts();
+        let body = Bytes::from_owner(Body { bytes: message.into_bytes(), _beside: beside });
         let write = RemoteWrite::walk(&body, &self.fingerprinter, self.clock.now_ms());
         let write = write.map_err(|error| Status::invalid_argument(error.to_string()))?;
         drop(body);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::budget::Account;
+use service::Account;
 use std::time::Duration;
 
 async fn reserved() -> Reserved {

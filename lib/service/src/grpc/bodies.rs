@@ -81,7 +81,7 @@ impl http_body::Body for Passing {
         let polled = ready!(Pin::new(&mut this.inner).poll_frame(context));
         if let Some(data) = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
             match this.messages.pass(data) {
-                Ok(begun) => this.counter.inc_by(begun),
+                Ok(begun) => this.counter.inc_by(begun.messages),
                 Err(status) => return Poll::Ready(Some(Err(status))),
             };
         }
@@ -144,7 +144,7 @@ impl Answer {
         let begun = self.messages.pass(data)?;
         if let Some(call) = &self.call {
             let counter = if matches!(self.side, Side::Server(_)) { &call.sent } else { &call.received };
-            counter.inc_by(begun);
+            counter.inc_by(begun.messages);
         }
         Ok(())
     }

@@ -98,6 +98,14 @@ fn check(flag: u8, len: usize, limit_bytes: usize) -> Result<(), Status> {
     Ok(())
 }
 
+/// Messages that began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Begun {
+    pub(super) messages: u64,
+    /// How many bytes they will have in all.
+    pub(super) bytes: usize,
+}
+
 /// Counts messages as their bytes pass by.
 #[derive(Debug)]
 pub(super) struct Counted {
@@ -114,12 +122,12 @@ impl Counted {
         Self { prefix: [0; PREFIX_BYTES], have: 0, left: 0, limit_bytes }
     }
 
-    /// How many messages begin in `data`.
+    /// What begins in `data`.
     ///
     /// # Errors
     /// As [`Messages::next`].
-    pub(super) fn pass(&mut self, mut data: &[u8]) -> Result<u64, Status> {
-        let mut begun = 0;
+    pub(super) fn pass(&mut self, mut data: &[u8]) -> Result<Begun, Status> {
+        let mut begun = Begun::default();
         while !data.is_empty() {
             let skipped = self.left.min(data.len());
             self.left -= skipped;
@@ -135,7 +143,8 @@ impl Counted {
                     self.left = usize::try_from(u32::from_be_bytes(len)).unwrap_or(usize::MAX);
                     self.have = 0;
                     check(flag, self.left, self.limit_bytes)?;
-                    begun += 1;
+                    begun.messages += 1;
+                    begun.bytes = begun.bytes.saturating_add(self.left);
                 }
             }
         }
