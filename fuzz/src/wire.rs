@@ -5,8 +5,8 @@ use bytes::{Bytes, BytesMut};
 use model::{Fingerprinter, PackedBuilder, TenantId};
 use proto::series::{FrameContent, FrameForm, FrameWriter, ReadChunk, WireChunk, read_frame};
 use proto::{
-    ForwardPart, LabelLimits, Outline, RemoteWrite, Rewrite, WriteBatch, count_rows, forward_request, forward_tuples,
-    pack_labels,
+    ForwardPart, LabelLimits, Outline, RemoteWrite, Request2, Spellings, WriteBatch, count_rows, forward_request,
+    forward_tuples, pack_labels,
 };
 
 fn names() -> Fingerprinter {
@@ -44,24 +44,30 @@ pub fn fuzz_remote_write(data: &[u8]) {
     assert!(valid + refused.total() <= tally.histograms);
 }
 
-/// A remote write 2.0 body: what it is rewritten to is a request of 1.0 with the same series.
+/// A remote write 2.0 body: what it means spelled out is a request of 1.0 with the same series, and means the same as it lies.
 pub fn fuzz_remote_write_v2(data: &[u8]) {
     let fault = |fault: proto::Malformed| assert!(fault.at <= data.len(), "{fault}");
     let Ok(outline) = Outline::of(data).map_err(fault) else { return };
-    let fixed_bytes = outline.symbols_bytes() + outline.rows_bytes() + (64 << 10);
-    let measured = meter::within(data.len(), 0, fixed_bytes, || Rewrite::measure(data, outline, 1 << 20));
-    let Ok(rewrite) = measured else { return };
-    let mut out = vec![0; rewrite.size_bytes()];
-    let rewritten =
-        meter::within(0, 0, 1 << 10, || rewrite.write(&names(), &mut out)).expect("what was measured is written");
-    assert!(rewritten.series.len() <= outline.rows);
+    let body = Bytes::copy_from_slice(data);
+    let spellings = Spellings::new(&names());
+    // Beside the tables: what is remembered, and labels that are spelled to be hashed.
+    let fixed_bytes = outline.symbols_bytes() + outline.rows_bytes() + (192 << 10);
+    let read = || Request2::read(body.clone(), outline, &spellings, 0, 1 << 20);
+    let Ok(request) = meter::within(data.len(), 64, fixed_bytes, read) else { return };
+    assert!(request.batch.series.len() <= outline.rows);
+    let mut out = vec![0; request.spelled_bytes()];
+    let batch = request.batch.clone();
+    let series = meter::within(0, 0, 1 << 10, || batch.spell(&mut out)).expect("what was measured is written");
     let body = Bytes::from(out);
     let counted = count_rows(&body).expect("what was written is read");
     let (batch, tally) = WriteBatch::walk(body.clone(), counted, &names(), 0).expect("what was written is read");
-    assert_eq!((tally.samples, tally.histograms), (rewritten.tally.samples, rewritten.tally.histograms));
+    assert_eq!((tally.samples, tally.histograms), (request.tally.samples, request.tally.histograms));
     let samples = |batch: &WriteBatch| rows(batch).into_iter().filter(|row| !row.1.is_empty()).collect::<Vec<_>>();
-    let same = WriteBatch { series: rewritten.series, ..batch.clone() };
+    let same = WriteBatch { series, ..batch.clone() };
     assert_eq!(samples(&same), samples(&batch));
+    assert_eq!(rows(&request.batch), rows(&same));
+    let names = |batch: &WriteBatch| batch.series.iter().map(|row| row.fingerprint).collect::<Vec<_>>();
+    assert_eq!(names(&request.batch), names(&same));
 }
 
 /// What a router sends: what is put together of a request again, in either form, is the same request.

@@ -149,6 +149,10 @@ impl Ingester {
 }
 
 impl WriteTarget for Ingester {
+    fn reads_symbols(&self) -> bool {
+        true
+    }
+
     fn write<'a>(
         &'a self,
         tenant: &'a TenantId,

@@ -124,11 +124,7 @@ impl Tenant {
             window_bytes: WINDOW_BYTES,
         };
         let taken = DECODED.with_borrow_mut(|decoded| append::append(batch, &naming, decoding, decoded, &mut head));
-        let taken = taken.map_err(|not_taken| match not_taken {
-            NotTaken::Malformed(malformed) => WriteError::Malformed(malformed),
-            NotTaken::Head(error) => write_error(&error),
-            NotTaken::Missed(series) => WriteError::NotReady(format!("{series} series were dropped meanwhile")),
-        })?;
+        let taken = taken.map_err(not_taken)?;
         self.counts.add(&taken);
         if taken.series_limited {
             return Err(WriteError::SeriesLimit { limit: *max_series });
@@ -250,6 +246,15 @@ impl Counts {
     }
 }
 
+/// What a write is told of which a head did not take all it could have taken.
+fn not_taken(why: NotTaken<LogError>) -> WriteError {
+    match why {
+        NotTaken::Malformed(malformed) => WriteError::Malformed(malformed),
+        NotTaken::Head(error) => write_error(&error),
+        NotTaken::Missed(series) => WriteError::NotReady(format!("{series} series were dropped meanwhile")),
+    }
+}
+
 /// What a write is told when the log takes nothing, or does not vouch for it.
 pub(crate) fn write_error(error: &LogError) -> WriteError {
     match error {
@@ -293,3 +298,6 @@ fn external_labels(config: &Config, id: &TenantId) -> Labels {
     // A label more on a valid set is one; a tenant's name is not longer than 255 bytes.
     labels.build().unwrap_or_else(|_| config.external_labels.clone())
 }
+
+#[cfg(test)]
+mod tests;

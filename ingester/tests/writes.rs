@@ -331,3 +331,49 @@ async fn upkeep_cuts_blocks_and_the_answers_stay() {
     let rig = Rig::open(&fs.crash(Loss::All)).await;
     assert_eq!(rig.stored().await, before);
 }
+
+/// A body that says on which thread it was dropped.
+struct Traced(Vec<u8>, Arc<parking_lot::Mutex<Option<std::thread::ThreadId>>>);
+
+impl AsRef<[u8]> for Traced {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        *self.1.lock() = Some(std::thread::current().id());
+    }
+}
+
+/// Many series, or a large body, would hold up everything else on the thread.
+#[tokio::test]
+async fn large_batches_are_appended_on_another_thread() {
+    let rig = Rig::open(&SimFs::new()).await;
+    // A field that nobody knows makes up the size.
+    let of_size = |series: usize, bytes: usize| {
+        let names: Vec<_> = (0..series).map(|number| format!("m{number}")).collect();
+        let labels: Vec<_> = names.iter().map(|name| [("__name__", name.as_str())]).collect();
+        let mut request = body(&labels.iter().map(|labels| (&labels[..], &[(T, 1.0)][..])).collect::<Vec<_>>());
+        if let Some(rest @ 5..) = bytes.checked_sub(request.len()) {
+            request.push(0x7a);
+            let size = rest - 5;
+            request
+                .extend([0, 7, 14, 21].map(|shift| (size >> shift) as u8 & 0x7f | if shift < 21 { 0x80 } else { 0 }));
+            request.resize(bytes, 0);
+        }
+        request
+    };
+    for (series, bytes, elsewhere) in
+        [(1, 0, false), (4096, 0, false), (4097, 0, true), (1, 1 << 20, false), (1, (1 << 20) + 1, true)]
+    {
+        let request = of_size(series, bytes);
+        assert!(bytes == 0 || request.len() == bytes);
+        let (mut batch, dropped) = (rig.batch(&request), Arc::default());
+        batch.body = bytes::Bytes::from_owner(Traced(request, Arc::clone(&dropped)));
+        proto::WriteTarget::write(&*rig.ingester, &tenant("default-tenant"), batch).await.unwrap();
+        let dropped = dropped.lock().unwrap();
+        assert_eq!(dropped != std::thread::current().id(), elsewhere, "{series} series, {bytes} bytes");
+    }
+}

@@ -1,11 +1,11 @@
-//! What does rewriting 2.0 cost a series of eleven labels, beside the walk of the same series in 1.0?
+//! What does reading 2.0 cost a series of eleven labels, and spelling it, beside the walk of the same series in 1.0?
 
 #![allow(clippy::unwrap_used, reason = "bench code")]
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use model::Fingerprinter;
-use proto::{Outline, Rewrite, WriteBatch, count_rows};
+use proto::{Outline, Request2, Spellings, WriteBatch, count_rows};
 use std::collections::HashMap;
 use std::hint::black_box;
 
@@ -89,18 +89,25 @@ fn request() -> Vec<u8> {
 fn rewrite(criterion: &mut Criterion) {
     let body = request();
     let fingerprinter = Fingerprinter::new(std::array::from_fn(|at| (at * 37) as u8));
-    let measured = || Rewrite::measure(black_box(&body), Outline::of(&body).unwrap(), u32::MAX).unwrap();
-    let mut out = vec![0; measured().size_bytes()];
+    let body = Bytes::from(body);
+    let spellings = Spellings::new(&fingerprinter);
+    let read_by = |spellings: &Spellings| {
+        let outline = Outline::of(&body).unwrap();
+        Request2::read(black_box(&body).clone(), outline, spellings, 0, u32::MAX).unwrap()
+    };
+    let read = || read_by(&spellings);
+    let mut out = vec![0; read().spelled_bytes()];
     let mut group = criterion.benchmark_group("series");
     group.throughput(Throughput::Elements(SERIES as u64));
-    println!("{} bytes a series, {} rewritten", body.len() / SERIES, out.len() / SERIES);
-    assert_eq!(measured().write(&fingerprinter, &mut out).unwrap().series.len(), SERIES);
+    println!("{} bytes a series, {} spelled out", body.len() / SERIES, out.len() / SERIES);
+    assert_eq!(read().batch.spell(&mut out).unwrap().len(), SERIES);
     let as_version_1 = Bytes::from(out.clone());
     group.bench_function("outline 2.0", |bencher| bencher.iter(|| Outline::of(black_box(&body)).unwrap()));
-    group.bench_function("measure 2.0", |bencher| bencher.iter(|| measured().size_bytes()));
-    group.bench_function("rewrite 2.0", |bencher| {
-        bencher.iter(|| measured().write(&fingerprinter, &mut out).unwrap().series.len());
+    group.bench_function("read 2.0", |bencher| bencher.iter(|| read().batch.series.len()));
+    group.bench_function("read 2.0, nothing known", |bencher| {
+        bencher.iter(|| read_by(&Spellings::new(&fingerprinter)).batch.series.len());
     });
+    group.bench_function("read and spell 2.0", |bencher| bencher.iter(|| read().batch.spell(&mut out).unwrap().len()));
     group.bench_function("walk 1.0", |bencher| {
         bencher.iter(|| {
             let rows = count_rows(&as_version_1).unwrap();

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use model::{Durable, Fingerprint, InvalidTenant};
 use std::future::Future;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::pin::Pin;
+use std::sync::Arc;
 
 mod encode;
 mod extras;
@@ -28,19 +29,20 @@ pub use label_set::{Excerpt, InvalidLabelSet, LabelLimits, pack_labels};
 pub use rejections::{Rejected, Rejection, Rejections};
 pub use remote_write::{ForwardPart, InvalidRemoteWrite, RemoteWrite, TenantBatch, forward_request, forward_tuples};
 pub use server::RemoteWriteServer;
-pub use version_2::{CannotRewrite, Outline, Rewrite, Rewritten};
+pub use version_2::{InvalidRequest2, Outline, Request2, Spellings, Symbols};
 pub use walk::{Malformed, Tally, count_rows};
 
-/// One series of a write that has labels and anything else: where they lie in the batch's body.
+/// One series of a write that has labels and anything else: where they lie in the batch's body. In a body of remote write 2.0
+/// all of it is as 2.0 has it, with references in place of labels; but the fingerprint is that of the labels spelled out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesSlice {
-    /// The whole series with its key and size, as field 1 of a request has it: what is forwarded.
+    /// The whole series with its key and size, as field 1 of a request has it: what is forwarded if it is spelled out.
     pub field: Range<u32>,
     /// The label fields of the message, with their tags; contiguous unless it is scattered.
     pub labels: Range<u32>,
     /// The sample fields of the message, with their tags; contiguous unless it is scattered. Empty: it has none.
     pub samples: Range<u32>,
-    /// The keyed hash of `labels`. Names no series if it is scattered.
+    /// The keyed hash of the labels. Names no series if it is scattered.
     pub fingerprint: Fingerprint,
     /// Where its first histogram lies; the others are behind it, with other fields between them. 0: it has none.
     histograms_at: u32,
@@ -85,15 +87,41 @@ impl SeriesSlice {
     }
 }
 
-/// The series of one request, as slices of its decompressed body. Made by [`WriteBatch::walk`].
+/// The series of one request, as slices of its decompressed body. Made by [`WriteBatch::walk`] and [`Request2::read`].
 #[derive(Debug, Clone)]
 pub struct WriteBatch {
     pub body: Bytes,
     pub series: Vec<SeriesSlice>,
+    /// What labels refer to, in a body of remote write 2.0; `None`: they are spelled out, as in 1.0.
+    pub symbols: Option<Arc<Symbols>>,
     /// Milliseconds since the epoch when the request came in: what "too far ahead" is measured against.
     pub received_ms: i64,
     /// Which replica of a replicated write this is, from 1; 0: it was not replicated yet. Who only stores does not care.
     pub replica: u32,
+}
+
+/// A batch whose labels are spelled out: its series can be sent on as they lie. Made by [`WriteBatch::spelled`].
+#[derive(Debug, Clone)]
+pub struct SpelledBatch(WriteBatch);
+
+impl SpelledBatch {
+    /// The same for whoever takes any batch.
+    pub fn into_batch(self) -> WriteBatch {
+        self.0
+    }
+
+    /// Some of its series, for another replica.
+    pub fn with(&self, series: Vec<SeriesSlice>, replica: u32) -> Self {
+        Self(WriteBatch { body: self.body.clone(), series, symbols: None, received_ms: self.received_ms, replica })
+    }
+}
+
+impl Deref for SpelledBatch {
+    type Target = WriteBatch;
+
+    fn deref(&self) -> &WriteBatch {
+        &self.0
+    }
 }
 
 /// What became of a batch that was taken.
@@ -141,6 +169,12 @@ pub enum WriteError {
 
 /// Takes writes: one per process that can store, or reach who stores.
 pub trait WriteTarget: Send + Sync + std::fmt::Debug {
+    /// Whether batches of remote write 2.0 should come as they are. Else they are better spelled out before, where there is a
+    /// budget for that; this one would have to do it.
+    fn reads_symbols(&self) -> bool {
+        false
+    }
+
     /// Stores `batch` for `tenant` and resolves once what was accepted is durable. A row that is void
     /// ([`SeriesSlice::is_void`]) is passed over; one that has nothing but exemplars or metadata makes no series.
     ///

@@ -1,7 +1,6 @@
 //! The router put together.
 
 use crate::body::BodyReader;
-use service::Account;
 use crate::buffers::BufferPool;
 use crate::config::{Config, InvalidConfig};
 use crate::log_limit::LogLimit;
@@ -13,7 +12,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::{MethodRouter, post};
 use model::{Clock, Fingerprinter};
-use proto::WriteTarget;
+use proto::{Spellings, WriteTarget};
+use service::Account;
 use service::HttpMetrics;
 use std::sync::Arc;
 use telemetry::Registry;
@@ -61,6 +61,8 @@ impl App {
                 max_bytes: config.max_decoded_bytes,
                 account: decoded,
                 buffers,
+                spells: !parts.target.reads_symbols(),
+                spellings: Arc::new(Spellings::new(&parts.fingerprinter)),
                 fingerprinter: parts.fingerprinter,
             },
             metrics: Metrics::new(&parts.registry, &config),

@@ -2,7 +2,6 @@
 
 use crate::admission;
 use crate::body::{self, BodyReader};
-use service::{Account, Reserved};
 use crate::buffers::{Buffer, BufferPool};
 use crate::config::Config;
 use crate::log_limit::LogLimit;
@@ -17,9 +16,10 @@ use http::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER, X_CONT
 use http::{HeaderMap, HeaderName, StatusCode};
 use model::{Clock, Fingerprinter, METRIC_NAME, TenantId};
 use proto::{
-    CannotRewrite, Malformed, Outline, Rejection, Rejections, Rewrite, Rewritten, SeriesSlice, Tally, WriteBatch,
+    InvalidRequest2, Malformed, Outline, Rejection, Rejections, Request2, SeriesSlice, Spellings, Tally, WriteBatch,
     WriteError, WriteOutcome, WriteTarget, count_rows,
 };
+use service::{Account, Reserved};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -54,6 +54,9 @@ pub(crate) struct Decoder {
     pub(crate) account: Account,
     pub(crate) buffers: Arc<BufferPool>,
     pub(crate) fingerprinter: Arc<Fingerprinter>,
+    pub(crate) spellings: Arc<Spellings>,
+    /// Labels of 2.0 are to be spelled out.
+    pub(crate) spells: bool,
 }
 
 /// A request that was taken in.
@@ -251,7 +254,8 @@ impl Decoder {
     /// too small and there is no more at once, all is given back, and what is really needed is waited for like any other.
     async fn decode(&self, mut compressed: Buffer, version: Version, received_ms: i64) -> Result<Decoded, Refusal> {
         let claim = claimed_bytes(compressed.as_ref(), self.max_bytes)?;
-        let spelled = if version == Version::Two { claim.saturating_mul(SPELLED_SHARE) } else { 0 };
+        let spells = version == Version::Two && self.spells;
+        let spelled = if spells { claim.saturating_mul(SPELLED_SHARE) } else { 0 };
         let (with_table, all) = (claim + claim / TABLE_SHARE, self.account.size_bytes() as usize);
         // A guess is no reason to wait until nobody else has anything.
         let mut wanted = with_table.saturating_add(spelled).min((all / 2).max(with_table)).min(all);
@@ -287,7 +291,7 @@ impl Decoder {
         let beside = Beside { claim, most, reserved };
         match version {
             Version::One => self.walk(body, beside, received_ms),
-            Version::Two => self.rewrite(body, beside, received_ms),
+            Version::Two => self.read(body, beside, received_ms),
         }
         .map_err(|failed| match failed {
             Failed::Refused(refusal) => NotDecoded::Refused(refusal),
@@ -308,22 +312,28 @@ impl Decoder {
         Ok(Decoded { batch, tally, rejections: Rejections::default() })
     }
 
-    /// Spells out a body of 2.0.
-    fn rewrite(&self, body: Buffer, mut beside: Beside, received_ms: i64) -> Result<Decoded, Failed> {
+    /// Reads a body of 2.0, and spells it out if that is wanted.
+    fn read(&self, mut body: Buffer, mut beside: Beside, received_ms: i64) -> Result<Decoded, Failed> {
         let outline = Outline::of(body.as_ref())?;
         let (of_symbols, of_rows) = (outline.symbols_bytes(), outline.rows_bytes());
+        let read = |body| Request2::read(body, outline, &self.spellings, received_ms, self.max_bytes);
+        if !self.spells {
+            beside.set(of_symbols + of_rows, outline.rows)?;
+            body.keep_beside(beside.reserved);
+            let Request2 { batch, tally, rejections, .. } = read(Bytes::from_owner(body))?;
+            return Ok(Decoded { batch, tally, rejections });
+        }
         beside.at_least(of_symbols + of_rows, outline.rows)?;
-        let rewrite = Rewrite::measure(body.as_ref(), outline, self.max_bytes)?;
-        let size_bytes = rewrite.size_bytes();
+        let read = read(Bytes::from_owner(body))?;
+        let size_bytes = read.spelled_bytes();
         beside.set(of_symbols + of_rows + size_bytes, outline.rows)?;
         let mut of_spelled = beside.reserved;
         // Goes back with the body.
         let _of_symbols = of_spelled.split_off(of_symbols);
         let mut spelled = self.buffers.buffer(of_spelled);
-        let Rewritten { series, tally, rejections } =
-            rewrite.write(&self.fingerprinter, spelled.set_len(size_bytes))?;
-        drop(body);
-        let batch = WriteBatch { body: Bytes::from_owner(spelled), series, received_ms, replica: 0 };
+        let Request2 { batch, tally, rejections, .. } = read;
+        let series = batch.spell(spelled.set_len(size_bytes))?;
+        let batch = WriteBatch { body: Bytes::from_owner(spelled), series, symbols: None, received_ms, replica: 0 };
         Ok(Decoded { batch, tally, rejections })
     }
 }
@@ -362,12 +372,12 @@ impl From<Malformed> for Failed {
     }
 }
 
-impl From<CannotRewrite> for Failed {
-    fn from(cannot: CannotRewrite) -> Self {
-        Self::Refused(match cannot {
-            CannotRewrite::Malformed(malformed) => Refusal::Malformed(malformed),
-            CannotRewrite::FirstSymbol => Refusal::FirstSymbol,
-            CannotRewrite::TooLarge { size_bytes, limit_bytes } => {
+impl From<InvalidRequest2> for Failed {
+    fn from(invalid: InvalidRequest2) -> Self {
+        Self::Refused(match invalid {
+            InvalidRequest2::Malformed(malformed) => Refusal::Malformed(malformed),
+            InvalidRequest2::FirstSymbol => Refusal::FirstSymbol,
+            InvalidRequest2::TooLarge { size_bytes, limit_bytes } => {
                 Refusal::SpelledTooLarge { claim_bytes: size_bytes, limit_bytes }
             }
         })

@@ -261,11 +261,13 @@ fn post_2(plain: &[u8]) -> http::Request<axum::body::Body> {
 async fn a_large_body_of_2_0_is_stored() {
     let plain = version_2_body(45_000, [60, 60, 9]);
     assert!((10 << 20..12 << 20).contains(&plain.len()), "{} bytes", plain.len());
-    let rig = Rig::new();
-    let reply = rig.send(post_2(&plain)).await;
-    assert_eq!(reply.status, 200, "{}", reply.text);
-    assert_eq!(rig.stored().len(), 45_000 * 9);
-    assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
+    for reads_symbols in [false, true] {
+        let rig = Rig::with(Config::default(), FakeTarget::reading_symbols(reads_symbols));
+        let reply = rig.send(post_2(&plain)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert_eq!(rig.stored().len(), 45_000 * 9);
+        assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
+    }
 }
 
 /// What no repeat can change is no reason to repeat: the body is below every limit, but not with all that comes of it.
@@ -277,6 +279,11 @@ async fn a_body_of_2_0_that_never_fits_is_not_to_be_repeated() {
     assert_eq!(reply.status, 413, "{}", reply.text);
     assert!(reply.text.contains("its 45000 series takes more than 37748736 bytes"), "{}", reply.text);
     assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
+    // Where it need not be spelled out, it does.
+    let rig = Rig::with(Config::default(), FakeTarget::reading_symbols(true));
+    let reply = rig.send(post_2(&plain)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(rig.stored().len(), 45_000 * 9);
 }
 
 /// Each takes far more than its size lets expect, and two do not fit beside each other: they wait, and nobody is sent away.
@@ -290,4 +297,44 @@ async fn bodies_of_2_0_that_mean_much_wait_for_each_other() {
     let replies = futures::future::join_all((0..8).map(|_| rig.send(post_2(&plain)))).await;
     assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
     assert_eq!(rig.metric("gauntlet_receive_decoded_bytes"), 0.0);
+}
+
+/// How many threads beside the one for I/O `story` made work.
+fn helpers<Story: Future<Output = ()>>(story: impl FnOnce() -> Story) -> usize {
+    let started = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = std::sync::Arc::clone(&started);
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().on_thread_start(move || _ = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    runtime.build().unwrap().block_on(async { story().await });
+    started.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// The body counts with what its table is guessed to take, a quarter; in 2.0, as soon as it is known to take more, with that.
+#[test]
+fn large_bodies_are_decoded_on_another_thread() {
+    // A field that nobody knows makes up the size.
+    let of_size = |bytes: usize| {
+        let mut request = RequestEncoder::default();
+        request.series([(&b"__name__"[..], &b"up"[..])], [(NOW_MS, 1.0)]);
+        let request = request.take();
+        let rest = bytes - request.len() - 5;
+        let size = [0, 7, 14, 21].map(|shift| (rest >> shift) as u8 & 0x7f | if shift < 21 { 0x80 } else { 0 });
+        let plain = [&request[..], &[0x7a], &size, &vec![0; rest]].concat();
+        assert_eq!(plain.len(), bytes);
+        let body = snap::raw::Encoder::new().compress_vec(&plain).unwrap();
+        http::Request::post("/api/v1/receive").body(body.into()).unwrap()
+    };
+    let sent = |request: http::Request<axum::body::Body>, reads_symbols| {
+        helpers(|| async move {
+            let rig = Rig::with(Config::default(), FakeTarget::reading_symbols(reads_symbols));
+            assert_eq!(rig.send(request).await.status, 200);
+        })
+    };
+    const LARGEST: usize = (1 << 20) / 5 * 4;
+    assert_eq!([100, LARGEST, LARGEST + 8].map(|bytes| sent(of_size(bytes), false)), [0, 0, 1]);
+    // 90 bytes a series, and 48 for its row; 250 more spelled out.
+    let of_series = |series| post_2(&version_2_body(series, [30, 200, 1]));
+    assert_eq!([1500, 10_000].map(|series| sent(of_series(series), true)), [0, 1]);
+    assert_eq!([1500, 10_000].map(|series| sent(of_series(series), false)), [0, 1]);
+    assert_eq!([true, false].map(|reads_symbols| sent(of_series(4000), reads_symbols)), [0, 1]);
 }

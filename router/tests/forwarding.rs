@@ -449,3 +449,24 @@ async fn over_grpc() {
     assert!(matches!(&error, WriteError::Unavailable(text) if text.contains(addresses[0])), "{error}");
     stored[2].1.cancel();
 }
+
+/// Hashing many series, or copying a large body, would hold up everything else on the thread.
+#[test]
+fn large_writes_are_planned_on_another_thread() {
+    let planned = |series: usize, padding: usize| {
+        let started = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counter = Arc::clone(&started);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().on_thread_start(move || _ = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        runtime.build().unwrap().block_on(async {
+            let rig = Rig::over(&ABC, ForwardOptions { timeout: Duration::from_secs(20), ..options(1) });
+            let mut batch = rig.batch(&body(series));
+            batch.body = [&batch.body[..], &vec![0; padding.saturating_sub(batch.body.len())]].concat().into();
+            rig.forwarder.write(&TenantId::parse("t").unwrap(), batch).await.unwrap();
+            rig.forwarder.drain().await;
+        });
+        started.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    assert_eq!([(1, 0), (4096, 0), (1, 1 << 20)].map(|(series, bytes)| planned(series, bytes)), [0; 3]);
+    assert_eq!([(4097, 0), (1, (1 << 20) + 1)].map(|(series, bytes)| planned(series, bytes)), [1; 2]);
+}

@@ -1,6 +1,6 @@
 use super::*;
 use model::Fingerprinter;
-use proto::{Outline, Rewrite};
+use proto::{Outline, Request2, Spellings};
 
 fn shape() -> Shape {
     Shape {
@@ -94,9 +94,10 @@ fn both_versions_say_the_same() {
         rounds.into_iter().flatten().flatten().map(body).collect::<Vec<_>>()
     };
     let spelled_out = |body: Vec<u8>| {
-        let rewrite = Rewrite::measure(&body, Outline::of(&body).unwrap(), u32::MAX).unwrap();
-        let mut spelled = vec![0; rewrite.size_bytes()];
-        rewrite.write(&Fingerprinter::new([3; 192]), &mut spelled).unwrap();
+        let (outline, spellings) = (Outline::of(&body).unwrap(), Spellings::new(&Fingerprinter::new([3; 192])));
+        let request = Request2::read(body.into(), outline, &spellings, 0, u32::MAX).unwrap();
+        let mut spelled = vec![0; request.spelled_bytes()];
+        request.batch.spell(&mut spelled).unwrap();
         spelled
     };
     let second: Vec<_> = bodies(Protocol::V2).into_iter().map(spelled_out).collect();

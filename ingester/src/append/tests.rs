@@ -4,7 +4,7 @@ use super::*;
 use crate::decoded::WINDOW_BYTES;
 use bytes::Bytes;
 use model::{Labels, SampleColumns, TimeRange};
-use proto::{RequestEncoder, count_rows};
+use proto::{Outline, Request2, RequestEncoder, Spellings, count_rows};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -69,10 +69,26 @@ impl Rig {
         WriteBatch::walk(Bytes::copy_from_slice(body), rows, &self.fingerprinter, T).unwrap().0
     }
 
+    /// A batch of 2.0: series of references to `symbols`, with a sample each, at `timestamp_ms` and the milliseconds behind.
+    fn batch_2(&self, symbols: &[&str], series: &[&[u8]], timestamp_ms: i64) -> WriteBatch {
+        let mut body: Vec<u8> = symbols.iter().flat_map(|symbol| plain(0x22, symbol.as_bytes())).collect();
+        for (refs, timestamp_ms) in series.iter().zip(timestamp_ms..) {
+            let mut sample = [&[0x09][..], &1f64.to_le_bytes(), &[0x10]].concat();
+            prost::encoding::encode_varint(timestamp_ms.cast_unsigned(), &mut sample);
+            body.extend(plain(0x2a, &[plain(0x0a, refs), plain(0x12, &sample)].concat()));
+        }
+        let outline = Outline::of(&body).unwrap();
+        Request2::read(body.into(), outline, &Spellings::new(&self.fingerprinter), T, 1 << 20).unwrap().batch
+    }
+
     fn append(&self, body: &[u8]) -> (Taken, Vec<(usize, usize)>) {
+        self.append_batch(&self.batch(body))
+    }
+
+    fn append_batch(&self, batch: &WriteBatch) -> (Taken, Vec<(usize, usize)>) {
         let naming = Naming { fingerprinter: &self.fingerprinter, limits: LabelLimits::default(), cache: &self.cache };
         let mut head = Counted { rig: self, passes: Vec::new() };
-        let taken = append(&self.batch(body), &naming, DECODING, &mut Decoded::default(), &mut head);
+        let taken = append(batch, &naming, DECODING, &mut Decoded::default(), &mut head);
         (taken.unwrap_or_else(|_| panic!("not taken")), head.passes)
     }
 
@@ -260,6 +276,58 @@ fn what_is_refused_is_counted_and_the_rest_is_stored() {
         rig.stored(),
         BTreeMap::from([(labels(UP), vec![(T, 1.0), (T + 1, 1.0)]), (labels(new), vec![(T, 7.0)])])
     );
+}
+
+/// Labels of 2.0 are looked up in the table of symbols for what the head does not know, and told from there.
+#[test]
+fn series_of_version_2_are_those_of_version_1() {
+    let rig = Rig::new();
+    let symbols = ["", "__name__", "up", "instance", "a", "job", "node", "b"];
+    let [sorted, shuffled, other]: [&[u8]; 3] = [&[1, 2, 3, 4, 5, 6], &[5, 6, 1, 2, 3, 4], &[1, 2, 3, 7, 5, 6]];
+    rig.append(&body(&[(UP, &[(T, 1.0)])]));
+    let (taken, passes) = rig.append_batch(&rig.batch_2(&symbols, &[sorted, shuffled, other], T + 1));
+    assert_eq!((taken.accepted, taken.created, passes), (3, 1, vec![(3, 0), (2, 2)]));
+    let (taken, passes) = rig.append_batch(&rig.batch_2(&symbols, &[sorted, shuffled, other], T + 11));
+    assert_eq!((taken.accepted, taken.created, passes), (3, 0, vec![(3, 0), (1, 0)]));
+    let b: Pairs<'_> = &[("__name__", "up"), ("instance", "b"), ("job", "node")];
+    let times = |stored: &Vec<(i64, f64)>| stored.iter().map(|(timestamp_ms, _)| timestamp_ms - T).collect::<Vec<_>>();
+    let stored = rig.stored();
+    assert_eq!((times(&stored[&labels(UP)]), times(&stored[&labels(b)])), (vec![0, 1, 2, 11, 12], vec![3, 13]));
+
+    let (taken, _) = rig.append_batch(&rig.batch_2(&symbols, &[sorted, &[1, 2, 1, 2], &[0, 2]], T));
+    let mut told: Vec<_> = taken.rejections.examples().iter().map(|one| (one.series, one.detail.as_str())).collect();
+    told.sort_unstable();
+    let duplicate = r#"series {"__name__"="up", "__name__"="up"}: label name "__name__" occurs more than once"#;
+    let old = r#"series {"__name__"="up", "instance"="a", "job"="node"} at 1755388800000 ms"#;
+    let empty = r#"series {""="up"}: a label name is empty"#;
+    assert_eq!(told, [(Some(0), old), (Some(1), duplicate), (Some(2), empty)]);
+}
+
+/// A head that drops every series as soon as it has it.
+struct Forgetful(Vec<usize>);
+
+impl AppendTo for Forgetful {
+    type Error = LogError;
+
+    fn append(&mut self, source: &Source<'_>) -> Result<Appended, LogError> {
+        self.0.push(source.len());
+        Ok(Appended { missed: (0..source.len() as u32).collect(), ..Appended::default() })
+    }
+
+    fn series(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn series_that_are_missed_again_and_again_are_told() {
+    let rig = Rig::new();
+    let naming = Naming { fingerprinter: &rig.fingerprinter, limits: LabelLimits::default(), cache: &rig.cache };
+    let batch = rig.batch(&body(&[(UP, &[(T, 1.0)]), (&[("__name__", "m")], &[(T, 1.0)])]));
+    let mut head = Forgetful(Vec::new());
+    let taken = append(&batch, &naming, DECODING, &mut Decoded::default(), &mut head);
+    assert!(matches!(taken, Err(NotTaken::Missed(2))));
+    assert_eq!(head.0, [2, 2, 2]);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What a series has besides samples: exemplars, and what is said of its metric.
 //!
-//! Remote write 1.0 has no metadata in a series. A request of version 2.0 that was rewritten brings them in a field that
+//! Remote write 1.0 has no metadata in a series. A request of version 2.0 that was spelled out brings them in a field that
 //! readers of 1.0 step over, as they do over start timestamps.
 
 use super::fields::{FieldsOf, LabelFields};
-use super::{InvalidLabelSet, LabelLimits, WriteBatch, pack_labels};
+use super::version_2::{self, ReferredLabels};
+use super::{InvalidLabelSet, LabelLimits, Symbols, WriteBatch, pack_labels};
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use model::{Label, MetadataRef, MetricKind};
 use std::ops::Range;
@@ -24,6 +25,8 @@ pub(super) const MAX_UNIT_BYTES: usize = 1024;
 #[derive(Debug, Clone)]
 pub struct ExemplarFields<'a> {
     rest: FieldsOf<'a>,
+    /// The table of symbols that their labels refer to, and the body that these lie in.
+    symbols: Option<(&'a Symbols, &'a [u8])>,
     series: u32,
 }
 
@@ -57,8 +60,21 @@ impl<'a> Iterator for ExemplarFields<'a> {
     type Item = ExemplarField<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (message, at) = self.rest.next_message().ok()??;
-        exemplar(message, at, self.series).ok()
+        loop {
+            let (message, at) = self.rest.next_message().ok()??;
+            let labels = match self.symbols {
+                None => LabelFields::new(message, at, self.series),
+                Some((symbols, body)) => {
+                    let labels = ReferredLabels::new(symbols, body, message, at);
+                    // Those that are not were refused when the request was read.
+                    if !labels.clone().are_good() {
+                        continue;
+                    }
+                    LabelFields::referred(labels, self.series)
+                }
+            };
+            return exemplar(labels, message, at).ok();
+        }
     }
 }
 
@@ -70,10 +86,8 @@ pub(super) fn cut_help(help: &[u8]) -> &[u8] {
     if help.len() > MAX_HELP_BYTES { help.get(..end).unwrap_or_default() } else { help }
 }
 
-fn exemplar(message: &[u8], start: usize, series: u32) -> Result<ExemplarField<'_>, Fault> {
-    let labels = LabelFields::new(message, start, series);
+fn exemplar<'a>(labels: LabelFields<'a>, message: &[u8], mut at: usize) -> Result<ExemplarField<'a>, Fault> {
     let mut exemplar = ExemplarField { labels, timestamp_ms: 0, value: 0.0 };
-    let mut at = start;
     while at < message.len() {
         let field = at;
         let key = wire::key(message, &mut at)?;
@@ -111,13 +125,27 @@ impl WriteBatch {
     /// The exemplars of row `index`, in the order they were sent; nothing beyond the last row.
     pub fn exemplars(&self, index: usize) -> ExemplarFields<'_> {
         let (body, at) = self.extras(index);
-        let rest = FieldsOf::new(body, at, EXEMPLARS, EXEMPLARS_KEY);
-        ExemplarFields { rest, series: u32::try_from(index).unwrap_or(u32::MAX) }
+        let symbols = self.symbols.as_deref().map(|symbols| (symbols, &*self.body));
+        let rest = match symbols {
+            None => FieldsOf::new(body, at, EXEMPLARS, EXEMPLARS_KEY),
+            Some(_) => FieldsOf::new(body, at, version_2::EXEMPLARS, version_2::EXEMPLARS_2_KEY),
+        };
+        ExemplarFields { rest, symbols, series: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
     /// What was said of the metric of row `index`; only remote write 2.0 says it there. Help is cut after 1,024 bytes, a longer
     /// unit is left out, and text that is not UTF-8 says nothing.
     pub fn metadata(&self, index: usize) -> Option<MetadataRef<'_>> {
+        let row = self.series.get(index).filter(|row| row.has_extras())?;
+        let said = match &self.symbols {
+            Some(symbols) => self.referred_metadata(symbols, row)?,
+            None => self.spelled_metadata(index)?,
+        };
+        let is_text = |text| std::str::from_utf8(text).is_ok();
+        (is_text(said.help) && is_text(said.unit)).then_some(said)
+    }
+
+    fn spelled_metadata(&self, index: usize) -> Option<MetadataRef<'_>> {
         let (body, at) = self.extras(index);
         let (message, at) = FieldsOf::new(body, at, SERIES_METADATA, SERIES_METADATA_KEY).next_message().ok()??;
         let mut said = metadata(message, at).ok()?;
@@ -125,8 +153,7 @@ impl WriteBatch {
         if said.unit.len() > MAX_UNIT_BYTES {
             said.unit = &[];
         }
-        let is_text = |text| std::str::from_utf8(text).is_ok();
-        (is_text(said.help) && is_text(said.unit)).then_some(said)
+        Some(said)
     }
 
     fn extras(&self, index: usize) -> (&[u8], usize) {

@@ -1,5 +1,6 @@
 //! The labels and the samples of one series, read in place.
 
+use super::version_2::ReferredLabels;
 use super::{Excerpt, Malformed};
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use model::Label;
@@ -21,8 +22,15 @@ const SAMPLE_START_KEY: u8 = 0x18;
 /// The labels of a series as they were sent: in any order, nothing about them checked but the wire.
 #[derive(Debug, Clone)]
 pub struct LabelFields<'a> {
-    rest: FieldsOf<'a>,
+    rest: Rest<'a>,
     series: u32,
+}
+
+/// The two ways in which labels are sent.
+#[derive(Debug, Clone)]
+enum Rest<'a> {
+    Spelled(FieldsOf<'a>),
+    Referred(ReferredLabels<'a>),
 }
 
 /// The samples of a series as (milliseconds, value), in the order they were sent.
@@ -43,7 +51,12 @@ pub(super) struct FieldsOf<'a> {
 impl<'a> LabelFields<'a> {
     /// Over the fields from `at` to the end of `body`; `series` is for errors only.
     pub(super) fn new(body: &'a [u8], at: usize, series: u32) -> Self {
-        Self { rest: FieldsOf::new(body, at, LABELS, LABELS_KEY), series }
+        Self { rest: Rest::Spelled(FieldsOf::new(body, at, LABELS, LABELS_KEY)), series }
+    }
+
+    /// Those of a series of 2.0.
+    pub(super) fn referred(labels: ReferredLabels<'a>, series: u32) -> Self {
+        Self { rest: Rest::Referred(labels), series }
     }
 }
 
@@ -77,12 +90,18 @@ impl<'a> Iterator for LabelFields<'a> {
     type Item = Result<Label<'a>, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.rest.next_message().and_then(|found| match found {
-            Some((message, at)) => label(message, at).map(Some),
-            None => Ok(None),
-        });
+        let next = match &mut self.rest {
+            Rest::Spelled(fields) => fields.next_message().and_then(|found| match found {
+                Some((message, at)) => label(message, at).map(Some),
+                None => Ok(None),
+            }),
+            Rest::Referred(labels) => labels.next_label(),
+        };
         if next.is_err() {
-            self.rest.at = self.rest.body.len();
+            match &mut self.rest {
+                Rest::Spelled(fields) => fields.at = fields.body.len(),
+                Rest::Referred(labels) => labels.stop(),
+            }
         }
         next.map_err(|fault| Malformed { series: self.series, at: fault.at, what: fault.what }).transpose()
     }

@@ -6,6 +6,7 @@
 //! read; and by the buckets there may be, for what is beyond is counted and not kept.
 
 use super::fields::FieldsOf;
+use super::version_2;
 use super::{Rejection, Rejections, WriteBatch};
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use model::{
@@ -150,6 +151,11 @@ impl<'a> HistogramFields<'a> {
     /// Over the fields from `at` to the end of `body`.
     pub(super) fn new(body: &'a [u8], at: usize) -> Self {
         Self { rest: FieldsOf::new(body, at, HISTOGRAMS, HISTOGRAMS_KEY) }
+    }
+
+    /// Those of a series of 2.0.
+    fn of_version_2(body: &'a [u8], at: usize) -> Self {
+        Self { rest: FieldsOf::new(body, at, version_2::HISTOGRAMS, version_2::HISTOGRAMS_2_KEY) }
     }
 
     /// Decodes the next one into a row of `column`, if it is valid and has at most `max_buckets` buckets (and as many spans on
@@ -399,7 +405,7 @@ impl WriteBatch {
         let range =
             series.filter(|series| series.histograms_at > 0).map(|series| series.histograms_at..series.field.end);
         let (body, at) = self.cut(range.as_ref());
-        HistogramFields::new(body, at)
+        if self.symbols.is_some() { HistogramFields::of_version_2(body, at) } else { HistogramFields::new(body, at) }
     }
 
     /// How many histograms are valid and have at most `max_buckets` buckets, and what is wrong with the others. Nothing is kept

@@ -9,7 +9,7 @@
 
 use super::fields::{LABELS, LabelFields};
 use super::walk::{TIMESERIES, TIMESERIES_KEY, Walk};
-use super::{Malformed, Tally, WriteBatch};
+use super::{Malformed, SpelledBatch, Tally, WriteBatch};
 use crate::grpc::Raw;
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire, push_uvarint};
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub struct RemoteWrite {
 #[derive(Debug)]
 pub struct TenantBatch {
     pub tenant: TenantId,
-    pub batch: WriteBatch,
+    pub batch: SpelledBatch,
     pub tally: Tally,
 }
 
@@ -84,8 +84,8 @@ impl RemoteWrite {
         }
         let part = |(name, walk): (&[u8], Walk<'_>)| {
             let name = std::str::from_utf8(name).map_err(|_| InvalidRemoteWrite::TenantNotUtf8)?;
-            let batch = WriteBatch { body: body.clone(), series: walk.series, received_ms, replica };
-            Ok(TenantBatch { tenant: TenantId::parse(name)?, batch, tally: walk.tally })
+            let batch = WriteBatch { body: body.clone(), series: walk.series, symbols: None, received_ms, replica };
+            Ok(TenantBatch { tenant: TenantId::parse(name)?, batch: SpelledBatch(batch), tally: walk.tally })
         };
         Ok(Self { replica, parts: parts.into_iter().map(part).collect::<Result<_, InvalidRemoteWrite>>()? })
     }
@@ -184,7 +184,7 @@ fn add<'b, 'f>(
 #[derive(Debug)]
 pub struct ForwardPart<'a> {
     pub tenant: &'a TenantId,
-    pub batch: &'a WriteBatch,
+    pub batch: &'a SpelledBatch,
     /// Rising numbers of rows.
     pub rows: &'a [u32],
 }
@@ -255,7 +255,7 @@ fn push_replica(out: &mut Vec<u8>, replica: u32) {
     }
 }
 
-impl WriteBatch {
+impl SpelledBatch {
     /// The batch with labels called `name` taken out of the series in `rows`; everything else in them stays as it came.
     ///
     /// # Errors
@@ -272,9 +272,9 @@ impl WriteBatch {
             push_uvarint(&mut body, message.len() as u64);
             body.extend_from_slice(&message);
         }
-        let (mut batch, _) = Self::walk(body.into(), rows.len(), fingerprinter, self.received_ms)?;
+        let (mut batch, _) = WriteBatch::walk(body.into(), rows.len(), fingerprinter, self.received_ms)?;
         batch.replica = self.replica;
-        Ok(batch)
+        Ok(Self(batch))
     }
 
     /// Copies the fields of one series but for some labels.

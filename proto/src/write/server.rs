@@ -38,7 +38,7 @@ impl RemoteWriteServer {
     /// Writes the series of one tenant.
     async fn write(&self, part: TenantBatch) -> Result<(), Status> {
         let TenantBatch { tenant, batch, tally } = part;
-        let written = self.target.write(&tenant, batch).await;
+        let written = self.target.write(&tenant, batch.into_batch()).await;
         let WriteOutcome { durable, mut rejections, .. } = written.map_err(|error| status(&error))?;
         rejections.add(None, Rejection::InvalidLabels, tally.unlabelled, || "a series has no label".to_owned());
         // A router of Thanos, and so one of ours, would take another answer for a conflict.

@@ -13,6 +13,7 @@ use super::extras::{EXEMPLARS, SERIES_METADATA};
 use super::fields::{self, LABELS, LABELS_KEY, LabelFields, SAMPLES, SAMPLES_KEY, SampleFields};
 use super::histograms::HISTOGRAMS;
 use super::shape::{EXEMPLAR, HISTOGRAM, LABEL, METADATA, Shape};
+use super::version_2::ReferredLabels;
 use super::{SCATTERED, SeriesSlice, WriteBatch};
 use crate::wire::{self, Fault, WRONG_WIRE_TYPE, Wire};
 use bytes::Bytes;
@@ -101,13 +102,17 @@ impl WriteBatch {
         }
         let mut walk = Walk { series: Vec::with_capacity(rows), tally: Tally::default(), fingerprinter };
         walk.request(&body).map_err(|fault| fault.in_series(walk.number()))?;
-        Ok((Self { body, series: walk.series, received_ms, replica: 0 }, walk.tally))
+        Ok((Self { body, series: walk.series, symbols: None, received_ms, replica: 0 }, walk.tally))
     }
 
     /// The labels of row `index`, as they were sent; nothing beyond the last row.
     pub fn labels(&self, index: usize) -> LabelFields<'_> {
-        let (body, at) = self.cut(self.series.get(index).map(|series| &series.labels));
-        LabelFields::new(body, at, u32::try_from(index).unwrap_or(u32::MAX))
+        let (fields, at) = self.cut(self.series.get(index).map(|series| &series.labels));
+        let series = u32::try_from(index).unwrap_or(u32::MAX);
+        match &self.symbols {
+            None => LabelFields::new(fields, at, series),
+            Some(symbols) => LabelFields::referred(ReferredLabels::new(symbols, &self.body, fields, at), series),
+        }
     }
 
     /// The samples of row `index`, in the order they were sent; nothing beyond the last row.

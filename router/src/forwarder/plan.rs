@@ -6,8 +6,8 @@ use crate::hashring::{NoPlace, NodeId};
 use crate::quorum::Thresholds;
 use model::{Fingerprinter, HistogramLayout, InvalidTenant, TenantId, ring_hash};
 use proto::{
-    ForwardPart, Malformed, Rejection, Rejections, RemoteWrite, SeriesSlice, WriteBatch, WriteError, forward_request,
-    forward_tuples,
+    ForwardPart, Malformed, Rejection, Rejections, RemoteWrite, SeriesSlice, SpelledBatch, WriteBatch, WriteError,
+    forward_request, forward_tuples,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -49,7 +49,7 @@ pub(super) struct Planner {
 /// The series of one tenant.
 struct Part {
     tenant: TenantId,
-    batch: WriteBatch,
+    batch: SpelledBatch,
     /// The number of each row in the whole write; rows that carry nothing are asked of nobody and have none.
     numbers: Vec<u32>,
     /// Rows by destination (node times replicas, plus replica from 0), those that have any, in order: there may be more tenants
@@ -126,7 +126,8 @@ impl Planner {
         tenant: &TenantId,
         batch: WriteBatch,
         rejections: &mut Rejections,
-    ) -> Result<Vec<(TenantId, WriteBatch)>, WriteError> {
+    ) -> Result<Vec<(TenantId, SpelledBatch)>, WriteError> {
+        let batch = batch.spelled()?;
         let Some(label) = self.label.as_ref().map(String::as_bytes).filter(|label| !label.is_empty()) else {
             return Ok(vec![(tenant.clone(), batch)]);
         };
@@ -157,7 +158,8 @@ impl Planner {
             rejections.add(None, Rejection::InvalidLabels, gone, || "a series has no label but its tenant".to_owned());
             split.push((named_tenant(&name)?, without));
         }
-        split.push((tenant.clone(), WriteBatch { series: others, ..batch }));
+        let replica = batch.replica;
+        split.push((tenant.clone(), batch.with(others, replica)));
         Ok(split)
     }
 }
@@ -218,7 +220,7 @@ impl Part {
     /// Some of its rows, for a target in this process.
     fn some(&self, rows: &[u32], replica: u32) -> WriteBatch {
         let series = rows.iter().filter_map(|row| self.batch.series.get(*row as usize).cloned()).collect();
-        WriteBatch { body: self.batch.body.clone(), series, received_ms: self.batch.received_ms, replica }
+        self.batch.with(series, replica).into_batch()
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct FakeTarget {
     pub(crate) failure: Option<Failure>,
     /// Takes everything and proves nothing.
     careless: bool,
+    /// Reads batches of 2.0 as they are.
+    reads_symbols: bool,
 }
 
 impl std::fmt::Debug for FakeTarget {
@@ -54,6 +56,11 @@ impl std::fmt::Debug for FakeTarget {
 impl FakeTarget {
     pub(crate) fn failing(failure: impl Fn() -> WriteError + Send + Sync + 'static) -> Self {
         Self { failure: Some(Box::new(failure)), ..Self::default() }
+    }
+
+    /// Takes batches of 2.0 as they are, or not.
+    pub(crate) fn reading_symbols(reads_symbols: bool) -> Self {
+        Self { reads_symbols, ..Self::default() }
     }
 
     pub(crate) fn careless() -> Self {
@@ -180,6 +187,10 @@ fn refusal(samples: &[(i64, Sample)], (timestamp_ms, sample): (i64, &Sample), no
 }
 
 impl WriteTarget for FakeTarget {
+    fn reads_symbols(&self) -> bool {
+        self.reads_symbols
+    }
+
     fn write<'a>(
         &'a self,
         tenant: &'a TenantId,

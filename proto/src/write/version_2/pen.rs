@@ -1,30 +1,151 @@
-//! Writes measured series of 2.0 as series of 1.0.
+//! Writes series of 2.0 as series of 1.0.
 
-use super::symbols::{Pair, SHORT_BYTES, Symbol, Symbols};
-use super::{EXEMPLARS, EXEMPLARS_2_KEY, Exemplar, HISTOGRAMS, HISTOGRAMS_2_KEY, LABELS_REFS, METADATA, Origin, Said};
-use crate::wire::{self, Fault, Wire};
+use super::refs::{ReferredLabels, label_message_bytes};
+use super::symbols::{SHORT_BYTES, Symbol, Symbols};
+use super::{EXEMPLARS, EXEMPLARS_2_KEY, HISTOGRAMS, HISTOGRAMS_2_KEY, Said};
+use crate::wire::{self, Fault, len_field_size, uvarint_size};
 use crate::write::SeriesSlice;
 use crate::write::extras::{EXEMPLARS_KEY, SERIES_METADATA_KEY};
 use crate::write::fields::{FieldsOf, LABELS_KEY, NAME_KEY, SAMPLES, SAMPLES_KEY, VALUE_KEY};
 use crate::write::histograms::HISTOGRAMS_KEY;
-use crate::write::walk::TIMESERIES_KEY;
+use crate::write::walk::{TIMESERIES_KEY, narrow};
 use std::ops::Range;
 
 /// Writes from the beginning of a room to its end, and nothing beyond.
-pub(super) struct Pen<'s, 'a, 'o> {
-    symbols: &'s Symbols<'a>,
+pub(super) struct Pen<'a, 'o> {
+    symbols: &'a Symbols,
+    /// The request.
+    body: &'a [u8],
     out: &'o mut [u8],
     at: usize,
 }
 
-impl<'s, 'a, 'o> Pen<'s, 'a, 'o> {
-    pub(super) fn new(symbols: &'s Symbols<'a>, out: &'o mut [u8]) -> Self {
-        Self { symbols, out, at: 0 }
+/// How many bytes the parts of a series take when it is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sizes {
+    pub(super) labels: u64,
+    pub(super) samples: u64,
+    pub(super) exemplars: u64,
+    pub(super) histograms: u64,
+    pub(super) metadata: u64,
+}
+
+impl Sizes {
+    pub(super) fn message(&self) -> u64 {
+        let Self { labels, samples, exemplars, histograms, metadata } = *self;
+        [labels, samples, exemplars, histograms, metadata].into_iter().fold(0, u64::saturating_add)
     }
 
-    /// What it wrote there.
-    pub(super) fn written(&self, range: &Range<u32>) -> &[u8] {
-        self.out.get(range.start as usize..range.end as usize).unwrap_or_default()
+    pub(super) fn field(&self) -> u64 {
+        let message = self.message();
+        message.saturating_add(1 + uvarint_size(message) as u64)
+    }
+
+    /// Those of `row`, which is of a request that was read.
+    pub(super) fn of(symbols: &Symbols, body: &[u8], row: &SeriesSlice) -> Result<Self, Fault> {
+        let mut sizes = Self { labels: labels_bytes(symbols, body, row)?, ..Self::default() };
+        let mut samples = samples_of(body, row);
+        while let Some((message, at)) = samples.next_message()? {
+            sizes.samples += len_field_size(message.len() - at) as u64;
+        }
+        if row.histograms_at > 0 {
+            let mut histograms = histograms_of(body, row);
+            while let Some((message, at)) = histograms.next_message()? {
+                sizes.histograms += len_field_size(message.len() - at) as u64;
+            }
+        }
+        if row.extras_at > 0 {
+            let mut exemplars = exemplars_of(body, row);
+            while let Some((message, at)) = exemplars.next_message()? {
+                let exemplar = Exemplar::read(symbols, body, (message, at))?;
+                sizes.exemplars = sizes.exemplars.saturating_add(exemplar.map_or(0, |exemplar| exemplar.field_bytes()));
+            }
+            sizes.metadata = Said::of(body, row)?.map_or(0, |said| said.field_bytes(symbols, body));
+        }
+        Ok(sizes)
+    }
+}
+
+/// An exemplar, its labels measured.
+struct Exemplar {
+    labels_bytes: u64,
+    bits: u64,
+    timestamp: u64,
+}
+
+impl Exemplar {
+    /// Reads the exemplar that reaches from `at` to the end of `message`; `None` if it was refused.
+    fn read(symbols: &Symbols, body: &[u8], (message, start): (&[u8], usize)) -> Result<Option<Self>, Fault> {
+        let labels = ReferredLabels::new(symbols, body, message, start);
+        if !labels.clone().are_good() {
+            return Ok(None);
+        }
+        let mut exemplar = Self { labels_bytes: spelled_bytes(labels)?, bits: 0, timestamp: 0 };
+        let mut at = start;
+        while at < message.len() {
+            let key = wire::key(message, &mut at)?;
+            match key.number {
+                2 => exemplar.bits = wire::fixed64(message, &mut at)?,
+                3 => exemplar.timestamp = wire::uvarint(message, &mut at)?,
+                _ => wire::skip(message, key.wire, &mut at)?,
+            }
+        }
+        Ok(Some(exemplar))
+    }
+
+    fn message_bytes(&self) -> u64 {
+        exemplar_message_bytes(self.labels_bytes, self.timestamp)
+    }
+
+    fn field_bytes(&self) -> u64 {
+        let message = self.message_bytes();
+        message.saturating_add(1 + uvarint_size(message) as u64)
+    }
+}
+
+/// How long the message of an exemplar is.
+pub(super) fn exemplar_message_bytes(labels_bytes: u64, timestamp: u64) -> u64 {
+    let rest = 1 + size_of::<u64>() + 1 + uvarint_size(timestamp);
+    labels_bytes.saturating_add(rest as u64)
+}
+
+/// How many bytes the labels of `row` take.
+pub(super) fn labels_bytes(symbols: &Symbols, body: &[u8], row: &SeriesSlice) -> Result<u64, Fault> {
+    spelled_bytes(labels_of(symbols, body, row))
+}
+
+fn spelled_bytes(mut labels: ReferredLabels<'_>) -> Result<u64, Fault> {
+    let mut bytes = 0u64;
+    while let Some((name, value)) = labels.next_pair()? {
+        bytes = bytes.saturating_add(len_field_size(label_message_bytes(name, value)) as u64);
+    }
+    Ok(bytes)
+}
+
+fn cut(body: &[u8], end: u32) -> &[u8] {
+    body.get(..end as usize).unwrap_or_default()
+}
+
+fn labels_of<'a>(symbols: &'a Symbols, body: &'a [u8], row: &SeriesSlice) -> ReferredLabels<'a> {
+    ReferredLabels::new(symbols, body, cut(body, row.labels.end), row.labels.start as usize)
+}
+
+fn samples_of<'a>(body: &'a [u8], row: &SeriesSlice) -> FieldsOf<'a> {
+    FieldsOf::new(cut(body, row.samples.end), row.samples.start as usize, SAMPLES, SAMPLES_KEY)
+}
+
+fn histograms_of<'a>(body: &'a [u8], row: &SeriesSlice) -> FieldsOf<'a> {
+    FieldsOf::new(cut(body, row.field.end), row.histograms_at as usize, HISTOGRAMS, HISTOGRAMS_2_KEY)
+}
+
+fn exemplars_of<'a>(body: &'a [u8], row: &SeriesSlice) -> FieldsOf<'a> {
+    FieldsOf::new(cut(body, row.field.end), row.extras_at as usize, EXEMPLARS, EXEMPLARS_2_KEY)
+}
+
+impl<'a, 'o> Pen<'a, 'o> {
+    /// Writes series of `body` into `out`.
+    pub(super) fn new(symbols: &'a Symbols, body: &'a [u8], out: &'o mut [u8]) -> Self {
+        Self { symbols, body, out, at: 0 }
     }
 
     /// Whether the room is full, and nothing went beyond it.
@@ -32,87 +153,66 @@ impl<'s, 'a, 'o> Pen<'s, 'a, 'o> {
         self.at == self.out.len()
     }
 
-    /// Writes the series of `row`.
-    pub(super) fn series(&mut self, row: &SeriesSlice) -> Result<(), Fault> {
-        let Origin { series: [start, end], samples } = Origin::of(row);
-        let (start, symbols) = (start as usize, self.symbols);
-        let body = symbols.body().get(..end as usize).unwrap_or_default();
+    /// What it wrote so far.
+    pub(super) fn written(&self) -> &[u8] {
+        self.out.get(..self.at).unwrap_or_default()
+    }
+
+    /// Writes the series of `row`, which says from then on where it lies in what was written.
+    pub(super) fn series(&mut self, row: &mut SeriesSlice) -> Result<(), Fault> {
+        let sizes = Sizes::of(self.symbols, self.body, row)?;
+        let start = self.at;
         self.byte(TIMESERIES_KEY);
-        self.uvarint(u64::from(row.field.end - row.labels.start));
-        let (said, has_exemplars) = self.labels((body, start), samples)?;
-        match samples {
-            _ if row.samples.is_empty() => {}
-            [0, 0] => self.copy(FieldsOf::new(body, start, SAMPLES, SAMPLES_KEY), SAMPLES_KEY)?,
-            [start, end] => self.bytes(body.get(start as usize..end as usize).unwrap_or_default()),
-        }
-        if has_exemplars {
-            let mut exemplars = FieldsOf::new(body, start, EXEMPLARS, EXEMPLARS_2_KEY);
-            while let Some((message, at)) = exemplars.next_message()? {
-                self.exemplar(message, at)?;
-            }
+        self.uvarint(sizes.message());
+        let labels = self.part(|pen| pen.labels(row))?;
+        let samples = self.part(|pen| pen.copy(samples_of(pen.body, row), SAMPLES_KEY))?;
+        let (mut exemplars, mut histograms, mut metadata) = (0..0, 0..0, 0..0);
+        if sizes.exemplars > 0 {
+            exemplars = self.part(|pen| pen.exemplars(row))?;
         }
         if row.histograms_at > 0 {
-            self.copy(FieldsOf::new(body, start, HISTOGRAMS, HISTOGRAMS_2_KEY), HISTOGRAMS_KEY)?;
+            histograms = self.part(|pen| pen.copy(histograms_of(pen.body, row), HISTOGRAMS_KEY))?;
         }
-        if self.at < row.field.end as usize {
-            self.metadata(&said);
+        if sizes.metadata > 0 {
+            metadata = self.part(|pen| pen.metadata(row))?;
         }
-        // All of this was measured, and comes out the same.
-        debug_assert_eq!(self.at, row.field.end as usize);
+        *row = SeriesSlice {
+            field: narrow(start, self.at),
+            labels,
+            samples: if samples.is_empty() { 0..0 } else { samples },
+            fingerprint: row.fingerprint,
+            histograms_at: histograms.start,
+            extras_at: if exemplars.is_empty() { metadata.start } else { exemplars.start },
+        };
         Ok(())
     }
 
-    /// Writes the labels of the series that reaches from `at` to the end of `body`, its samples without a gap at `samples`;
-    /// returns what it says of its metric, and whether it has exemplars.
-    fn labels(&mut self, (body, mut at): (&[u8], usize), samples: [u32; 2]) -> Result<(Said, bool), Fault> {
-        let (mut pair, mut said, mut has_exemplars) = (Pair::default(), Said::default(), false);
-        while at < body.len() {
-            if at == samples[0] as usize && samples[1] > 0 {
-                at = samples[1] as usize;
-                continue;
-            }
-            let key = wire::key(body, &mut at)?;
-            match (key.number, key.wire) {
-                (LABELS_REFS, Wire::Len) => {
-                    let end = wire::end_of_len(body, &mut at)?;
-                    self.spell(body.get(..end).unwrap_or_default(), at, &mut pair)?;
-                    at = end;
-                }
-                (LABELS_REFS, Wire::Varint) => {
-                    let start = at;
-                    wire::uvarint(body, &mut at)?;
-                    self.spell(body.get(..at).unwrap_or_default(), start, &mut pair)?;
-                }
-                (METADATA, Wire::Len) => at = said.read(body, at)?,
-                (number, wire) => {
-                    has_exemplars |= number == EXEMPLARS;
-                    wire::skip(body, wire, &mut at)?;
-                }
-            }
-        }
-        Ok((said, has_exemplars))
+    /// Where that lies which `write` writes.
+    fn part(&mut self, write: impl FnOnce(&mut Self) -> Result<(), Fault>) -> Result<Range<u32>, Fault> {
+        let start = self.at;
+        write(self)?;
+        Ok(narrow(start, self.at))
     }
 
-    /// Spells out the references that lie packed from `at` to the end of `body`.
-    #[inline]
-    fn spell(&mut self, body: &[u8], mut at: usize, pair: &mut Pair) -> Result<(), Fault> {
-        while at < body.len() {
-            let reference = wire::uvarint(body, &mut at)?;
-            if let Some((name, value)) = pair.add(self.symbols, reference) {
-                let size = Symbols::label_message_bytes(name, value);
-                self.byte(LABELS_KEY);
-                self.uvarint(size as u64);
-                self.byte(NAME_KEY);
-                self.symbol(name);
-                self.byte(VALUE_KEY);
-                self.symbol(value);
-            }
+    /// Writes the labels of `row`.
+    pub(super) fn labels(&mut self, row: &SeriesSlice) -> Result<(), Fault> {
+        self.spell(labels_of(self.symbols, self.body, row))
+    }
+
+    fn spell(&mut self, mut labels: ReferredLabels<'a>) -> Result<(), Fault> {
+        while let Some((name, value)) = labels.next_pair()? {
+            self.byte(LABELS_KEY);
+            self.uvarint(label_message_bytes(name, value) as u64);
+            self.byte(NAME_KEY);
+            self.symbol(name);
+            self.byte(VALUE_KEY);
+            self.symbol(value);
         }
         Ok(())
     }
 
     /// Copies messages under another key.
-    fn copy(&mut self, mut fields: FieldsOf<'_>, key: u8) -> Result<(), Fault> {
+    fn copy(&mut self, mut fields: FieldsOf<'a>, key: u8) -> Result<(), Fault> {
         while let Some((message, at)) = fields.next_message()? {
             let message = message.get(at..).unwrap_or_default();
             self.byte(key);
@@ -122,47 +222,35 @@ impl<'s, 'a, 'o> Pen<'s, 'a, 'o> {
         Ok(())
     }
 
-    /// Writes the exemplar that reaches from `at` to the end of `body`, unless it was refused.
-    fn exemplar(&mut self, body: &[u8], mut at: usize) -> Result<(), Fault> {
-        let exemplar = Exemplar::read(self.symbols, body, at)?;
-        if exemplar.refs.are_bad() {
-            return Ok(());
+    /// Writes the exemplars of `row`, but for those that were refused.
+    fn exemplars(&mut self, row: &SeriesSlice) -> Result<(), Fault> {
+        let mut exemplars = exemplars_of(self.body, row);
+        while let Some((message, at)) = exemplars.next_message()? {
+            let Some(exemplar) = Exemplar::read(self.symbols, self.body, (message, at))? else { continue };
+            self.byte(EXEMPLARS_KEY);
+            self.uvarint(exemplar.message_bytes());
+            self.spell(ReferredLabels::new(self.symbols, self.body, message, at))?;
+            self.byte(0x11);
+            self.bytes(&exemplar.bits.to_le_bytes());
+            self.byte(0x18);
+            self.uvarint(exemplar.timestamp);
         }
-        self.byte(EXEMPLARS_KEY);
-        self.uvarint(exemplar.message_bytes());
-        let mut pair = Pair::default();
-        while at < body.len() {
-            let key = wire::key(body, &mut at)?;
-            let start = at;
-            wire::skip(body, key.wire, &mut at)?;
-            match (key.number, key.wire) {
-                (1, Wire::Len) => {
-                    let mut from = start;
-                    wire::end_of_len(body, &mut from)?;
-                    self.spell(body.get(..at).unwrap_or_default(), from, &mut pair)?;
-                }
-                (1, Wire::Varint) => self.spell(body.get(..at).unwrap_or_default(), start, &mut pair)?,
-                _ => {}
-            }
-        }
-        self.byte(0x11);
-        self.bytes(&exemplar.bits.to_le_bytes());
-        self.byte(0x18);
-        self.uvarint(exemplar.timestamp);
         Ok(())
     }
 
-    fn metadata(&mut self, said: &Said) {
-        let said = said.spelled(self.symbols);
+    fn metadata(&mut self, row: &SeriesSlice) -> Result<(), Fault> {
+        let Some(said) = Said::of(self.body, row)? else { return Ok(()) };
+        let spelled = said.spelled(self.symbols, self.body);
         self.byte(SERIES_METADATA_KEY);
-        self.uvarint(said.message_bytes() as u64);
+        self.uvarint(spelled.message_bytes() as u64);
         self.byte(0x08);
-        self.uvarint(said.kind);
-        for (key, text) in [(0x22, said.help), (0x2a, said.unit)] {
+        self.uvarint(spelled.kind);
+        for (key, text) in [(0x22, spelled.help), (0x2a, spelled.unit)] {
             self.byte(key);
             self.uvarint(text.len() as u64);
             self.bytes(text);
         }
+        Ok(())
     }
 
     // === bytes ===
@@ -197,12 +285,12 @@ impl<'s, 'a, 'o> Pen<'s, 'a, 'o> {
     #[inline]
     fn symbol(&mut self, symbol: Symbol) {
         let room = self.out.get_mut(self.at..).and_then(|room| room.first_chunk_mut::<SHORT_BYTES>());
-        match (self.symbols.short(symbol), room) {
+        match (symbol.short(self.body), room) {
             (Some((from, size)), Some(room)) => {
                 *room = *from;
                 self.at += size;
             }
-            _ => self.bytes(self.symbols.sized(symbol)),
+            _ => self.bytes(symbol.sized(self.body)),
         }
     }
 }

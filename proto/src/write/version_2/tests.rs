@@ -1,9 +1,8 @@
-//! Requests of 2.0 against generated messages: what they are rewritten as, and what is refused.
+//! Requests of 2.0 against generated messages: what they mean, as they lie and spelled out, and what is refused.
 
-use super::super::{HistogramScratch, WriteBatch, count_rows, messages};
+use super::super::{ExemplarField, HistogramScratch, count_rows, messages};
 use super::*;
-use bytes::Bytes;
-use model::HistogramColumn;
+use model::{Fingerprinter, HistogramColumn};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
@@ -110,41 +109,53 @@ fn expected(request: &Request) -> Vec<Option<WrittenSeries>> {
     request.timeseries.iter().map(series).collect()
 }
 
-fn rewrite_within(body: &[u8], limit_bytes: u32) -> Result<(WriteBatch, Rewritten), CannotRewrite> {
+/// A request that was read, and the same spelled out.
+type Both = (Request2, SpelledBatch);
+
+fn names() -> Fingerprinter {
+    Fingerprinter::new([7; 192])
+}
+
+fn read_within(body: &[u8], spellings: &Spellings, limit_bytes: u32) -> Result<Both, InvalidRequest2> {
     let outline = Outline::of(body)?;
-    assert!(outline.symbols_bytes() + outline.rows_bytes() <= 8 * body.len());
-    let rewrite = Rewrite::measure(body, outline, limit_bytes)?;
+    assert!(outline.symbols_bytes() + outline.rows_bytes() <= 12 * body.len());
+    let read = || Request2::read(Bytes::copy_from_slice(body), outline, spellings, 0, limit_bytes);
+    let request = read()?;
+    assert!(request.batch.series.len() <= outline.rows);
     // Whatever was there before.
-    let mut out = vec![0xff; rewrite.size_bytes()];
+    let mut out = vec![0xff; request.spelled_bytes()];
     assert!(out.len() <= limit_bytes as usize);
-    let rewritten = rewrite.write(&Fingerprinter::new([7; 192]), &mut out)?;
-    assert!(rewritten.series.len() <= outline.rows);
-    let (body, series) = (Bytes::from(out), rewritten.series.clone());
-    Ok((WriteBatch { body, series, received_ms: 0, replica: 0 }, rewritten))
+    let series = read()?.batch.spell(&mut out)?;
+    // What was read once is known, and means the same.
+    assert_eq!(read()?.batch.series, request.batch.series);
+    let batch = WriteBatch { body: out.into(), series, symbols: None, received_ms: 0, replica: 0 };
+    let again = request.batch.clone().spelled()?;
+    assert_eq!((&again.body, &again.series), (&batch.body, &batch.series));
+    Ok((request, batch.spelled()?))
 }
 
-fn rewrite(body: &[u8]) -> Result<(WriteBatch, Rewritten), CannotRewrite> {
-    rewrite_within(body, 1 << 20)
+fn read(body: &[u8]) -> Result<Both, InvalidRequest2> {
+    read_within(body, &Spellings::new(&names()), 1 << 20)
 }
 
-/// Holds what `body` is rewritten as against what a generated decoder reads in it.
+/// Holds what `body` means against what a generated decoder reads in it.
 fn compare(body: &[u8]) -> Result<(), TestCaseError> {
-    let (rewritten, request) = (rewrite(body), Request::decode(body));
-    let ((batch, rewritten), request) = match (rewritten, request) {
-        (Ok(rewritten), Ok(request)) => (rewritten, request),
+    let (read, request) = (read(body), Request::decode(body));
+    let ((referring, batch), request) = match (read, request) {
+        (Ok(read), Ok(request)) => (read, request),
         (Ok(_), Err(refused)) => {
             prop_assert!(false, "we take what is refused elsewhere: {}", refused);
             return Ok(());
         }
-        (Err(CannotRewrite::Malformed(refused)), Ok(_)) => {
+        (Err(InvalidRequest2::Malformed(refused)), Ok(_)) => {
             prop_assert_eq!(refused.what, "a group");
             return Ok(());
         }
-        (Err(CannotRewrite::FirstSymbol), Ok(request)) => {
+        (Err(InvalidRequest2::FirstSymbol), Ok(request)) => {
             prop_assert!(!request.symbols[0].is_empty());
             return Ok(());
         }
-        (Err(CannotRewrite::TooLarge { size_bytes, .. }), Ok(_)) => {
+        (Err(InvalidRequest2::TooLarge { size_bytes, .. }), Ok(_)) => {
             prop_assert!(size_bytes > 1 << 20);
             return Ok(());
         }
@@ -158,27 +169,53 @@ fn compare(body: &[u8]) -> Result<(), TestCaseError> {
 
     // Whoever is sent the body finds the same rows, but for those with nothing in them.
     let rows = count_rows(&batch.body).unwrap();
-    let (walked, _) = WriteBatch::walk(batch.body.clone(), rows, &Fingerprinter::new([7; 192]), 0).unwrap();
+    let (walked, _) = WriteBatch::walk(batch.body.clone(), rows, &names(), 0).unwrap();
     let full: Vec<_> = batch.series.iter().filter(|series| !series.is_void()).cloned().collect();
     prop_assert_eq!(walked.series, full);
     for (row, series) in written.timeseries.iter().enumerate() {
         prop_assert_eq!(batch.samples(row).count(), series.samples.len());
-        prop_assert_eq!(histograms(&batch, row), series.histograms.len());
+        prop_assert_eq!(histograms(&batch, row).len(), series.histograms.len());
         prop_assert_eq!(batch.exemplars(row).count(), series.exemplars.len());
         prop_assert_eq!(batch.labels(row).count(), series.labels.len());
     }
-    count(&request, &rewritten)
+    same_rows(&referring.batch, &batch)?;
+    count(&request, &referring)
 }
 
-/// How many histograms row `row` has.
-fn histograms(batch: &WriteBatch, row: usize) -> usize {
+/// Holds what is read of a request as it lies against what is read of the same spelled out.
+fn same_rows(referring: &WriteBatch, spelled: &WriteBatch) -> Result<(), TestCaseError> {
+    prop_assert_eq!(referring.series.len(), spelled.series.len());
+    for (row, (one, other)) in referring.series.iter().zip(&spelled.series).enumerate() {
+        prop_assert_eq!(one.fingerprint, other.fingerprint);
+        let flags = |row: &SeriesSlice| [row.is_void(), row.is_bare(), row.has_histograms(), row.has_extras()];
+        prop_assert_eq!(flags(one), flags(other));
+        let labels = |batch: &WriteBatch| format!("{:?}", batch.labels(row).map(Result::unwrap).collect::<Vec<_>>());
+        prop_assert_eq!(labels(referring), labels(spelled));
+        prop_assert_eq!(referring.labels(row).to_string(), spelled.labels(row).to_string());
+        let samples = |batch: &WriteBatch| format!("{:?}", batch.samples(row).collect::<Vec<_>>());
+        prop_assert_eq!(samples(referring), samples(spelled));
+        prop_assert_eq!(histograms(referring, row), histograms(spelled, row));
+        let exemplar = |field: ExemplarField<'_>| {
+            let labels: Vec<_> = field.labels.map(Result::unwrap).collect();
+            format!("{labels:?} {} {}", field.timestamp_ms, field.value.to_bits())
+        };
+        let exemplars = |batch: &WriteBatch| batch.exemplars(row).map(exemplar).collect::<Vec<_>>();
+        prop_assert_eq!(exemplars(referring), exemplars(spelled));
+        prop_assert_eq!(referring.metadata(row), spelled.metadata(row));
+    }
+    Ok(())
+}
+
+/// The histograms of row `row`, as text.
+fn histograms(batch: &WriteBatch, row: usize) -> Vec<String> {
     let (mut column, mut scratch) = (HistogramColumn::default(), HistogramScratch::default());
     let mut fields = batch.histograms(row);
-    std::iter::from_fn(|| fields.decode_next(&mut column, &mut scratch, 100)).count()
+    let mut next = || fields.decode_next(&mut column, &mut scratch, 100);
+    std::iter::from_fn(|| next().map(|decoded| format!("{decoded:?}"))).collect()
 }
 
 /// Holds the tally, and what is refused.
-fn count(request: &Request, rewritten: &Rewritten) -> Result<(), TestCaseError> {
+fn count(request: &Request, rewritten: &Request2) -> Result<(), TestCaseError> {
     let all = expected(request);
     let sum = |count: fn(&TimeSeries) -> usize| request.timeseries.iter().map(count).sum::<usize>() as u64;
     let tally = &rewritten.tally;
@@ -269,7 +306,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn a_request_is_rewritten_as_what_it_means(request in request()) {
+    fn a_request_means_what_it_says(request in request()) {
         compare(&request.encode_to_vec())?;
     }
 
@@ -325,12 +362,13 @@ proptest! {
     #[test]
     fn the_limit_is_that_of_what_is_written(request in request(), less in 0u32..200) {
         let body = request.encode_to_vec();
-        let (batch, _) = rewrite(&body).unwrap();
+        let (_, batch) = read(&body).unwrap();
         let size = u32::try_from(batch.body.len()).unwrap();
-        prop_assert_eq!(&rewrite_within(&body, size).unwrap().0.body, &batch.body);
+        let spellings = Spellings::new(&names());
+        prop_assert_eq!(&read_within(&body, &spellings, size).unwrap().1.body, &batch.body);
         if let Some(limit_bytes) = size.checked_sub(less + 1) {
-            let refused = rewrite_within(&body, limit_bytes);
-            let is_told = matches!(refused, Err(CannotRewrite::TooLarge { size_bytes, limit_bytes: told })
+            let refused = read_within(&body, &spellings, limit_bytes);
+            let is_told = matches!(refused, Err(InvalidRequest2::TooLarge { size_bytes, limit_bytes: told })
                 if told == limit_bytes && size_bytes > u64::from(told) && size_bytes <= u64::from(size));
             prop_assert!(is_told);
         }
@@ -351,7 +389,7 @@ fn one_sample() -> Vec<messages::Sample> {
 #[track_caller]
 fn refused(series: TimeSeries, why: Rejection, detail: &str) {
     let body = with(&["", "__name__", "up"], series);
-    let (_, rewritten) = rewrite(&body).unwrap();
+    let (rewritten, _) = read(&body).unwrap();
     assert_eq!(rewritten.rejections.counts().collect::<Vec<_>>(), [(why, 1)]);
     assert_eq!(rewritten.rejections.examples()[0].detail, detail);
 }
@@ -384,8 +422,8 @@ fn references_that_lead_nowhere_are_told_in_the_words_of_prometheus() {
 fn the_first_symbol_is_empty() {
     let body =
         with(&["__name__", "up"], TimeSeries { labels_refs: vec![0, 1], samples: one_sample(), ..Default::default() });
-    assert_eq!(rewrite(&body).unwrap_err(), CannotRewrite::FirstSymbol);
-    let (batch, _) = rewrite(&with(&[], TimeSeries::default())).unwrap();
+    assert_eq!(read(&body).unwrap_err(), InvalidRequest2::FirstSymbol);
+    let (_, batch) = read(&with(&[], TimeSeries::default())).unwrap();
     assert!(batch.series.is_empty());
 }
 
@@ -399,9 +437,8 @@ fn a_small_request_that_means_a_large_one_is_stopped_before_anything_is_written(
     let many = TimeSeries { labels_refs: labels_refs.clone(), samples: one_sample(), ..Default::default() };
     let exemplar = Exemplar { labels_refs, value: 1.0, timestamp: 2 };
     for body in [with(&["", &symbol], many), with(&["", &symbol], series(vec![exemplar]))] {
-        let CannotRewrite::TooLarge { size_bytes, .. } = rewrite_within(&body, 32 << 20).unwrap_err() else {
-            panic!("it is too large")
-        };
+        let refused = read_within(&body, &Spellings::new(&names()), 32 << 20).unwrap_err();
+        let InvalidRequest2::TooLarge { size_bytes, .. } = refused else { panic!("it is too large") };
         assert_eq!(size_bytes >> 20, 2057);
     }
 }
@@ -420,7 +457,7 @@ fn what_is_refused_takes_no_room() {
         let refused = TimeSeries { labels_refs: labels_refs.clone(), samples: one_sample(), ..Default::default() };
         let timeseries = vec![refused, TimeSeries { exemplars, ..good.clone() }];
         let body = Request { symbols: vec![vec![], symbol.clone().into_bytes()], timeseries }.encode_to_vec();
-        let (batch, rewritten) = rewrite_within(&body, 4096).unwrap();
+        let (rewritten, batch) = read_within(&body, &Spellings::new(&names()), 4096).unwrap();
         let counts: Vec<_> = rewritten.rejections.counts().collect();
         assert_eq!(counts, [(Rejection::InvalidReference, 1), (Rejection::InvalidExemplar, 1)]);
         assert_eq!((batch.series.len(), batch.exemplars(0).count()), (1, 0));
@@ -439,24 +476,57 @@ fn long_help_is_cut_and_a_long_unit_is_none() {
     ] {
         let series =
             TimeSeries { labels_refs: vec![1, 1], samples: one_sample(), metadata: Some(said), ..Default::default() };
-        let (batch, _) = rewrite(&with(&["", &help, &unit], series)).unwrap();
-        let said = batch.metadata(0).unwrap();
-        assert_eq!((said.help.len(), said.unit.len()), want);
-        assert_eq!(said.help, &help.as_bytes()[..want.0]);
+        let (referring, spelled) = read(&with(&["", &help, &unit], series)).unwrap();
+        for said in [referring.batch.metadata(0).unwrap(), spelled.metadata(0).unwrap()] {
+            assert_eq!((said.help.len(), said.unit.len()), want);
+            assert_eq!(said.help, &help.as_bytes()[..want.0]);
+        }
     }
 }
 
 #[test]
 fn a_canonical_region_hashes_to_the_name_of_its_series() {
     let series = TimeSeries { labels_refs: vec![1, 2, 3, 4], samples: one_sample(), ..Default::default() };
-    let (batch, _) = rewrite(&with(&["", "__name__", "up", "job", &"j".repeat(300)], series)).unwrap();
+    let (_, batch) = read(&with(&["", "__name__", "up", "job", &"j".repeat(300)], series)).unwrap();
     let labels = model::Labels::from_pairs([("__name__", "up"), ("job", &"j".repeat(300))]).unwrap();
-    let fingerprint = Fingerprinter::new([7; 192]).of_labels(labels.as_ref(), &mut Vec::new());
+    let fingerprint = names().of_labels(labels.as_ref(), &mut Vec::new());
     assert_eq!(batch.series[0].fingerprint, fingerprint);
 }
 
 #[test]
 fn a_request_of_version_1_has_unknown_fields_only() {
-    let (batch, rewritten) = rewrite(&[0x0a, 0, 0x1a, 2, 0x08, 1]).unwrap();
+    let (rewritten, batch) = read(&[0x0a, 0, 0x1a, 2, 0x08, 1]).unwrap();
     assert_eq!((batch.series.len(), rewritten.tally), (0, Tally { unknown_fields: 2, ..Tally::default() }));
+}
+
+/// A series whose labels are too long to be hashed is still there, and so is its neighbour.
+#[test]
+fn long_labels_are_found_by_their_text() {
+    let symbols = ["", "a", &"v".repeat(MAX_HASHED_BYTES as usize)].map(|text| text.as_bytes().to_vec());
+    let series = |labels_refs| TimeSeries { labels_refs, samples: one_sample(), ..Default::default() };
+    let timeseries = vec![series(vec![1, 2]), series(vec![1, 1])];
+    let (request, spelled) = read(&Request { symbols: symbols.to_vec(), timeseries }.encode_to_vec()).unwrap();
+    for batch in [&request.batch, &*spelled] {
+        assert_eq!([0, 1].map(|row| batch.series[row].is_scattered()), [true, false]);
+        assert_eq!(batch.labels(0).next().unwrap().unwrap().value.len() as u64, MAX_HASHED_BYTES);
+    }
+}
+
+/// More labels than are mixed, so many and one more.
+#[test]
+fn series_of_very_many_labels_are_told_apart() {
+    let spellings = Spellings::new(&names());
+    let series = |labels: usize, last| {
+        let labels_refs = [[1, 1].repeat(labels - 1), vec![1, last]].concat();
+        TimeSeries { labels_refs, samples: one_sample(), ..Default::default() }
+    };
+    for (labels, known) in [(127, 2), (128, 4), (129, 4)] {
+        let timeseries = vec![series(labels, 1), series(labels, 2)];
+        let symbols = vec![vec![], b"a".to_vec(), b"b".to_vec()];
+        let body = Request { symbols, timeseries }.encode_to_vec();
+        let (request, spelled) = read_within(&body, &spellings, 1 << 20).unwrap();
+        same_rows(&request.batch, &spelled).unwrap();
+        assert_ne!(request.batch.series[0].fingerprint, request.batch.series[1].fingerprint);
+        assert_eq!(spellings.len(), known);
+    }
 }
