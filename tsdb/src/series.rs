@@ -140,6 +140,14 @@ impl ChunkSeriesBatch {
         self.ends.clear();
     }
 
+    /// Keeps the first `len` series.
+    pub fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        let end = self.ends.last().copied().unwrap_or(SeriesEnd { labels: 0, chunks: 0 });
+        self.labels.truncate(end.labels);
+        self.chunks.truncate(end.chunks);
+    }
+
     /// How many series there are.
     pub fn len(&self) -> usize {
         self.ends.len()

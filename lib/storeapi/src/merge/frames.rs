@@ -248,7 +248,8 @@ impl MergedFrames {
     }
 
     /// Where one source is left, hands its batches out as they came; those before them first. `None`: they have to be looked
-    /// at series by series, because they are small or large, or more than is wanted, or have chunks to be sorted.
+    /// at series by series, because they are small or large, or more than is wanted, or not whole. A last series that may go on
+    /// in the next batch is kept back.
     fn pass_whole(&mut self, tree: &LoserTree) -> Option<Step> {
         let (source, key) = tree.winner()?;
         let state = self.sources.get(source).filter(|state| state.at == 0)?;
@@ -266,12 +267,19 @@ impl MergedFrames {
         if !self.batch.is_empty() {
             return Some(self.hand_out());
         }
-        let current = &mut self.sources.get_mut(source)?.current;
-        if !current.iter().all(|(_, chunks)| are_ordered(chunks)) {
+        let state = self.sources.get_mut(source)?;
+        if !are_whole(&state.current) {
             return None;
         }
-        let batch = std::mem::take(current);
-        self.left -= len;
+        let may_go_on = state.may_go_on();
+        let mut batch = std::mem::take(&mut state.current);
+        if may_go_on && let Some((labels, chunks)) = batch.get(len - 1) {
+            let mut key = Vec::new();
+            write_sort_key(labels, &mut key);
+            self.series.add(&key, labels, chunks);
+            batch.truncate(len - 1);
+        }
+        self.left -= batch.len();
         self.dry = Some(source);
         Some(Step::Frame(SeriesFrame::Series(SeriesBatch::Chunks(batch))))
     }
@@ -306,6 +314,23 @@ impl MergedFrames {
         self.batch_bytes = 0;
         Step::Frame(SeriesFrame::Series(SeriesBatch::Chunks(std::mem::take(&mut self.batch))))
     }
+}
+
+impl Source {
+    /// Whether the last series of the current batch may have more chunks in the next one, as a store splits large ones.
+    fn may_go_on(&self) -> bool {
+        let last = self.current.get(self.current.len().wrapping_sub(1));
+        match (self.waiting.front(), last) {
+            (Some(next), Some((labels, _))) => next.get(0).is_some_and(|(next, _)| next == labels),
+            _ => !self.ended,
+        }
+    }
+}
+
+/// Whether each series is there once, its chunks in order.
+fn are_whole(batch: &ChunkSeriesBatch) -> bool {
+    let mut before = None;
+    batch.iter().all(|(labels, chunks)| before.replace(labels) != Some(labels) && are_ordered(chunks))
 }
 
 impl OpenSeries {

@@ -98,6 +98,30 @@ fn batches_of_the_last_stream_pass_as_they_came() {
     assert_eq!(lens(vec![given], None), [40, 50, 60]);
 }
 
+/// A store splits a series that is large, between frames and within one.
+#[test]
+fn large_batches_of_the_last_stream_may_have_parts_of_series() {
+    let rows: Vec<Row> = (100..190).map(|number| one(&number.to_string(), "x")).collect();
+    let part = |row: &Row| (row.0.clone(), vec![(20, 29, "late".to_owned())]);
+    let whole = |row: &Row| (row.0.clone(), [row.1.clone(), part(row).1].concat());
+    let want = |at: usize| [&rows[..at], &[whole(&rows[at])], &rows[at + 1..]].concat();
+    let between = vec![frame(&rows[..40]), frame(&[&[part(&rows[39])], &rows[40..]].concat())];
+    let within = vec![frame(&[&rows[..20], &[part(&rows[19])], &rows[20..]].concat())];
+    let slow = |frames: Vec<Frame>| {
+        let turns = stream::iter(frames).then(|frame| async {
+            tokio::task::yield_now().await;
+            frame
+        });
+        futures::executor::block_on(read(merge_frames(vec![turns.boxed()], None))).0
+    };
+    for (given, at) in [(between, 39), (within, 19)] {
+        check(vec![given.clone()], None, &want(at));
+        check(vec![given.clone()], Some(at + 1), &want(at)[..=at]);
+        assert_eq!(slow(given), want(at));
+    }
+    assert_eq!(slow(vec![frame(&rows[..40]), frame(&rows[40..])]), rows);
+}
+
 #[test]
 fn series_come_sorted_and_once() {
     check(vec![], None, &[]);
