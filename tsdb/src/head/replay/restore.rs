@@ -35,7 +35,7 @@ pub struct Lacking<'a> {
 
 /// A snapshot smaller than this is not worth a thread.
 const ONE_THREAD_BYTES: u64 = 1 << 20;
-/// Of a snapshot, about: half a chunk and labels, compressed.
+/// Of a snapshot, about: half a chunk and labels.
 const SERIES_BYTES: u64 = 512;
 /// How many series are entered into the dictionary while it is locked once.
 const SERIES_PER_LOCK: usize = 256;
