@@ -1,8 +1,9 @@
 //! Writes series of 2.0 as series of 1.0.
 
 use super::refs::{ReferredLabels, label_message_bytes};
+use super::said::Said;
 use super::symbols::{SHORT_BYTES, Symbol, Symbols};
-use super::{EXEMPLARS, EXEMPLARS_2_KEY, HISTOGRAMS, HISTOGRAMS_2_KEY, Said};
+use super::{EXEMPLARS, EXEMPLARS_2_KEY, HISTOGRAMS, HISTOGRAMS_2_KEY};
 use crate::wire::{self, Fault, len_field_size, uvarint_size};
 use crate::write::SeriesSlice;
 use crate::write::extras::{EXEMPLARS_KEY, SERIES_METADATA_KEY};

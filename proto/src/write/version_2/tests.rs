@@ -1,7 +1,9 @@
 //! Requests of 2.0 against generated messages: what they mean, as they lie and spelled out, and what is refused.
 
 use super::super::{ExemplarField, HistogramScratch, count_rows, messages};
+use super::reader::MAX_HASHED_BYTES;
 use super::*;
+use crate::write::Rejection;
 use model::{Fingerprinter, HistogramColumn};
 use proptest::collection::vec;
 use proptest::prelude::*;
