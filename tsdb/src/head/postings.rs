@@ -221,9 +221,7 @@ impl Long {
             Self::Vector(vector) => {
                 vector.add_run(numbers);
                 if vector.len() > MAX_VECTOR {
-                    // They rise, so none is looked for a place.
-                    let bitmap = RoaringBitmap::from_sorted_iter(vector.decode());
-                    *self = Self::Bitmap(bitmap.unwrap_or_else(|_| unreachable!("numbers of a list rise")));
+                    *self = Self::Bitmap(vector.decode().into_iter().collect());
                 }
             }
             Self::Bitmap(bitmap) => {
