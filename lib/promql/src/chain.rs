@@ -8,13 +8,13 @@ pub(crate) use labels::{LabelJoin, LabelReplace};
 
 use crate::annotations::Annotations;
 use crate::binary::ScalarOp;
-use crate::column::{FloatColumn, Presence};
+use crate::column::{Column, FloatColumn, HistogramSteps, Presence};
 use crate::date::Date;
-use crate::kernels::{KernelScratch, RangeCall, Samples};
+use crate::kernels::{Histograms, KernelScratch, RangeCall, Samples};
 use crate::labelset::{LabelScratch, NameSet};
 use crate::plan::ScalarId;
 use crate::{Grid, QueryError};
-use model::{Labels, LabelsRef, METRIC_NAME, SampleColumns};
+use model::{HistogramColumn, HistogramRef, Labels, LabelsRef, METRIC_NAME, ResetHint, SampleColumns};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -23,8 +23,12 @@ use xxhash_rust::xxh3::xxh3_128;
 /// An operator on one series.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    /// A function of one value.
+    /// A function of one float; histograms are none of its business, and go.
     Map(fn(f64) -> f64),
+    /// Histograms go.
+    FloatsOnly,
+    /// The unary minus.
+    Negate,
     /// A function of the date that a value is in seconds.
     Date(fn(Date) -> i64),
     /// With a number on the other side.
@@ -69,7 +73,7 @@ pub(crate) struct Row {
     pub(crate) labels: Labels,
     /// The metric's name is to be taken away at the end.
     pub(crate) drop_name: bool,
-    pub(crate) column: FloatColumn,
+    pub(crate) column: Column,
     pub(crate) checks: SmallVec<[Noticed; 1]>,
 }
 
@@ -108,22 +112,31 @@ pub(crate) struct OpContext<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct OpScratch {
     pub(crate) labels: LabelScratch,
-    pub(crate) window: SampleColumns,
+    window: SubqueryScratch,
     pub(crate) kernel: KernelScratch,
+}
+
+/// What windows over a subquery see.
+#[derive(Debug, Default)]
+struct SubqueryScratch {
+    floats: SampleColumns,
+    histograms: HistogramColumn,
+    times_ms: Vec<i64>,
+    rows: Vec<usize>,
 }
 
 /// One series on its way through a chain; its labels are in the scratch of the context.
 #[derive(Debug)]
 pub(crate) struct Passing {
     pub(crate) drop_name: bool,
-    pub(crate) column: FloatColumn,
+    pub(crate) column: Column,
     pub(crate) checks: SmallVec<[Noticed; 1]>,
     form: Form,
 }
 
 impl Passing {
-    pub(crate) fn new(column: FloatColumn, drop_name: bool) -> Self {
-        Self { drop_name, column, checks: SmallVec::new(), form: Form::default() }
+    pub(crate) fn new(column: impl Into<Column>, drop_name: bool) -> Self {
+        Self { drop_name, column: column.into(), checks: SmallVec::new(), form: Form::default() }
     }
 
     pub(crate) fn into_row(self, labels: Labels) -> Row {
@@ -143,9 +156,19 @@ impl Passing {
 
     fn step(&mut self, op: &Op, cx: &mut OpContext<'_>) -> Result<(), QueryError> {
         match op {
-            Op::Map(function) => self.column.map(function),
-            Op::Date(part) => self.column.map(|value| part(Date::from_unix(go_int(value))) as f64),
-            Op::Scalar(operation) => operation.apply(&mut self.column, cx.scalar(operation.scalar)?),
+            Op::Map(function) => self.floats_only().map(function),
+            Op::Date(part) => self.floats_only().map(|value| part(Date::from_unix(go_int(value))) as f64),
+            Op::FloatsOnly => {
+                self.floats_only();
+            }
+            Op::Negate => {
+                self.column.floats_only()?;
+                self.column.floats.map(|value| -value);
+            }
+            Op::Scalar(operation) => {
+                self.column.floats_only()?;
+                operation.apply(&mut self.column.floats, cx.scalar(operation.scalar)?);
+            }
             Op::Round(to) => self.round(to.map(|id| cx.scalar(id)).transpose()?),
             Op::Clamp { min, max } => {
                 let min = min.map(|id| cx.scalar(id)).transpose()?;
@@ -153,16 +176,24 @@ impl Passing {
                 self.clamp(min, max);
             }
             Op::StepTime(grid) => {
-                let times = FloatColumn::full(grid.times_ms().map(seconds));
-                self.column.combine(&times, |_, time| time);
+                let mut times = FloatColumn::full(grid.times_ms().map(seconds));
+                times.restrict_to(self.column.present().into_owned());
+                self.column = times.into();
             }
             Op::Window { inner, call } => self.window(inner, call, cx)?,
             Op::Repeat(steps) => self.column = self.column.repeated(*steps),
             Op::DropMetadata => self.drop_metadata(cx),
             Op::Check { check, per_step } => {
                 let hash = xxh3_128(cx.scratch.labels.labels().as_packed());
-                let present = per_step.then(|| self.column.present().clone());
-                self.checks.push(Noticed { check: *check, hash, form: self.form, present });
+                let noticed = |hash, present| Noticed { check: *check, hash, form: self.form, present };
+                match self.column.histograms.present() {
+                    Some(histograms) if *per_step => {
+                        // A float and a histogram at one step are no conflict.
+                        self.checks.push(noticed(hash, Some(self.column.floats.present().clone())));
+                        self.checks.push(noticed(!hash, Some(histograms.clone())));
+                    }
+                    _ => self.checks.push(noticed(hash, per_step.then(|| self.column.floats.present().clone()))),
+                }
             }
             Op::LabelReplace(replace) => replace.apply(&mut cx.scratch.labels, &mut self.drop_name)?,
             Op::LabelJoin(join) => join.apply(&mut cx.scratch.labels, &mut self.drop_name)?,
@@ -173,28 +204,35 @@ impl Passing {
         Ok(())
     }
 
+    /// The floats, with histograms forgotten.
+    fn floats_only(&mut self) -> &mut FloatColumn {
+        self.column.histograms = HistogramSteps::default();
+        &mut self.column.floats
+    }
+
     fn round(&mut self, to: Option<&FloatColumn>) {
         let round = |value: f64, to: f64| {
             let inverse = 1.0 / to;
             (value * inverse + 0.5).floor() / inverse
         };
         match to {
-            Some(to) => self.column.combine(to, round),
-            None => self.column.map(|value| round(value, 1.0)),
+            Some(to) => self.floats_only().combine(to, round),
+            None => self.floats_only().map(|value| round(value, 1.0)),
         }
     }
 
     fn clamp(&mut self, min: Option<&FloatColumn>, max: Option<&FloatColumn>) {
+        let column = self.floats_only();
         if let (Some(min), Some(max)) = (min, max) {
-            self.column.filter(|step, _| max.value(step).partial_cmp(&min.value(step)) != Some(Ordering::Less));
+            column.filter(|step, _| max.value(step).partial_cmp(&min.value(step)) != Some(Ordering::Less));
         }
         match max {
-            Some(max) => self.column.combine(max, |value, max| go_min(max, value)),
-            None => self.column.map(|value| go_min(f64::INFINITY, value)),
+            Some(max) => column.combine(max, |value, max| go_min(max, value)),
+            None => column.map(|value| go_min(f64::INFINITY, value)),
         }
         match min {
-            Some(min) => self.column.combine(min, |value, min| go_max(min, value)),
-            None => self.column.map(|value| go_max(f64::NEG_INFINITY, value)),
+            Some(min) => column.combine(min, |value, min| go_max(min, value)),
+            None => column.map(|value| go_max(f64::NEG_INFINITY, value)),
         }
     }
 
@@ -208,12 +246,23 @@ impl Passing {
     }
 
     fn window(&mut self, inner: &Grid, call: &RangeCall, cx: &mut OpContext<'_>) -> Result<(), QueryError> {
-        let window = &mut cx.scratch.window;
-        window.clear();
-        for (step, value) in self.column.iter() {
-            window.push(inner.time_ms(step), value);
+        let SubqueryScratch { floats, histograms, times_ms, rows } = &mut cx.scratch.window;
+        floats.clear();
+        for (step, value) in self.column.floats.iter() {
+            floats.push(inner.time_ms(step), value);
         }
-        let samples = Samples { timestamps_ms: &window.timestamps_ms, values: &window.values };
+        histograms.clear();
+        times_ms.clear();
+        rows.clear();
+        for (row, (step, histogram)) in self.column.histograms.iter().enumerate() {
+            // They need not be neighbours where they were stored: what they knew of each other is not so any more.
+            let hint = if histogram.hint == ResetHint::Gauge { ResetHint::Gauge } else { ResetHint::Unknown };
+            histograms.push(HistogramRef { hint, ..histogram });
+            times_ms.push(inner.time_ms(step));
+            rows.push(row);
+        }
+        let histograms = Histograms { timestamps_ms: times_ms, rows, column: histograms };
+        let samples = (Samples::from(&*floats), (!rows.is_empty()).then_some(histograms));
         let labels = cx.scratch.labels.labels();
         self.column = call.evaluate(samples, labels, cx.scalars, &mut cx.scratch.kernel, cx.notes)?;
         Ok(())
@@ -245,8 +294,8 @@ pub(crate) fn scalar(scalars: &[Option<Arc<FloatColumn>>], id: ScalarId) -> Resu
 }
 
 impl Row {
-    pub(crate) fn new(labels: Labels, drop_name: bool, column: FloatColumn) -> Self {
-        Self { labels, drop_name, column, checks: SmallVec::new() }
+    pub(crate) fn new(labels: Labels, drop_name: bool, column: impl Into<Column>) -> Self {
+        Self { labels, drop_name, column: column.into(), checks: SmallVec::new() }
     }
 
     /// Bytes held, for the budget.

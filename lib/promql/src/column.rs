@@ -1,227 +1,137 @@
-//! Values of one series over a grid.
+//! What one series has at the steps of a grid: floats, histograms, or some of each.
 
+mod float;
+mod histograms;
 mod presence;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use float::ColumnBuilder;
+pub use float::FloatColumn;
+pub use histograms::HistogramSteps;
+pub(crate) use histograms::size_in_samples;
 pub use presence::Presence;
 
-use smallvec::{SmallVec, smallvec};
+use crate::QueryError;
+use model::HistogramRef;
+use std::borrow::Cow;
 
-/// One `f64` per step of a grid, and for each step whether there is one: a NaN is a value like any other.
+/// What one series has at the steps of a grid: a float or a histogram. Both at one step are there only where series that
+/// are labelled alike were put together, which Prometheus takes for no conflict.
 ///
-/// Two shapes are known by a tag and take shorter paths: a value at every step, and the same value at every step.
-#[derive(Debug, Clone)]
-pub struct FloatColumn {
-    /// One value if `constant`, else one per step. Where nothing is present the number means nothing.
-    values: SmallVec<[f64; 2]>,
-    constant: bool,
-    present: Presence,
+/// Nearly every series has floats only. Its histograms are one word then, and what is done to floats is not slowed by them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    pub floats: FloatColumn,
+    /// Over as many steps as the floats.
+    pub histograms: HistogramSteps,
 }
 
-impl FloatColumn {
-    /// The same value at every one of `steps` steps.
-    pub fn constant(value: f64, steps: usize) -> Self {
-        Self { values: smallvec![value], constant: true, present: Presence::all(steps) }
-    }
+/// So many bytes of a histogram count as one sample where samples are limited.
+const SAMPLE_BYTES: usize = 16;
 
-    /// A value at every step.
-    pub fn full(values: impl IntoIterator<Item = f64>) -> Self {
-        let values: SmallVec<[f64; 2]> = values.into_iter().collect();
-        let steps = values.len();
-        Self { values, constant: false, present: Presence::all(steps) }
-    }
-
-    /// The values that are `present`, of one number per step.
-    pub(crate) fn from_parts(values: Vec<f64>, mut present: Presence) -> Self {
-        present.seal();
-        Self { values: values.into(), constant: false, present }
-    }
-
+impl Column {
     /// Over how many steps it goes.
     pub fn steps(&self) -> usize {
-        self.present.steps()
+        self.floats.steps()
     }
 
-    /// At how many steps there is a value.
-    pub fn points(&self) -> usize {
-        self.present.count()
-    }
-
-    /// Whether there is no value at all.
+    /// Whether there is nothing at any step.
     pub fn is_empty(&self) -> bool {
-        self.points() == 0
+        self.floats.is_empty() && self.histograms.is_empty()
     }
 
-    /// Where there are values.
-    pub fn present(&self) -> &Presence {
-        &self.present
+    /// Where there is anything.
+    pub fn present(&self) -> Cow<'_, Presence> {
+        match self.histograms.present() {
+            None => Cow::Borrowed(self.floats.present()),
+            Some(histograms) => {
+                let mut both = self.floats.present().clone();
+                both.unite(histograms);
+                Cow::Owned(both)
+            }
+        }
     }
 
-    /// The value, if it is known to be the same at every step.
-    pub fn as_constant(&self) -> Option<f64> {
-        if self.constant { self.values.first().copied() } else { None }
-    }
-
-    /// The values, if there is one at every step and they are not known to be the same.
-    pub fn as_full(&self) -> Option<&[f64]> {
-        (!self.constant && self.present.is_all()).then_some(&self.values)
-    }
-
-    /// The value at `step`.
-    pub fn get(&self, step: usize) -> Option<f64> {
-        self.present.get(step).then(|| self.value(step))
-    }
-
-    /// The steps that have a value, with it.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        self.present.iter().map(|step| (step, self.value(step)))
+    /// How many samples that is for the limit on them: a histogram counts by its size.
+    pub(crate) fn samples(&self) -> usize {
+        self.floats.points() + self.histograms.size_in_samples()
     }
 
     /// Bytes held, for the budget.
     pub fn size_bytes(&self) -> usize {
-        let spilled = if self.values.spilled() { self.values.capacity() * size_of::<f64>() } else { 0 };
-        size_of::<Self>() + spilled + self.present.heap_bytes()
+        self.floats.size_bytes() + self.histograms.heap_bytes()
     }
 
-    /// The number at `step`, which means something only where the column has a value.
-    pub(crate) fn value(&self, step: usize) -> f64 {
-        self.values[if self.constant { 0 } else { step }]
+    /// Takes away what is outside `present`.
+    pub(crate) fn restrict_to(&mut self, present: &Presence) {
+        let floats = self.floats.present().and(present);
+        self.floats.restrict_to(floats);
+        self.histograms.retain(|step, _| present.get(step));
     }
 
-    /// Calls `f` for every step that has a value.
-    pub(crate) fn for_each(&self, mut f: impl FnMut(usize, f64)) {
-        if let Some(value) = self.as_constant() {
-            (0..self.steps()).for_each(|step| f(step, value));
-        } else if self.present.is_all() {
-            self.values.iter().enumerate().for_each(|(step, value)| f(step, *value));
-        } else {
-            self.present.iter().for_each(|step| f(step, self.values[step]));
-        }
+    /// Whether both have a float at some step, or both a histogram.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let floats = self.floats.present().first_common(other.floats.present());
+        let histograms = self.histograms.present().zip(other.histograms.present());
+        floats.is_some() || histograms.is_some_and(|(own, other)| own.first_common(other).is_some())
     }
 
-    /// Applies `f` to every value.
-    pub(crate) fn map(&mut self, mut f: impl FnMut(f64) -> f64) {
-        for value in &mut self.values {
-            *value = f(*value);
-        }
-    }
-
-    /// Applies `f` to every value and the number `other` has at its step.
-    pub(crate) fn combine(&mut self, other: &Self, mut f: impl FnMut(f64, f64) -> f64) {
-        match other.as_constant() {
-            Some(value) => self.map(|own| f(own, value)),
-            None => {
-                self.spread();
-                for (own, other) in self.values.iter_mut().zip(&other.values) {
-                    *own = f(*own, *other);
-                }
-            }
-        }
-    }
-
-    /// Keeps the values that `keep` accepts.
-    pub(crate) fn filter(&mut self, mut keep: impl FnMut(usize, f64) -> bool) {
-        let mut kept = Presence::none(self.steps());
-        for (step, value) in self.iter() {
-            if keep(step, value) {
-                kept.set(step);
-            }
-        }
-        self.restrict_to(kept);
-    }
-
-    /// Takes away the values outside `present`, which is part of where there are values.
-    pub(crate) fn restrict_to(&mut self, present: Presence) {
-        if !present.is_all() {
-            self.spread();
-        }
-        self.present = present;
-    }
-
-    /// Takes the values that `other` has and this column has not.
+    /// Takes what `other` has, which this column does not meet.
     pub(crate) fn fill_from(&mut self, other: &Self) {
-        self.spread();
-        for (step, value) in other.iter() {
-            if !self.present.get(step) {
-                self.values[step] = value;
-            }
-        }
-        self.present.unite(&other.present);
+        self.floats.fill_from(&other.floats);
+        self.histograms.fill_from(&other.histograms);
     }
 
-    /// The value of the one step, at each of `steps` steps.
+    /// The floats.
+    ///
+    /// # Errors
+    /// There are histograms, which whoever asks cannot do anything with yet.
+    pub(crate) fn floats_only(&self) -> Result<&FloatColumn, QueryError> {
+        match self.histograms.is_empty() {
+            true => Ok(&self.floats),
+            false => Err(QueryError::Execution("native histograms are not supported here yet".to_owned())),
+        }
+    }
+
+    /// What is at the one step, at each of `steps` steps.
     pub(crate) fn repeated(&self, steps: usize) -> Self {
-        match self.get(0) {
-            Some(value) => Self::constant(value, steps),
-            None => ColumnBuilder::new(steps).build(),
-        }
-    }
-
-    /// Gives up the shorter form of a constant.
-    fn spread(&mut self) {
-        if self.constant {
-            let value = self.values[0];
-            self.values.resize(self.present.steps(), value);
-            self.values.truncate(self.present.steps());
-            self.constant = false;
-        }
+        Self { floats: self.floats.repeated(steps), histograms: self.histograms.repeated(steps) }
     }
 }
 
-/// A value is a NaN or not; which NaN does not matter.
-impl PartialEq for FloatColumn {
-    fn eq(&self, other: &Self) -> bool {
-        let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
-        self.steps() == other.steps()
-            && self.points() == other.points()
-            && self.iter().zip(other.iter()).all(|(a, b)| a.0 == b.0 && same(a.1, b.1))
+impl From<FloatColumn> for Column {
+    fn from(floats: FloatColumn) -> Self {
+        Self { floats, histograms: HistogramSteps::default() }
     }
 }
 
-/// Fills a column step by step.
+/// Fills a column step by step, steps rising.
 #[derive(Debug)]
-pub(crate) struct ColumnBuilder {
-    values: SmallVec<[f64; 2]>,
-    present: Presence,
+pub(crate) struct MixedBuilder {
+    steps: usize,
+    floats: ColumnBuilder,
+    histograms: HistogramSteps,
 }
 
-/// The memory of a column that is being filled.
-#[derive(Debug)]
-pub(crate) struct Slots<'a> {
-    values: &'a mut [f64],
-    words: &'a mut [u64],
-}
-
-impl ColumnBuilder {
-    /// A column of `steps` steps without values.
+impl MixedBuilder {
+    /// A column of `steps` steps with nothing in it.
     pub(crate) fn new(steps: usize) -> Self {
-        Self { values: smallvec![0.0; steps], present: Presence::none(steps) }
+        Self { steps, floats: ColumnBuilder::new(steps), histograms: HistogramSteps::default() }
     }
 
-    /// Sets the value at `step`, which is below the number of steps.
-    pub(crate) fn set(&mut self, step: usize, value: f64) {
-        self.slots().set(step, value);
+    /// Sets the float at `step`.
+    pub(crate) fn float(&mut self, step: usize, value: f64) {
+        self.floats.set(step, value);
     }
 
-    /// For loops over many steps.
-    pub(crate) fn slots(&mut self) -> Slots<'_> {
-        Slots { values: &mut self.values, words: self.present.words_mut() }
+    /// Sets the histogram at `step`.
+    pub(crate) fn histogram(&mut self, step: usize, histogram: HistogramRef<'_>) {
+        self.histograms.push(self.steps, step, histogram);
     }
 
     /// The column.
-    pub(crate) fn build(self) -> FloatColumn {
-        let mut present = self.present;
-        present.seal();
-        FloatColumn { values: self.values, constant: false, present }
-    }
-}
-
-impl Slots<'_> {
-    /// Sets the value at `step`, which is below the number of steps.
-    #[inline]
-    pub(crate) fn set(&mut self, step: usize, value: f64) {
-        self.values[step] = value;
-        presence::set_bit(self.words, step);
+    pub(crate) fn build(self) -> Column {
+        Column { floats: self.floats.build(), histograms: self.histograms.sealed() }
     }
 }

@@ -6,8 +6,8 @@ mod tests;
 use crate::annotations::Annotations;
 use crate::budget::Reservation;
 use crate::chain::{OpContext, OpScratch, Passing, Row};
-use crate::column::FloatColumn;
-use crate::kernels::{Samples, newest};
+use crate::column::{Column, FloatColumn, size_in_samples};
+use crate::kernels::{Histograms, Samples, newest, newest_mixed};
 use crate::labelset::LabelTable;
 use crate::plan::{Leaf, Plan, Use};
 use crate::query::{Cancel, HeldSamples, QueryLimits, SampleCount};
@@ -58,6 +58,9 @@ const PIECE_BYTES: usize = 64 << 10;
 /// Buffers that grew beyond so many samples are not kept for the next batch.
 const KEPT_SAMPLES: usize = 1 << 20;
 
+/// A time and a value.
+const SAMPLE_BYTES: usize = size_of::<i64>() + size_of::<f64>();
+
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
@@ -66,9 +69,20 @@ thread_local! {
 #[derive(Debug, Default)]
 struct Scratch {
     columns: SampleColumns,
-    /// The samples without stale markers, if there are any.
-    fresh: SampleColumns,
+    fresh: Fresh,
     ops: OpScratch,
+}
+
+/// What windows see of a series: no stale markers, and floats and histograms apart.
+#[derive(Debug, Default)]
+struct Fresh {
+    /// The floats; empty where windows see all samples as they are.
+    floats: SampleColumns,
+    /// Whether it is they that windows see.
+    sifted: bool,
+    /// The times of the histograms, and their rows.
+    times_ms: Vec<i64>,
+    rows: Vec<usize>,
 }
 
 impl Evaluator {
@@ -137,41 +151,39 @@ impl Inner {
         (partial, at): (&mut Partial, usize),
         groups: &mut LabelTable,
     ) -> Result<usize, QueryError> {
-        let all = Samples { timestamps_ms: &scratch.columns.timestamps_ms, values: &scratch.columns.values };
-        let fresh = if scratch.fresh.is_empty() {
-            all
-        } else {
-            Samples { timestamps_ms: &scratch.fresh.timestamps_ms, values: &scratch.fresh.values }
-        };
-        let column = match &one.leaf {
+        let Scratch { columns, fresh, ops } = scratch;
+        let column: Column = match &one.leaf {
+            Leaf::Instant { grid, shift, lookback_ms, timestamps } if columns.has_histograms() => {
+                newest_mixed(columns, grid, *shift, *lookback_ms, *timestamps)
+            }
             Leaf::Instant { grid, shift, lookback_ms, timestamps } => {
-                newest(all, grid, *shift, *lookback_ms, *timestamps)
+                newest(Samples::from(&*columns), grid, *shift, *lookback_ms, *timestamps).into()
             }
             Leaf::Range(call) => {
-                let kernel = &mut scratch.ops.kernel;
-                call.evaluate(fresh, labels, &self.scalars, kernel, &mut partial.notes)?
+                let samples = fresh.of(columns);
+                call.evaluate(samples, labels, &self.scalars, &mut ops.kernel, &mut partial.notes)?
             }
             Leaf::Samples { start_ms, end_ms } => {
-                return raw(fresh, (*start_ms, *end_ms), labels, (partial, at));
+                return raw(columns, (*start_ms, *end_ms), labels, (partial, at));
             }
         };
         if column.is_empty() {
             return Ok(0);
         }
         let mut passing = Passing::new(column, false);
-        scratch.ops.labels.start(labels);
+        ops.labels.start(labels);
         let mut cx = OpContext {
             scalars: &self.scalars,
             delayed_names: self.plan.delayed_names,
             notes: &mut partial.notes,
-            scratch: &mut scratch.ops,
+            scratch: ops,
         };
         if !passing.apply(&one.chain.ops, &mut cx)? && passing.checks.is_empty() {
             return Ok(0);
         }
-        partial.samples.add(passing.column.points())?;
+        partial.samples.add(passing.column.samples())?;
         // Rows of one group share its labels.
-        let (id, _) = groups.insert(scratch.ops.labels.labels());
+        let (id, _) = groups.insert(ops.labels.labels());
         let row = passing.into_row(groups.get(id).clone());
         let bytes = row.size_bytes();
         partial.uses[at].rows.push(row);
@@ -179,25 +191,36 @@ impl Inner {
     }
 }
 
-/// The samples of a series in `(start_ms, end_ms]`; answers how many bytes they are.
+/// The samples of a series in `(start_ms, end_ms]`, without stale markers; answers how many bytes they are.
 fn raw(
-    samples: Samples<'_>,
+    samples: &SampleColumns,
     (start_ms, end_ms): (i64, i64),
     labels: LabelsRef<'_>,
     (partial, at): (&mut Partial, usize),
 ) -> Result<usize, QueryError> {
     let first = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= start_ms);
     let end = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= end_ms);
-    if first >= end {
+    let mut kept = SampleColumns::default();
+    let mut count = 0;
+    for at in (first..end).filter(|at| !is_stale(samples.values[*at])) {
+        kept.push_from(samples, at);
+        count += samples.histogram(at).map_or(1, |histogram| size_in_samples(&histogram));
+    }
+    if kept.is_empty() {
         return Ok(0);
     }
-    partial.samples.add(end - first)?;
-    let timestamps_ms = samples.timestamps_ms[first..end].to_vec();
-    let values = samples.values[first..end].to_vec();
+    partial.samples.add(count)?;
     let labels = labels.to_owned();
-    let bytes = size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len() + 16 * values.len();
-    partial.uses[at].samples.push((labels, SampleColumns { timestamps_ms, values, ..SampleColumns::default() }));
+    let series = (labels, kept);
+    let bytes = size_of_samples(&series);
+    partial.uses[at].samples.push(series);
     Ok(bytes)
+}
+
+/// Bytes that the samples of a series are, labels included.
+pub(crate) fn size_of_samples((labels, columns): &(Labels, SampleColumns)) -> usize {
+    let fixed = size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len();
+    fixed + SAMPLE_BYTES * columns.len() + columns.histograms.cells() * size_of::<u64>()
 }
 
 impl Scratch {
@@ -205,25 +228,57 @@ impl Scratch {
     fn sift(&mut self) {
         self.fresh.clear();
         // Not `any`, which would look at one after the other.
-        if self.columns.values.iter().fold(false, |found, value| found | is_stale(*value)) {
-            for (timestamp_ms, value) in self.columns.timestamps_ms.iter().zip(&self.columns.values) {
-                if !is_stale(*value) {
-                    self.fresh.push(*timestamp_ms, *value);
-                }
-            }
+        let has_stale = self.columns.values.iter().fold(false, |found, value| found | is_stale(*value));
+        if has_stale || self.columns.has_histograms() {
+            self.fresh.sift(&self.columns);
         }
     }
 
     /// Bytes of the decoded samples.
     fn size_bytes(&self) -> usize {
-        (self.columns.values.capacity() + self.fresh.values.capacity()) * (size_of::<i64>() + size_of::<f64>())
+        let samples = self.columns.values.capacity() + self.fresh.floats.values.capacity();
+        samples * SAMPLE_BYTES + self.columns.histograms.cells() * size_of::<u64>()
     }
 
     /// Forgets what one very long series left behind.
     fn trim(&mut self) {
-        if self.columns.values.capacity() > KEPT_SAMPLES {
+        if self.columns.values.capacity().max(self.columns.histograms.cells()) > KEPT_SAMPLES {
             *self = Self::default();
         }
+    }
+}
+
+impl Fresh {
+    fn clear(&mut self) {
+        self.sifted = false;
+        self.floats.clear();
+        self.times_ms.clear();
+        self.rows.clear();
+    }
+
+    fn sift(&mut self, columns: &SampleColumns) {
+        self.sifted = true;
+        let mut rows = columns.histogram_at.iter().enumerate().peekable();
+        for (at, (timestamp_ms, value)) in columns.timestamps_ms.iter().zip(&columns.values).enumerate() {
+            let row = rows.next_if(|(_, row_at)| **row_at as usize == at);
+            match row {
+                _ if is_stale(*value) => {}
+                Some((row, _)) => {
+                    self.times_ms.push(*timestamp_ms);
+                    self.rows.push(row);
+                }
+                None => self.floats.push(*timestamp_ms, *value),
+            }
+        }
+    }
+
+    /// What windows see of `columns`.
+    fn of<'a>(&'a self, columns: &'a SampleColumns) -> (Samples<'a>, Option<Histograms<'a>>) {
+        if !self.sifted {
+            return (columns.into(), None);
+        }
+        let histograms = Histograms { timestamps_ms: &self.times_ms, rows: &self.rows, column: &columns.histograms };
+        ((&self.floats).into(), (!self.rows.is_empty()).then_some(histograms))
     }
 }
 

@@ -101,6 +101,7 @@ const REPAIRED: &str = "PromQL info: input to histogram_quantile needed to be fi
 
 impl Stage for Buckets {
     fn push(&mut self, _input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
+        let column = row.column.floats_only()?;
         let labels = row.labels.as_ref();
         let text = labels.get(BUCKET).unwrap_or_default();
         let Some(bound) = number::parse(text) else {
@@ -119,7 +120,7 @@ impl Stage for Buckets {
             cx.hold(self.packed.len())?;
             self.groups.push(Vec::new());
         }
-        self.groups[id].push((bound, row.column));
+        self.groups[id].push((bound, column.clone()));
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 mod extremes;
 mod instant;
+mod mixed;
 mod over_time;
 mod quantile;
 mod rate;
@@ -14,14 +15,14 @@ mod regression;
 mod tests;
 mod windows;
 
-pub(crate) use instant::newest;
+pub(crate) use instant::{newest, newest_mixed};
 pub(crate) use quantile::quantile;
-pub(crate) use windows::{Samples, Windows};
+pub(crate) use windows::{Histograms, Samples, Windows};
 
 use crate::annotations::{Annotations, Level};
 use crate::ast::Span;
 use crate::chain::scalar;
-use crate::column::FloatColumn;
+use crate::column::{Column, FloatColumn};
 use crate::plan::{ScalarId, Shift};
 use crate::{Grid, QueryError};
 use model::ShortFloat;
@@ -82,8 +83,26 @@ pub(crate) struct KernelScratch {
 }
 
 impl RangeCall {
-    /// Computes the column of one series; `samples` are without stale markers.
+    /// Computes the column of one series; its samples are without stale markers.
     pub(crate) fn evaluate(
+        &self,
+        (floats, histograms): (Samples<'_>, Option<Histograms<'_>>),
+        labels: LabelsRef<'_>,
+        scalars: &[Option<Arc<FloatColumn>>],
+        scratch: &mut KernelScratch,
+        notes: &mut Annotations,
+    ) -> Result<Column, QueryError> {
+        match histograms {
+            Some(histograms) => self.of_mixed(floats, histograms),
+            None => Ok(self.of_floats(floats, labels, scalars, scratch, notes)?.into()),
+        }
+    }
+
+    fn windows<'a>(&'a self, samples: Samples<'a>) -> Windows<'a> {
+        Windows { samples, grid: &self.grid, range_ms: self.range_ms, shift: self.shift }
+    }
+
+    fn of_floats(
         &self,
         samples: Samples<'_>,
         labels: LabelsRef<'_>,
@@ -91,7 +110,7 @@ impl RangeCall {
         scratch: &mut KernelScratch,
         notes: &mut Annotations,
     ) -> Result<FloatColumn, QueryError> {
-        let windows = Windows { samples, grid: &self.grid, range_ms: self.range_ms, shift: self.shift };
+        let windows = self.windows(samples);
         let param = |index: usize| {
             let id =
                 self.params.get(index).ok_or_else(|| QueryError::Internal("a function lacks an argument".into()))?;

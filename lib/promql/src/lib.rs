@@ -41,7 +41,7 @@ mod support;
 
 pub use annotations::Annotations;
 pub use budget::{Budget, OverBudget, Reservation};
-pub use column::{FloatColumn, Presence};
+pub use column::{Column, FloatColumn, HistogramSteps, Presence};
 pub use error::{ParseError, ParseErrorKind};
 pub use evaluator::{Evaluator, Partial};
 pub use grid::Grid;

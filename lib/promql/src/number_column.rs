@@ -86,7 +86,7 @@ impl Gather {
     }
 
     pub(crate) fn push(&mut self, row: &Row) {
-        row.column.for_each(|step, value| {
+        row.column.floats.for_each(|step, value| {
             let first = self.counts[step] == 0;
             self.counts[step] = self.counts[step].saturating_add(1);
             self.values[step] = if first { value } else { f64::NAN };

@@ -1,6 +1,6 @@
 //! The answer to a query.
 
-use crate::{Annotations, FloatColumn, Grid};
+use crate::{Annotations, Column, Grid};
 use model::{Labels, SampleColumns};
 use std::sync::Arc;
 
@@ -26,9 +26,9 @@ pub enum Value {
     Samples { series: Vec<(Labels, SampleColumns)> },
 }
 
-/// A series of the answer. Its column has at least one value.
+/// A series of the answer. There is something in its column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     pub labels: Labels,
-    pub column: FloatColumn,
+    pub column: Column,
 }

@@ -290,7 +290,7 @@ impl Query {
             self.flowed[id] = true;
             if let Some(column) = self.scalars[source.scalar.0].clone() {
                 let row = Row::new(model::Labels::empty(), false, FloatColumn::clone(&column));
-                self.samples.add(row.column.points())?;
+                self.samples.add(row.column.samples())?;
                 if let Some(row) = self.pass(&source.chain, row)? {
                     self.flow(Flow::Arriving(source.chain.to, row))?;
                 }
@@ -307,7 +307,7 @@ impl Query {
             match flow {
                 Flow::FromStage(stage, row) => {
                     let chain = &plan.stages[stage].out;
-                    self.samples.add(row.column.points())?;
+                    self.samples.add(row.column.samples())?;
                     if let Some(row) = self.pass(chain, row)? {
                         open.push(Flow::Arriving(chain.to, row));
                     }
@@ -322,11 +322,11 @@ impl Query {
                     match to {
                         Destination::Result => self.answer.add(row, &mut self.held)?,
                         Destination::Gather(at) => {
-                            self.samples.remove(row.column.points());
+                            self.samples.remove(row.column.samples());
                             self.gathers[at].push(&row);
                         }
                         Destination::Stage { stage, input } => {
-                            self.stages[stage].samples += row.column.points();
+                            self.stages[stage].samples += row.column.samples();
                             let out = self.at_stage(stage, |running, cx| running.push(input, row, cx))?;
                             open.extend(out.into_iter().rev().map(|row| Flow::FromStage(stage, row)));
                         }
@@ -339,7 +339,7 @@ impl Query {
 
     /// Applies the operators of a chain; what is left of the row, if only label sets to be checked.
     fn pass(&mut self, chain: &Chain, row: Row) -> Result<Option<Row>, QueryError> {
-        let before = row.column.points();
+        let before = row.column.samples();
         if chain.ops.is_empty() {
             return Ok((before > 0).then_some(row));
         }
@@ -353,7 +353,7 @@ impl Query {
             scratch: &mut self.scratch,
         };
         let left = passing.apply(&chain.ops, &mut cx)?;
-        let after = if left { passing.column.points() } else { 0 };
+        let after = if left { passing.column.samples() } else { 0 };
         self.samples.remove(before.saturating_sub(after));
         self.samples.add(after.saturating_sub(before))?;
         let changed = self.scratch.labels.labels();

@@ -62,7 +62,7 @@ impl Absent {
 
 impl Stage for Absent {
     fn push(&mut self, _input: usize, row: Row, _cx: &mut StageContext<'_>) -> Result<(), QueryError> {
-        self.present.unite(row.column.present());
+        self.present.unite(&row.column.present());
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl Stage for Sort {
 
     fn finish(&mut self, _input: usize, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let mut rows = std::mem::take(&mut self.rows);
-        let value = |row: &Row| row.column.value(0);
+        let value = |row: &Row| row.column.floats.value(0);
         match &self.plan {
             // NaN comes last either way: the order in which it is first is turned round.
             SortPlan::Value { descending: false } => {
@@ -133,7 +133,7 @@ impl Merge {
             return Ok(());
         }
         let known = &mut self.rows[id];
-        if known.column.present().first_common(row.column.present()).is_some() {
+        if known.column.meets(&row.column) {
             return Err(same_labels());
         }
         known.column.fill_from(&row.column);

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 #[allow(dead_code, reason = "of a record only the query is used here")]
+#[path = "answers/histogram.rs"]
+mod histogram;
+#[allow(dead_code, reason = "of a record only the query is used here")]
 #[path = "answers/record.rs"]
 mod record;
 #[path = "support/store.rs"]
@@ -28,7 +31,7 @@ fn show(output: &Result<Output, QueryError>) -> String {
     let bits = |value: f64| if value.is_nan() { "NaN".to_owned() } else { format!("{:016x}", value.to_bits()) };
     let all = |series: &[promql::Series]| -> Vec<String> {
         let points = |series: &promql::Series| -> Vec<String> {
-            series.column.iter().map(|(step, value)| format!("{step}:{}", bits(value))).collect()
+            series.column.floats.iter().map(|(step, value)| format!("{step}:{}", bits(value))).collect()
         };
         series.iter().map(|series| format!("{:?} {:?}", series.labels, points(series))).collect()
     };
@@ -129,15 +132,18 @@ fn a_range_is_an_instant_at_every_step() {
             let params = QueryParams { lookback_ms: params.lookback_ms, ..QueryParams::instant(time_ms) };
             let output = prepare(text, params).and_then(|query| store.run(query)).unwrap();
             let mut at_instant: Vec<(Labels, f64)> = match output.value {
-                Value::Vector { series, .. } => {
-                    series.into_iter().map(|series| (series.labels.clone(), series.column.get(0).unwrap())).collect()
-                }
+                Value::Vector { series, .. } => series
+                    .into_iter()
+                    .map(|series| (series.labels.clone(), series.column.floats.get(0).unwrap()))
+                    .collect(),
                 Value::Scalar { value, .. } => vec![(Labels::empty(), value)],
                 other => panic!("{other:?}"),
             };
             at_instant.sort_by(|a, b| a.0.cmp(&b.0));
-            let at_step: Vec<(Labels, f64)> =
-                series.iter().filter_map(|series| Some((series.labels.clone(), series.column.get(step)?))).collect();
+            let at_step: Vec<(Labels, f64)> = series
+                .iter()
+                .filter_map(|series| Some((series.labels.clone(), series.column.floats.get(step)?)))
+                .collect();
             let same = at_instant.len() == at_step.len()
                 && at_instant.iter().zip(&at_step).all(|(a, b)| a.0 == b.0 && is_close(a.1, b.1));
             assert!(same, "{text} at {time_ms}: {at_instant:?}\n{at_step:?}");

@@ -80,14 +80,14 @@ fn push_limited<T>(series: &[T], limit: usize, out: &mut Vec<u8>, push: impl Fn(
 fn push_vector_element(time_ms: i64, one: &Series, out: &mut Vec<u8>) {
     push_metric(&one.labels, out);
     out.extend_from_slice(br#","value":"#);
-    json::push_sample(time_ms, one.column.get(0).unwrap_or(f64::NAN), out);
+    json::push_sample(time_ms, one.column.floats.get(0).unwrap_or(f64::NAN), out);
     out.push(b'}');
 }
 
 fn push_matrix_row(grid: &Grid, one: &Series, out: &mut Vec<u8>) {
     push_metric(&one.labels, out);
     out.extend_from_slice(br#","values":"#);
-    push_points(grid, &one.column, out);
+    push_points(grid, &one.column.floats, out);
     out.push(b'}');
 }
 

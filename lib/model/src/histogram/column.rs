@@ -90,13 +90,30 @@ impl HistogramColumn {
 
     /// Appends a copy of `histogram`. Its layout is copied only if the last row has another.
     pub fn push(&mut self, histogram: HistogramRef<'_>) {
-        let number = self.layout_of(histogram.layout.parts());
-        // A layout that is there has no more buckets than there may be.
-        let number = number.unwrap_or_else(|_| self.add_layout(Arc::new(histogram.layout.clone())));
-        let cells = self.push_row(number, histogram.numbers, histogram.hint, histogram.sum);
+        let cells = self.push_like(histogram, histogram.numbers);
         for (to, from) in cells.iter_mut().zip(histogram.cells) {
             *to = *from;
         }
+    }
+
+    /// Appends a copy of `histogram` whose counts are floats.
+    pub fn push_floats(&mut self, histogram: HistogramRef<'_>) {
+        let cells = self.push_like(histogram, Numbers::Float);
+        for (to, from) in cells.iter_mut().zip(histogram.cells) {
+            *to = histogram.numbers.value(*from).to_bits();
+        }
+    }
+
+    /// Appends a row of zeros that is like `histogram` but for its counts.
+    fn push_like(&mut self, histogram: HistogramRef<'_>, numbers: Numbers) -> &mut [u64] {
+        let is_last = self.layouts.last().is_some_and(|last| std::ptr::eq(Arc::as_ptr(last), histogram.layout));
+        let layout = match is_last {
+            true => self.last_layout(),
+            // A layout that is there has no more buckets than there may be.
+            false => (self.layout_of(histogram.layout.parts()))
+                .unwrap_or_else(|_| self.add_layout(Arc::new(histogram.layout.clone()))),
+        };
+        self.push_row(layout, numbers, histogram.hint, histogram.sum)
     }
 
     /// The layouts of the column, by number.

@@ -43,7 +43,7 @@ impl CountValues {
 impl Stage for CountValues {
     fn push(&mut self, _input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let mut last: Option<(u64, usize)> = None;
-        for (step, value) in row.column.iter() {
+        for (step, value) in row.column.floats_only()?.iter() {
             let id = match last {
                 Some((bits, id)) if bits == value.to_bits() => id,
                 _ => self.group_of(&row, value, cx)?,

@@ -87,8 +87,9 @@ impl Stage for Fold {
         }
         let group = &mut self.groups[id];
         group.drop_name |= row.drop_name;
-        group.present.unite(row.column.present());
-        group.state.add(self.kind, &row.column);
+        let column = row.column.floats_only()?;
+        group.present.unite(column.present());
+        group.state.add(self.kind, column);
         Ok(())
     }
 

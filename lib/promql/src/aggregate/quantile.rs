@@ -56,7 +56,7 @@ impl Stage for QuantileOf {
         }
         let group = &mut self.groups[id];
         group.drop_name |= row.drop_name;
-        group.columns.push(row.column);
+        group.columns.push(row.column.floats_only()?.clone());
         Ok(())
     }
 

@@ -218,7 +218,7 @@ impl Stage for Ranked {
         let before_bytes = self.members.size_bytes;
         let member = self.members.add(row.labels, row.drop_name);
         let mut grown = 0;
-        for (step, value) in row.column.iter() {
+        for (step, value) in row.column.floats_only()?.iter() {
             if let Some(limit) = self.admits(param.value(step), offset) {
                 grown += usize::from(self.offer(group, step, Entry { value, member }, limit));
             }

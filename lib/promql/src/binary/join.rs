@@ -124,20 +124,20 @@ impl Join {
 
     /// Pairs a series of the "many" side with all its partners.
     fn pass(&mut self, many: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
-        self.many_present.unite(many.column.present());
+        self.many_present.unite(&many.column.present());
         let known = self.keys.len();
         let key = self.key_of(many.labels.as_ref());
         if key == known {
             cx.hold(self.packed.len() + size_of::<Partners>())?;
         }
-        let mut alone = many.column.present().clone();
+        let mut alone = many.column.present().into_owned();
         let ones = std::mem::take(&mut self.ones);
         for one in self.partners[key].ones.clone() {
             let one = &ones[one].row;
-            let present = many.column.present().and(one.column.present());
+            let present = many.column.present().and(&one.column.present());
             if !present.is_empty() {
                 alone = alone.minus(&present);
-                self.pair(key, &many, (&one.labels, &one.column), present, cx)?;
+                self.pair(key, &many, (&one.labels, one.column.floats_only()?), present, cx)?;
             }
         }
         self.ones = ones;
@@ -159,7 +159,7 @@ impl Join {
     ) -> Result<(), QueryError> {
         let labels = self.result_labels(many.labels.as_ref(), one_labels.as_ref());
         self.give_out(key, &labels, &present, cx)?;
-        let mut column = many.column.clone();
+        let mut column = many.column.floats_only()?.clone();
         column.restrict_to(present);
         self.operate(&mut column, one_column);
         if self.plan.check_labels {
@@ -250,12 +250,12 @@ impl Join {
     fn fill_in(&mut self, fill: f64, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let ones = std::mem::take(&mut self.ones);
         for One { row, key } in &ones {
-            let present = row.column.present();
+            let present = row.column.present().into_owned();
             let alone =
                 self.partners[*key].matched.as_ref().map_or_else(|| present.clone(), |matched| present.minus(matched));
             if !alone.is_empty() {
                 let many = Row::new(self.keys.get(*key).clone(), false, FloatColumn::constant(fill, self.plan.steps));
-                self.pair(*key, &many, (&row.labels, &row.column), alone, cx)?;
+                self.pair(*key, &many, (&row.labels, row.column.floats_only()?), alone, cx)?;
             }
         }
         self.ones = ones;
@@ -271,13 +271,13 @@ impl Join {
             let mut before = Presence::none(self.plan.steps);
             for one in &partners.ones {
                 let present = self.ones[*one].row.column.present();
-                let step = before.and(present).first_common(looked_at);
+                let step = before.and(&present).first_common(looked_at);
                 if let Some(step) = step
                     && first.is_none_or(|first| (step, *one) < first)
                 {
                     first = Some((step, *one));
                 }
-                before.unite(present);
+                before.unite(&present);
             }
         }
         let (step, later) = first?;

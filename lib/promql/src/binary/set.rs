@@ -59,9 +59,9 @@ impl SetOp {
         let (id, is_new) = self.keys.insert(LabelsRef::from_packed_unchecked(&self.packed));
         if is_new {
             cx.hold(self.packed.len() + size_of::<Presence>() + row.column.steps() / 8)?;
-            self.present.push(row.column.present().clone());
+            self.present.push(row.column.present().into_owned());
         } else {
-            self.present[id].unite(row.column.present());
+            self.present[id].unite(&row.column.present());
         }
         if self.plan.kind == SetKind::Or {
             cx.out.push(row);
@@ -72,16 +72,16 @@ impl SetOp {
     fn let_through(&mut self, mut row: Row, cx: &mut StageContext<'_>) {
         self.write_key(row.labels.as_ref());
         let key = self.keys.find(LabelsRef::from_packed_unchecked(&self.packed));
-        let own = row.column.present();
+        let own = row.column.present().into_owned();
         match (self.plan.kind, key.map(|id| &self.present[id])) {
             (SetKind::And, Some(other)) => {
                 let present = own.and(other);
-                row.column.restrict_to(present);
+                row.column.restrict_to(&present);
             }
             (SetKind::And, None) => return,
             (_, Some(other)) => {
                 let present = own.minus(other);
-                row.column.restrict_to(present);
+                row.column.restrict_to(&present);
             }
             (_, None) => {}
         }

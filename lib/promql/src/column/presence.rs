@@ -54,6 +54,17 @@ impl Presence {
         (0..words).flat_map(|word| Bits { rest: self.word(word), base: word * WORD_BITS })
     }
 
+    /// How many steps below `step` are in the set.
+    pub(crate) fn rank(&self, step: usize) -> usize {
+        let (word, bit) = (step / WORD_BITS, step % WORD_BITS);
+        if self.is_all() {
+            return step.min(self.steps);
+        }
+        let ones = |word: &u64| word.count_ones() as usize;
+        let whole: usize = self.words.iter().take(word).map(ones).sum();
+        whole + self.words.get(word).map_or(0, |word| ones(&(word & !(u64::MAX << bit))))
+    }
+
     /// Puts `step`, which is below the number of steps, into the set.
     pub(crate) fn set(&mut self, step: usize) {
         if !self.is_all() {

@@ -1,4 +1,5 @@
-use super::{ColumnBuilder, FloatColumn, Presence};
+use super::{Column, ColumnBuilder, FloatColumn, HistogramSteps, Presence};
+use model::{HistogramLayout, HistogramRef, Numbers, ResetHint, Span};
 use std::collections::BTreeSet;
 
 /// Sizes around the borders of words.
@@ -102,4 +103,78 @@ fn a_constant_that_loses_steps_keeps_its_value_at_others() {
     column.filter(|step, _| step == 65);
     assert_eq!(column.iter().collect::<Vec<_>>(), [(65, 7.0)]);
     assert_eq!(column.as_constant(), None);
+}
+
+/// Histograms whose only count is their step, at the steps of `at`.
+fn histograms(steps: usize, at: impl Fn(usize) -> bool) -> HistogramSteps {
+    let mut column = HistogramSteps::default();
+    for step in (0..steps).filter(|step| at(*step)) {
+        // Layouts take turns.
+        let length = 1 + (step / 3 % 2) as u32;
+        let span = vec![Span { offset: 0, length }];
+        let layout = HistogramLayout::new(0, 0.0, span, Vec::new(), Vec::new()).unwrap();
+        let cells = [step as u64, 0, step as u64, 0];
+        let (hint, numbers) = (ResetHint::Unknown, Numbers::Integer);
+        column.push(steps, step, HistogramRef { layout: &layout, hint, numbers, cells: &cells, sum: 1.0 });
+    }
+    column.sealed()
+}
+
+/// The steps, which have to be the counts as well.
+#[track_caller]
+fn steps_of(column: &HistogramSteps, steps: usize) -> Vec<usize> {
+    let found: Vec<usize> = column.iter().map(|(step, _)| step).collect();
+    for (step, histogram) in column.iter() {
+        assert_eq!(f64::from_bits(histogram.count()), step as f64);
+        assert_eq!(column.get(step), Some(histogram));
+    }
+    assert!((0..steps + 2).all(|step| column.get(step).is_some() == found.contains(&step)));
+    assert_eq!(column.present().map_or(0, Presence::count), found.len());
+    found
+}
+
+#[test]
+fn histograms_are_found_by_their_steps() {
+    let kinds: [fn(usize) -> bool; 4] = [|_| true, |_| false, |step| step.is_multiple_of(3), |step| step > 62];
+    for steps in SIZES {
+        for own in kinds {
+            let column = histograms(steps, own);
+            let model: Vec<usize> = (0..steps).filter(|step| own(*step)).collect();
+            assert_eq!(steps_of(&column, steps), model);
+            let mut kept = column.clone();
+            kept.retain(|step, _| step % 2 == 1);
+            assert_eq!(steps_of(&kept, steps), model.iter().copied().filter(|step| step % 2 == 1).collect::<Vec<_>>());
+            let mut filled = column.clone();
+            filled.fill_from(&histograms(steps, |step| !own(step) && step.is_multiple_of(5)));
+            let both = |step: &usize| own(*step) || step.is_multiple_of(5);
+            assert_eq!(steps_of(&filled, steps), (0..steps).filter(both).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_histogram_is_repeated_once() {
+    let one = histograms(1, |_| true);
+    let mut column = one.repeated(130);
+    assert!((0..130).all(|step| column.get(step) == one.get(0)));
+    assert!(column.heap_bytes() < one.heap_bytes() + 64);
+    column.retain(|step, _| step == 129);
+    assert_eq!(column.iter().map(|(step, _)| step).collect::<Vec<_>>(), [129]);
+    assert_eq!(column.get(129), one.get(0));
+}
+
+#[test]
+fn floats_and_histograms_do_not_meet() {
+    let [_, _, floats] = shapes(6);
+    let only_floats = Column::from(floats.clone());
+    let mut column = Column { floats, histograms: histograms(6, |step| step % 2 == 1) };
+    assert!(column.present().is_all());
+    let other = Column { floats: FloatColumn::constant(1.0, 6), histograms: HistogramSteps::default() };
+    assert!(column.meets(&other) && other.meets(&column) && only_floats.meets(&other));
+    assert!(
+        !only_floats
+            .meets(&Column { histograms: column.histograms.clone(), ..Column::from(ColumnBuilder::new(6).build()) })
+    );
+    column.restrict_to(&Presence::all(6).minus(&set(6, |step| step > 2).0));
+    assert_eq!((column.floats.points(), steps_of(&column.histograms, 6)), (2, vec![1]));
 }

@@ -3,8 +3,9 @@
 use super::windows::{Samples, advance};
 use crate::Grid;
 use crate::chain::seconds;
-use crate::column::{ColumnBuilder, FloatColumn};
+use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder};
 use crate::plan::Shift;
+use model::SampleColumns;
 
 /// At each step the newest sample in `(t − lookback_ms, t]`, unless that is a stale marker; or when it was, in seconds, if
 /// `timestamps` is set.
@@ -16,8 +17,35 @@ pub(crate) fn newest(
     timestamps: bool,
 ) -> FloatColumn {
     let mut out = ColumnBuilder::new(grid.steps());
-    let Samples { timestamps_ms, values } = samples;
     let mut slots = out.slots();
+    each_newest(samples, grid, shift, lookback_ms, |step, at| {
+        slots.set(step, if timestamps { seconds(samples.timestamps_ms[at]) } else { samples.values[at] });
+    });
+    out.build()
+}
+
+/// The same of samples some of which are histograms: among the values are their sums.
+pub(crate) fn newest_mixed(
+    samples: &SampleColumns,
+    grid: &Grid,
+    shift: Shift,
+    lookback_ms: i64,
+    timestamps: bool,
+) -> Column {
+    let mut out = MixedBuilder::new(grid.steps());
+    let all = Samples { timestamps_ms: &samples.timestamps_ms, values: &samples.values };
+    each_newest(all, grid, shift, lookback_ms, |step, at| match samples.histogram(at) {
+        _ if timestamps => out.float(step, seconds(samples.timestamps_ms[at])),
+        Some(histogram) => out.histogram(step, histogram),
+        None => out.float(step, samples.values[at]),
+    });
+    out.build()
+}
+
+/// Calls `f` with each step at which a sample is found, and the position of that sample.
+#[inline]
+fn each_newest(samples: Samples<'_>, grid: &Grid, shift: Shift, lookback_ms: i64, mut f: impl FnMut(usize, usize)) {
+    let Samples { timestamps_ms, values } = samples;
     let mut end = 0;
     let mut step_ms = grid.start_ms();
     for step in 0..grid.steps() {
@@ -25,10 +53,8 @@ pub(crate) fn newest(
         step_ms = step_ms.saturating_add(grid.step_ms());
         end = advance(timestamps_ms, end, time_ms);
         let Some(at) = end.checked_sub(1) else { continue };
-        let (timestamp_ms, value) = (timestamps_ms[at], values[at]);
-        if timestamp_ms > time_ms.saturating_sub(lookback_ms) && !model::is_stale(value) {
-            slots.set(step, if timestamps { seconds(timestamp_ms) } else { value });
+        if timestamps_ms[at] > time_ms.saturating_sub(lookback_ms) && !model::is_stale(values[at]) {
+            f(step, at);
         }
     }
-    out.build()
 }

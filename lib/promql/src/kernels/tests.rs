@@ -54,7 +54,8 @@ fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift): &(Grid, i6
     let (grid, params) = (Arc::new(grid.clone()), SmallVec::new());
     let call = RangeCall { kernel, grid, range_ms: *range_ms, shift: *shift, params, node: span, blamed: span };
     let labels = fixture::labels("__name__=x_total");
-    call.evaluate(samples, labels.as_ref(), &[], &mut KernelScratch::default(), &mut Annotations::default()).unwrap()
+    let (mut scratch, mut notes) = (KernelScratch::default(), Annotations::default());
+    call.evaluate((samples, None), labels.as_ref(), &[], &mut scratch, &mut notes).unwrap().floats
 }
 
 /// Compares `kernel` with `plain`, which is given times and values of one window.

@@ -1,15 +1,34 @@
 //! Windows over the samples of a series, one for each step of a grid.
 
 use crate::Grid;
-use crate::column::{ColumnBuilder, FloatColumn};
+use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder};
 use crate::plan::Shift;
+use model::{HistogramColumn, HistogramRef, SampleColumns};
 use smallvec::SmallVec;
+use std::ops::Range;
 
-/// Samples of one series, timestamps rising.
+/// Floats of one series, timestamps rising.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Samples<'a> {
     pub(crate) timestamps_ms: &'a [i64],
     pub(crate) values: &'a [f64],
+}
+
+/// Histograms of one series, timestamps rising.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Histograms<'a> {
+    pub(crate) timestamps_ms: &'a [i64],
+    /// The row of each in the column.
+    pub(crate) rows: &'a [usize],
+    pub(crate) column: &'a HistogramColumn,
+}
+
+/// One window over floats and histograms; there is something in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MixedWindow<'a> {
+    pub(crate) step: usize,
+    pub(crate) floats: Samples<'a>,
+    pub(crate) histograms: Histograms<'a>,
 }
 
 /// The windows of `range_ms` that end at the (shifted) steps of a grid: their start is outside, their end inside.
@@ -87,6 +106,31 @@ impl<'a> Windows<'a> {
         out.build()
     }
 
+    /// What `f` makes of the windows over these floats and over `histograms`, those that are not empty.
+    pub(crate) fn map_mixed(
+        self,
+        histograms: Histograms<'a>,
+        mut f: impl FnMut(MixedWindow<'a>, &mut MixedBuilder),
+    ) -> Column {
+        let mut out = MixedBuilder::new(self.grid.steps());
+        let (mut floats, mut others) = ((0, 0), (0, 0));
+        for (step, time_ms) in self.grid.times_ms().enumerate() {
+            let end_ms = self.shift.apply(time_ms);
+            let start_ms = end_ms.saturating_sub(self.range_ms);
+            let slide = |(first, end): &mut (usize, usize), timestamps_ms| {
+                *first = advance(timestamps_ms, *first, start_ms);
+                *end = advance(timestamps_ms, (*end).max(*first), end_ms);
+                *first..*end
+            };
+            let floats = self.samples.slice(slide(&mut floats, self.samples.timestamps_ms));
+            let histograms = histograms.slice(slide(&mut others, histograms.timestamps_ms));
+            if !(floats.values.is_empty() && histograms.rows.is_empty()) {
+                f(MixedWindow { step, floats, histograms }, &mut out);
+            }
+        }
+        out.build()
+    }
+
     /// Calls `f` with each window that is not empty.
     fn each(self, mut f: impl FnMut(Window<'a>)) {
         let Samples { timestamps_ms, values } = self.samples;
@@ -105,6 +149,37 @@ impl<'a> Windows<'a> {
             }
             time_ms = time_ms.saturating_add(self.grid.step_ms());
         }
+    }
+}
+
+impl<'a> Samples<'a> {
+    /// Some of them.
+    fn slice(self, range: Range<usize>) -> Self {
+        Self { timestamps_ms: &self.timestamps_ms[range.clone()], values: &self.values[range] }
+    }
+}
+
+impl<'a> Histograms<'a> {
+    /// Some of them.
+    pub(crate) fn slice(self, range: Range<usize>) -> Self {
+        Self { timestamps_ms: &self.timestamps_ms[range.clone()], rows: &self.rows[range], column: self.column }
+    }
+
+    /// Number `at`.
+    pub(crate) fn get(self, at: usize) -> Option<HistogramRef<'a>> {
+        self.column.get(*self.rows.get(at)?)
+    }
+
+    /// All of them, in order.
+    pub(crate) fn iter(self) -> impl DoubleEndedIterator<Item = HistogramRef<'a>> {
+        self.rows.iter().filter_map(move |row| self.column.get(*row))
+    }
+}
+
+/// All of them are taken for floats.
+impl<'a> From<&'a SampleColumns> for Samples<'a> {
+    fn from(columns: &'a SampleColumns) -> Self {
+        Self { timestamps_ms: &columns.timestamps_ms, values: &columns.values }
     }
 }
 

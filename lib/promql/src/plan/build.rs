@@ -149,7 +149,7 @@ impl<'a> Builder<'a> {
                 ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => Some((inner, place, tail)),
                 ExprKind::Unary(UnaryOp::Minus, inner) => {
                     self.drop_names(&mut tail, inner, true);
-                    tail.before(Op::Map(|value| -value));
+                    tail.before(Op::Negate);
                     Some((inner, place, tail))
                 }
                 ExprKind::Binary(binary) => Some(self.binary(binary, place, tail, &mut late)?),

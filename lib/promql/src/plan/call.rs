@@ -274,11 +274,15 @@ impl<'a> Builder<'a> {
         } else {
             SortPlan::Value { descending }
         };
+        let by_value = matches!(plan, SortPlan::Value { .. });
         if place.grid.is_instant() {
             let stage = self.stage(StagePlan::Sort(plan), 1, tail);
             tail = Tail::to_stage(stage, 0);
         } else {
             self.plan.warn_of_sort(expr.span);
+        }
+        if by_value {
+            tail.before(Op::FloatsOnly);
         }
         Ok((first_arg(call)?, place, tail))
     }

@@ -4,6 +4,7 @@ use super::{QueryError, QueryParams};
 use crate::budget::Reservation;
 use crate::chain::{Row, scalar};
 use crate::column::FloatColumn;
+use crate::evaluator::size_of_samples;
 use crate::labelset::LabelScratch;
 use crate::output::{Series, Value};
 use crate::plan::{Plan, ResultPlan};
@@ -35,9 +36,7 @@ impl Answer {
         samples: Vec<(Labels, SampleColumns)>,
         held: &mut Reservation,
     ) -> Result<(), QueryError> {
-        for (labels, columns) in &samples {
-            held.grow(size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len() + 16 * columns.len())?;
-        }
+        held.grow(samples.iter().map(size_of_samples).sum())?;
         self.samples.extend(samples);
         Ok(())
     }
@@ -60,7 +59,7 @@ impl Answer {
                     _ => {
                         let grid = Arc::new(crate::Grid::range(params.start_ms, params.end_ms, params.step_ms));
                         let labels = Labels::empty();
-                        let series = Series { labels, column: column.clone() };
+                        let series = Series { labels, column: column.clone().into() };
                         Value::Matrix { grid, series: if series.column.is_empty() { Vec::new() } else { vec![series] } }
                     }
                 }

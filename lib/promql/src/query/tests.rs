@@ -90,7 +90,7 @@ fn sides_may_come_together() {
         let Output { value: Value::Vector { series, .. }, .. } = query.into_output().unwrap() else {
             panic!("no vector")
         };
-        assert_eq!(series[0].column.get(0), Some(6.0), "{order:?}");
+        assert_eq!(series[0].column.floats.get(0), Some(6.0), "{order:?}");
     }
 }
 

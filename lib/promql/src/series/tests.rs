@@ -17,7 +17,7 @@ fn rows_that_take_turns_are_one() {
         merge.add(row(names, steps)).unwrap();
     }
     let rows: Vec<(String, usize)> =
-        merge.take().iter().map(|row| (format!("{:?}", row.labels), row.column.points())).collect();
+        merge.take().iter().map(|row| (format!("{:?}", row.labels), row.column.samples())).collect();
     assert_eq!(rows, [("{a=\"1\"}".to_owned(), 4), ("{a=\"2\"}".to_owned(), 2)]);
 }
 

@@ -1,5 +1,6 @@
 //! The recordings' lines.
 
+use crate::histogram;
 use crate::store::StoredSeries;
 use model::{Labels, SampleColumns};
 use serde_json::Value as Json;
@@ -49,20 +50,21 @@ impl Record {
     }
 }
 
-/// The series of a data set; samples that are histograms are left out.
+/// The series of a data set.
 pub(crate) fn read_series(text: &str) -> Vec<StoredSeries> {
     text.lines()
         .map(|line| {
             let json: Json = serde_json::from_str(line).unwrap();
             let mut columns = SampleColumns::default();
-            let mut has_histograms = false;
             for sample in json["samples"].as_array().unwrap() {
+                let timestamp_ms = sample[0].as_i64().unwrap();
                 match sample[1].as_str() {
-                    Some(value) => columns.push(sample[0].as_i64().unwrap(), float(value)),
-                    None => has_histograms = true,
+                    Some(value) => columns.push(timestamp_ms, float(value)),
+                    None => histogram::read(&sample[1], |read| columns.push_histogram(timestamp_ms, read)),
                 }
+                columns.set_start(sample[2].as_i64().unwrap_or(0));
             }
-            StoredSeries { labels: labels(&json["labels"]), columns, has_histograms }
+            StoredSeries { labels: labels(&json["labels"]), columns, has_histograms: false }
         })
         .collect()
 }

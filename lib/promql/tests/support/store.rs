@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct StoredSeries {
     pub(crate) labels: Labels,
     pub(crate) columns: SampleColumns,
-    /// Some of its samples are histograms, which the engine has not.
+    /// Some of its samples are histograms that are not among them.
     pub(crate) has_histograms: bool,
 }
 
@@ -100,10 +100,7 @@ impl SeriesBatch for Batch<'_> {
     }
 
     fn samples(&self, index: usize, columns: &mut SampleColumns) -> Result<(), BatchError> {
-        columns.clear();
-        let own = &self.0[index].columns;
-        columns.timestamps_ms.extend_from_slice(&own.timestamps_ms);
-        columns.values.extend_from_slice(&own.values);
+        columns.clone_from(&self.0[index].columns);
         Ok(())
     }
 

@@ -100,10 +100,10 @@ fn as_range(store: &Store, eval: &Eval, expr: &Expr, time: i64) -> Outcome {
         Ok(Output { value: Value::Matrix { series, .. }, annotations }) => {
             let mut middle: Vec<promql::Series> = Vec::new();
             for series in series {
-                if let Some(value) = series.column.get(1) {
+                if let Some(value) = series.column.floats.get(1) {
                     middle.push(promql::Series {
                         labels: series.labels,
-                        column: promql::FloatColumn::constant(value, 1),
+                        column: promql::FloatColumn::constant(value, 1).into(),
                     });
                 }
             }
@@ -182,23 +182,26 @@ fn compare(expect: &Expect, value: &Value, ordered: bool) -> Result<(), String> 
             return if same { Ok(()) } else { Err(format!("scalar {value}")) };
         }
         Value::Vector { series, .. } if expect.scalar.is_some() => {
-            let value = series.first().and_then(|series| series.column.get(0));
+            let value = series.first().and_then(|series| series.column.floats.get(0));
             let same = value.zip(expect.scalar).is_some_and(|(got, want)| almost_equal(got, want));
             return if same { Ok(()) } else { Err(format!("scalar {value:?}")) };
         }
         Value::Vector { series, .. } => {
-            series.iter().map(|series| (series.labels.clone(), vec![series.column.get(0)])).collect()
+            series.iter().map(|series| (series.labels.clone(), vec![series.column.floats.get(0)])).collect()
         }
         Value::Matrix { series, .. } if expect.range_vector.is_none() => {
             let all = |column: &promql::FloatColumn| (0..column.steps()).map(|step| column.get(step)).collect();
-            series.iter().map(|series| (series.labels.clone(), all(&series.column))).collect()
+            series.iter().map(|series| (series.labels.clone(), all(&series.column.floats))).collect()
         }
         Value::Matrix { grid, series } => {
             let (start, step) = expect.range_vector.unwrap_or((0, 1));
             let points = |column: &promql::FloatColumn| -> Vec<(i64, f64)> {
                 column.iter().map(|(at, value)| (grid.time_ms(at), value)).collect()
             };
-            series.iter().map(|series| (series.labels.clone(), spread(points(&series.column), start, step))).collect()
+            series
+                .iter()
+                .map(|series| (series.labels.clone(), spread(points(&series.column.floats), start, step)))
+                .collect()
         }
         Value::Samples { series } => {
             let (start, step) = expect.range_vector.unwrap_or((0, 1));

@@ -1,0 +1,222 @@
+//! Numbers of one series over a grid.
+
+use super::presence::{Presence, set_bit};
+use smallvec::{SmallVec, smallvec};
+
+/// One `f64` per step of a grid, and for each step whether there is one: a NaN is a value like any other.
+///
+/// Two shapes are known by a tag and take shorter paths: a value at every step, and the same value at every step.
+#[derive(Debug, Clone)]
+pub struct FloatColumn {
+    /// One value if `constant`, else one per step. Where nothing is present the number means nothing.
+    values: SmallVec<[f64; 2]>,
+    constant: bool,
+    present: Presence,
+}
+
+impl FloatColumn {
+    /// The same value at every one of `steps` steps.
+    pub fn constant(value: f64, steps: usize) -> Self {
+        Self { values: smallvec![value], constant: true, present: Presence::all(steps) }
+    }
+
+    /// A value at every step.
+    pub fn full(values: impl IntoIterator<Item = f64>) -> Self {
+        let values: SmallVec<[f64; 2]> = values.into_iter().collect();
+        let steps = values.len();
+        Self { values, constant: false, present: Presence::all(steps) }
+    }
+
+    /// The values that are `present`, of one number per step.
+    pub(crate) fn from_parts(values: Vec<f64>, mut present: Presence) -> Self {
+        present.seal();
+        Self { values: values.into(), constant: false, present }
+    }
+
+    /// Over how many steps it goes.
+    pub fn steps(&self) -> usize {
+        self.present.steps()
+    }
+
+    /// At how many steps there is a value.
+    pub fn points(&self) -> usize {
+        self.present.count()
+    }
+
+    /// Whether there is no value at all.
+    pub fn is_empty(&self) -> bool {
+        self.points() == 0
+    }
+
+    /// Where there are values.
+    pub fn present(&self) -> &Presence {
+        &self.present
+    }
+
+    /// The value, if it is known to be the same at every step.
+    pub fn as_constant(&self) -> Option<f64> {
+        if self.constant { self.values.first().copied() } else { None }
+    }
+
+    /// The values, if there is one at every step and they are not known to be the same.
+    pub fn as_full(&self) -> Option<&[f64]> {
+        (!self.constant && self.present.is_all()).then_some(&self.values)
+    }
+
+    /// The value at `step`.
+    pub fn get(&self, step: usize) -> Option<f64> {
+        self.present.get(step).then(|| self.value(step))
+    }
+
+    /// The steps that have a value, with it.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        self.present.iter().map(|step| (step, self.value(step)))
+    }
+
+    /// Bytes held, for the budget.
+    pub fn size_bytes(&self) -> usize {
+        let spilled = if self.values.spilled() { self.values.capacity() * size_of::<f64>() } else { 0 };
+        size_of::<Self>() + spilled + self.present.heap_bytes()
+    }
+
+    /// The number at `step`, which means something only where the column has a value.
+    pub(crate) fn value(&self, step: usize) -> f64 {
+        self.values[if self.constant { 0 } else { step }]
+    }
+
+    /// Calls `f` for every step that has a value.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(usize, f64)) {
+        if let Some(value) = self.as_constant() {
+            (0..self.steps()).for_each(|step| f(step, value));
+        } else if self.present.is_all() {
+            self.values.iter().enumerate().for_each(|(step, value)| f(step, *value));
+        } else {
+            self.present.iter().for_each(|step| f(step, self.values[step]));
+        }
+    }
+
+    /// Applies `f` to every value.
+    pub(crate) fn map(&mut self, mut f: impl FnMut(f64) -> f64) {
+        for value in &mut self.values {
+            *value = f(*value);
+        }
+    }
+
+    /// Applies `f` to every value and the number `other` has at its step.
+    pub(crate) fn combine(&mut self, other: &Self, mut f: impl FnMut(f64, f64) -> f64) {
+        match other.as_constant() {
+            Some(value) => self.map(|own| f(own, value)),
+            None => {
+                self.spread();
+                for (own, other) in self.values.iter_mut().zip(&other.values) {
+                    *own = f(*own, *other);
+                }
+            }
+        }
+    }
+
+    /// Keeps the values that `keep` accepts.
+    pub(crate) fn filter(&mut self, mut keep: impl FnMut(usize, f64) -> bool) {
+        let mut kept = Presence::none(self.steps());
+        for (step, value) in self.iter() {
+            if keep(step, value) {
+                kept.set(step);
+            }
+        }
+        self.restrict_to(kept);
+    }
+
+    /// Takes away the values outside `present`, which is part of where there are values.
+    pub(crate) fn restrict_to(&mut self, present: Presence) {
+        if !present.is_all() {
+            self.spread();
+        }
+        self.present = present;
+    }
+
+    /// Takes the values that `other` has and this column has not.
+    pub(crate) fn fill_from(&mut self, other: &Self) {
+        self.spread();
+        for (step, value) in other.iter() {
+            if !self.present.get(step) {
+                self.values[step] = value;
+            }
+        }
+        self.present.unite(&other.present);
+    }
+
+    /// The value of the one step, at each of `steps` steps.
+    pub(crate) fn repeated(&self, steps: usize) -> Self {
+        match self.get(0) {
+            Some(value) => Self::constant(value, steps),
+            None => ColumnBuilder::new(steps).build(),
+        }
+    }
+
+    /// Gives up the shorter form of a constant.
+    fn spread(&mut self) {
+        if self.constant {
+            let value = self.values[0];
+            self.values.resize(self.present.steps(), value);
+            self.values.truncate(self.present.steps());
+            self.constant = false;
+        }
+    }
+}
+
+/// A value is a NaN or not; which NaN does not matter.
+impl PartialEq for FloatColumn {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        self.steps() == other.steps()
+            && self.points() == other.points()
+            && self.iter().zip(other.iter()).all(|(a, b)| a.0 == b.0 && same(a.1, b.1))
+    }
+}
+
+/// Fills a column step by step.
+#[derive(Debug)]
+pub(crate) struct ColumnBuilder {
+    values: SmallVec<[f64; 2]>,
+    present: Presence,
+}
+
+/// The memory of a column that is being filled.
+#[derive(Debug)]
+pub(crate) struct Slots<'a> {
+    values: &'a mut [f64],
+    words: &'a mut [u64],
+}
+
+impl ColumnBuilder {
+    /// A column of `steps` steps without values.
+    pub(crate) fn new(steps: usize) -> Self {
+        Self { values: smallvec![0.0; steps], present: Presence::none(steps) }
+    }
+
+    /// Sets the value at `step`, which is below the number of steps.
+    pub(crate) fn set(&mut self, step: usize, value: f64) {
+        self.slots().set(step, value);
+    }
+
+    /// For loops over many steps.
+    pub(crate) fn slots(&mut self) -> Slots<'_> {
+        Slots { values: &mut self.values, words: self.present.words_mut() }
+    }
+
+    /// The column.
+    pub(crate) fn build(self) -> FloatColumn {
+        let mut present = self.present;
+        present.seal();
+        FloatColumn { values: self.values, constant: false, present }
+    }
+}
+
+impl Slots<'_> {
+    /// Sets the value at `step`, which is below the number of steps.
+    #[inline]
+    pub(crate) fn set(&mut self, step: usize, value: f64) {
+        self.values[step] = value;
+        set_bit(self.words, step);
+    }
+}

@@ -1,0 +1,145 @@
+//! Histograms of one series over a grid.
+
+use super::{Presence, SAMPLE_BYTES};
+use model::{HistogramColumn, HistogramRef};
+
+/// A histogram for some steps of a grid, none for most series: that is one word.
+///
+/// Rows that share a layout share it, and what is a count in each of them lies in a row of numbers (see
+/// [`HistogramColumn`]); all numbers are floats.
+#[derive(Debug, Clone, Default)]
+pub struct HistogramSteps(Option<Box<Inner>>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    present: Presence,
+    /// A row for each step that has one, in order; or one for all of them.
+    rows: HistogramColumn,
+    constant: bool,
+}
+
+impl HistogramSteps {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|inner| inner.present.is_empty())
+    }
+
+    /// At which steps there is one; `None` if at none.
+    pub fn present(&self) -> Option<&Presence> {
+        self.0.as_ref().map(|inner| &inner.present).filter(|present| !present.is_empty())
+    }
+
+    /// The histogram at `step`.
+    pub fn get(&self, step: usize) -> Option<HistogramRef<'_>> {
+        let inner = self.0.as_ref().filter(|inner| inner.present.get(step))?;
+        inner.rows.get(if inner.constant { 0 } else { inner.present.rank(step) })
+    }
+
+    /// The steps that have one, with it.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, HistogramRef<'_>)> {
+        self.0.as_ref().into_iter().flat_map(|inner| {
+            let row = |at| if inner.constant { 0 } else { at };
+            inner.present.iter().enumerate().filter_map(move |(at, step)| Some((step, inner.rows.get(row(at))?)))
+        })
+    }
+
+    /// Sets the histogram at `step`, below `steps`; steps rise from call to call.
+    pub(crate) fn push(&mut self, steps: usize, step: usize, histogram: HistogramRef<'_>) {
+        let inner = self.0.get_or_insert_with(|| {
+            Box::new(Inner { present: Presence::none(steps), rows: HistogramColumn::default(), constant: false })
+        });
+        inner.present.set(step);
+        inner.rows.push_floats(histogram);
+    }
+
+    /// Keeps the histograms that `keep` accepts.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize, HistogramRef<'_>) -> bool) {
+        let Some(inner) = &mut self.0 else { return };
+        let mut kept = Presence::none(inner.present.steps());
+        let mut rows = HistogramColumn::default();
+        let constant = inner.constant;
+        for (at, step) in inner.present.iter().enumerate() {
+            let Some(row) = inner.rows.get(if constant { 0 } else { at }) else { continue };
+            if keep(step, row) {
+                kept.set(step);
+                if !constant {
+                    rows.push(row);
+                }
+            }
+        }
+        if !constant && rows.len() < inner.rows.len() {
+            inner.rows = rows;
+        }
+        kept.seal();
+        inner.present = kept;
+        if inner.present.is_empty() {
+            self.0 = None;
+        }
+    }
+
+    /// Takes those of `other`, none of which is at a step that has one already.
+    pub(crate) fn fill_from(&mut self, other: &Self) {
+        if other.is_empty() {
+            return;
+        }
+        let mut both = Self::default();
+        let steps = other.present().map_or(0, Presence::steps);
+        let mut own = self.iter().peekable();
+        for (step, histogram) in other.iter() {
+            while let Some((step, histogram)) = own.next_if(|(own, _)| *own < step) {
+                both.push(steps, step, histogram);
+            }
+            both.push(steps, step, histogram);
+        }
+        for (step, histogram) in own {
+            both.push(steps, step, histogram);
+        }
+        *self = both.sealed();
+    }
+
+    /// The histogram of the one step, at each of `steps` steps.
+    pub(crate) fn repeated(&self, steps: usize) -> Self {
+        let Some(histogram) = self.get(0) else { return Self::default() };
+        let mut rows = HistogramColumn::default();
+        rows.push_floats(histogram);
+        Self(Some(Box::new(Inner { present: Presence::all(steps), rows, constant: true })))
+    }
+
+    /// Notices if there is one at every step.
+    pub(crate) fn sealed(mut self) -> Self {
+        if let Some(inner) = &mut self.0 {
+            inner.present.seal();
+        }
+        self
+    }
+
+    /// For the limit on samples.
+    pub(crate) fn size_in_samples(&self) -> usize {
+        self.iter().map(|(_, histogram)| size_in_samples(&histogram)).sum()
+    }
+
+    /// Bytes outside the value itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |inner| {
+            let layouts: usize = inner.rows.layouts().iter().map(|layout| layout.size_bytes()).sum();
+            size_of::<Inner>() + inner.present.heap_bytes() + inner.rows.cells() * size_of::<u64>() + layouts
+        })
+    }
+}
+
+/// How many samples a histogram counts for: as much memory as so many floats with their times.
+pub(crate) fn size_in_samples(histogram: &HistogramRef<'_>) -> usize {
+    /// What Prometheus' struct takes besides what its slices hold.
+    const FIXED_BYTES: usize = 168;
+    let layout = histogram.layout;
+    let bytes = FIXED_BYTES
+        + 8 * (layout.positive().len() + layout.negative().len())
+        + 8 * (layout.positive_buckets() + layout.negative_buckets() + layout.custom_bounds().len());
+    (bytes + 8) / SAMPLE_BYTES
+}
+
+impl PartialEq for HistogramSteps {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
