@@ -77,7 +77,10 @@ impl Ingester {
         act: impl FnOnce(&Tenant) -> Result<T, AdminError> + Send + 'static,
     ) -> Result<Option<T>, AdminError> {
         self.check_open().map_err(|error| AdminError::NotReady(error.to_string()))?;
-        let Some(tenant) = self.tenants.open().into_iter().find(|open| open.id == *tenant) else { return Ok(None) };
+        let Some(tenant) = self.tenants.open().into_iter().find(|open| open.id == *tenant) else {
+            let not_open = self.tenants.not_open().into_iter().find(|(id, _)| id == tenant);
+            return not_open.map_or(Ok(None), |(_, reason)| Err(AdminError::NotReady(reason)));
+        };
         let done = tokio::task::spawn_blocking(move || act(&tenant)).await;
         Ok(Some(done.map_err(|_| AdminError::BrokenOff)??))
     }

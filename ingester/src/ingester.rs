@@ -10,7 +10,7 @@ use proto::{SeriesSlice, WriteBatch, WriteError, WriteOutcome, WriteTarget};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use storeapi::{Component, LocalStore, SourceGroup, SourceProvider};
+use storeapi::{Component, LocalStore, MissingGroup, SourceGroup, SourceProvider};
 use tracing::{error, info};
 
 /// Stores what is written, tenant by tenant.
@@ -45,7 +45,7 @@ impl Ingester {
     /// Opens the tenants that are on disk; from then on writes are taken.
     ///
     /// # Errors
-    /// A tenant that cannot be opened.
+    /// No tenant can be opened, or another process has one of them.
     pub async fn open(&self) -> Result<(), OpenError> {
         self.tenants.open_all().await?;
         *self.phase.write() = Phase::Open;
@@ -57,8 +57,9 @@ impl Ingester {
         self.tenants.progress()
     }
 
-    /// Looks after each tenant: cuts blocks and drops old ones, if it is time.
+    /// Looks after each tenant: opens it, if that failed before; cuts blocks and drops old ones, if it is time.
     pub async fn maintain(&self) {
+        self.tenants.open_absent().await;
         for tenant in self.tenants.open() {
             let id = tenant.id.clone();
             match tokio::task::spawn_blocking(move || tenant.maintain()).await {
@@ -165,5 +166,9 @@ impl WriteTarget for Ingester {
 impl SourceProvider for Ingester {
     fn groups(&self, range: TimeRange) -> Vec<SourceGroup> {
         self.tenants.open().iter().map(|tenant| tenant.sources(range)).collect()
+    }
+
+    fn missing(&self) -> Vec<MissingGroup> {
+        self.tenants.missing()
     }
 }

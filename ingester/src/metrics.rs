@@ -42,6 +42,17 @@ impl Collector for Shown {
         let low = ConstGauge::new(i64::from(ingester.disk.too_low().is_some()));
         let help = "Whether writes are refused because too little is free on the disk.";
         low.encode(encoder.encode_descriptor("gauntlet_disk_below_floor", help, None, low.metric_type())?)?;
+        let not_open = ingester.tenants.not_open();
+        let help =
+            "Tenants whose data directory cannot be opened: their writes are refused, and answers lack what they hold.";
+        let none = ConstGauge::new(0i64);
+        let mut family = encoder.encode_descriptor("gauntlet_tenant_not_open", help, None, none.metric_type())?;
+        for (id, _) in &not_open {
+            ConstGauge::new(1i64).encode(family.encode_family(&[("tenant", id.as_str())])?)?;
+        }
+        for tenant in ingester.tenants.open() {
+            none.encode(family.encode_family(&[("tenant", tenant.id.as_str())])?)?;
+        }
         let tenants = ingester.tenants.open().into_iter().map(|tenant| (tenant.db.stats(), tenant)).collect();
         let mut families = Families { encoder, tenants };
         families.of_the_head()?;

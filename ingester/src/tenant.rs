@@ -289,7 +289,7 @@ fn strings(labels: &Labels) -> BTreeMap<String, String> {
 }
 
 /// The configured labels and the tenant; a configured label of that name stays.
-fn external_labels(config: &Config, id: &TenantId) -> Labels {
+pub(crate) fn external_labels(config: &Config, id: &TenantId) -> Labels {
     if config.external_labels.get(&config.tenant_label).is_some() {
         return config.external_labels.clone();
     }

@@ -1,6 +1,6 @@
 //! The tenants of a process: opened when it starts, or when one is first written to.
 
-use crate::tenant::{Shared, Tenant};
+use crate::tenant::{Shared, Tenant, external_labels};
 use futures::StreamExt;
 use model::TenantId;
 use parking_lot::{Mutex, RwLock};
@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use storeapi::MissingGroup;
 use tokio::sync::OnceCell;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use tsdb::db::DbError;
 use tsdb::fs::Fs;
 use tsdb::wal::ReplayProgress;
@@ -30,10 +31,21 @@ struct Slots {
     closed: bool,
 }
 
-/// A tenant that is open, or is being opened by whoever came first. One that could not be opened is tried again with the
-/// next write.
+/// A tenant that is open, or is being opened by whoever came first.
 #[derive(Debug, Default)]
-struct Slot(OnceCell<Arc<Tenant>>);
+struct Slot {
+    tenant: OnceCell<Arc<Tenant>>,
+    /// Why it is not open, though it has data; as long as it is not.
+    absent: Mutex<Option<Absent>>,
+}
+
+/// Why a tenant with data is not open.
+#[derive(Debug)]
+struct Absent {
+    reason: String,
+    /// When opening it failed, by the clock; `None`: nobody has tried yet.
+    failed_ms: Option<i64>,
+}
 
 /// A tenant that is being opened.
 #[derive(Debug)]
@@ -56,6 +68,9 @@ pub enum OpenError {
 /// How many tenants are opened at the same time when the process starts.
 const OPEN_AT_ONCE: usize = 4;
 
+/// A tenant that could not be opened is tried again at most so often: reading its log may take its time.
+const TRY_AGAIN_MS: u64 = 5_000;
+
 /// What a file system leaves in its topmost directory.
 const LOST_FOUND: &str = "lost+found";
 
@@ -66,26 +81,67 @@ impl Tenants {
 
     /// The tenants that are open, sorted by name.
     pub(crate) fn open(&self) -> Vec<Arc<Tenant>> {
-        self.slots.read().slots.values().filter_map(|slot| slot.0.get().cloned()).collect()
+        self.slots.read().slots.values().filter_map(|slot| slot.tenant.get().cloned()).collect()
     }
 
-    /// Opens every tenant that has a data directory, and the default one.
+    /// Opens every tenant that has a data directory, and the default one. One that cannot be opened keeps none of the others:
+    /// it is told of, its writes are refused, what is asked about it is answered with a warning, and it is tried again.
     ///
     /// # Errors
-    /// The first tenant that cannot be opened; others may be open then.
+    /// None can be opened; or another process has one of them, and so the whole directory.
     pub(crate) async fn open_all(&self) -> Result<(), OpenError> {
         let found = self.on_disk()?;
         info!(tenants = found.len(), dir = %self.shared.config.dir.display(), "opening tenants");
+        let slots = found.iter().map(|id| (id.clone(), Arc::new(Slot::not_tried())));
+        self.slots.write().slots.extend(slots);
         let opened = futures::stream::iter(found).map(async |id| match self.try_open(&id).await {
             Ok(_) => Ok(()),
             Err(Some(source)) => Err(OpenError::Tenant { tenant: id, source }),
             Err(None) => Err(OpenError::BrokenOff),
         });
         let mut opened = opened.buffer_unordered(OPEN_AT_ONCE);
+        let (mut open, mut failed) = (0, None);
         while let Some(one) = opened.next().await {
-            one?;
+            match one {
+                Ok(()) => open += 1,
+                Err(OpenError::Tenant { tenant, source }) if !matches!(source, DbError::Locked(_)) => {
+                    error!(%tenant, error = %source, "a tenant cannot be opened, its writes are refused until it can");
+                    failed.get_or_insert(OpenError::Tenant { tenant, source });
+                }
+                Err(fatal) => return Err(fatal),
+            }
         }
-        Ok(())
+        failed.filter(|_| open == 0).map_or(Ok(()), Err)
+    }
+
+    /// Opens tenants that could not be opened when they were tried last.
+    pub(crate) async fn open_absent(&self) {
+        let absent: Vec<TenantId> = self.not_open().into_iter().map(|(id, _)| id).collect();
+        for id in absent {
+            match self.get(&id).await {
+                Ok(_) => info!(tenant = %id, "a tenant that could not be opened is open"),
+                Err(error) => error!(tenant = %id, %error, "a tenant still cannot be opened"),
+            }
+        }
+    }
+
+    /// The tenants with data that are not open, sorted by name, and why.
+    pub(crate) fn not_open(&self) -> Vec<(TenantId, String)> {
+        let slots = self.slots.read();
+        let absent = slots.slots.iter().filter_map(|(id, slot)| {
+            let absent = slot.absent.lock();
+            absent.as_ref().map(|absent| (id.clone(), absent.reason.clone()))
+        });
+        absent.collect()
+    }
+
+    /// What cannot be read, because tenants are not open.
+    pub(crate) fn missing(&self) -> Vec<MissingGroup> {
+        let missing = self.not_open().into_iter().map(|(id, reason)| MissingGroup {
+            external: external_labels(&self.shared.config, &id),
+            reason: format!("tenant {id} is missing: {reason}"),
+        });
+        missing.collect()
     }
 
     /// The tenants that have a data directory, and the default one.
@@ -116,14 +172,17 @@ impl Tenants {
     /// # Errors
     /// There are too many, the process is shutting down, or its data directory cannot be opened.
     pub(crate) async fn get(&self, id: &TenantId) -> Result<Arc<Tenant>, WriteError> {
-        if let Some(tenant) = self.slots.read().slots.get(id).and_then(|slot| slot.0.get().cloned()) {
-            return Ok(tenant);
+        if let Some(slot) = self.slots.read().slots.get(id) {
+            if let Some(tenant) = slot.tenant.get() {
+                return Ok(Arc::clone(tenant));
+            }
+            slot.check_time(self.shared.clock.now_ms())?;
         }
         self.check_room(id)?;
         self.try_open(id).await.map_err(|error| {
             let reason = error.map_or_else(|| "shutting down".to_owned(), |error| error.to_string());
             warn!(tenant = %id, reason, "a tenant cannot be opened");
-            WriteError::NotReady(format!("the tenant cannot be opened: {reason}"))
+            cannot_open(&reason)
         })
     }
 
@@ -153,18 +212,24 @@ impl Tenants {
             self.opening.lock().retain(|opening| opening.id != *id);
             match opened {
                 Ok(Ok(tenant)) => Ok(Arc::new(tenant)),
-                Ok(Err(error)) => Err(Some(error)),
+                Ok(Err(error)) => {
+                    *slot.absent.lock() =
+                        Some(Absent { reason: error.to_string(), failed_ms: Some(self.shared.clock.now_ms()) });
+                    Err(Some(error))
+                }
                 Err(_) => Err(None),
             }
         };
-        slot.0.get_or_try_init(open).await.cloned()
+        let tenant = slot.tenant.get_or_try_init(open).await.cloned()?;
+        *slot.absent.lock() = None;
+        Ok(tenant)
     }
 
     /// How far opening is, for people.
     pub(crate) fn progress(&self) -> String {
         let (all, open) = {
             let slots = self.slots.read();
-            (slots.slots.len(), slots.slots.values().filter(|slot| slot.0.initialized()).count())
+            (slots.slots.len(), slots.slots.values().filter(|slot| slot.tenant.initialized()).count())
         };
         let mut text = format!("opening tenants, {open} of {all} done");
         for opening in self.opening.lock().iter() {
@@ -183,6 +248,31 @@ impl Tenants {
             }
         }
     }
+}
+
+impl Slot {
+    /// Of a tenant that is on disk.
+    fn not_tried() -> Self {
+        let absent = Absent { reason: "it is being opened".to_owned(), failed_ms: None };
+        Self { tenant: OnceCell::new(), absent: Mutex::new(Some(absent)) }
+    }
+
+    /// # Errors
+    /// It could not be opened a moment ago.
+    fn check_time(&self, now_ms: i64) -> Result<(), WriteError> {
+        match &*self.absent.lock() {
+            // A clock that was set, forwards or back, keeps nobody waiting.
+            Some(Absent { reason, failed_ms: Some(at_ms) }) if now_ms.abs_diff(*at_ms) < TRY_AGAIN_MS => {
+                Err(cannot_open(reason))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a write is told: later it may be.
+fn cannot_open(reason: &str) -> WriteError {
+    WriteError::NotReady(format!("the tenant cannot be opened: {reason}"))
 }
 
 /// Creates `dir` and its parents where they are not there, so that they stay.

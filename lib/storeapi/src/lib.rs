@@ -22,7 +22,7 @@ pub use endpoints::{
     Lookup, StatusProvider,
 };
 pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
-pub use local::{HeadGroup, LocalStore, SeriesLimits, SourceGroup, SourceProvider, matchers_left};
+pub use local::{HeadGroup, LocalStore, MissingGroup, SeriesLimits, SourceGroup, SourceProvider, matchers_left};
 pub use loser_tree::LoserTree;
 pub use merge::{MergedCursor, merge_frames_within};
 pub use proxy::{LiveStore, Proxy, StoreProvider};

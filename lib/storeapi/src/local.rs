@@ -12,8 +12,8 @@ mod walk;
 pub use limits::SeriesLimits;
 
 use crate::store::{
-    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
-    TsdbInfo,
+    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, PartialResponse, SeriesRequest, SeriesStream, Store,
+    StoreError, StoreInfo, TsdbInfo,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -32,6 +32,15 @@ pub struct SourceGroup {
     pub sources: Vec<Arc<dyn SeriesSource>>,
 }
 
+/// A group that cannot be read now: what it holds is missing in every answer it might have a part in.
+#[derive(Debug, Clone)]
+pub struct MissingGroup {
+    /// As in [`SourceGroup`].
+    pub external: Labels,
+    /// What is missing, and why, for people.
+    pub reason: String,
+}
+
 /// A head that holds all samples of a group there are in some range.
 #[derive(Debug, Clone)]
 pub struct HeadGroup {
@@ -44,6 +53,12 @@ pub struct HeadGroup {
 pub trait SourceProvider: Debug + Send + Sync {
     /// The groups, each with the sources that may hold samples in `range`.
     fn groups(&self, range: TimeRange) -> Vec<SourceGroup>;
+
+    /// Groups that are not among the others because they cannot be read. Asked before the others: one that is read from now
+    /// on is then in one of the two, or in both.
+    fn missing(&self) -> Vec<MissingGroup> {
+        Vec::new()
+    }
 
     /// The heads of all groups, if nothing but heads may hold samples in `range`: then the newest samples are had without
     /// decoding a chunk. `None`: something else may.
@@ -95,17 +110,21 @@ impl LocalStore {
 
 impl Store for LocalStore {
     fn info(&self) -> StoreInfo {
+        let missing = self.provider.missing();
         let groups = self.provider.groups(TimeRange::ALL);
         let tsdb = |group: &SourceGroup| {
             let range = self.open_ended(group.time_range()?);
             Some(TsdbInfo { labels: group.external.clone(), range })
         };
-        let tsdbs: Vec<_> = groups.iter().filter_map(tsdb).collect();
+        // Whoever does not ask for it is not told that it is missing. Nobody knows what it holds.
+        let unknown = missing.iter().map(|group| TsdbInfo { labels: group.external.clone(), range: TimeRange::ALL });
+        let tsdbs: Vec<_> = groups.iter().filter_map(tsdb).chain(unknown).collect();
+        let external = groups.into_iter().map(|group| group.external);
         StoreInfo {
             name: self.name.to_string(),
             component: self.component,
             time_range: tsdbs.iter().map(|tsdb| tsdb.range).reduce(TimeRange::hull),
-            label_sets: groups.into_iter().map(|group| group.external).collect(),
+            label_sets: external.chain(missing.into_iter().map(|group| group.external)).collect(),
             tsdbs,
             drops_labels: true,
             shards: true,
@@ -117,22 +136,42 @@ impl Store for LocalStore {
     }
 
     fn select_last(&self, request: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
+        if !self.provider.missing().is_empty() {
+            // Its answer has no place for a warning.
+            return None;
+        }
         let groups = self.provider.heads(request.range)?;
         last::stream(self, groups, request)
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        let (name, groups) = (Arc::clone(&self.name), self.provider.groups(request.range));
-        self.blocking(move || labels::names(&name, &groups, &request))
+        let (name, missing) = (Arc::clone(&self.name), self.missing(&request.matchers, request.partial));
+        let groups = self.provider.groups(request.range);
+        self.blocking(move || Ok(labels::names(&name, &groups, &request)?.with_warnings(missing?)))
     }
 
     fn label_values(&self, label: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        let (name, groups) = (Arc::clone(&self.name), self.provider.groups(request.range));
-        self.blocking(move || labels::values(&name, &groups, &label, &request))
+        let (name, missing) = (Arc::clone(&self.name), self.missing(&request.matchers, request.partial));
+        let groups = self.provider.groups(request.range);
+        self.blocking(move || Ok(labels::values(&name, &groups, &label, &request)?.with_warnings(missing?)))
     }
 }
 
 impl LocalStore {
+    /// What is to be said of groups that cannot be read and that `matchers` do not refuse.
+    fn missing(&self, matchers: &[Matcher], partial: PartialResponse) -> Result<Vec<String>, StoreError> {
+        let mut missing = self.provider.missing();
+        missing.retain(|group| matchers_left(&group.external, matchers).is_some());
+        match (partial, missing.first()) {
+            (PartialResponse::Abort, Some(MissingGroup { reason, .. })) => {
+                Err(StoreError::Unavailable { store: self.name.to_string(), reason: reason.clone() })
+            }
+            (PartialResponse::Abort | PartialResponse::Warn, _) => {
+                Ok(missing.into_iter().map(|group| group.reason).collect())
+            }
+        }
+    }
+
     /// What takes writes will hold more tomorrow, and whoever asks knows only what it said a while ago.
     fn open_ended(&self, range: TimeRange) -> TimeRange {
         match self.component {

@@ -202,6 +202,15 @@ pub struct LabelsAnswer {
     pub warnings: Vec<String>,
 }
 
+impl LabelsAnswer {
+    /// With `warnings` before its own.
+    #[must_use]
+    pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings.splice(..0, warnings);
+        self
+    }
+}
+
 /// Adds `more` to `strings`, which are sorted, each once, and stay so. Of lists that are sorted both are only walked over.
 pub fn join_strings(strings: &mut Vec<Vec<u8>>, mut more: Vec<Vec<u8>>) {
     if strings.is_empty() {

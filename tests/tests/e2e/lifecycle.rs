@@ -121,6 +121,38 @@ async fn a_directory_that_cannot_be_used_is_told() {
     }
 }
 
+/// W08. As root may open everything, a directory stands where a file is to be opened.
+#[tokio::test]
+async fn a_tenant_that_cannot_be_opened_keeps_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join("receive/bad/lock");
+    std::fs::create_dir_all(&lock).unwrap();
+    let gauntlet = Server::standalone(dir.path()).start().await;
+    let now_ms = crate::write_and_query::now_ms();
+    let body = e2e::body(&[Series::new("up", &[], &[(now_ms, 1.0)])]);
+    let write = async |tenant: &str| {
+        let request = gauntlet.write_request("/api/v1/receive", body.clone()).header("thanos-tenant", tenant);
+        gauntlet.send(request).await
+    };
+    assert_eq!(write("good").await.status, 200);
+    let refused = write("bad").await;
+    assert!(refused.status == 503 && refused.body.contains(&lock.display().to_string()), "{refused:?}");
+    assert_eq!(gauntlet.metric("gauntlet_tenant_not_open{tenant=\"bad\"").await, Some(1.0));
+    let told = gauntlet.get("/api/v1/query?query=up").await.json();
+    assert!(told["warnings"][0].as_str().is_some_and(|text| text.contains("tenant bad is missing")), "{told}");
+    std::fs::remove_dir(&lock).unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    while write("bad").await.status != 200 {
+        assert!(Instant::now() < until, "it never comes back");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let told = gauntlet.get("/api/v1/query?query=up").await.json();
+    assert!(
+        told["warnings"].is_null() && told["data"]["result"].as_array().is_some_and(|all| all.len() == 2),
+        "{told}"
+    );
+}
+
 #[test]
 fn bad_command_lines_end_as_thanos_ends() {
     let check = |args: &[&str], code, last_line: &str| {
