@@ -5,7 +5,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use join::{Join, JoinPlan};
+pub(crate) use join::{Join, JoinPlan, note, show};
 pub(crate) use set::{LEFT, RIGHT, SetKind, SetOp, SetPlan};
 
 use crate::ast::BinaryOp;

@@ -153,11 +153,11 @@ impl Inner {
     ) -> Result<usize, QueryError> {
         let Scratch { columns, fresh, ops } = scratch;
         let column: Column = match &one.leaf {
-            Leaf::Instant { grid, shift, lookback_ms, timestamps } if columns.has_histograms() => {
-                newest_mixed(columns, grid, *shift, *lookback_ms, *timestamps)
+            Leaf::Instant { grid, shift, lookback_ms, reading } if columns.has_histograms() => {
+                newest_mixed(columns, grid, *shift, *lookback_ms, *reading)
             }
-            Leaf::Instant { grid, shift, lookback_ms, timestamps } => {
-                newest(Samples::from(&*columns), grid, *shift, *lookback_ms, *timestamps).into()
+            Leaf::Instant { grid, shift, lookback_ms, reading } => {
+                newest(Samples::from(&*columns), grid, *shift, *lookback_ms, *reading).into()
             }
             Leaf::Range(call) => {
                 let samples = fresh.of(columns);

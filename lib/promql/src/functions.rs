@@ -111,7 +111,7 @@ pub static FUNCTIONS: [Function; 90] = [
     Function::new("hour", &[V]).optional_last().supported(),
     Function::new("idelta", &[R]).supported(),
     Function::new("increase", &[R]).supported(),
-    Function::new("info", &[V, V]).optional_last().experimental(),
+    Function::new("info", &[V, V]).optional_last().experimental().supported(),
     Function::new("irate", &[R]).supported(),
     Function::new("label_join", &[V, T, T, T]).last(LastArg::AnyNumber).supported(),
     Function::new("label_replace", &[V, T, T, T, T]).supported(),

@@ -21,6 +21,7 @@ mod fixture;
 pub mod functions;
 mod grid;
 mod histogram;
+mod info;
 mod kernels;
 mod labelset;
 mod lexer;

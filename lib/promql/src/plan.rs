@@ -86,11 +86,21 @@ impl Use {
 #[derive(Debug)]
 pub(crate) enum Leaf {
     /// The newest sample in the lookback window.
-    Instant { grid: Arc<Grid>, shift: Shift, lookback_ms: i64, timestamps: bool },
+    Instant { grid: Arc<Grid>, shift: Shift, lookback_ms: i64, reading: Reading },
     /// A function of a window.
     Range(RangeCall),
     /// The samples themselves, in `(start_ms, end_ms]`.
     Samples { start_ms: i64, end_ms: i64 },
+}
+
+/// What of a sample an instant selector takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Sample,
+    /// When it was, in seconds.
+    Time,
+    /// The same, but histograms as they are: an info series has none.
+    TimeOfFloat,
 }
 
 /// `vector(…)`: one series without labels.

@@ -8,6 +8,7 @@ use crate::budget::Reservation;
 use crate::chain::Row;
 use crate::column::FloatColumn;
 use crate::histogram::{Buckets, BucketsPlan};
+use crate::info::{Info, InfoPlan};
 use crate::labelset::NameSet;
 use crate::plan::ScalarId;
 use crate::series::{Absent, Merge, Sort, SortPlan};
@@ -38,6 +39,7 @@ pub(crate) enum StagePlan {
     Join(JoinPlan),
     Set(SetPlan),
     Buckets(BucketsPlan),
+    Info(InfoPlan),
     Absent {
         labels: Labels,
         grid: Arc<Grid>,
@@ -80,6 +82,7 @@ impl StagePlan {
             Self::Join(plan) => Box::new(Join::new(plan.clone())),
             Self::Set(plan) => Box::new(SetOp::new(plan.clone())),
             Self::Buckets(plan) => Box::new(Buckets::new(plan.clone())),
+            Self::Info(plan) => Box::new(Info::new(plan.clone())),
             Self::Absent { labels, grid } => Box::new(Absent::new(labels.clone(), grid.steps())),
             Self::Sort(plan) => Box::new(Sort::new(plan.clone())),
             Self::Merge => Box::new(Merge::default()),

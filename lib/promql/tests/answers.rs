@@ -62,6 +62,11 @@ fn run(store: &Store, record: &Record, delayed_names: bool) -> Outcome {
         Err(_) if record.error_class.as_deref() == Some("bad_data") => return Outcome::Equal,
         Err(err) => return Outcome::Wrong(format!("refused: {err}")),
     };
+    // Two faults of 3.14.0 that the language's own files have mended: it looked at info series when the query is evaluated,
+    // whatever `@` says, and forgot that names were to be taken away.
+    if record.query.contains("info(") && (record.query.contains('@') || delayed_names) {
+        return Outcome::Skipped("info is mended".to_owned());
+    }
     // The tree has whole milliseconds.
     if record.query.contains("[120.0004]") {
         return Outcome::Skipped("part of a millisecond".to_owned());

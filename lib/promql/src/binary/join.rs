@@ -341,7 +341,7 @@ impl Stage for Join {
 }
 
 /// Notices that there are values under a name; the first step at which there were some before.
-fn note<K: Clone + Eq + std::hash::Hash>(
+pub(crate) fn note<K: Clone + Eq + std::hash::Hash>(
     noticed: &mut HashMap<K, Presence>,
     name: &K,
     present: &Presence,
@@ -358,7 +358,7 @@ fn note<K: Clone + Eq + std::hash::Hash>(
 }
 
 /// A label set as Prometheus prints it in errors.
-fn show(labels: &Labels) -> String {
+pub(crate) fn show(labels: &Labels) -> String {
     let mut text = String::from("{");
     for (at, Label { name, value }) in labels.iter().enumerate() {
         if at > 0 {

@@ -4,22 +4,22 @@ use super::windows::{Samples, advance};
 use crate::Grid;
 use crate::chain::seconds;
 use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder};
-use crate::plan::Shift;
+use crate::plan::{Reading, Shift};
 use model::SampleColumns;
 
-/// At each step the newest sample in `(t − lookback_ms, t]`, unless that is a stale marker; or when it was, in seconds, if
-/// `timestamps` is set.
+/// At each step what is wanted of the newest sample in `(t − lookback_ms, t]`, unless that is a stale marker.
 pub(crate) fn newest(
     samples: Samples<'_>,
     grid: &Grid,
     shift: Shift,
     lookback_ms: i64,
-    timestamps: bool,
+    reading: Reading,
 ) -> FloatColumn {
     let mut out = ColumnBuilder::new(grid.steps());
     let mut slots = out.slots();
     each_newest(samples, grid, shift, lookback_ms, |step, at| {
-        slots.set(step, if timestamps { seconds(samples.timestamps_ms[at]) } else { samples.values[at] });
+        let is_sample = reading == Reading::Sample;
+        slots.set(step, if is_sample { samples.values[at] } else { seconds(samples.timestamps_ms[at]) });
     });
     out.build()
 }
@@ -30,14 +30,14 @@ pub(crate) fn newest_mixed(
     grid: &Grid,
     shift: Shift,
     lookback_ms: i64,
-    timestamps: bool,
+    reading: Reading,
 ) -> Column {
     let mut out = MixedBuilder::new(grid.steps());
     let all = Samples { timestamps_ms: &samples.timestamps_ms, values: &samples.values };
-    each_newest(all, grid, shift, lookback_ms, |step, at| match samples.histogram(at) {
-        _ if timestamps => out.float(step, seconds(samples.timestamps_ms[at])),
-        Some(histogram) => out.histogram(step, histogram),
-        None => out.float(step, samples.values[at]),
+    each_newest(all, grid, shift, lookback_ms, |step, at| match (reading, samples.histogram(at)) {
+        (Reading::Sample | Reading::TimeOfFloat, Some(histogram)) => out.histogram(step, histogram),
+        (Reading::Sample, None) => out.float(step, samples.values[at]),
+        (Reading::Time | Reading::TimeOfFloat, _) => out.float(step, seconds(samples.timestamps_ms[at])),
     });
     out.build()
 }

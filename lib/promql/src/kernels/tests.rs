@@ -7,7 +7,7 @@ use crate::annotations::Annotations;
 use crate::ast::Span;
 use crate::chain::seconds;
 use crate::column::FloatColumn;
-use crate::plan::Shift;
+use crate::plan::{Reading, Shift};
 use crate::{Grid, fixture};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -158,7 +158,7 @@ fn the_newest_sample_is_younger_than_the_lookback() {
     values[20] = model::STALE_NAN;
     let samples = Samples { timestamps_ms: &times, values: &values };
     for (grid, lookback_ms, shift) in grids() {
-        let column = newest(samples, &grid, shift, lookback_ms, true);
+        let column = newest(samples, &grid, shift, lookback_ms, Reading::Time);
         for (step, time_ms) in grid.times_ms().enumerate() {
             let end_ms = shift.apply(time_ms);
             let last = times.iter().rposition(|time| *time <= end_ms);

@@ -4,7 +4,7 @@ use super::facts::{Facts, selector, without_parens};
 use super::naming::{Names, is_set};
 use super::select::{PlannedUse, share};
 use super::time::{QueryTimes, Shift, subquery_grid};
-use super::{Chain, Destination, Leaf, Plan, ResultPlan, ScalarId, StageNode, Use};
+use super::{Chain, Destination, Leaf, Plan, Reading, ResultPlan, ScalarId, StageNode, Use};
 use crate::annotations::Annotations;
 use crate::ast::{Binary, BinaryOp, Cardinality, Expr, ExprKind, Matching, Subquery, UnaryOp, VectorSelector};
 use crate::binary::{JoinPlan, LEFT, RIGHT, ScalarOp, SetKind, SetPlan, is_comparison};
@@ -156,7 +156,7 @@ impl<'a> Builder<'a> {
                 ExprKind::Aggregate(aggregate) => Some(self.aggregate(expr, aggregate, place, tail)?),
                 ExprKind::Call(call) => self.call(expr, call, place, tail)?,
                 ExprKind::Vector(selector) => {
-                    self.instant(selector, false, &place, tail)?;
+                    self.instant(selector, Reading::Sample, &place, tail)?;
                     None
                 }
                 ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Matrix(_) | ExprKind::Subquery(_) => {
@@ -347,13 +347,13 @@ impl<'a> Builder<'a> {
     pub(super) fn instant(
         &mut self,
         selector: &VectorSelector,
-        timestamps: bool,
+        reading: Reading,
         place: &Place,
         tail: Tail,
     ) -> Result<(), QueryError> {
         let shift = self.times.shift(&selector.time)?;
         let lookback_ms = self.params.lookback_ms;
-        let leaf = Leaf::Instant { grid: Arc::clone(&place.grid), shift, lookback_ms, timestamps };
+        let leaf = Leaf::Instant { grid: Arc::clone(&place.grid), shift, lookback_ms, reading };
         self.add_use(selector, leaf, (shift, 0), place, tail)
     }
 

@@ -1,14 +1,16 @@
 //! Functions and aggregations.
 
 use super::build::{Builder, Place, Tail, bare_selector, not_supported};
-use super::facts::without_parens;
-use super::{Leaf, ScalarId, Source};
+use super::facts::{children, selector, without_parens};
+use super::{Leaf, Reading, ScalarId, Shift, Source};
 use crate::QueryError;
 use crate::aggregate::{FoldKind, RankedKind, RankedPlan};
-use crate::ast::{Aggregate, AggregateOp, Call, Expr, ExprKind, MatrixSelector, Span, VectorSelector};
+use crate::ast::{Aggregate, AggregateOp, Call, Expr, ExprKind, MatrixSelector, Span, TimeShift, VectorSelector};
+use crate::binary::{LEFT, RIGHT};
 use crate::chain::{LabelJoin, LabelReplace, Op};
 use crate::date::Date;
 use crate::histogram::BucketsPlan;
+use crate::info::InfoPlan;
 use crate::kernels::{Kernel, RangeCall};
 use crate::labelset::NameSet;
 use crate::maths;
@@ -112,12 +114,13 @@ impl<'a> Builder<'a> {
                 let arg = first_arg(call)?;
                 self.drop_names(&mut tail, arg, true);
                 if let Some(selector) = bare_selector(&call.args) {
-                    self.instant(selector, true, &place, tail)?;
+                    self.instant(selector, Reading::Time, &place, tail)?;
                     return Ok(None);
                 }
                 tail.before(Op::StepTime(Arc::clone(&place.grid)));
                 Ok(Some((arg, place, tail)))
             }
+            "info" => self.info(call, place, tail).map(Some),
             "round" | "clamp" | "clamp_min" | "clamp_max" => self.clamp(call, place, tail).map(Some),
             "label_replace" | "label_join" => self.relabel(call, place, tail).map(Some),
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => {
@@ -314,6 +317,54 @@ impl<'a> Builder<'a> {
         Ok((buckets, place, Tail::to_stage(stage, 0)))
     }
 
+    /// `info`: its second argument is no vector but says which info series are meant. They are looked at when the first
+    /// selector of the first argument is.
+    fn info(&mut self, call: &'a Call, place: Place, tail: Tail) -> Result<Rest<'a>, QueryError> {
+        let base = first_arg(call)?;
+        let matchers = call.args.get(1).and_then(selector).map_or(&[][..], |selector| &selector.matchers);
+        let plan = InfoPlan::new(matchers, place.grid.steps());
+        let wanted =
+            VectorSelector { name: None, matchers: plan.matchers(), time: TimeShift::default(), boundary: None };
+        let stage = self.stage(StagePlan::Info(plan), 2, tail);
+        let shift = self.time_of(base)?;
+        let (grid, lookback_ms) = (Arc::clone(&place.grid), self.params.lookback_ms);
+        let leaf = Leaf::Instant { grid, shift, lookback_ms, reading: Reading::TimeOfFloat };
+        self.add_use(&wanted, leaf, (shift, 0), &place, Tail::to_stage(stage, RIGHT))?;
+        Ok((base, place, Tail::to_stage(stage, LEFT)))
+    }
+
+    /// How far the time at which the first selector in `expr` is looked at is from that of a step.
+    fn time_of(&self, mut expr: &Expr) -> Result<Shift, QueryError> {
+        let mut around = Vec::new();
+        let selector = loop {
+            expr = match &expr.kind {
+                ExprKind::Vector(selector) => break Some(&selector.time),
+                ExprKind::Matrix(matrix) => break Some(&matrix.selector.time),
+                ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => inner,
+                ExprKind::Binary(binary) if has_selector(&binary.lhs) => &binary.lhs,
+                ExprKind::Binary(binary) => &binary.rhs,
+                ExprKind::Aggregate(aggregate) => &aggregate.expr,
+                ExprKind::Subquery(subquery) => {
+                    around.push(&subquery.time);
+                    &subquery.expr
+                }
+                ExprKind::Call(call) => match call.args.iter().find(|arg| has_selector(arg)) {
+                    Some(arg) => arg,
+                    None => break None,
+                },
+                ExprKind::Number(_) | ExprKind::String(_) => break None,
+            }
+        };
+        let mut back_ms = 0;
+        for time in selector.into_iter().chain(around.into_iter().rev()) {
+            match self.times.shift(time)? {
+                Shift::Back(ms) => back_ms += ms,
+                Shift::Fixed(ms) => return Ok(Shift::Fixed(ms.saturating_sub(back_ms))),
+            }
+        }
+        Ok(Shift::Back(back_ms))
+    }
+
     fn drop_names_of_groups(&mut self, tail: &mut Tail, operand: &Expr) {
         if self.plan.delayed_names {
             return;
@@ -349,6 +400,18 @@ fn ranked(op: AggregateOp) -> Option<RankedKind> {
         AggregateOp::LimitRatio => Some(RankedKind::Ratio),
         _ => None,
     }
+}
+
+/// Whether there is a selector in `expr`.
+fn has_selector(expr: &Expr) -> bool {
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        if matches!(expr.kind, ExprKind::Vector(_) | ExprKind::Matrix(_)) {
+            return true;
+        }
+        open.extend(children(expr));
+    }
+    false
 }
 
 fn first_arg(call: &Call) -> Result<&Expr, QueryError> {

@@ -127,7 +127,7 @@ pub(super) fn without_parens(mut expr: &Expr) -> &Expr {
 }
 
 /// The expressions directly within `expr`.
-fn children(expr: &Expr) -> impl Iterator<Item = &Expr> {
+pub(super) fn children(expr: &Expr) -> impl Iterator<Item = &Expr> {
     let (one, other, many): (Option<&Expr>, Option<&Expr>, &[Expr]) = match &expr.kind {
         ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => (None, None, &[]),
         ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => (Some(inner), None, &[]),
