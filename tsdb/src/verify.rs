@@ -162,6 +162,24 @@ fn check_place(snapshot: &SnapshotDir, log: &[DirEntry], findings: &mut Findings
     }
 }
 
+/// Checks every checksum of a block's chunks and index, that no chunk is gone, and nothing that would have to be remembered: files are read once from
+/// front to back, memory is that of the index' tables (see [`crate::index::IndexReader`]).
+///
+/// # Errors
+/// The first fault.
+pub fn checksums(fs: &dyn Fs, block: &Path) -> Result<(), Finding> {
+    let mut findings = Findings::new(1);
+    let chunks = chunks::ChunkFiles::walk(fs, &block.join("chunks"), &mut findings);
+    if findings.is_sound() {
+        let path = block.join("index");
+        match fs.map(&path) {
+            Ok(bytes) => index::check_sums(&path, &bytes, &chunks, &mut findings),
+            Err(error) => findings.fault(&path, 0, error),
+        }
+    }
+    findings.faults.pop().map_or(Ok(()), Err)
+}
+
 /// Checks a data directory (blocks, log, log of late samples, snapshots, head chunks), a folder of blocks, or one block.
 ///
 /// # Errors

@@ -14,8 +14,9 @@ use tsdb::chunk::xor::XorState;
 use tsdb::db::{DbOptions, Snapshots};
 use tsdb::fs::StdFs;
 use tsdb::index::IndexReader;
+use tsdb::segment::frame_bytes;
 use tsdb::snapshot::{LastSample, OpenChunk, Relied, SnapshotDirs, SnapshotSeries, SnapshotWriter};
-use tsdb::verify::{Findings, directory};
+use tsdb::verify::{Findings, checksums, directory};
 use tsdb::wal::{Compression, LogOptions, LogPlace};
 use tsdb::{Chunk, Encoding};
 use ulid::Ulid;
@@ -88,6 +89,49 @@ fn replace_text(path: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.contains(from), "{text}");
     std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+/// Checksums alone notice every bit that is under one: all that the whole check notices, but for what it knows of references.
+#[test]
+fn checksums_notice_each_flipped_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let block = block(dir.path());
+    checksums(&StdFs, &block).unwrap();
+    for file in ["chunks/000001", "index"] {
+        let path = block.join(file);
+        let bytes = std::fs::read(&path).unwrap();
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            std::fs::write(&path, flipped).unwrap();
+            let noticed = checksums(&StdFs, &block).map_err(|fault| fault.file).err();
+            assert_eq!(noticed.is_some(), !found(dir.path()).is_sound(), "{file} at {at}");
+            assert!(noticed.is_none_or(|of| of == path), "{file} at {at}");
+        }
+        std::fs::write(&path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn checksums_miss_no_chunk_that_is_gone() {
+    let check = |damage: &dyn Fn(&Path), file: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let block = block(dir.path());
+        damage(&block);
+        assert_eq!(checksums(&StdFs, &block).unwrap_err().file, block.join(file));
+    };
+    check(&|block| std::fs::remove_file(block.join("index")).unwrap(), "index");
+    check(&|block| std::fs::remove_dir_all(block.join("chunks")).unwrap(), "chunks");
+    check(&|block| std::fs::remove_file(block.join("chunks/000001")).unwrap(), "index");
+    // Cut where the last chunk begins, so that all that is there is sound.
+    check(
+        &|block| {
+            let chunk = chunk(500..620).data.len();
+            let last = frame_bytes(chunk) as usize;
+            edit(&block.join("chunks/000001"), |bytes| bytes.truncate(bytes.len() - last));
+        },
+        "index",
+    );
 }
 
 #[test]

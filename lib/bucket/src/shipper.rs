@@ -23,9 +23,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use tsdb::block::{BlockFile, MAX_META_BYTES, Meta, UploadTime, parse_name, read_meta};
 use tsdb::fs::Fs;
+use tsdb::verify::{Finding, checksums};
 use tsdb::{FileError, SourceError};
 use ulid::Ulid;
 
@@ -56,6 +57,15 @@ pub struct Shipper {
     pass: tokio::sync::Mutex<()>,
     /// When blocks were shipped, or first known to be.
     shipped: Mutex<BTreeMap<Ulid, i64>>,
+    /// Blocks that were checked before they were to go up.
+    checked: Mutex<BTreeMap<Ulid, Checked>>,
+}
+
+/// What reading all of a block showed.
+#[derive(Debug, Clone)]
+struct Checked {
+    fault: Option<Finding>,
+    at_ms: i64,
 }
 
 /// Why a pass ended early, or not well.
@@ -63,7 +73,10 @@ pub struct Shipper {
 pub enum ShipError {
     #[error("block {block}: {source}")]
     Corrupted { block: Ulid, source: SourceError },
-    #[error("{0} blocks could not be read and were passed over")]
+    /// It is told again by each pass.
+    #[error("block {block} is damaged, and is not shipped: {fault}")]
+    Damaged { block: Ulid, fault: Finding },
+    #[error("{0} blocks could not be read, or are damaged, and were passed over")]
     PassedOver(usize),
     #[error("{failed} of {of} uploads failed, the last: {last}")]
     Failed { failed: usize, of: usize, last: Box<ShipError> },
@@ -81,6 +94,9 @@ pub enum ShipError {
     BrokenOff,
 }
 
+/// A block that is damaged, or could not be read, is read again only after so long: there may be much of it.
+const CHECK_AGAIN_MS: u64 = 600_000;
+
 /// At how many metas of the bucket one looks at a time, for an overlap.
 const METAS_AT_ONCE: usize = 32;
 
@@ -94,7 +110,8 @@ impl Shipper {
         metrics: &ShipperMetrics,
     ) -> Self {
         let metrics = metrics.of(&options.tenant);
-        Self { bucket, fs, clock, options, metrics, pass: tokio::sync::Mutex::default(), shipped: Mutex::default() }
+        let (pass, shipped, checked) = (tokio::sync::Mutex::default(), Mutex::default(), Mutex::default());
+        Self { bucket, fs, clock, options, metrics, pass, shipped, checked }
     }
 
     /// When a block was shipped, or was first found to be, by the clock of this process; `None`: not yet, as far as is known.
@@ -124,7 +141,7 @@ impl Shipper {
     async fn pass(&self) -> Result<usize, ShipError> {
         let (found, listed) = self.look().await?;
         let Plan { steps, passed_over } = plan(found, &listed.iter().copied().collect(), self.options.rules)?;
-        let passed_over = passed_over.len();
+        let mut passed_over = passed_over.len();
         self.metrics.corrupted_blocks.inc_by(passed_over as u64);
         let (mut uploaded, mut now_listed, mut failed) = (0, Vec::new(), Vec::new());
         let of = steps.len();
@@ -140,6 +157,12 @@ impl Shipper {
                     now_listed.push(block);
                     self.shipped.lock().entry(block).or_insert_with(|| self.clock.now_ms());
                 }
+                // It will not mend itself; others must not wait for it.
+                Err(error @ ShipError::Damaged { .. }) => {
+                    error!(tenant = self.options.tenant, %error, "a block is passed over");
+                    passed_over += 1;
+                    self.metrics.corrupted_blocks.inc();
+                }
                 Err(error) if self.options.rules.out_of_order => {
                     warn!(tenant = self.options.tenant, %error, "a block could not be shipped, it is tried again");
                     failed.push(error);
@@ -149,7 +172,8 @@ impl Shipper {
             }
         }
         self.forget_all_but(&now_listed);
-        self.metrics.upload_compacted_done.set(i64::from(self.options.rules.compacted && failed.is_empty()));
+        let all = failed.is_empty() && passed_over == 0;
+        self.metrics.upload_compacted_done.set(i64::from(self.options.rules.compacted && all));
         if now_listed != listed {
             self.write_list(now_listed).await?;
         }
@@ -174,6 +198,7 @@ impl Shipper {
         if check_overlap && let Some(with) = self.overlap(&meta).await? {
             return Err(ShipError::Overlap { block, with });
         }
+        self.check(block).await?;
         let thanos = meta.thanos.get_or_insert_default();
         thanos.labels.clone_from(&self.options.labels);
         thanos.source = self.options.source.to_owned();
@@ -190,6 +215,24 @@ impl Shipper {
         let (min_ms, max_ms) = (meta.min_ms, meta.max_ms);
         info!(tenant = self.options.tenant, %block, min_ms, max_ms, "a block was shipped");
         Ok(true)
+    }
+
+    /// Checks what is to go up, once where it is sound: a bucket keeps damage for ever, and nobody has another copy when the
+    /// one on this disk is gone.
+    async fn check(&self, block: Ulid) -> Result<(), ShipError> {
+        let now_ms = self.clock.now_ms();
+        let holds = |known: &&Checked| known.fault.is_none() || now_ms.abs_diff(known.at_ms) < CHECK_AGAIN_MS;
+        let known = self.checked.lock().get(&block).filter(holds).cloned();
+        let fault = match known {
+            Some(known) => known.fault,
+            None => {
+                let (fs, dir) = (Arc::clone(&self.fs), self.options.dir.join(block.to_string()));
+                let fault = blocking(move || Ok(checksums(&*fs, &dir).err())).await?;
+                self.checked.lock().insert(block, Checked { fault: fault.clone(), at_ms: now_ms });
+                fault
+            }
+        };
+        fault.map_or(Ok(()), |fault| Err(ShipError::Damaged { block, fault }))
     }
 
     /// A block of the bucket with the same labels and resolution that overlaps.
@@ -211,6 +254,8 @@ impl Shipper {
     fn forget_all_but(&self, blocks: &[Ulid]) {
         let blocks: BTreeSet<&Ulid> = blocks.iter().collect();
         self.shipped.lock().retain(|block, _| blocks.contains(block));
+        // Those that went up need no more checking.
+        self.checked.lock().retain(|block, _| !blocks.contains(block));
     }
 
     async fn look(&self) -> Result<(Vec<Found>, Vec<Ulid>), ShipError> {

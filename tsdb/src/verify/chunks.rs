@@ -93,6 +93,11 @@ impl ChunkFiles {
         frames
     }
 
+    /// Whether there is something at `place`: files that were walked to their ends have whole frames, and nothing else.
+    pub(super) fn reach(&self, place: ChunkRef) -> bool {
+        self.files.get(place.file_index() as usize).is_some_and(|(_, bytes)| (place.offset() as usize) < bytes.len())
+    }
+
     /// Checks the chunk that `meta` tells of. `at` is the place of the series in `index`, for faults of the reference.
     pub(super) fn check(&mut self, meta: &ChunkMeta, index: &Path, at: u64, findings: &mut Findings) -> Held {
         let place = meta.place;

@@ -1,6 +1,7 @@
 //! The index of a block: its sections, and every series in order.
 
 use super::Findings;
+use super::chunks::ChunkFiles;
 use super::postings::{Pairs, check_lists};
 use super::set_hash::SetHash;
 use crate::cursor::{Corruption, Cursor, Fault};
@@ -29,21 +30,7 @@ pub(super) struct Index<'a> {
 
 /// Checks all sections. Whether all series could be read.
 pub(super) fn check(path: &Path, bytes: &[u8], findings: &mut Findings, take: &mut Take<'_>) -> bool {
-    if let Err(corruption) = decode_header(bytes) {
-        findings.corrupt(path, 0, corruption);
-    }
-    let toc_at = bytes.len().saturating_sub(TOC_BYTES);
-    let toc = match Toc::decode(bytes.get(toc_at..).unwrap_or_default()) {
-        Ok(toc) => toc,
-        Err(corruption) => {
-            findings.corrupt(path, toc_at as u64, corruption);
-            return false;
-        }
-    };
-    if !check_order(path, &toc, toc_at as u64, findings) {
-        return false;
-    }
-    let index = Index { path, bytes, toc, symbols: symbols(path, bytes, toc.symbols, findings) };
+    let Some(index) = Index::open(path, bytes, findings) else { return false };
     index.check_label_indices(findings);
     let table = index.table(findings);
     let all = table.as_ref().and_then(|(table, content)| table.row(content, b"", b""));
@@ -58,6 +45,31 @@ pub(super) fn check(path: &Path, bytes: &[u8], findings: &mut Findings, take: &m
         }
     }
     whole
+}
+
+/// Checks that every section, entry and list is what was written, and that its chunks are there. Nothing is kept of what was
+/// read.
+pub(super) fn check_sums(path: &Path, bytes: &[u8], chunks: &ChunkFiles, findings: &mut Findings) {
+    let Some(index) = Index::open(path, bytes, findings) else { return };
+    let mut entry = SeriesEntry::default();
+    let (mut at, end) = index.series();
+    while at < end {
+        let section = bytes.get(at..end).unwrap_or_default();
+        if let Err(corruption) = entry.decode(section) {
+            findings.corrupt(path, at as u64, corruption);
+            break;
+        }
+        if let Some(missing) = entry.chunks.iter().find(|chunk| !chunks.reach(chunk.place)) {
+            findings.fault(path, at as u64, format!("a chunk is said to be at {:?}, where no file is", missing.place));
+        }
+        at = (at + size_of_entry(section)).next_multiple_of(ALIGNMENT);
+    }
+    let Some((table, content)) = index.table(findings) else { return };
+    for row in table.names().flat_map(|name| table.rows(content, name, b"")) {
+        if let Err(corruption) = index.list(row.list) {
+            findings.corrupt(path, row.list, corruption);
+        }
+    }
 }
 
 /// The sections stand one behind the other.
@@ -79,6 +91,29 @@ fn symbols<'a>(path: &Path, bytes: &'a [u8], at: u64, findings: &mut Findings) -
 }
 
 impl<'a> Index<'a> {
+    /// Checks what the rest is found by; `None` if it is not found.
+    fn open(path: &'a Path, bytes: &'a [u8], findings: &mut Findings) -> Option<Self> {
+        if let Err(corruption) = decode_header(bytes) {
+            findings.corrupt(path, 0, corruption);
+        }
+        let toc_at = bytes.len().saturating_sub(TOC_BYTES);
+        let toc = Toc::decode(bytes.get(toc_at..).unwrap_or_default());
+        let toc = toc.map_err(|corruption| findings.corrupt(path, toc_at as u64, corruption)).ok()?;
+        if !check_order(path, &toc, toc_at as u64, findings) {
+            return None;
+        }
+        Some(Self { path, bytes, toc, symbols: symbols(path, bytes, toc.symbols, findings) })
+    }
+
+    /// Where series begin and end.
+    fn series(&self) -> (usize, usize) {
+        let end = match self.toc.label_indices {
+            0 => self.toc.postings,
+            indices => indices.min(self.toc.postings),
+        };
+        ((self.toc.series as usize).next_multiple_of(ALIGNMENT), end as usize)
+    }
+
     /// The symbol with that number.
     pub(super) fn symbol(&self, number: u32) -> Option<&'a [u8]> {
         self.symbols.as_ref().and_then(|(symbols, content)| symbols.get(content, number))
@@ -139,14 +174,10 @@ impl<'a> Index<'a> {
 
     /// Reads series by series. Returns the sets of series of each label pair, the set of all, and whether none was missed.
     fn walk(&self, all: Option<IdList<'_>>, findings: &mut Findings, take: &mut Take<'_>) -> (Pairs, SetHash, bool) {
-        let end = match self.toc.label_indices {
-            0 => self.toc.postings,
-            indices => indices.min(self.toc.postings),
-        } as usize;
         let (mut pairs, mut seen, mut whole) = (Pairs::default(), SetHash::default(), true);
         let (mut entry, mut previous) = (SeriesEntry::default(), Vec::new());
         let mut listed = all.map(|all| all.iter().peekable());
-        let mut at = (self.toc.series as usize).next_multiple_of(ALIGNMENT);
+        let (mut at, end) = self.series();
         while at < end {
             let id = (at / ALIGNMENT) as u32;
             let section = self.bytes.get(at..end).unwrap_or_default();

@@ -4,12 +4,15 @@ use crate::deleter::Deleter;
 use crate::faulty::{Faulty, Wrong};
 use crate::metrics::Metrics;
 use crate::upload_block::HashFunction;
-use model::{Clock, ManualClock};
+use model::{Clock, Labels, ManualClock};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use testkit::{Loss, SimFs};
+use tsdb::block::{BlockSpec, BlockWriter};
+use tsdb::chunk::xor::XorState;
 use tsdb::fs::Fs;
+use tsdb::{Chunk, Encoding};
 use ulid::Ulid;
 
 const DIR: &str = "/data";
@@ -31,20 +34,17 @@ impl World {
     }
 
     fn add(&self, block: u128, hour: i64, level: u32) {
-        let block = Ulid(block);
-        let dir = Path::new(DIR).join(block.to_string());
-        self.sim.create_dir_all(&dir.join("chunks")).unwrap();
-        for parent in [Path::new("/"), Path::new(DIR), &dir] {
-            self.sim.sync_dir(parent).unwrap();
-        }
-        self.sim.plant(&dir.join("chunks/000001"), b"chunks").unwrap();
-        self.sim.plant(&dir.join("index"), b"index").unwrap();
-        let (min_ms, max_ms) = (hour * 3_600_000, (hour + 2) * 3_600_000);
-        let text = format!(
-            r#"{{"ulid":"{block}","minTime":{min_ms},"maxTime":{max_ms},"stats":{{"numSamples":1}},"version":1,
-            "compaction":{{"level":{level}}}}}"#
-        );
-        self.sim.plant(&dir.join("meta.json"), text.as_bytes()).unwrap();
+        let (block, dir) = (Ulid(block), Path::new(DIR));
+        self.sim.create_dir_all(dir).unwrap();
+        self.sim.sync_dir(Path::new("/")).unwrap();
+        let mut spec = BlockSpec::new(block, hour * 3_600_000, (hour + 2) * 3_600_000);
+        spec.compaction.level = level;
+        let (mut state, mut words) = (XorState::default(), Vec::new());
+        state.append(spec.min_ms, 1.0, &mut words);
+        let chunk = Chunk::raw(spec.min_ms, spec.min_ms, Encoding::Xor, state.finish(&words));
+        let mut writer = BlockWriter::create(&self.sim, dir, spec).unwrap();
+        writer.add(Labels::from_pairs([("__name__", "up")]).unwrap().as_ref(), &[chunk]).unwrap();
+        writer.finish().unwrap().unwrap();
     }
 
     fn bucket(&self) -> Bucket {
@@ -53,6 +53,10 @@ impl World {
     }
 
     fn shipper(&self, rules: ShipRules) -> Shipper {
+        self.counted(rules).0
+    }
+
+    fn counted(&self, rules: ShipRules) -> (Shipper, ShipperMetrics) {
         let options = ShipOptions {
             dir: PathBuf::from(DIR),
             labels: [("a".to_owned(), "b".to_owned())].into(),
@@ -62,7 +66,8 @@ impl World {
             tenant: "t".to_owned(),
         };
         let (fs, clock) = (Arc::new(self.sim.clone()) as Arc<dyn Fs>, Arc::clone(&self.clock) as Arc<dyn Clock>);
-        Shipper::new(self.bucket(), fs, clock, options, &ShipperMetrics::default())
+        let metrics = ShipperMetrics::default();
+        (Shipper::new(self.bucket(), fs, clock, options, &metrics), metrics)
     }
 
     async fn shipped(&self) -> Vec<u128> {
@@ -212,4 +217,51 @@ async fn out_of_order_the_others_go_up() {
     let failed = world.shipper(rules).sync().await;
     assert!(matches!(failed, Err(ShipError::Failed { failed: 1, of: 2, .. })), "{failed:?}");
     assert_eq!(world.shipped().await, [2]);
+}
+
+#[tokio::test]
+async fn a_damaged_block_is_told_and_the_others_go_up() {
+    // A sample, the name of a label, an entry of a series.
+    for (file, at) in [("chunks/000001", 12), ("index", 14), ("index", 33)] {
+        let world = World::of(&[1, 2]);
+        let path = Path::new(DIR).join(Ulid(1).to_string()).join(file);
+        let flip = || world.sim.damage(&path, |bytes| bytes[at] ^= 1).unwrap();
+        flip();
+        let (shipper, metrics) = world.counted(ShipRules::default());
+        for pass in 1..3 {
+            let synced = shipper.sync().await;
+            assert!(matches!(synced, Err(ShipError::PassedOver(1))), "{file} {at}: {synced:?}");
+            assert_eq!((world.shipped().await, shipper.shipped(Ulid(1))), (vec![2], None), "{file} {at}");
+            assert_eq!(metrics.of("t").corrupted_blocks.get(), pass);
+        }
+        // It is where it was; and if somebody mends it, it goes up.
+        flip();
+        assert!(shipper.sync().await.is_err(), "it is not read with each pass");
+        world.clock.set(1_000 + 600_000);
+        assert_eq!(shipper.sync().await.unwrap(), 1);
+        assert_eq!(world.shipped().await, [1, 2]);
+    }
+}
+
+/// While the bucket is away blocks wait, and are not read again and again for that.
+#[tokio::test]
+async fn a_sound_block_is_checked_once() {
+    let world = World::of(&[1]);
+    let shipper = world.shipper(ShipRules::default());
+    world.store.go_wrong(0..1000, Wrong::Fails);
+    // Until the first object is to be written.
+    for _ in 0..3 {
+        assert!(shipper.sync().await.is_err());
+    }
+    world.store.heal();
+    let checked = || shipper.checked.lock().get(&Ulid(1)).map(|checked| checked.fault.is_none());
+    world.store.go_wrong(2..1000, Wrong::Fails);
+    assert!(shipper.sync().await.is_err());
+    assert_eq!(checked(), Some(true));
+    world.clock.set(1_000_000);
+    let index = Path::new(DIR).join(Ulid(1).to_string()).join("index");
+    world.sim.damage(&index, |bytes| bytes[14] ^= 1).unwrap();
+    world.store.heal();
+    assert_eq!(shipper.sync().await.unwrap(), 1, "it was sound when it was read");
+    assert_eq!(checked(), None);
 }
