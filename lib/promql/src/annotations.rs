@@ -31,6 +31,8 @@ struct Note {
     /// The expression that was evaluated when it was made.
     node: Span,
     repair: Option<Repair>,
+    /// How often it was made, where that is said.
+    occurrences: u64,
 }
 
 /// How far bucket counts had to be changed so that they rise.
@@ -69,12 +71,17 @@ impl Annotations {
 
     /// Adds a note that `node` made about `blamed`.
     pub(crate) fn add(&mut self, level: Level, text: impl Into<String>, node: Span, blamed: Span) {
-        self.merge(Note { level, text: text.into(), blamed, node, repair: None });
+        self.merge(Note { level, text: text.into(), blamed, node, repair: None, occurrences: 0 });
+    }
+
+    /// Adds a note that was made so many times.
+    pub(crate) fn add_occurrences(&mut self, text: String, node: Span, blamed: Span, occurrences: u64) {
+        self.merge(Note { level: Level::Warning, text, blamed, node, repair: None, occurrences });
     }
 
     /// Adds the note that buckets of a classic histogram had to be repaired.
     pub(crate) fn add_repair(&mut self, text: String, node: Span, blamed: Span, repair: Repair) {
-        self.merge(Note { level: Level::Info, text, blamed, node, repair: Some(repair) });
+        self.merge(Note { level: Level::Info, text, blamed, node, repair: Some(repair), occurrences: 0 });
     }
 
     /// Adds all of `other`.
@@ -92,6 +99,7 @@ impl Annotations {
             return;
         };
         let new_is_later = evaluated(new.node) >= evaluated(old.node);
+        let occurrences = old.occurrences + new.occurrences;
         match (&mut old.repair, &new.repair) {
             (Some(old_repair), Some(new_repair)) => {
                 old_repair.merge(new_repair);
@@ -99,9 +107,11 @@ impl Annotations {
                     (old.node, old.blamed) = (new.node, new.blamed);
                 }
             }
-            _ if new_is_later => *old = new,
+            // Of what is counted, as of repairs, the first place.
+            _ if new_is_later == (occurrences == 0) => *old = new,
             _ => {}
         }
+        old.occurrences = occurrences;
     }
 }
 
@@ -113,7 +123,12 @@ fn evaluated(node: Span) -> (usize, Reverse<usize>) {
 impl Note {
     fn render(&self, query: &str) -> String {
         let place = place(query, self.blamed.start);
-        let Some(repair) = &self.repair else { return format!("{} ({place})", self.text) };
+        let Some(repair) = &self.repair else {
+            return match self.occurrences {
+                0 | 1 => format!("{} ({place})", self.text),
+                many => format!("{} ({many} occurrences) ({place})", self.text),
+            };
+        };
         let time = |ms: i64| Date::from_unix(ms / 1000).to_rfc3339();
         format!(
             "{}, from buckets {} to {}, with a max diff of {}, over {} samples from {} to {} ({place})",

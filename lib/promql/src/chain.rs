@@ -27,6 +27,8 @@ pub(crate) enum Op {
     Map(fn(f64) -> f64),
     /// Histograms go.
     FloatsOnly,
+    /// All goes.
+    Nothing,
     /// The unary minus.
     Negate,
     /// A function of the date that a value is in seconds.
@@ -158,6 +160,7 @@ impl Passing {
         match op {
             Op::Map(function) => self.floats_only().map(function),
             Op::Date(part) => self.floats_only().map(|value| part(Date::from_unix(go_int(value))) as f64),
+            Op::Nothing => self.column = FloatColumn::none(self.column.steps()).into(),
             Op::FloatsOnly => {
                 self.floats_only();
             }
@@ -261,7 +264,7 @@ impl Passing {
             times_ms.push(inner.time_ms(step));
             rows.push(row);
         }
-        let histograms = Histograms { timestamps_ms: times_ms, rows, column: histograms };
+        let histograms = Histograms { timestamps_ms: times_ms, rows, column: histograms, starts_ms: &[] };
         let samples = (Samples::from(&*floats), (!rows.is_empty()).then_some(histograms));
         let labels = cx.scratch.labels.labels();
         self.column = call.evaluate(samples, labels, cx.scalars, &mut cx.scratch.kernel, cx.notes)?;

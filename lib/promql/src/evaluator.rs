@@ -4,10 +4,11 @@
 mod tests;
 
 use crate::annotations::Annotations;
+use crate::ast::Boundary;
 use crate::budget::Reservation;
 use crate::chain::{OpContext, OpScratch, Passing, Row};
 use crate::column::{Column, FloatColumn, size_in_samples};
-use crate::kernels::{Histograms, Samples, newest, newest_mixed};
+use crate::kernels::{Histograms, Samples, extend, margin, newest, newest_mixed, smoothed};
 use crate::labelset::LabelTable;
 use crate::plan::{Leaf, Plan, Use};
 use crate::query::{Cancel, HeldSamples, QueryLimits, SampleCount};
@@ -80,9 +81,10 @@ struct Fresh {
     floats: SampleColumns,
     /// Whether it is they that windows see.
     sifted: bool,
-    /// The times of the histograms, and their rows.
+    /// The times of the histograms, their rows, and when their counters began.
     times_ms: Vec<i64>,
     rows: Vec<usize>,
+    starts_ms: Vec<i64>,
 }
 
 impl Evaluator {
@@ -163,8 +165,20 @@ impl Inner {
                 let samples = fresh.of(columns);
                 call.evaluate(samples, labels, &self.scalars, &mut ops.kernel, &mut partial.notes)?
             }
-            Leaf::Samples { start_ms, end_ms } => {
-                return raw(columns, (*start_ms, *end_ms), labels, (partial, at));
+            Leaf::Smoothed { grid, shift, lookback_ms } => {
+                let (floats, histograms) = fresh.of(columns);
+                if histograms.is_some() {
+                    return Err(QueryError::Execution("smoothed histograms are not supported yet".to_owned()));
+                }
+                smoothed(floats, grid, *shift, *lookback_ms).into()
+            }
+            Leaf::Samples { start_ms, end_ms, boundary } => {
+                let bounds = (*start_ms, *end_ms);
+                let kept = match boundary {
+                    None => within(columns, bounds),
+                    Some(boundary) => extended(fresh.of(columns), bounds, *boundary, self.plan.lookback_ms)?,
+                };
+                return keep(kept, labels, (partial, at));
             }
         };
         if column.is_empty() {
@@ -191,27 +205,48 @@ impl Inner {
     }
 }
 
-/// The samples of a series in `(start_ms, end_ms]`, without stale markers; answers how many bytes they are.
-fn raw(
-    samples: &SampleColumns,
-    (start_ms, end_ms): (i64, i64),
-    labels: LabelsRef<'_>,
-    (partial, at): (&mut Partial, usize),
-) -> Result<usize, QueryError> {
+/// The samples in `(start_ms, end_ms]`, without stale markers.
+fn within(samples: &SampleColumns, (start_ms, end_ms): (i64, i64)) -> SampleColumns {
     let first = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= start_ms);
     let end = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= end_ms);
     let mut kept = SampleColumns::default();
-    let mut count = 0;
-    for at in (first..end).filter(|at| !is_stale(samples.values[*at])) {
-        kept.push_from(samples, at);
-        count += samples.histogram(at).map_or(1, |histogram| size_in_samples(&histogram));
+    (first..end).filter(|at| !is_stale(samples.values[*at])).for_each(|at| kept.push_from(samples, at));
+    kept
+}
+
+/// The samples in `(start_ms, end_ms]`, and values at both bounds.
+fn extended(
+    (floats, histograms): (Samples<'_>, Option<Histograms<'_>>),
+    (start_ms, end_ms): (i64, i64),
+    boundary: Boundary,
+    lookback_ms: i64,
+) -> Result<SampleColumns, QueryError> {
+    let margin = margin(Some(boundary), lookback_ms);
+    let (from_ms, to_ms) = (start_ms.saturating_sub(margin.before_ms), end_ms.saturating_add(margin.behind_ms));
+    let in_sight = |times_ms: &[i64]| {
+        let first = times_ms.partition_point(|time_ms| *time_ms <= from_ms);
+        first..times_ms.partition_point(|time_ms| *time_ms <= to_ms).max(first)
+    };
+    if histograms.is_some_and(|histograms| !in_sight(histograms.timestamps_ms).is_empty()) {
+        let modifier = if boundary == Boundary::Anchored { "anchored" } else { "smoothed" };
+        return Err(QueryError::Execution(format!("{modifier} modifier is not supported with histograms")));
     }
-    if kept.is_empty() {
+    Ok(extend(floats.slice(in_sight(floats.timestamps_ms)), (start_ms, end_ms), boundary))
+}
+
+/// Keeps the samples of a series for the answer; answers how many bytes they are.
+fn keep(
+    samples: SampleColumns,
+    labels: LabelsRef<'_>,
+    (partial, at): (&mut Partial, usize),
+) -> Result<usize, QueryError> {
+    if samples.is_empty() {
         return Ok(0);
     }
-    partial.samples.add(count)?;
-    let labels = labels.to_owned();
-    let series = (labels, kept);
+    let floats = samples.len() - samples.histograms.len();
+    let histograms: usize = samples.histograms.iter().map(|histogram| size_in_samples(&histogram)).sum();
+    partial.samples.add(floats + histograms)?;
+    let series = (labels.to_owned(), samples);
     let bytes = size_of_samples(&series);
     partial.uses[at].samples.push(series);
     Ok(bytes)
@@ -254,6 +289,7 @@ impl Fresh {
         self.floats.clear();
         self.times_ms.clear();
         self.rows.clear();
+        self.starts_ms.clear();
     }
 
     fn sift(&mut self, columns: &SampleColumns) {
@@ -266,8 +302,12 @@ impl Fresh {
                 Some((row, _)) => {
                     self.times_ms.push(*timestamp_ms);
                     self.rows.push(row);
+                    self.starts_ms.push(columns.start_ms(at));
                 }
-                None => self.floats.push(*timestamp_ms, *value),
+                None => {
+                    self.floats.push(*timestamp_ms, *value);
+                    self.floats.set_start(columns.start_ms(at));
+                }
             }
         }
     }
@@ -277,7 +317,12 @@ impl Fresh {
         if !self.sifted {
             return (columns.into(), None);
         }
-        let histograms = Histograms { timestamps_ms: &self.times_ms, rows: &self.rows, column: &columns.histograms };
+        let histograms = Histograms {
+            timestamps_ms: &self.times_ms,
+            rows: &self.rows,
+            column: &columns.histograms,
+            starts_ms: &self.starts_ms,
+        };
         ((&self.floats).into(), (!self.rows.is_empty()).then_some(histograms))
     }
 }

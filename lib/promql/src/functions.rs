@@ -145,7 +145,7 @@ pub static FUNCTIONS: [Function; 90] = [
     Function::new("sort_desc", &[V]).supported(),
     Function::new("sqrt", &[V]).supported(),
     Function::new("start", &[]).returning(S).experimental().supported(),
-    Function::new("start_timestamp", &[V]).experimental(),
+    Function::new("start_timestamp", &[V]).experimental().supported(),
     Function::new("stddev_over_time", &[R]).supported(),
     Function::new("stdvar_over_time", &[R]).supported(),
     Function::new("step", &[]).returning(S).experimental().supported(),

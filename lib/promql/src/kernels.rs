@@ -4,6 +4,7 @@
 //! counter was reset) is found once and not per window. Sums are taken anew for each window, in order: any other way of
 //! reaching them rounds differently.
 
+mod extended;
 mod extremes;
 mod instant;
 mod mixed;
@@ -15,12 +16,13 @@ mod regression;
 mod tests;
 mod windows;
 
+pub(crate) use extended::{extend, margin, smoothed};
 pub(crate) use instant::{newest, newest_mixed};
 pub(crate) use quantile::quantile;
 pub(crate) use windows::{Histograms, Samples, Windows};
 
 use crate::annotations::{Annotations, Level};
-use crate::ast::Span;
+use crate::ast::{Boundary, Span};
 use crate::chain::scalar;
 use crate::column::{Column, FloatColumn};
 use crate::plan::{ScalarId, Shift};
@@ -61,6 +63,13 @@ pub(crate) enum Kernel {
     TsOfMax,
 }
 
+impl Kernel {
+    /// Whether it makes a difference to it when counters began.
+    pub(crate) fn sees_starts(self) -> bool {
+        matches!(self, Self::Rate | Self::Increase | Self::Irate | Self::Resets)
+    }
+}
+
 /// A call of a function of a window.
 #[derive(Debug, Clone)]
 pub(crate) struct RangeCall {
@@ -68,6 +77,11 @@ pub(crate) struct RangeCall {
     pub(crate) grid: Arc<Grid>,
     pub(crate) range_ms: i64,
     pub(crate) shift: Shift,
+    /// Whether the bounds of windows have values of their own, and how far from a bound those are looked for.
+    pub(crate) boundary: Option<Boundary>,
+    pub(crate) lookback_ms: i64,
+    /// Whether it is to be seen when counters began.
+    pub(crate) use_starts: bool,
     /// Numbers besides the window.
     pub(crate) params: SmallVec<[ScalarId; 2]>,
     /// The call, and the argument that notes blame.
@@ -92,14 +106,21 @@ impl RangeCall {
         scratch: &mut KernelScratch,
         notes: &mut Annotations,
     ) -> Result<Column, QueryError> {
-        match histograms {
-            Some(histograms) => self.of_mixed(floats, histograms),
-            None => Ok(self.of_floats(floats, labels, scalars, scratch, notes)?.into()),
+        let column = match histograms {
+            Some(histograms) => self.of_mixed(floats, histograms)?,
+            None => self.of_floats(floats, labels, scalars, scratch, notes)?.into(),
+        };
+        if matches!(self.kernel, Kernel::Rate | Kernel::Increase) && !column.floats.is_empty() {
+            self.doubt_counter(labels, notes);
         }
+        Ok(column)
     }
 
     fn windows<'a>(&'a self, samples: Samples<'a>) -> Windows<'a> {
-        Windows { samples, grid: &self.grid, range_ms: self.range_ms, shift: self.shift }
+        let starts_ms = if self.use_starts { samples.starts_ms } else { &[] };
+        let samples = Samples { starts_ms, ..samples };
+        let margin = extended::margin(self.boundary, self.lookback_ms);
+        Windows { samples, grid: &self.grid, range_ms: self.range_ms, shift: self.shift, margin }
     }
 
     fn of_floats(
@@ -111,22 +132,24 @@ impl RangeCall {
         notes: &mut Annotations,
     ) -> Result<FloatColumn, QueryError> {
         let windows = self.windows(samples);
+        if let Some(boundary) = self.boundary {
+            return self.extended(windows, boundary);
+        }
         let param = |index: usize| {
             let id =
                 self.params.get(index).ok_or_else(|| QueryError::Internal("a function lacks an argument".into()))?;
             scalar(scalars, *id)
         };
-        let column = match self.kernel {
-            Kernel::Rate => rate::extrapolated(windows, true, true, scratch),
-            Kernel::Increase => rate::extrapolated(windows, true, false, scratch),
-            Kernel::Delta => rate::extrapolated(windows, false, false, scratch),
+        Ok(match self.kernel {
+            Kernel::Rate | Kernel::Increase | Kernel::Delta => {
+                let rate::Extrapolated { column, overlaps } = rate::extrapolated(windows, self.kernel, scratch);
+                self.warn_of_overlaps(overlaps, labels, notes);
+                column
+            }
             Kernel::Irate => rate::of_last_two(windows, true),
             Kernel::Idelta => rate::of_last_two(windows, false),
-            Kernel::Resets => rate::count_pairs(windows, |before, after| after < before, scratch),
-            Kernel::Changes => {
-                let changed = |a: f64, b: f64| a != b && !(a.is_nan() && b.is_nan());
-                rate::count_pairs(windows, changed, scratch)
-            }
+            Kernel::Resets => rate::count_pairs(windows, rate::is_reset, scratch),
+            Kernel::Changes => rate::count_pairs(windows, rate::is_change, scratch),
             Kernel::Deriv => regression::slope(windows),
             Kernel::PredictLinear => regression::predict(windows, param(0)?),
             Kernel::DoubleExponentialSmoothing => regression::smooth(windows, param(0)?, param(1)?)?,
@@ -146,11 +169,7 @@ impl RangeCall {
             Kernel::TsOfLast => windows.map(|window| window.timestamps_ms.last().map(|t| crate::chain::seconds(*t))),
             Kernel::TsOfMin => windows.map(|window| extremes::time_of(window, |new, best| new <= best)),
             Kernel::TsOfMax => windows.map(|window| extremes::time_of(window, |new, best| new >= best)),
-        };
-        if matches!(self.kernel, Kernel::Rate | Kernel::Increase) && !column.is_empty() {
-            self.doubt_counter(labels, notes);
-        }
-        Ok(column)
+        })
     }
 
     fn quantile(
@@ -169,6 +188,18 @@ impl RangeCall {
             scratch.values.extend_from_slice(window.values);
             Some(quantile(q, &mut scratch.values))
         })
+    }
+
+    /// Says in how many windows a counter began before the sample before was taken.
+    fn warn_of_overlaps(&self, windows: u64, labels: LabelsRef<'_>, notes: &mut Annotations) {
+        if windows > 0 {
+            let name = labels.get(METRIC_NAME).unwrap_or_default();
+            let text = format!(
+                "PromQL warning: sample has start time that overlaps with previous sample timestamp for metric {}",
+                model::Quoted(name)
+            );
+            notes.add_occurrences(text, self.node, self.blamed, windows);
+        }
     }
 
     /// Says that a metric does not look like a counter.

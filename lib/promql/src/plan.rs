@@ -17,7 +17,7 @@ mod select;
 mod time;
 
 use crate::annotations::{Annotations, Level};
-use crate::ast::Span;
+use crate::ast::{Boundary, Span};
 use crate::chain::{CheckKind, Op};
 use crate::kernels::RangeCall;
 use crate::number_column::Scalar;
@@ -47,6 +47,7 @@ pub(crate) struct Plan {
     pub(crate) notes: Annotations,
     /// Whether metric names are taken away at the very end.
     pub(crate) delayed_names: bool,
+    pub(crate) lookback_ms: i64,
 }
 
 impl Plan {
@@ -68,7 +69,7 @@ impl Use {
     /// Bytes that columns take on their way through the chain: at most two at a time, the widest ones.
     pub(crate) fn working_bytes(&self) -> usize {
         let leaf = match &self.leaf {
-            Leaf::Instant { grid, .. } => grid.steps(),
+            Leaf::Instant { grid, .. } | Leaf::Smoothed { grid, .. } => grid.steps(),
             Leaf::Range(call) => call.grid.steps(),
             Leaf::Samples { .. } => 0,
         };
@@ -89,8 +90,10 @@ pub(crate) enum Leaf {
     Instant { grid: Arc<Grid>, shift: Shift, lookback_ms: i64, reading: Reading },
     /// A function of a window.
     Range(RangeCall),
-    /// The samples themselves, in `(start_ms, end_ms]`.
-    Samples { start_ms: i64, end_ms: i64 },
+    /// The value on the line between the samples before and behind.
+    Smoothed { grid: Arc<Grid>, shift: Shift, lookback_ms: i64 },
+    /// The samples themselves, in `(start_ms, end_ms]`, with values at both bounds if the range is extended.
+    Samples { start_ms: i64, end_ms: i64, boundary: Option<Boundary> },
 }
 
 /// What of a sample an instant selector takes.
@@ -101,6 +104,8 @@ pub(crate) enum Reading {
     Time,
     /// The same, but histograms as they are: an info series has none.
     TimeOfFloat,
+    /// When the counter behind it began, in seconds; 0 where that is not known.
+    Start,
 }
 
 /// `vector(…)`: one series without labels.

@@ -38,6 +38,8 @@ pub struct QueryParams {
     pub subquery_step_ms: i64,
     /// Whether metric names are taken away at the very end instead of by each function (a feature flag of Prometheus).
     pub delayed_names: bool,
+    /// Whether functions of counters look at when those began (a feature flag of Prometheus).
+    pub use_start_timestamps: bool,
     /// Whether only selectors share a select that ask for the same in every respect, time and function among it: for stores
     /// whose samples depend on how they are asked for, as of replicas and of downsampled data.
     pub strict_sharing: bool,
@@ -145,6 +147,7 @@ impl QueryParams {
             lookback_ms: 300_000,
             subquery_step_ms: 60_000,
             delayed_names: false,
+            use_start_timestamps: false,
             strict_sharing: false,
             limits: QueryLimits::default(),
         }

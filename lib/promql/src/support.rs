@@ -1,7 +1,7 @@
 //! What of the language the engine has. The parser knows all of it; an expression that needs more than the engine has
 //! is refused here, by name, rather than answered with a wrong number.
 
-use crate::ast::{AggregateOp, Binary, BinaryOp, Boundary, Expr, ExprKind, MatrixSelector, VectorSelector};
+use crate::ast::{AggregateOp, Binary, BinaryOp, Expr, ExprKind};
 use crate::error::{Fault, ParseError, ParseErrorKind};
 use crate::functions::function;
 
@@ -42,21 +42,12 @@ fn missing(expr: &Expr) -> Option<String> {
         ExprKind::Aggregate(aggregate) => {
             (!aggregate.op.is_supported()).then(|| format!("aggregation \"{}\"", aggregate.op))
         }
-        ExprKind::Vector(selector) | ExprKind::Matrix(MatrixSelector { selector, .. }) => missing_of_selector(selector),
-        ExprKind::Subquery(_) => None,
+        ExprKind::Vector(_) | ExprKind::Matrix(_) | ExprKind::Subquery(_) => None,
     }
 }
 
 fn missing_of_binary(binary: &Binary) -> Option<String> {
     (!binary.op.is_supported()).then(|| format!("operator \"{}\"", binary.op))
-}
-
-fn missing_of_selector(selector: &VectorSelector) -> Option<String> {
-    match selector.boundary {
-        Some(Boundary::Anchored) => Some("anchored".to_owned()),
-        Some(Boundary::Smoothed) => Some("smoothed".to_owned()),
-        None => None,
-    }
 }
 
 impl AggregateOp {

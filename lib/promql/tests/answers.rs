@@ -54,7 +54,8 @@ fn options() -> ParseOptions {
     }
 }
 
-fn run(store: &Store, record: &Record, delayed_names: bool) -> Outcome {
+fn run(store: &Store, record: &Record, mode: &str) -> Outcome {
+    let delayed_names = mode == ".delayed";
     let expr = match promql::parse(&record.query, &options()) {
         Ok(expr) => expr,
         Err(err) if err.kind == ParseErrorKind::Unsupported => return Outcome::Skipped(err.message),
@@ -74,6 +75,7 @@ fn run(store: &Store, record: &Record, delayed_names: bool) -> Outcome {
     let (start, end, step) = record.times;
     let mut params = QueryParams::range(start, end, step);
     params.delayed_names = delayed_names;
+    params.use_start_timestamps = mode == ".starttime";
     params.lookback_ms = record.lookback_ms;
     let output = Query::prepare(&expr, params).and_then(|query| store.run(query));
     if let Err(QueryError::Execution(text)) = &output
@@ -96,7 +98,7 @@ fn check(set: &str, mode: &str) {
     let mut first_wrong = Vec::new();
     for line in BufReader::new(GzDecoder::new(std::fs::File::open(answers).unwrap())).lines() {
         let record = Record::read(&line.unwrap());
-        match run(&store, &record, mode == ".delayed") {
+        match run(&store, &record, mode) {
             Outcome::Equal => tally.equal += 1,
             Outcome::Skipped(why) => *tally.skipped.entry(why).or_default() += 1,
             Outcome::Wrong(difference) => {
@@ -143,6 +145,7 @@ fn native() {
 fn epoch() {
     check("epoch", "");
     check("epoch", ".delayed");
+    check("epoch", ".starttime");
 }
 
 #[test]

@@ -20,6 +20,11 @@ impl FloatColumn {
         Self { values: smallvec![value], constant: true, present: Presence::all(steps) }
     }
 
+    /// No value at any of `steps` steps.
+    pub(crate) fn none(steps: usize) -> Self {
+        ColumnBuilder::new(steps).build()
+    }
+
     /// A value at every step.
     pub fn full(values: impl IntoIterator<Item = f64>) -> Self {
         let values: SmallVec<[f64; 2]> = values.into_iter().collect();
@@ -149,7 +154,7 @@ impl FloatColumn {
     pub(crate) fn repeated(&self, steps: usize) -> Self {
         match self.get(0) {
             Some(value) => Self::constant(value, steps),
-            None => ColumnBuilder::new(steps).build(),
+            None => Self::none(steps),
         }
     }
 

@@ -18,8 +18,7 @@ pub(crate) fn newest(
     let mut out = ColumnBuilder::new(grid.steps());
     let mut slots = out.slots();
     each_newest(samples, grid, shift, lookback_ms, |step, at| {
-        let is_sample = reading == Reading::Sample;
-        slots.set(step, if is_sample { samples.values[at] } else { seconds(samples.timestamps_ms[at]) });
+        slots.set(step, samples.read(reading, at));
     });
     out.build()
 }
@@ -33,19 +32,30 @@ pub(crate) fn newest_mixed(
     reading: Reading,
 ) -> Column {
     let mut out = MixedBuilder::new(grid.steps());
-    let all = Samples { timestamps_ms: &samples.timestamps_ms, values: &samples.values };
+    let all = Samples::from(samples);
     each_newest(all, grid, shift, lookback_ms, |step, at| match (reading, samples.histogram(at)) {
         (Reading::Sample | Reading::TimeOfFloat, Some(histogram)) => out.histogram(step, histogram),
-        (Reading::Sample, None) => out.float(step, samples.values[at]),
-        (Reading::Time | Reading::TimeOfFloat, _) => out.float(step, seconds(samples.timestamps_ms[at])),
+        _ => out.float(step, all.read(reading, at)),
     });
     out.build()
+}
+
+impl Samples<'_> {
+    /// What of the sample at `at` is wanted.
+    #[inline]
+    fn read(self, reading: Reading, at: usize) -> f64 {
+        match reading {
+            Reading::Sample => self.values[at],
+            Reading::Time | Reading::TimeOfFloat => seconds(self.timestamps_ms[at]),
+            Reading::Start => seconds(self.starts_ms.get(at).copied().unwrap_or(0)),
+        }
+    }
 }
 
 /// Calls `f` with each step at which a sample is found, and the position of that sample.
 #[inline]
 fn each_newest(samples: Samples<'_>, grid: &Grid, shift: Shift, lookback_ms: i64, mut f: impl FnMut(usize, usize)) {
-    let Samples { timestamps_ms, values } = samples;
+    let Samples { timestamps_ms, values, .. } = samples;
     let mut end = 0;
     let mut step_ms = grid.start_ms();
     for step in 0..grid.steps() {

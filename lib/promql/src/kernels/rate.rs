@@ -1,27 +1,36 @@
 //! How fast a counter or a gauge changes.
 
-use super::KernelScratch;
-use super::windows::{Window, Windows};
+use super::windows::{Samples, Window, Windows};
+use super::{Kernel, KernelScratch};
 use crate::column::FloatColumn;
 
+/// What windows were extrapolated to.
+pub(crate) struct Extrapolated {
+    pub(crate) column: FloatColumn,
+    /// In how many windows a counter began before the sample before was taken, and not where that one's did.
+    pub(crate) overlaps: u64,
+}
+
 /// `rate`, `increase` and `delta`: the difference of the ends, for counters with resets added back, extrapolated to the
-/// bounds of the window.
-pub(crate) fn extrapolated(
-    windows: Windows<'_>,
-    is_counter: bool,
-    per_second: bool,
-    scratch: &mut KernelScratch,
-) -> FloatColumn {
+/// bounds of the window. A counter that is known to have begun in the window was 0 then.
+pub(crate) fn extrapolated(windows: Windows<'_>, kernel: Kernel, scratch: &mut KernelScratch) -> Extrapolated {
+    let is_counter = kernel != Kernel::Delta;
     let resets = &mut scratch.indices;
     resets.clear();
     if is_counter {
-        find_pairs(windows.samples.values, |before, after| after < before, resets);
+        find_pairs(windows.samples, is_reset, resets);
     }
     let mut next_reset = 0;
-    let extrapolation = Extrapolation { is_counter, per_seconds: per_second.then(|| whole_and_rest(windows.range_ms)) };
-    windows.map(|window| {
+    let per_seconds = (kernel == Kernel::Rate).then(|| whole_and_rest(windows.range_ms));
+    let extrapolation = Extrapolation { is_counter, per_seconds };
+    let mut overlaps = 0;
+    let column = windows.map(|window| {
         let (first, last) = (*window.values.first()?, *window.values.last()?);
-        if window.values.len() < 2 {
+        let began_ms = if is_counter { window.began_ms() } else { None };
+        if is_counter && !window.starts_ms.is_empty() {
+            overlaps += u64::from(window.has_overlap());
+        }
+        if window.values.len() < 2 && began_ms.is_none() {
             return None;
         }
         let mut result = last - first;
@@ -32,8 +41,29 @@ pub(crate) fn extrapolated(
         for at in resets[next_reset..].iter().take_while(|at| **at < window.first + window.values.len()) {
             result += window.values[at - window.first - 1];
         }
-        Some(result * extrapolation.factor(window, first, result))
-    })
+        if began_ms.is_some() {
+            result += first;
+        }
+        Some(result * extrapolation.factor(window, (first, result), began_ms))
+    });
+    Extrapolated { column, overlaps }
+}
+
+impl Window<'_> {
+    /// When the counter of the first sample began, if that was in the window.
+    fn began_ms(self) -> Option<i64> {
+        let (start_ms, first_ms) = (*self.starts_ms.first()?, *self.timestamps_ms.first()?);
+        (start_ms != 0 && start_ms > self.start_ms && start_ms < first_ms).then_some(start_ms)
+    }
+
+    /// Whether a counter began before the sample before was taken, and not where that one's did.
+    fn has_overlap(self) -> bool {
+        let pairs = self.starts_ms.windows(2).zip(self.timestamps_ms);
+        pairs.into_iter().any(|(starts, before_ms)| {
+            let [before, start] = [starts[0], starts[1]];
+            start != 0 && start < *before_ms && start != before
+        })
+    }
 }
 
 /// How the difference of the ends of a window is stretched to its bounds.
@@ -45,17 +75,25 @@ struct Extrapolation {
 }
 
 impl Extrapolation {
-    /// By what the difference is multiplied. `first` is the first value, and `result` the difference.
-    fn factor(self, window: Window<'_>, first: f64, result: f64) -> f64 {
+    /// By what the difference is multiplied; `result` is that difference, and `began_ms` when the counter began, if that
+    /// was in the window.
+    fn factor(self, window: Window<'_>, (first, result): (f64, f64), began_ms: Option<i64>) -> f64 {
         let times = window.timestamps_ms;
         let (first_ms, last_ms) = (times[0], times[times.len() - 1]);
         // Side by side, since divisions are slow.
         let [sampled, mut to_start, mut to_end] =
             [last_ms - first_ms, first_ms - window.start_ms, window.end_ms - last_ms].map(|ms| ms as f64 / 1000.0);
-        let spacing = sampled / (times.len() - 1) as f64;
+        let spacing = if times.len() > 1 { sampled / (times.len() - 1) as f64 } else { 0.0 };
         // The window is taken to go on to its bound if a sample is not much further from it than samples are from each other,
         // and else for half of that.
         let threshold = spacing * 1.1;
+        if to_end >= threshold {
+            to_end = spacing / 2.0;
+        }
+        if let Some(began_ms) = began_ms {
+            let sampled = (last_ms - began_ms) as f64 / 1000.0;
+            return self.of((sampled + to_end) / sampled);
+        }
         if to_start >= threshold {
             to_start = spacing / 2.0;
         }
@@ -68,16 +106,17 @@ impl Extrapolation {
                 to_start = to_zero;
             }
         }
-        if to_end >= threshold {
-            to_end = spacing / 2.0;
-        }
         let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
+        self.of(factor)
+    }
+
+    fn of(self, factor: f64) -> f64 {
         self.per_seconds.map_or(factor, |seconds| factor / seconds)
     }
 }
 
 /// Seconds of a number of milliseconds as Go's `Duration.Seconds` has them: the whole ones and the rest, each rounded.
-fn whole_and_rest(ms: i64) -> f64 {
+pub(crate) fn whole_and_rest(ms: i64) -> f64 {
     (ms / 1000) as f64 + (ms % 1000 * 1_000_000) as f64 / 1e9
 }
 
@@ -87,21 +126,22 @@ pub(crate) fn of_last_two(windows: Windows<'_>, is_rate: bool) -> FloatColumn {
         let [.., before, last] = window.values else { return None };
         let [.., before_ms, last_ms] = window.timestamps_ms else { return None };
         let spacing_ms = last_ms - before_ms;
-        let change = if is_rate && last < before { *last } else { last - before };
+        let anew = is_rate && is_reset(windows.samples, window.first + window.values.len() - 1);
+        let change = if anew { *last } else { last - before };
         let value = if is_rate { change / (spacing_ms as f64 / 1000.0) } else { change };
         (spacing_ms != 0).then_some(value)
     })
 }
 
-/// How many neighbours in the window are as `is_one` says.
+/// How many neighbours in the window are as `is_one` says of the samples and the position of the later one.
 pub(crate) fn count_pairs(
     windows: Windows<'_>,
-    is_one: impl Fn(f64, f64) -> bool,
+    is_one: impl Fn(Samples<'_>, usize) -> bool,
     scratch: &mut KernelScratch,
 ) -> FloatColumn {
     let found = &mut scratch.indices;
     found.clear();
-    find_pairs(windows.samples.values, is_one, found);
+    find_pairs(windows.samples, is_one, found);
     let (mut first, mut end) = (0, 0);
     windows.map(|window| {
         while found.get(first).is_some_and(|at| *at <= window.first) {
@@ -115,11 +155,30 @@ pub(crate) fn count_pairs(
     })
 }
 
-/// The positions of values that, with the one before them, are as `is_one` says.
-fn find_pairs(values: &[f64], is_one: impl Fn(f64, f64) -> bool, found: &mut Vec<usize>) {
-    for (at, pair) in values.windows(2).enumerate() {
-        if is_one(pair[0], pair[1]) {
-            found.push(at + 1);
-        }
+/// The positions of samples that, with the one before them, are as `is_one` says.
+fn find_pairs(samples: Samples<'_>, is_one: impl Fn(Samples<'_>, usize) -> bool, found: &mut Vec<usize>) {
+    found.extend((1..samples.values.len()).filter(|at| is_one(samples, *at)));
+}
+
+/// Whether the counter of the sample at `at`, which is not the first, began anew after the one before it.
+#[inline]
+pub(crate) fn is_reset(samples: Samples<'_>, at: usize) -> bool {
+    let Samples { timestamps_ms, values, starts_ms } = samples;
+    let pair = |of: &[i64]| [of[at - 1], of[at]];
+    values[at] < values[at - 1] || (!starts_ms.is_empty() && began_between(pair(starts_ms), pair(timestamps_ms)))
+}
+
+/// Whether the value of the sample at `at`, which is not the first, is another than that of the one before it.
+pub(crate) fn is_change(samples: Samples<'_>, at: usize) -> bool {
+    let (before, after) = (samples.values[at - 1], samples.values[at]);
+    before != after && !(before.is_nan() && after.is_nan())
+}
+
+/// Whether the counter behind the later of two samples is known to have begun after the earlier one was taken. A start at
+/// the very time of a sample means that it is not known; at that of the sample before it is one only if that one's is known.
+pub(crate) fn began_between([before_start, start]: [i64; 2], [before_ms, time_ms]: [i64; 2]) -> bool {
+    if start == 0 || start >= time_ms || start < before_ms {
+        return false;
     }
+    start > before_ms || (before_start != 0 && before_start < before_ms)
 }

@@ -32,7 +32,7 @@ fn lines<'a>(
     from_ms: impl Fn(Window<'a>) -> i64,
     result: impl Fn((f64, f64), Window<'a>) -> f64,
 ) -> FloatColumn {
-    let Samples { timestamps_ms, values } = windows.samples;
+    let Samples { timestamps_ms, values, .. } = windows.samples;
     let none = Kahan::default();
     let add = |line: Line, at: usize| {
         let x = (timestamps_ms[at] - line.from_ms) as f64 / 1e3;

@@ -52,7 +52,18 @@ fn grids() -> Vec<(Grid, i64, Shift)> {
 fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift): &(Grid, i64, Shift)) -> FloatColumn {
     let span = Span::default();
     let (grid, params) = (Arc::new(grid.clone()), SmallVec::new());
-    let call = RangeCall { kernel, grid, range_ms: *range_ms, shift: *shift, params, node: span, blamed: span };
+    let call = RangeCall {
+        kernel,
+        grid,
+        range_ms: *range_ms,
+        shift: *shift,
+        boundary: None,
+        lookback_ms: 0,
+        use_starts: false,
+        params,
+        node: span,
+        blamed: span,
+    };
     let labels = fixture::labels("__name__=x_total");
     let (mut scratch, mut notes) = (KernelScratch::default(), Annotations::default());
     call.evaluate((samples, None), labels.as_ref(), &[], &mut scratch, &mut notes).unwrap().floats
@@ -64,7 +75,7 @@ fn check(kernel: Kernel, plain: impl Fn(&[i64], &[f64]) -> Option<f64>) {
     let mut seen = 0;
     for seed in 0..60 {
         let (times, values) = series(seed, seed as usize);
-        let samples = Samples { timestamps_ms: &times, values: &values };
+        let samples = Samples { timestamps_ms: &times, values: &values, starts_ms: &[] };
         for case in grids() {
             let column = run(kernel, samples, &case);
             let (grid, range_ms, shift) = case;
@@ -139,7 +150,7 @@ fn ends_of_windows() {
 fn resets_are_added_back_window_by_window() {
     for seed in 0..60 {
         let (times, values) = series(seed, seed as usize);
-        let samples = Samples { timestamps_ms: &times, values: &values };
+        let samples = Samples { timestamps_ms: &times, values: &values, starts_ms: &[] };
         for case in grids() {
             let whole = run(Kernel::Increase, samples, &case);
             let (grid, range_ms, shift) = case;
@@ -156,7 +167,7 @@ fn resets_are_added_back_window_by_window() {
 fn the_newest_sample_is_younger_than_the_lookback() {
     let (times, mut values) = series(5, 50);
     values[20] = model::STALE_NAN;
-    let samples = Samples { timestamps_ms: &times, values: &values };
+    let samples = Samples { timestamps_ms: &times, values: &values, starts_ms: &[] };
     for (grid, lookback_ms, shift) in grids() {
         let column = newest(samples, &grid, shift, lookback_ms, Reading::Time);
         for (step, time_ms) in grid.times_ms().enumerate() {

@@ -12,6 +12,8 @@ use std::ops::Range;
 pub(crate) struct Samples<'a> {
     pub(crate) timestamps_ms: &'a [i64],
     pub(crate) values: &'a [f64],
+    /// When the counter behind each began, 0: not known; empty where nobody is to know.
+    pub(crate) starts_ms: &'a [i64],
 }
 
 /// Histograms of one series, timestamps rising.
@@ -20,6 +22,8 @@ pub(crate) struct Histograms<'a> {
     pub(crate) timestamps_ms: &'a [i64],
     /// The row of each in the column.
     pub(crate) rows: &'a [usize],
+    /// As those of floats.
+    pub(crate) starts_ms: &'a [i64],
     pub(crate) column: &'a HistogramColumn,
 }
 
@@ -38,6 +42,14 @@ pub(crate) struct Windows<'a> {
     pub(crate) grid: &'a Grid,
     pub(crate) range_ms: i64,
     pub(crate) shift: Shift,
+    pub(crate) margin: Margin,
+}
+
+/// How far before its start and behind its end a window looks as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Margin {
+    pub(crate) before_ms: i64,
+    pub(crate) behind_ms: i64,
 }
 
 /// One window that is not empty.
@@ -52,6 +64,8 @@ pub(crate) struct Window<'a> {
     pub(crate) first: usize,
     pub(crate) timestamps_ms: &'a [i64],
     pub(crate) values: &'a [f64],
+    /// Empty where nobody is to know.
+    pub(crate) starts_ms: &'a [i64],
 }
 
 impl<'a> Windows<'a> {
@@ -118,8 +132,8 @@ impl<'a> Windows<'a> {
             let end_ms = self.shift.apply(time_ms);
             let start_ms = end_ms.saturating_sub(self.range_ms);
             let slide = |(first, end): &mut (usize, usize), timestamps_ms| {
-                *first = advance(timestamps_ms, *first, start_ms);
-                *end = advance(timestamps_ms, (*end).max(*first), end_ms);
+                *first = advance(timestamps_ms, *first, self.margin.first_ms(start_ms));
+                *end = advance(timestamps_ms, (*end).max(*first), self.margin.last_ms(end_ms));
                 *first..*end
             };
             let floats = self.samples.slice(slide(&mut floats, self.samples.timestamps_ms));
@@ -133,17 +147,18 @@ impl<'a> Windows<'a> {
 
     /// Calls `f` with each window that is not empty.
     fn each(self, mut f: impl FnMut(Window<'a>)) {
-        let Samples { timestamps_ms, values } = self.samples;
+        let Samples { timestamps_ms, values, starts_ms } = self.samples;
         let (mut first, mut end) = (0, 0);
         let mut time_ms = self.grid.start_ms();
         for step in 0..self.grid.steps() {
             let end_ms = self.shift.apply(time_ms);
             let start_ms = end_ms.saturating_sub(self.range_ms);
-            first = advance(timestamps_ms, first, start_ms);
-            end = advance(timestamps_ms, end.max(first), end_ms);
+            first = advance(timestamps_ms, first, self.margin.first_ms(start_ms));
+            end = advance(timestamps_ms, end.max(first), self.margin.last_ms(end_ms));
             if first < end {
                 let (timestamps_ms, values) = (&timestamps_ms[first..end], &values[first..end]);
-                f(Window { step, time_ms, start_ms, end_ms, first, timestamps_ms, values });
+                let starts_ms = starts_ms.get(first..end).unwrap_or_default();
+                f(Window { step, time_ms, start_ms, end_ms, first, timestamps_ms, values, starts_ms });
             } else if first == timestamps_ms.len() && !self.shift.is_fixed() {
                 break;
             }
@@ -152,17 +167,33 @@ impl<'a> Windows<'a> {
     }
 }
 
+impl<'a> Window<'a> {
+    /// The samples in it.
+    pub(crate) fn samples(self) -> Samples<'a> {
+        Samples { timestamps_ms: self.timestamps_ms, values: self.values, starts_ms: self.starts_ms }
+    }
+}
+
 impl<'a> Samples<'a> {
     /// Some of them.
-    fn slice(self, range: Range<usize>) -> Self {
-        Self { timestamps_ms: &self.timestamps_ms[range.clone()], values: &self.values[range] }
+    pub(crate) fn slice(self, range: Range<usize>) -> Self {
+        Self {
+            timestamps_ms: &self.timestamps_ms[range.clone()],
+            starts_ms: self.starts_ms.get(range.clone()).unwrap_or_default(),
+            values: &self.values[range],
+        }
     }
 }
 
 impl<'a> Histograms<'a> {
     /// Some of them.
     pub(crate) fn slice(self, range: Range<usize>) -> Self {
-        Self { timestamps_ms: &self.timestamps_ms[range.clone()], rows: &self.rows[range], column: self.column }
+        Self {
+            timestamps_ms: &self.timestamps_ms[range.clone()],
+            starts_ms: self.starts_ms.get(range.clone()).unwrap_or_default(),
+            rows: &self.rows[range],
+            column: self.column,
+        }
     }
 
     /// Number `at`.
@@ -179,7 +210,17 @@ impl<'a> Histograms<'a> {
 /// All of them are taken for floats.
 impl<'a> From<&'a SampleColumns> for Samples<'a> {
     fn from(columns: &'a SampleColumns) -> Self {
-        Self { timestamps_ms: &columns.timestamps_ms, values: &columns.values }
+        Self { timestamps_ms: &columns.timestamps_ms, values: &columns.values, starts_ms: &columns.starts_ms }
+    }
+}
+
+impl Margin {
+    fn first_ms(self, start_ms: i64) -> i64 {
+        start_ms.saturating_sub(self.before_ms)
+    }
+
+    fn last_ms(self, end_ms: i64) -> i64 {
+        end_ms.saturating_add(self.behind_ms)
     }
 }
 

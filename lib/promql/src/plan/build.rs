@@ -6,9 +6,12 @@ use super::select::{PlannedUse, share};
 use super::time::{QueryTimes, Shift, subquery_grid};
 use super::{Chain, Destination, Leaf, Plan, Reading, ResultPlan, ScalarId, StageNode, Use};
 use crate::annotations::Annotations;
-use crate::ast::{Binary, BinaryOp, Cardinality, Expr, ExprKind, Matching, Subquery, UnaryOp, VectorSelector};
+use crate::ast::{
+    Binary, BinaryOp, Boundary, Cardinality, Expr, ExprKind, Matching, Subquery, UnaryOp, VectorSelector,
+};
 use crate::binary::{JoinPlan, LEFT, RIGHT, ScalarOp, SetKind, SetPlan, is_comparison};
 use crate::chain::{CheckKind, Op};
+use crate::kernels::margin;
 use crate::labelset::NameSet;
 use crate::number_column::Scalar;
 use crate::stage::StagePlan;
@@ -34,6 +37,7 @@ pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryErro
         result: ResultPlan::Samples,
         notes: Annotations::default(),
         delayed_names: params.delayed_names,
+        lookback_ms: params.lookback_ms,
     };
     let mut builder = Builder { facts, times, params, plan, uses: Vec::new() };
     builder.plan.result = builder.root(expr)?;
@@ -114,7 +118,8 @@ impl<'a> Builder<'a> {
                 let shift = self.times.shift(&matrix.selector.time)?;
                 let range_ms = self.times.range_ms(&matrix.range)?;
                 let end_ms = shift.apply(start_ms);
-                let leaf = Leaf::Samples { start_ms: end_ms.saturating_sub(range_ms), end_ms };
+                let boundary = matrix.selector.boundary;
+                let leaf = Leaf::Samples { start_ms: end_ms.saturating_sub(range_ms), end_ms, boundary };
                 self.add_use(&matrix.selector, leaf, (shift, range_ms), &place, Tail::to(Destination::Result))?;
                 Ok(ResultPlan::Samples)
             }
@@ -353,7 +358,11 @@ impl<'a> Builder<'a> {
     ) -> Result<(), QueryError> {
         let shift = self.times.shift(&selector.time)?;
         let lookback_ms = self.params.lookback_ms;
-        let leaf = Leaf::Instant { grid: Arc::clone(&place.grid), shift, lookback_ms, reading };
+        let grid = Arc::clone(&place.grid);
+        let leaf = match selector.boundary {
+            Some(Boundary::Smoothed) if reading == Reading::Sample => Leaf::Smoothed { grid, shift, lookback_ms },
+            _ => Leaf::Instant { grid, shift, lookback_ms, reading },
+        };
         self.add_use(selector, leaf, (shift, 0), place, tail)
     }
 
@@ -366,11 +375,9 @@ impl<'a> Builder<'a> {
         place: &Place,
         tail: Tail,
     ) -> Result<(), QueryError> {
-        if selector.boundary.is_some() {
-            return Err(not_supported("anchored or smoothed"));
-        }
-        let back_ms = if range_ms == 0 { self.params.lookback_ms } else { range_ms };
-        let max_ms = shift.apply(place.grid.last_ms());
+        let margin = margin(selector.boundary, self.params.lookback_ms);
+        let back_ms = if range_ms == 0 { self.params.lookback_ms } else { range_ms.saturating_add(margin.before_ms) };
+        let max_ms = shift.apply(place.grid.last_ms()).saturating_add(margin.behind_ms);
         // The start of a window is outside.
         let min_ms = shift.apply(place.grid.start_ms()).saturating_sub(back_ms).saturating_add(1);
         let range = TimeRange::new(min_ms.min(max_ms), max_ms).unwrap_or(TimeRange::ALL);

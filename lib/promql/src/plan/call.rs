@@ -5,7 +5,9 @@ use super::facts::{children, selector, without_parens};
 use super::{Leaf, Reading, ScalarId, Shift, Source};
 use crate::QueryError;
 use crate::aggregate::{FoldKind, RankedKind, RankedPlan};
-use crate::ast::{Aggregate, AggregateOp, Call, Expr, ExprKind, MatrixSelector, Span, TimeShift, VectorSelector};
+use crate::ast::{
+    Aggregate, AggregateOp, Boundary, Call, Expr, ExprKind, MatrixSelector, Span, TimeShift, VectorSelector,
+};
 use crate::binary::{LEFT, RIGHT};
 use crate::chain::{LabelJoin, LabelReplace, Op};
 use crate::date::Date;
@@ -120,6 +122,7 @@ impl<'a> Builder<'a> {
                 tail.before(Op::StepTime(Arc::clone(&place.grid)));
                 Ok(Some((arg, place, tail)))
             }
+            "start_timestamp" => self.start_timestamp(call, place, tail).map(|()| None),
             "info" => self.info(call, place, tail).map(Some),
             "round" | "clamp" | "clamp_min" | "clamp_max" => self.clamp(call, place, tail).map(Some),
             "label_replace" | "label_join" => self.relabel(call, place, tail).map(Some),
@@ -139,6 +142,7 @@ impl<'a> Builder<'a> {
         mut place: Place,
         mut tail: Tail,
     ) -> Result<Option<Rest<'a>>, QueryError> {
+        let name = call.name.as_str();
         let is_window = |arg: &Expr| matches!(arg.kind, ExprKind::Matrix(_) | ExprKind::Subquery(_));
         let args: Vec<&'a Expr> = call.args.iter().map(without_parens).collect();
         let mut params: SmallVec<[ScalarId; 2]> = SmallVec::new();
@@ -166,19 +170,29 @@ impl<'a> Builder<'a> {
             ExprKind::Subquery(_) => Span::default(),
             _ => arg.span,
         });
-        let call = |range_ms, shift| {
-            let grid = Arc::clone(&place.grid);
-            RangeCall { kernel, grid, range_ms, shift, params: params.clone(), node: expr.span, blamed }
+        let call = |range_ms, shift, boundary| RangeCall {
+            kernel,
+            grid: Arc::clone(&place.grid),
+            range_ms,
+            shift,
+            boundary,
+            lookback_ms: self.params.lookback_ms,
+            use_starts: self.params.use_start_timestamps && kernel.sees_starts(),
+            params: params.clone(),
+            node: expr.span,
+            blamed,
         };
         match &window.kind {
             ExprKind::Matrix(MatrixSelector { selector, range, .. }) => {
+                check_boundary(name, selector.boundary)?;
                 let (shift, range_ms) = (self.times.shift(&selector.time)?, self.times.range_ms(range)?);
-                self.add_use(selector, Leaf::Range(call(range_ms, shift)), (shift, range_ms), &place, tail)?;
+                let leaf = Leaf::Range(call(range_ms, shift, selector.boundary));
+                self.add_use(selector, leaf, (shift, range_ms), &place, tail)?;
                 Ok(None)
             }
             ExprKind::Subquery(subquery) => {
                 let (inner_place, shift, range_ms) = self.inside(subquery, &place)?;
-                let (call, inner) = (Arc::new(call(range_ms, shift)), Arc::clone(&inner_place.grid));
+                let (call, inner) = (Arc::new(call(range_ms, shift, None)), Arc::clone(&inner_place.grid));
                 Ok(Some(self.subquery(&subquery.expr, inner_place, Op::Window { inner, call }, tail)))
             }
             _ => Err(QueryError::Internal("a range vector was expected".to_owned())),
@@ -315,6 +329,19 @@ impl<'a> Builder<'a> {
         });
         let stage = self.stage(plan, 1, tail);
         Ok((buckets, place, Tail::to_stage(stage, 0)))
+    }
+
+    /// `start_timestamp`: of what is computed nobody knows when it began, and of samples only if that is asked for.
+    fn start_timestamp(&mut self, call: &'a Call, place: Place, mut tail: Tail) -> Result<(), QueryError> {
+        let arg = first_arg(call)?;
+        self.drop_names(&mut tail, arg, true);
+        match bare_selector(&call.args) {
+            Some(selector) if self.params.use_start_timestamps => self.instant(selector, Reading::Start, &place, tail),
+            _ => {
+                tail.before(Op::Nothing);
+                self.vector(arg, place, tail)
+            }
+        }
     }
 
     /// `info`: its second argument is no vector but says which info series are meant. They are looked at when the first
@@ -475,6 +502,20 @@ fn kernel(name: &str) -> Option<Kernel> {
         "ts_of_max_over_time" => Kernel::TsOfMax,
         _ => return None,
     })
+}
+
+/// Which extended ranges a function takes.
+fn check_boundary(name: &str, boundary: Option<Boundary>) -> Result<(), QueryError> {
+    let (modifier, functions): (_, &[&str]) = match boundary {
+        None => return Ok(()),
+        Some(Boundary::Anchored) => ("anchored", &["changes", "delta", "increase", "rate", "resets"]),
+        Some(Boundary::Smoothed) => ("smoothed", &["delta", "increase", "rate"]),
+    };
+    if functions.contains(&name) {
+        return Ok(());
+    }
+    let all = functions.join(", ");
+    Err(QueryError::Execution(format!("{modifier} modifier can only be used with: {all} - not with {name}")))
 }
 
 fn date_part(name: &str) -> Option<fn(Date) -> i64> {

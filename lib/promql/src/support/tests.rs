@@ -21,8 +21,6 @@ fn what_the_engine_has_not_is_named() {
     check_refused("1 + histogram_count(x)", "1:5: not supported yet: function \"histogram_count\"");
     check_refused("sum(histogram_sum(x))", "1:5: not supported yet: function \"histogram_sum\"");
     check_refused("a </ 1", "1:1: not supported yet: operator \"</\"");
-    check_refused("rate(x[5m] anchored)", "1:6: not supported yet: anchored");
-    check_refused("-x smoothed", "1:2: not supported yet: smoothed");
 }
 
 #[test]
