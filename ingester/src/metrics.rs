@@ -198,6 +198,9 @@ impl Families<'_> {
         self.gauge("gauntlet_blocks_damaged_tombstones", help, |stats, _| stats.blocks_without_tombstones as f64)?;
         let help = "Chunks of the head that could not be read when blocks were made of them, and were set aside.";
         self.counter("gauntlet_head_chunks_set_aside_total", help, NONE, |stats, _| stats.chunks_set_aside)?;
+        let help =
+            "Files, directories, pipes and links that stood where one of ours was to be made, and were set aside.";
+        self.counter("gauntlet_in_the_way_total", help, NONE, |stats, _| stats.in_the_way)?;
         let name = "gauntlet_replay_left_out";
         let help = "Records of the log that were not replayed, because we do not keep what is in them.";
         let kind = ConstGauge::new(0.0).metric_type();

@@ -64,6 +64,8 @@ pub(crate) struct Counts {
     pub(crate) upkeep_failed: AtomicU64,
     /// How many of the late chunks that were set aside the log was told of.
     damage_told: AtomicU64,
+    /// The same of what stood in the way.
+    in_the_way_told: AtomicU64,
 }
 
 /// Appends to a database with the scratch of the thread, and keeps what has to be waited for.
@@ -184,6 +186,9 @@ impl Tenant {
         let set_aside = self.db.chunks_set_aside();
         let told = self.counts.damage_told.swap(set_aside.len() as u64, Ordering::Relaxed);
         set_aside.iter().skip(told as usize).for_each(|one| tell_set_aside(&self.id, one));
+        let in_the_way = self.db.in_the_way();
+        let told = self.counts.in_the_way_told.swap(in_the_way.len() as u64, Ordering::Relaxed);
+        in_the_way.iter().skip(told as usize).for_each(|one| tell_set_aside(&self.id, one));
     }
 
     fn tell_cut(&self, cut: Vec<CutBlock>) {
@@ -265,7 +270,7 @@ pub(crate) fn write_error(error: &LogError) -> WriteError {
 
 fn tell_set_aside(id: &TenantId, SetAside { from, to, bytes, fault }: &SetAside) {
     let (from, to) = (from.display(), to.display());
-    warn!(tenant = %id, %from, %to, bytes, fault, "what is damaged was set aside");
+    warn!(tenant = %id, %from, %to, bytes, fault, "what is damaged, or in the way, was set aside");
 }
 
 /// Says in the log what opening found damaged. Nothing of it was deleted.

@@ -79,6 +79,8 @@ pub struct Db {
     upkeep: Mutex<cut::Marks>,
     /// Chunks of the head that could not be read when blocks were made.
     chunks_set_aside: Mutex<Vec<SetAside>>,
+    /// What stood where something of ours was to be made, since the opening.
+    in_the_way: Mutex<Vec<SetAside>>,
     snapshots_written: AtomicU64,
     /// When the last one was; `i64::MIN`: none was since the opening.
     last_snapshot_ms: AtomicI64,

@@ -3,11 +3,13 @@
 //! Everything that decides what a crash leaves behind is a step of its own here: `append`, `sync_data`, `rename`,
 //! `sync_dir`. A test can stop after any of them and drop what was not synced.
 
+mod make_way;
 mod mapped;
 mod overlay;
 mod publish;
 mod std_fs;
 
+pub(crate) use make_way::make_way;
 pub use overlay::Overlay;
 pub(crate) use overlay::read;
 pub use publish::{publish_dir, replace_cache_file, replace_file};

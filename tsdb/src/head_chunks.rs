@@ -138,7 +138,7 @@ impl HeadChunks {
         let (scanned, damages) = recovery::recover(&*fs, dir, quarantine, found)?;
         let newest = scanned.last().map_or(0, |last| last.number);
         let buffer = Mutex::new(Buffer::new(newest, max_file_bytes));
-        let files = Files::new(dir, scanned);
+        let files = Files::new(dir, quarantine, scanned);
         Ok((Self { fs, buffer, files, active: Mutex::new(None) }, damages))
     }
 
@@ -254,6 +254,11 @@ impl HeadChunks {
     /// The files as far as they are written, by number.
     pub fn files(&self) -> Vec<ChunkFile> {
         self.files.list()
+    }
+
+    /// What stood where a file was to be created, and where it was set aside, since the last call.
+    pub fn take_in_the_way(&self) -> Vec<(PathBuf, PathBuf)> {
+        self.files.take_in_the_way()
     }
 
     /// Bytes in files and buffer.

@@ -186,7 +186,17 @@ impl Db {
             return Ok(());
         };
         if let Some(number) = segment.checked_sub(1) {
-            match self.write_checkpoint(number) {
+            let mut written = self.write_checkpoint(number);
+            if written.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotADirectory) {
+                let mut moved = false;
+                for path in CheckpointWriter::paths(self.log.dir(), number) {
+                    moved |= self.make_way(&path)?;
+                }
+                if moved {
+                    written = self.write_checkpoint(number);
+                }
+            }
+            match written {
                 // Nothing was logged since the last one.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 done => done.map_err(FileError::at(self.log.dir()))?,

@@ -4,14 +4,17 @@
 use super::open::QUARANTINE;
 use super::{Db, DbError, SetAside};
 use crate::block::BlockWriteError;
+use crate::file_error::FileError;
+use crate::fs::make_way;
 use crate::head::{BadChunk, ChunkKind, Part};
 use crate::head_chunks::HeadChunks;
 use crate::wal::{HistogramRun, MmapMarker, ReplayProgress, ReplayTarget, SampleRun, replay};
 use hashbrown::HashMap;
 use model::{LabelsRef, SampleColumns, SeriesRef, TimeRange};
 use parking_lot::Mutex;
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a log has of some chunks.
 struct Search<'a> {
@@ -64,6 +67,33 @@ impl Db {
     pub fn chunks_set_aside(&self) -> Vec<SetAside> {
         self.chunks_set_aside.lock().clone()
     }
+}
+
+impl Db {
+    /// What stood where a file of head chunks or a checkpoint was to be made, and was set aside, since the directory was
+    /// opened; oldest first.
+    pub fn in_the_way(&self) -> Vec<SetAside> {
+        let mut all = self.in_the_way.lock();
+        all.extend(self.head_chunks.take_in_the_way().into_iter().map(in_the_way));
+        all.clone()
+    }
+
+    /// Moves what has the name `path` out of the way, if anything has it. Whether it was so.
+    pub(super) fn make_way(&self, path: &Path) -> Result<bool, FileError> {
+        match make_way(&*self.fs, path, &self.dir.join(QUARANTINE)) {
+            Ok(to) => {
+                self.in_the_way.lock().push(in_the_way((path.to_owned(), to)));
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(FileError::at(path)(error)),
+        }
+    }
+}
+
+/// Nobody knows how much it is: it is not opened.
+fn in_the_way((from, to): (PathBuf, PathBuf)) -> SetAside {
+    SetAside { from, to, bytes: 0, fault: "it stood where a file or directory of this name was to be made".to_owned() }
 }
 
 /// Copies a chunk that cannot be read into the quarantine of the data directory `dir`.

@@ -121,6 +121,7 @@ impl Db {
             snapshots_written: AtomicU64::new(0),
             last_snapshot_ms: AtomicI64::new(i64::MIN),
             chunks_set_aside: Mutex::default(),
+            in_the_way: Mutex::default(),
             opened,
             _committers: committers,
             _lock: lock,

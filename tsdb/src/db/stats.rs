@@ -19,6 +19,8 @@ pub struct DbStats {
     pub blocks_without_tombstones: u64,
     /// Chunks of the head that could not be read when blocks were made of them, and were set aside.
     pub chunks_set_aside: u64,
+    /// What stood where something of ours was to be made, and was set aside.
+    pub in_the_way: u64,
     pub log: LogStats,
     /// Snapshots of the head written since the opening.
     pub snapshots: u64,
@@ -40,6 +42,7 @@ impl Db {
             block_bytes: blocks.iter().map(crate::block::Block::size_bytes).sum(),
             blocks_without_tombstones: blocks.iter().filter(|block| block.tombstones_fault().is_some()).count() as u64,
             chunks_set_aside: self.chunks_set_aside.lock().len() as u64,
+            in_the_way: self.in_the_way().len() as u64,
             log: self.log.stats(),
             snapshots: self.snapshots_written.load(Ordering::Relaxed),
             last_snapshot_ms: Some(self.last_snapshot_ms.load(Ordering::Relaxed)).filter(|&at_ms| at_ms > i64::MIN),

@@ -7,10 +7,10 @@ use super::recovery::{self, Scanned};
 use super::{ChunkFile, HeadChunkError, HeadChunkRef, file_name};
 use crate::cursor::{Corruption, Fault};
 use crate::file_error::FileError;
-use crate::fs::{AppendFile, Fs, ReadFile};
+use crate::fs::{AppendFile, Fs, ReadFile, make_way};
 use crate::series::SourceError;
 use bytes::Bytes;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ const READ_BYTES: u64 = 512;
 #[derive(Debug)]
 pub(super) struct Files {
     dir: PathBuf,
+    quarantine: PathBuf,
+    /// What stood at the name of a new file, and where it is now.
+    in_the_way: Mutex<Vec<(PathBuf, PathBuf)>>,
     files: RwLock<BTreeMap<u32, File>>,
     /// Chunks of late samples up to this one may go.
     late_through: AtomicU64,
@@ -59,14 +62,20 @@ pub(super) struct Active {
 }
 
 impl Files {
-    pub(super) fn new(dir: &Path, scanned: Vec<Scanned>) -> Self {
+    pub(super) fn new(dir: &Path, quarantine: &Path, scanned: Vec<Scanned>) -> Self {
         let file = |scanned: Scanned| {
             let size_bytes = scanned.mapped.len() as u64;
             let content = Content::Mapped(scanned.mapped);
             (scanned.number, File { content, size_bytes, newest: scanned.newest, in_doubt: None })
         };
         let files = RwLock::new(scanned.into_iter().map(file).collect());
-        Self { dir: dir.to_owned(), files, late_through: AtomicU64::new(HeadChunkRef::NONE.0) }
+        Self {
+            dir: dir.to_owned(),
+            quarantine: quarantine.to_owned(),
+            in_the_way: Mutex::default(),
+            files,
+            late_through: AtomicU64::new(HeadChunkRef::NONE.0),
+        }
     }
 
     /// Appends a piece to its file, which is `active` or the one after it.
@@ -204,7 +213,7 @@ impl Files {
 
     fn create(&self, fs: &dyn Fs, number: u32) -> Result<Active, FileError> {
         let path = self.dir.join(file_name(number));
-        let file = fs.create_new(&path).map_err(FileError::at(&path))?;
+        let file = self.create_new(fs, &path).map_err(FileError::at(&path))?;
         // Or a crash could take this file and leave a later one, and with it a hole in the middle of a series.
         if let Err(source) = fs.sync_dir(&self.dir) {
             // The next attempt begins again with the same name.
@@ -215,6 +224,24 @@ impl Files {
         let entry = File { content, size_bytes: 0, newest: Newest::NONE, in_doubt: None };
         self.files.write().insert(number, entry);
         Ok(Active { number, path, file, written_bytes: 0, ragged: false, unsynced: true })
+    }
+
+    /// Creates a file. What has its name is none of ours, since numbers only rise, and is set aside: chunks have their places
+    /// in this file already, and another program would not open a directory in which a number is missing.
+    fn create_new(&self, fs: &dyn Fs, path: &Path) -> io::Result<Box<dyn AppendFile>> {
+        match fs.create_new(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let to = make_way(fs, path, &self.quarantine)?;
+                self.in_the_way.lock().push((path.to_owned(), to));
+                fs.create_new(path)
+            }
+            created => created,
+        }
+    }
+
+    /// What was set aside since the last call.
+    pub(super) fn take_in_the_way(&self) -> Vec<(PathBuf, PathBuf)> {
+        std::mem::take(&mut self.in_the_way.lock())
     }
 
     /// Ends a file: synced, and mapped from now on.

@@ -10,7 +10,7 @@ use super::segment::{checkpoint_path, unfinished_path};
 use crate::fs::Fs;
 use model::{ExemplarRef, HistogramRef, LabelsRef, MetadataRef, SeriesRef, TimeRange};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A checkpoint that is being written. Dropped before it is published, it leaves a directory that the next opening of the
 /// log removes.
@@ -38,6 +38,11 @@ impl<'a> CheckpointWriter<'a> {
         let (unfinished, published) = (unfinished_path(dir, number), checkpoint_path(dir, number));
         let segments = SegmentsWriter::create(fs, unfinished, published, compression, segment_bytes)?;
         Ok(Self { segments, records: Records::default() })
+    }
+
+    /// Where it is built, and where it will be.
+    pub(crate) fn paths(dir: &Path, number: u32) -> [PathBuf; 2] {
+        [unfinished_path(dir, number), checkpoint_path(dir, number)]
     }
 
     /// Adds a series. It must come before its samples.

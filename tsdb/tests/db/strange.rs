@@ -4,6 +4,7 @@
 use crate::rig::{Contents, NO_LIMITS, RANGE_MS, append, append_range, batch, contents, open};
 use model::TimeRange;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use tsdb::block::read_meta;
@@ -144,4 +145,55 @@ fn numbers_written_in_another_way() {
 #[test]
 fn a_file_of_head_chunks_far_behind_the_others() {
     check(|dir| drop(std::fs::copy(dir.join("chunks_head/000001"), dir.join("chunks_head/2000000"))), 1, Lost::Nothing);
+}
+
+fn checkpoints(dir: &Path) -> usize {
+    let names = std::fs::read_dir(dir.join("wal")).unwrap().map(|entry| entry.unwrap());
+    names
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("checkpoint.") && entry.path().is_dir())
+        .count()
+}
+
+/// Something comes to stand where the open database will create its next file. It goes on, and tells.
+#[track_caller]
+fn check_meanwhile(strange: impl FnOnce(&Path), told: RangeInclusive<usize>) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = data(dir.path());
+    let db = open(dir.path());
+    strange(dir.path());
+    for range in (4..8).step_by(2) {
+        append_range(&db, range * RANGE_MS, (range + 2) * RANGE_MS, &mut expected);
+        db.maintain().unwrap();
+    }
+    let in_the_way = db.in_the_way();
+    assert!(told.contains(&in_the_way.len()), "{in_the_way:?}");
+    assert_eq!(db.stats().in_the_way, in_the_way.len() as u64);
+    for aside in in_the_way {
+        assert!(std::fs::symlink_metadata(&aside.to).is_ok(), "{aside:?}");
+        // What was made in its place may be gone again.
+        let ours = std::fs::symlink_metadata(&aside.from).map(|ours| ours.is_file() || ours.is_dir());
+        assert!(ours.unwrap_or(true), "{aside:?}");
+    }
+    assert_eq!(checkpoints(dir.path()), 1);
+    db.close().unwrap();
+    drop(db);
+    let db = open(dir.path());
+    assert_eq!(db.opened().set_aside, []);
+    assert!(contents(&db, TimeRange::ALL) == expected);
+}
+
+#[test]
+fn names_that_are_taken_while_it_is_open() {
+    // The first went with its blocks.
+    let chunks = |dir: &Path| dir.join("chunks_head/000002");
+    check_meanwhile(|dir| pipe(&chunks(dir)), 1..=1);
+    check_meanwhile(|dir| std::fs::create_dir(chunks(dir)).unwrap(), 1..=1);
+    check_meanwhile(|dir| symlink(chunks(dir), chunks(dir)).unwrap(), 1..=1);
+    // Whichever number it has.
+    let checkpoints = |dir: &Path, suffix: &str, make: &dyn Fn(&Path)| {
+        let paths = (0..40).map(|number| dir.join(format!("wal/checkpoint.{number:08}{suffix}")));
+        paths.filter(|path| std::fs::symlink_metadata(path).is_err()).for_each(|path| make(&path));
+    };
+    check_meanwhile(|dir| checkpoints(dir, "", &pipe), 1..=40);
+    check_meanwhile(|dir| checkpoints(dir, ".tmp", &|path| std::fs::write(path, "not ours").unwrap()), 1..=40);
 }
