@@ -188,7 +188,7 @@ pub struct Subquery {
 }
 
 /// How a selector's time differs from the query's. An offset of zero is none; one below a millisecond is
-/// `Millis(0)`.
+/// printed as 0s.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TimeShift {
     /// Backwards if positive.
@@ -217,9 +217,16 @@ pub enum Boundary {
 /// A duration, given or to be computed before evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Duration {
-    /// Milliseconds.
-    Millis(i64),
+    /// Nanoseconds; what is looked at is whole milliseconds of them.
+    Nanos(i64),
     Expr(Box<DurationExpr>),
+}
+
+impl Duration {
+    /// Whole milliseconds of a number of nanoseconds.
+    pub(crate) fn millis_of(nanos: i64) -> i64 {
+        nanos / 1_000_000
+    }
 }
 
 /// Duration arithmetic inside brackets or behind `offset`. Its span is what Prometheus has for it, which leaves out

@@ -76,6 +76,8 @@ pub(crate) struct RangeCall {
     pub(crate) kernel: Kernel,
     pub(crate) grid: Arc<Grid>,
     pub(crate) range_ms: i64,
+    /// The range of which `range_ms` are the whole milliseconds.
+    pub(crate) range_seconds: f64,
     pub(crate) shift: Shift,
     /// Whether the bounds of windows have values of their own, and how far from a bound those are looked for.
     pub(crate) boundary: Option<Boundary>,
@@ -142,7 +144,8 @@ impl RangeCall {
         };
         Ok(match self.kernel {
             Kernel::Rate | Kernel::Increase | Kernel::Delta => {
-                let rate::Extrapolated { column, overlaps } = rate::extrapolated(windows, self.kernel, scratch);
+                let rate::Extrapolated { column, overlaps } =
+                    rate::extrapolated(windows, self.kernel, self.range_seconds, scratch);
                 self.warn_of_overlaps(overlaps, labels, notes);
                 column
             }

@@ -161,7 +161,7 @@ impl Display for TimeShift {
 impl Display for Duration {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Millis(ms) => DurationText(*ms).fmt(out),
+            Self::Nanos(nanos) => DurationText(Self::millis_of(*nanos)).fmt(out),
             Self::Expr(expr) => expr.fmt(out),
         }
     }
@@ -288,7 +288,9 @@ fn write_boundary(out: &mut Formatter<'_>, boundary: Option<Boundary>) -> fmt::R
 fn write_offset(out: &mut Formatter<'_>, offset: Option<&Duration>) -> fmt::Result {
     match offset {
         None => Ok(()),
-        Some(Duration::Millis(ms)) if *ms < 0 => write!(out, " offset -{}", DurationText(ms.saturating_neg())),
+        Some(Duration::Nanos(nanos)) if *nanos < 0 => {
+            write!(out, " offset -{}", DurationText(Duration::millis_of(nanos.saturating_neg())))
+        }
         Some(offset) => write!(out, " offset {offset}"),
     }
 }

@@ -3,7 +3,7 @@
 //! An anchored window begins with the last sample before it; at the bounds of a smoothed one values lie on the line between
 //! the samples on both sides.
 
-use super::rate::{is_change, is_reset, whole_and_rest};
+use super::rate::{is_change, is_reset};
 use super::windows::{Margin, Samples, Window, Windows, advance};
 use super::{Kernel, RangeCall};
 use crate::ast::Boundary;
@@ -24,7 +24,7 @@ pub(crate) fn margin(boundary: Option<Boundary>, lookback_ms: i64) -> Margin {
 impl RangeCall {
     /// Computes the column of one series of floats; `windows` are wider by their margin.
     pub(super) fn extended(&self, windows: Windows<'_>, boundary: Boundary) -> Result<FloatColumn, QueryError> {
-        let per_seconds = (self.kernel == Kernel::Rate).then(|| whole_and_rest(self.range_ms));
+        let per_seconds = (self.kernel == Kernel::Rate).then_some(self.range_seconds);
         let difference = |is_counter| {
             windows.map(|window| {
                 if window.timestamps_ms.first().is_some_and(|first_ms| *first_ms > window.end_ms) {

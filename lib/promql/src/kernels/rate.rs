@@ -13,7 +13,12 @@ pub(crate) struct Extrapolated {
 
 /// `rate`, `increase` and `delta`: the difference of the ends, for counters with resets added back, extrapolated to the
 /// bounds of the window. A counter that is known to have begun in the window was 0 then.
-pub(crate) fn extrapolated(windows: Windows<'_>, kernel: Kernel, scratch: &mut KernelScratch) -> Extrapolated {
+pub(crate) fn extrapolated(
+    windows: Windows<'_>,
+    kernel: Kernel,
+    range_seconds: f64,
+    scratch: &mut KernelScratch,
+) -> Extrapolated {
     let is_counter = kernel != Kernel::Delta;
     let resets = &mut scratch.indices;
     resets.clear();
@@ -21,7 +26,7 @@ pub(crate) fn extrapolated(windows: Windows<'_>, kernel: Kernel, scratch: &mut K
         find_pairs(windows.samples, is_reset, resets);
     }
     let mut next_reset = 0;
-    let per_seconds = (kernel == Kernel::Rate).then(|| whole_and_rest(windows.range_ms));
+    let per_seconds = (kernel == Kernel::Rate).then_some(range_seconds);
     let extrapolation = Extrapolation { is_counter, per_seconds };
     let mut overlaps = 0;
     let column = windows.map(|window| {
@@ -113,11 +118,6 @@ impl Extrapolation {
     fn of(self, factor: f64) -> f64 {
         self.per_seconds.map_or(factor, |seconds| factor / seconds)
     }
-}
-
-/// Seconds of a number of milliseconds as Go's `Duration.Seconds` has them: the whole ones and the rest, each rounded.
-pub(crate) fn whole_and_rest(ms: i64) -> f64 {
-    (ms / 1000) as f64 + (ms % 1000 * 1_000_000) as f64 / 1e9
 }
 
 /// `irate` and `idelta`: from the last two samples.

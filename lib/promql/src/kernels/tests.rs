@@ -56,6 +56,7 @@ fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift): &(Grid, i6
         kernel,
         grid,
         range_ms: *range_ms,
+        range_seconds: seconds(*range_ms),
         shift: *shift,
         boundary: None,
         lookback_ms: 0,

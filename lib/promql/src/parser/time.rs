@@ -28,7 +28,7 @@ impl Parser<'_> {
 
     fn brackets(&mut self, expr: Box<Expr>, start: usize) -> Result<Box<Expr>, Fault> {
         self.within(Context::Range, |parser| {
-            let range = parser.positive_duration()?.unwrap_or(Duration::Millis(0));
+            let range = parser.positive_duration()?.unwrap_or(Duration::Nanos(0));
             parser.context = Context::RangeNext;
             if parser.accept(TokenKind::RightBracket)? {
                 return parser.matrix(*expr, range, start);
@@ -186,7 +186,7 @@ fn settle(expr: Box<DurationExpr>) -> Option<Duration> {
     match expr.kind {
         DurationExprKind::Number(number) => match go_i64((number.value * 1e9).round()) {
             0 => None,
-            nanos => Some(Duration::Millis(nanos / 1_000_000)),
+            nanos => Some(Duration::Nanos(nanos)),
         },
         _ => Some(Duration::Expr(expr)),
     }

@@ -170,10 +170,11 @@ impl<'a> Builder<'a> {
             ExprKind::Subquery(_) => Span::default(),
             _ => arg.span,
         });
-        let call = |range_ms, shift, boundary| RangeCall {
+        let call = |(range_ms, range_seconds), shift, boundary| RangeCall {
             kernel,
             grid: Arc::clone(&place.grid),
             range_ms,
+            range_seconds,
             shift,
             boundary,
             lookback_ms: self.params.lookback_ms,
@@ -186,13 +187,15 @@ impl<'a> Builder<'a> {
             ExprKind::Matrix(MatrixSelector { selector, range, .. }) => {
                 check_boundary(name, selector.boundary)?;
                 let (shift, range_ms) = (self.times.shift(&selector.time)?, self.times.range_ms(range)?);
-                let leaf = Leaf::Range(call(range_ms, shift, selector.boundary));
+                let seconds = self.times.range_seconds(range)?;
+                let leaf = Leaf::Range(call((range_ms, seconds), shift, selector.boundary));
                 self.add_use(selector, leaf, (shift, range_ms), &place, tail)?;
                 Ok(None)
             }
             ExprKind::Subquery(subquery) => {
                 let (inner_place, shift, range_ms) = self.inside(subquery, &place)?;
-                let (call, inner) = (Arc::new(call(range_ms, shift, None)), Arc::clone(&inner_place.grid));
+                let range = (range_ms, self.times.range_seconds(&subquery.range)?);
+                let (call, inner) = (Arc::new(call(range, shift, None)), Arc::clone(&inner_place.grid));
                 Ok(Some(self.subquery(&subquery.expr, inner_place, Op::Window { inner, call }, tail)))
             }
             _ => Err(QueryError::Internal("a range vector was expected".to_owned())),

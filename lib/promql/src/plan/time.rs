@@ -60,9 +60,19 @@ impl QueryTimes {
         self.duration_ms(range, false)
     }
 
+    /// The seconds of a range as Go's `Duration.Seconds` has them: the whole ones and the rest, each rounded.
+    pub(super) fn range_seconds(&self, range: &Duration) -> Result<f64, QueryError> {
+        let nanos = match range {
+            Duration::Nanos(nanos) => *nanos,
+            Duration::Expr(_) => self.range_ms(range)?.saturating_mul(1_000_000),
+        };
+        const SECOND: i64 = 1_000_000_000;
+        Ok((nanos / SECOND) as f64 + (nanos % SECOND) as f64 / 1e9)
+    }
+
     fn duration_ms(&self, duration: &Duration, may_be_negative: bool) -> Result<i64, QueryError> {
         let expr = match duration {
-            Duration::Millis(ms) => return Ok(*ms),
+            Duration::Nanos(nanos) => return Ok(Duration::millis_of(*nanos)),
             Duration::Expr(expr) => expr,
         };
         let seconds = self.seconds(expr)?;

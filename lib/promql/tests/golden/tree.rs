@@ -165,7 +165,7 @@ fn put_time(node: &mut Map<String, Value>, time: &TimeShift) {
 fn put_duration(node: &mut Map<String, Value>, name: &str, duration: Option<&Duration>) {
     let (ms, tree) = match duration {
         None => (0, Value::Null),
-        Some(Duration::Millis(ms)) => (*ms, Value::Null),
+        Some(Duration::Nanos(nanos)) => (*nanos / 1_000_000, Value::Null),
         Some(Duration::Expr(expr)) => (0, duration_expr(expr)),
     };
     node.insert(name.to_owned(), json!(ms));
