@@ -84,6 +84,8 @@ pub(crate) struct RangeCall {
     pub(crate) lookback_ms: i64,
     /// Whether it is to be seen when counters began.
     pub(crate) use_starts: bool,
+    /// Whether counters are told by their label `__type__`.
+    pub(crate) typed: bool,
     /// Numbers besides the window.
     pub(crate) params: SmallVec<[ScalarId; 2]>,
     /// The call, and the argument that notes blame.
@@ -207,15 +209,22 @@ impl RangeCall {
 
     /// Says that a metric does not look like a counter.
     fn doubt_counter(&self, labels: LabelsRef<'_>, notes: &mut Annotations) {
-        let name = labels.get(METRIC_NAME).unwrap_or_default();
+        let [name, kind] = [METRIC_NAME, b"__type__"].map(|label| labels.get(label).unwrap_or_default());
         let endings: [&[u8]; 4] = [b"_total", b"_sum", b"_count", b"_bucket"];
-        if !name.is_empty() && !endings.iter().any(|ending| name.ends_with(ending)) {
-            let text = format!(
-                "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
-                model::Quoted(name)
-            );
-            notes.add(Level::Info, text, self.node, self.blamed);
+        let looks_like_one = match self.typed {
+            true => [b"counter".as_slice(), b"histogram"].contains(&kind),
+            false => endings.iter().any(|ending| name.ends_with(ending)),
+        };
+        if name.is_empty() || looks_like_one {
+            return;
         }
+        let (name, kind) = (model::Quoted(name), model::Quoted(kind));
+        let why = match self.typed {
+            true => format!("__type__ label is not set to \"counter\" or \"histogram\", got {kind}: {name}"),
+            false => format!("name does not end in _total/_sum/_count/_bucket: {name}"),
+        };
+        let text = format!("PromQL info: metric might not be a counter, {why}");
+        notes.add(Level::Info, text, self.node, self.blamed);
     }
 }
 

@@ -40,6 +40,8 @@ pub struct QueryParams {
     pub delayed_names: bool,
     /// Whether functions of counters look at when those began (a feature flag of Prometheus).
     pub use_start_timestamps: bool,
+    /// Whether it is the label `__type__` that tells what a counter is, and not the name (a feature flag of Prometheus).
+    pub type_and_unit_labels: bool,
     /// Whether only selectors share a select that ask for the same in every respect, time and function among it: for stores
     /// whose samples depend on how they are asked for, as of replicas and of downsampled data.
     pub strict_sharing: bool,
@@ -148,6 +150,7 @@ impl QueryParams {
             subquery_step_ms: 60_000,
             delayed_names: false,
             use_start_timestamps: false,
+            type_and_unit_labels: false,
             strict_sharing: false,
             limits: QueryLimits::default(),
         }

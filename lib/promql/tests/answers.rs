@@ -76,6 +76,7 @@ fn run(store: &Store, record: &Record, mode: &str) -> Outcome {
     let mut params = QueryParams::range(start, end, step);
     params.delayed_names = delayed_names;
     params.use_start_timestamps = mode == ".starttime";
+    params.type_and_unit_labels = mode == ".typeunit";
     params.lookback_ms = record.lookback_ms;
     let output = Query::prepare(&expr, params).and_then(|query| store.run(query));
     if let Err(QueryError::Execution(text)) = &output
@@ -121,30 +122,35 @@ fn check(set: &str, mode: &str) {
 fn counters() {
     check("counters", "");
     check("counters", ".delayed");
+    check("counters", ".typeunit");
 }
 
 #[test]
 fn gauges() {
     check("gauges", "");
     check("gauges", ".delayed");
+    check("gauges", ".typeunit");
 }
 
 #[test]
 fn classic() {
     check("classic", "");
     check("classic", ".delayed");
+    check("classic", ".typeunit");
 }
 
 #[test]
 fn native() {
     check("native", "");
     check("native", ".delayed");
+    check("native", ".typeunit");
 }
 
 #[test]
 fn epoch() {
     check("epoch", "");
     check("epoch", ".delayed");
+    check("epoch", ".typeunit");
     check("epoch", ".starttime");
 }
 
@@ -152,6 +158,7 @@ fn epoch() {
 fn joins() {
     check("joins", "");
     check("joins", ".delayed");
+    check("joins", ".typeunit");
 }
 
 /// Functions of windows, and aggregations, over awkward values.

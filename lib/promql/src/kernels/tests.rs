@@ -61,6 +61,7 @@ fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift): &(Grid, i6
         boundary: None,
         lookback_ms: 0,
         use_starts: false,
+        typed: false,
         params,
         node: span,
         blamed: span,

@@ -179,6 +179,7 @@ impl<'a> Builder<'a> {
             boundary,
             lookback_ms: self.params.lookback_ms,
             use_starts: self.params.use_start_timestamps && kernel.sees_starts(),
+            typed: self.params.type_and_unit_labels,
             params: params.clone(),
             node: expr.span,
             blamed,
