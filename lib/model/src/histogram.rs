@@ -7,12 +7,22 @@
 
 mod bounds;
 mod column;
+#[cfg(test)]
+mod fixture;
+mod float;
+mod indexed;
+mod kahan;
 mod layout;
 mod resolution;
+mod runs;
+mod sum;
 mod text;
 mod validity;
+mod working;
 
 pub use column::{HistogramColumn, HistogramMatrix};
+pub use float::{Added, CannotReduce, FloatHistogram, IncompatibleBuckets};
+pub use kahan::{HistogramMean, KahanHistogram};
 pub use layout::{CUSTOM_BUCKETS_SCHEMA, HistogramLayout, LayoutParts, Span, TooManyBuckets};
 pub use resolution::Reduction;
 pub use validity::InvalidHistogram;
@@ -111,6 +121,65 @@ impl<'a> HistogramRef<'a> {
     pub fn negative(&self) -> &'a [u64] {
         self.cells.get(BUCKET_CELLS + self.layout.positive_buckets()..self.layout.cells()).unwrap_or_default()
     }
+}
+
+impl HistogramRef<'_> {
+    /// Whether any count, the sum or a bound is infinite, as sums of huge histograms become.
+    pub fn has_overflow(&self) -> bool {
+        let cells = self.cells.iter().take(self.layout.cells());
+        self.sum.is_infinite()
+            || cells.into_iter().any(|cell| self.numbers.value(*cell).is_infinite())
+            || self.layout.custom_bounds().iter().any(|bound| bound.is_infinite())
+    }
+
+    /// How many samples it counts as where samples in memory are limited: one for 16 bytes that it has in Prometheus.
+    pub fn size_samples(&self) -> usize {
+        const STRUCT_BYTES: usize = 168;
+        let layout = self.layout;
+        let is_custom = layout.has_custom_buckets();
+        let elements = layout.positive().len() + layout.positive_buckets();
+        let others = match is_custom {
+            true => layout.custom_bounds().len(),
+            false => layout.negative().len() + layout.negative_buckets(),
+        };
+        (STRUCT_BYTES + 8 * (elements + others) + 8) / 16
+    }
+
+    /// Whether it is the same data as `other`: counts and sum bit for bit, the same buckets, whatever spans without buckets lie
+    /// between them. The hint does not count.
+    ///
+    /// Source: Prometheus 3.14, `Equals` in `model/histogram/float_histogram.go`.
+    pub fn is_same(&self, other: &HistogramRef<'_>) -> bool {
+        let (layout, others) = (self.layout, other.layout);
+        let cells = |one: &[u64], two: &[u64]| {
+            let bits = |numbers: Numbers, cell: &u64| numbers.value(*cell).to_bits();
+            one.iter().map(|cell| bits(self.numbers, cell)).eq(two.iter().map(|cell| bits(other.numbers, cell)))
+        };
+        let is_custom = layout.has_custom_buckets();
+        layout.schema() == others.schema()
+            && self.sum.to_bits() == other.sum.to_bits()
+            && cells(&[self.count()], &[other.count()])
+            && (!is_custom || layout.custom_bounds() == others.custom_bounds())
+            && layout.zero_threshold() == others.zero_threshold()
+            && cells(&[self.zero_count()], &[other.zero_count()])
+            && spans_match(layout.negative(), others.negative())
+            && cells(self.negative(), other.negative())
+            && spans_match(layout.positive(), others.positive())
+            && cells(self.positive(), other.positive())
+    }
+}
+
+/// Whether both have the same spans, those without buckets aside.
+fn spans_match(spans: &[Span], others: &[Span]) -> bool {
+    let with_buckets = |spans: &[Span]| {
+        let mut between = 0_i64;
+        let spans = spans.iter().filter_map(move |span| {
+            between += i64::from(span.offset);
+            (span.length > 0).then(|| (std::mem::take(&mut between), span.length))
+        });
+        spans.collect::<Vec<_>>()
+    };
+    spans == others || with_buckets(spans) == with_buckets(others)
 }
 
 impl PartialEq for HistogramRef<'_> {

@@ -12,26 +12,33 @@ impl HistogramLayout {
     /// negative buckets the same numbers below zero. The last bucket of finite numbers ends at the largest of them, the
     /// one behind it, of infinities, at infinity.
     pub fn bound(&self, index: i32) -> f64 {
-        match self.schema() {
-            _ if self.has_custom_buckets() => match usize::try_from(index) {
-                Ok(index) => self.custom_bounds().get(index).copied().unwrap_or(f64::INFINITY),
-                Err(_) => f64::NEG_INFINITY,
-            },
-            schema @ ..0 => match i64::from(index).checked_shl(schema.unsigned_abs()).unwrap_or(i64::MAX) {
-                1024 => f64::MAX,
-                exponent => scaled(1.0, exponent),
-            },
-            schema @ 0..=FINEST => {
-                let part = (index & ((1 << schema) - 1)) as usize;
-                let fraction = fractions()[part << (FINEST - schema)];
-                match i64::from(index >> schema) + 1 {
-                    1025 if part == 0 => f64::MAX,
-                    exponent => scaled(fraction, exponent),
-                }
-            }
-            // Reserved: no buckets of that kind are kept by anyone yet.
-            finer => f64::from(index).div_euclid(2_f64.powi(finer)).exp2(),
+        if !self.has_custom_buckets() {
+            return exponential_bound(self.schema(), index);
         }
+        match usize::try_from(index) {
+            Ok(index) => self.custom_bounds().get(index).copied().unwrap_or(f64::INFINITY),
+            Err(_) => f64::NEG_INFINITY,
+        }
+    }
+}
+
+/// The upper bound of bucket `index` where bounds follow from the schema.
+pub(super) fn exponential_bound(schema: i32, index: i32) -> f64 {
+    match schema {
+        ..0 => match i64::from(index).checked_shl(schema.unsigned_abs()).unwrap_or(i64::MAX) {
+            1024 => f64::MAX,
+            exponent => scaled(1.0, exponent),
+        },
+        0..=FINEST => {
+            let part = (index & ((1 << schema) - 1)) as usize;
+            let fraction = fractions()[part << (FINEST - schema)];
+            match i64::from(index >> schema) + 1 {
+                1025 if part == 0 => f64::MAX,
+                exponent => scaled(fraction, exponent),
+            }
+        }
+        // Reserved: no buckets of that kind are kept by anyone yet.
+        finer => f64::from(index).div_euclid(2_f64.powi(finer)).exp2(),
     }
 }
 

@@ -1,3 +1,5 @@
+mod recorded;
+
 use super::{HistogramColumn, HistogramLayout, HistogramRef, InvalidHistogram, Numbers, ResetHint, Span};
 
 fn layout(schema: i32, positive: &[(i32, u32)], negative: &[(i32, u32)], bounds: &[f64]) -> HistogramLayout {
