@@ -276,6 +276,9 @@ fn tell_set_aside(id: &TenantId, SetAside { from, to, bytes, fault }: &SetAside)
 /// Says in the log what opening found damaged. Nothing of it was deleted.
 fn tell_damage(id: &TenantId, opened: &Opened) {
     opened.set_aside.iter().for_each(|one| tell_set_aside(id, one));
+    for fault in &opened.tombstones_lost {
+        warn!(tenant = %id, fault, "what was deleted from a block is not known, it is read as if nothing was");
+    }
     for (log, report) in [("write-ahead", &opened.log.report), ("late samples", &opened.late_log.report)] {
         for damage in &report.damages {
             warn!(tenant = %id, log, %damage, "a log is damaged");

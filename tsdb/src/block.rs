@@ -77,7 +77,7 @@ impl Block {
         }
         let index = Arc::new(IndexReader::open(fs, &dir.join("index"))?);
         let segments = Arc::new(Segments::open(fs, &dir.join("chunks"))?);
-        let (tombstones, tombstones_fault) = match read_tombstones(fs, &dir.join("tombstones")) {
+        let (tombstones, tombstones_fault) = match read_tombstones(fs, &dir.join("tombstones"), &meta) {
             Ok(tombstones) => (tombstones, None),
             Err(fault) => (Tombstones::default(), Some(fault)),
         };
@@ -141,6 +141,14 @@ impl Block {
         self.files.tombstones_fault.as_ref()
     }
 
+    /// Whether this may be a block that `parent` was rewritten into, alone or with others, so that `parent` is needed no more:
+    /// it says so, has its range, and, unless something was deleted from `parent`, no fewer series and samples. No checksum
+    /// guards what it says.
+    pub(crate) fn may_replace(&self, parent: &Block) -> bool {
+        let deleted = parent.tombstones_fault().is_some() || parent.tombstones().ranges() > 0;
+        self.meta().says_it_replaces(parent.meta()) && (deleted || self.meta().lacks_of(parent.meta()).is_none())
+    }
+
     /// Bytes of index and chunk files.
     pub fn size_bytes(&self) -> u64 {
         self.files.index.size_bytes() + self.files.segments.size_bytes()
@@ -199,11 +207,18 @@ pub fn read_meta(fs: &dyn Fs, dir: &Path) -> Result<Meta, SourceError> {
     Meta::decode(&bytes, &path)
 }
 
-/// Prometheus writes no file where it never had a stone to write.
-fn read_tombstones(fs: &dyn Fs, path: &Path) -> Result<Tombstones, SourceError> {
+/// As for Prometheus, a file that is not there has no stone in it: a block that comes from a bucket has none. But where the
+/// meta file tells of stones, they are lost.
+fn read_tombstones(fs: &dyn Fs, path: &Path, meta: &Meta) -> Result<Tombstones, SourceError> {
     match fs.map(path) {
         Ok(file) => Tombstones::decode(&file).map_err(Corruption::in_file(path, 0)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Tombstones::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound && meta.stats.num_tombstones == 0 => {
+            Ok(Tombstones::default())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let fault = Fault::Malformed("the file is missing, and meta.json says that something was deleted");
+            Err(Corruption::in_file(path, 0)(Corruption { offset: 0, fault }))
+        }
         Err(source) => Err(FileError { path: path.to_owned(), source }.into()),
     }
 }

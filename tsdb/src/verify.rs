@@ -228,6 +228,8 @@ pub fn directory(fs: &dyn Fs, dir: &Path, findings: &mut Findings) -> Result<(),
             findings.note(&entry.path, 0, UNFINISHED);
         }
     }
+    let blocks = entries.iter().filter(|entry| entry.is_dir && parse_name(&entry.name).is_some());
+    block::check_family(fs, &blocks.map(|entry| &*entry.path).collect::<Vec<_>>(), findings);
     match known {
         true => Ok(()),
         false => {

@@ -5,7 +5,7 @@
 #[path = "db/rig.rs"]
 mod rig;
 
-use model::{ExemplarRef, SeriesRef};
+use model::{ExemplarRef, SeriesRef, TimeRange};
 use rig::{Contents, append_range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ use tsdb::{Chunk, Encoding};
 use ulid::Ulid;
 
 const NAME: &str = "01KDVDNA0092PGJH2H9E9K2MY0";
+/// Of another block.
+const OTHER: &str = "01KDVDNA0092PGJH2H9E9K2MY1";
 
 fn chunk(times: std::ops::Range<i64>) -> Chunk {
     let (mut state, mut words) = (XorState::default(), Vec::new());
@@ -153,6 +155,66 @@ fn a_sound_block_passes() {
             "index: 4 series, 8 chunks",
         ];
         assert_eq!(files, want);
+    }
+}
+
+#[test]
+fn a_meta_file_that_was_forged() {
+    let meta =
+        |from: &'static str, to: &'static str| move |block: &Path| replace_text(&block.join("meta.json"), from, to);
+    let parent = |ulid: &str, min_ms: i64, max_ms: i64| {
+        let parents = format!(
+            "\"level\": 1,\n\"parents\": [{{\"ulid\": \"{ulid}\", \"minTime\": {min_ms}, \"maxTime\": {max_ms}}}]"
+        );
+        move |block: &Path| replace_text(&block.join("meta.json"), "\"level\": 1", &parents)
+    };
+    let end = |to| meta("\"maxTime\": 1000", to);
+    check(end("\"maxTime\": 9223372036854775807"), "meta.json", "chunks reach from 0 to 619");
+    check(meta("\"minTime\": 0", "\"minTime\": -9223372036854775808"), "meta.json", "chunks reach from 0 to 619");
+    check(parent(NAME, 0, 1000), "meta.json", "it says that it was made of itself");
+    check(parent(OTHER, 0, 1001), "meta.json", "went into it, and that all lies from 0 to 1000");
+    check(parent(OTHER, 500, 0), "meta.json", "from 500 to 0, went into it");
+    // A month without a sample at its end is no fault, and parents need not be there any more.
+    let dir = tempfile::tempdir().unwrap();
+    let block = block(dir.path());
+    end("\"maxTime\": 2678400000")(&block);
+    parent(OTHER, 0, 2_678_400_000)(&block);
+    assert!(found(dir.path()).is_sound(), "{:?}", found(dir.path()).faults());
+    // One that is there must be in it.
+    let mut writer = BlockWriter::create(&StdFs, dir.path(), BlockSpec::new(OTHER.parse().unwrap(), 0, 1000)).unwrap();
+    let labels = model::Labels::from_pairs([("__name__", "other")]).unwrap();
+    writer.add(labels.as_ref(), &(0..9).map(|at| chunk(at * 110..(at + 1) * 110)).collect::<Vec<_>>()).unwrap();
+    writer.finish().unwrap().unwrap();
+    let faults = found(dir.path());
+    assert!(faults.faults()[0].to_string().ends_with("but it has 960 samples, that has 990"), "{:?}", faults.faults());
+    // Nor is it removed for that.
+    drop(rig::open(dir.path()));
+    assert!(dir.path().join(OTHER).is_dir());
+}
+
+#[test]
+fn tombstones_that_are_gone() {
+    let told = |block: &Path| {
+        replace_text(&block.join("meta.json"), "\"numChunks\": 8", "\"numChunks\": 8, \"numTombstones\": 2")
+    };
+    let gone = |block: &Path| std::fs::remove_file(block.join("tombstones")).unwrap();
+    check(
+        |block| (told(block), gone(block)).1,
+        "tombstones",
+        "it is missing, and meta.json says that it has 2 deleted ranges",
+    );
+    for (is_told, lost) in [(false, 0), (true, 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let block = block(dir.path());
+        gone(&block);
+        if is_told {
+            told(&block);
+        }
+        assert_eq!(found(dir.path()).is_sound(), !is_told);
+        let db = rig::open(dir.path());
+        assert_eq!((db.opened().tombstones_lost.len(), db.stats().blocks_without_tombstones), (lost, lost as u64));
+        // It is read all the same.
+        assert_eq!(rig::contents(&db, TimeRange::ALL).len(), 960);
     }
 }
 

@@ -192,6 +192,21 @@ impl Compaction {
 }
 
 impl Meta {
+    /// Whether it says that the block was made of `parent`, and has its range.
+    pub(crate) fn says_it_replaces(&self, parent: &Meta) -> bool {
+        let covers = self.min_ms <= parent.min_ms && parent.max_ms <= self.max_ms;
+        covers && self.compaction.parents.iter().any(|each| each.ulid == parent.ulid)
+    }
+
+    /// What the block has less of than `parent`, from which nothing was deleted, and so is not made of it: in words. Samples of
+    /// two parents that are equal become one.
+    pub(crate) fn lacks_of(&self, parent: &Meta) -> Option<String> {
+        let counts = |of: fn(&Stats) -> u64| (of(&self.stats), of(&parent.stats));
+        let told = [("series", counts(|stats| stats.num_series)), ("samples", counts(|stats| stats.num_samples))];
+        let (what, (here, there)) = told.into_iter().find(|(_, (here, there))| here < there)?;
+        Some(format!("it has {here} {what}, that has {there}"))
+    }
+
     /// Reads the file at `path`, whose directory gives the block's name.
     ///
     /// # Errors

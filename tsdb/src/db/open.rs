@@ -25,6 +25,8 @@ pub struct Opened {
     pub log: Replayed,
     /// The log of late samples.
     pub late_log: Replayed,
+    /// Blocks of which it is not known what was deleted, and why.
+    pub tombstones_lost: Vec<String>,
     pub head: ReplayStats,
     /// The snapshot that the head was filled from, before what is behind it in the log.
     pub snapshot: Option<SnapshotDir>,
@@ -208,7 +210,10 @@ fn open_blocks(fs: &dyn Fs, dir: &Path, opened: &mut Opened) -> Result<Vec<Block
             continue;
         }
         match Block::open(fs, &entry.path) {
-            Ok(block) => blocks.push(block),
+            Ok(block) => {
+                opened.tombstones_lost.extend(block.tombstones_fault().map(ToString::to_string));
+                blocks.push(block);
+            }
             Err(fault) if is_damage(&fault) => {
                 opened.set_aside.push(set_aside(fs, dir, &entry.path, &entry.name, &fault)?);
             }
@@ -221,13 +226,10 @@ fn open_blocks(fs: &dyn Fs, dir: &Path, opened: &mut Opened) -> Result<Vec<Block
 
 /// Removes blocks that others were made of and that were still there when the last process ended, as Prometheus does.
 fn remove_superseded(fs: &dyn Fs, dir: &Path, blocks: &mut Vec<Block>) -> Result<(), FileError> {
-    let made_of = |child: &Block, parent: &Block| {
-        let (child, parent) = (child.meta(), parent.meta());
-        let covers = child.min_ms <= parent.min_ms && parent.max_ms <= child.max_ms;
-        covers && child.compaction.parents.iter().any(|each| each.ulid == parent.ulid)
-    };
     // Two that name each other were not made by anybody.
-    let superseded = |parent: &&Block| blocks.iter().any(|child| made_of(child, parent) && !made_of(parent, child));
+    let superseded = |parent: &&Block| {
+        blocks.iter().any(|child| child.may_replace(parent) && !parent.meta().says_it_replaces(child.meta()))
+    };
     let superseded: Vec<Block> = blocks.iter().filter(superseded).cloned().collect();
     for block in superseded {
         let ulid = block.meta().ulid;

@@ -4,7 +4,7 @@ use super::Findings;
 use super::chunks::{ChunkFiles, Held};
 use super::index;
 use super::set_hash::SetHash;
-use crate::block::{Meta, Tombstones};
+use crate::block::{Meta, Parent, Tombstones, read_meta};
 use crate::fs::Fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -19,10 +19,18 @@ struct Counts {
     range_ms: Option<(i64, i64)>,
 }
 
+/// No writer makes blocks that are longer, so none leaves so much of one empty.
+const LONGEST_MS: i64 = 366 * 24 * 3_600_000;
+
 pub(super) fn check(fs: &dyn Fs, dir: &Path, findings: &mut Findings) {
     let meta = meta(fs, dir, findings);
     let mut files = ChunkFiles::walk(fs, &dir.join("chunks"), findings);
     let tombstones = tombstones(fs, &dir.join("tombstones"), findings);
+    let said = meta.as_ref().map_or(0, |meta| meta.stats.num_tombstones);
+    if said > 0 && matches!(fs.map(&dir.join("tombstones")), Err(error) if error.kind() == ErrorKind::NotFound) {
+        let fault = format!("it is missing, and meta.json says that it has {said} deleted ranges");
+        findings.fault(&dir.join("tombstones"), 0, fault);
+    }
     let path = dir.join("index");
     let bytes = match fs.map(&path) {
         Ok(bytes) => bytes,
@@ -70,6 +78,7 @@ fn meta(fs: &dyn Fs, dir: &Path, findings: &mut Findings) -> Option<Meta> {
         }),
     );
     let meta = meta?;
+    check_parents(&meta, &path, findings);
     for file in meta.thanos.iter().flat_map(|thanos| &thanos.files).filter(|file| file.size_bytes > 0) {
         let listed = dir.join(&file.rel_path);
         match fs.open(&listed).and_then(|file| file.size_bytes()) {
@@ -79,6 +88,46 @@ fn meta(fs: &dyn Fs, dir: &Path, findings: &mut Findings) -> Option<Meta> {
         }
     }
     Some(meta)
+}
+
+/// What it says of the blocks it was made of. Whoever has those removes them for it.
+fn check_parents(meta: &Meta, path: &Path, findings: &mut Findings) {
+    // One without a name says that only late samples are in the block.
+    for Parent { ulid, min_ms, max_ms } in meta.compaction.parents.iter().filter(|parent| !parent.ulid.is_nil()) {
+        if *ulid == meta.ulid {
+            findings.fault(path, 0, "it says that it was made of itself");
+        }
+        if min_ms > max_ms || *min_ms < meta.min_ms || meta.max_ms < *max_ms {
+            let (from_ms, to_ms) = (meta.min_ms, meta.max_ms);
+            let fault = format!(
+                "it says that {ulid}, from {min_ms} to {max_ms}, went into it, and that all lies from {from_ms} to {to_ms}"
+            );
+            findings.fault(path, 0, fault);
+        }
+    }
+}
+
+/// Blocks that others of the same folder say they were made of must be in these.
+pub(super) fn check_family(fs: &dyn Fs, dirs: &[&Path], findings: &mut Findings) {
+    let metas: Vec<(&Path, Meta)> = dirs.iter().filter_map(|dir| Some((*dir, read_meta(fs, dir).ok()?))).collect();
+    let has_stones = |dir: &Path| {
+        let tombstones = fs.map(&dir.join("tombstones")).ok();
+        tombstones.is_some_and(|file| Tombstones::decode(&file).map_or(true, |tombstones| tombstones.ranges() > 0))
+    };
+    for (dir, child) in &metas {
+        for (parent_dir, parent) in &metas {
+            let named = child.compaction.parents.iter().any(|each| each.ulid == parent.ulid);
+            if !named || parent.ulid == child.ulid || parent.stats.num_tombstones > 0 || has_stones(parent_dir) {
+                continue;
+            }
+            let path = dir.join("meta.json");
+            if !child.says_it_replaces(parent) {
+                findings.fault(&path, 0, format!("it says that {} went into it, whose range it has not", parent.ulid));
+            } else if let Some(lacks) = child.lacks_of(parent) {
+                findings.fault(&path, 0, format!("it says that {} went into it, but {lacks}", parent.ulid));
+            }
+        }
+    }
 }
 
 /// `None` if there is no such file, or a damaged one.
@@ -132,6 +181,13 @@ fn compare(meta: &Meta, counts: &Counts, tombstones: Option<&Tombstones>, path: 
             "it says all lies from {} on and before {}, chunks reach from {min_ms} to {max_ms}",
             meta.min_ms, meta.max_ms
         );
+        findings.fault(path, 0, fault);
+    }
+    if let Some((min_ms, max_ms)) = counts.range_ms
+        && (min_ms.saturating_sub(meta.min_ms) > LONGEST_MS || meta.max_ms.saturating_sub(max_ms) > LONGEST_MS)
+    {
+        let (from_ms, to_ms) = (meta.min_ms, meta.max_ms);
+        let fault = format!("it says its range is from {from_ms} to {to_ms}, chunks reach from {min_ms} to {max_ms}");
         findings.fault(path, 0, fault);
     }
 }
