@@ -167,6 +167,7 @@ impl Db {
     pub fn maintain_where(&self, may_go: &dyn Fn(Ulid) -> bool) -> Result<Vec<CutBlock>, DbError> {
         let mut marks = self.upkeep.lock();
         // One that fails does not keep the others from making room.
+        let looked = self.set_aside_suspects();
         let cut = self.cut_due(&mut marks);
         let late = self.cut_late_due(&mut marks, cut.as_ref().is_ok_and(|cut| !cut.is_empty()));
         let removed = self.remove_expired(may_go);
@@ -175,6 +176,7 @@ impl Db {
         let snapshot = self.snapshot_due(&mut marks);
         let mut cut = cut?;
         cut.append(&mut late?);
+        looked?;
         removed?;
         reclaimed?;
         flushed?;

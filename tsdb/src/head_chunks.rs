@@ -26,6 +26,7 @@ use parking_lot::Mutex;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use frame::HeadFrame;
 pub use walk::walk_file;
@@ -116,6 +117,8 @@ pub struct HeadChunks {
     files: Files,
     /// The file that grows, none before the first chunk. Held while writing, so that there is one writer.
     active: Mutex<Option<Active>>,
+    /// Some chunk may not be readable: there are some that nobody has looked into, or a read met one.
+    suspect: AtomicBool,
 }
 
 impl HeadChunks {
@@ -135,11 +138,16 @@ impl HeadChunks {
         fs.create_dir_all(dir).map_err(FileError::at(dir))?;
         let parent = dir.parent().unwrap_or(dir);
         fs.sync_dir(parent).map_err(FileError::at(parent))?;
-        let (scanned, damages) = recovery::recover(&*fs, dir, quarantine, found)?;
+        let mut suspect = false;
+        let (scanned, damages) = recovery::recover(&*fs, dir, quarantine, &mut |chunk| {
+            suspect = true;
+            found(chunk);
+        })?;
         let newest = scanned.last().map_or(0, |last| last.number);
         let buffer = Mutex::new(Buffer::new(newest, max_file_bytes));
         let files = Files::new(dir, quarantine, scanned);
-        Ok((Self { fs, buffer, files, active: Mutex::new(None) }, damages))
+        let (active, suspect) = (Mutex::new(None), AtomicBool::new(suspect));
+        Ok((Self { fs, buffer, files, active, suspect }, damages))
     }
 
     /// Takes a chunk into the buffer and gives it its place, where it can be read from now on. No I/O.
@@ -198,6 +206,21 @@ impl HeadChunks {
     /// # Errors
     /// A place where no chunk is, a damaged chunk, a file that cannot be read.
     pub fn read(&self, place: HeadChunkRef) -> Result<Chunk, SourceError> {
+        self.try_read(place).inspect_err(|_| self.suspect.store(true, Ordering::Relaxed))
+    }
+
+    /// Whether all chunks should be read once to see whether they can be. What is written by this process is not doubted
+    /// until a read says otherwise.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed)
+    }
+
+    /// They were all read.
+    pub(crate) fn clear_suspicion(&self) {
+        self.suspect.store(false, Ordering::Relaxed);
+    }
+
+    fn try_read(&self, place: HeadChunkRef) -> Result<Chunk, SourceError> {
         let buffered = self.buffer.lock().get(place);
         let section = match buffered {
             Some(section) => section,

@@ -63,6 +63,17 @@ impl Db {
         Ok(bad.len())
     }
 
+    /// Once after the opening, and whenever a read met one since, all chunks of the head that cannot be read are set aside, so that
+    /// no query fails for them any more; not when the directory is opened, which would take longer for it.
+    pub(super) fn set_aside_suspects(&self) -> Result<(), DbError> {
+        if self.head_chunks.is_suspect() {
+            self.set_aside_chunks(ChunkKind::InOrder, TimeRange::ALL)?;
+            self.set_aside_chunks(ChunkKind::Late, TimeRange::ALL)?;
+            self.head_chunks.clear_suspicion();
+        }
+        Ok(())
+    }
+
     /// The chunks of the head that were set aside since the directory was opened, oldest first.
     pub fn chunks_set_aside(&self) -> Vec<SetAside> {
         self.chunks_set_aside.lock().clone()

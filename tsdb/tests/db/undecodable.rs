@@ -2,12 +2,14 @@
 //! same, and the log has what they should have.
 
 use crate::rig::{Contents, append, append_range, check, open_on, options, series};
+use model::TimeRange;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
-use tsdb::Encoding;
 use tsdb::db::{Db, DbOptions, Snapshots};
 use tsdb::head_chunks::{HeadChunks, HeadFrame, MAX_FILE_BYTES, walk_file};
+use tsdb::{ChunkSeriesBatch, Encoding};
 
 const DIR: &str = "/data";
 
@@ -99,6 +101,71 @@ fn the_newest_chunk_of_a_series_need_not_be_decodable() {
             check(&db, &expected);
         }
     }
+}
+
+/// A head that is not yet to be cut, of four chunks a series and more.
+fn chunks(db: &Db, expected: &mut Contents) {
+    (0..145_000).step_by(300).for_each(|at_ms| append(db, 5, at_ms, expected));
+    assert_eq!(db.maintain().unwrap().len(), 0);
+}
+
+/// Another chunk than the newest of its series: the directory opens, and the first upkeep has the log's samples in its place.
+#[test]
+fn upkeep_sets_aside_what_cannot_be_decoded() {
+    let (fs, mut expected) = (SimFs::new(), Contents::new());
+    let db = open_with(&fs, NONE);
+    chunks(&db, &mut expected);
+    db.close().unwrap();
+    drop(db);
+    let file = Path::new(DIR).join("chunks_head/000001");
+    let mut bytes = fs.read(&file).unwrap();
+    let mut frames = Vec::new();
+    assert!(walk_file(&bytes, &mut |at, frame| frames.push((at as usize, frame.data.len()))).is_none());
+    let (at, data_bytes) = frames[0];
+    // It says that it has more samples than it can.
+    let data = at + 25 + if data_bytes < 0x80 { 1 } else { 2 };
+    bytes[data..data + 2].fill(0xff);
+    let sum = crc32c::crc32c(&bytes[at..data + data_bytes]).to_be_bytes();
+    bytes[data + data_bytes..data + data_bytes + 4].copy_from_slice(&sum);
+    fs.plant(&file, &bytes).unwrap();
+    for _ in 0..2 {
+        let db = open_with(&fs, NONE);
+        assert_eq!(db.opened().set_aside, []);
+        for _ in 0..2 {
+            assert_eq!(db.maintain().unwrap().len(), 0, "a block was cut, the test says nothing");
+            check(&db, &expected);
+            let aside = db.chunks_set_aside();
+            assert_eq!(aside.len(), 1, "{aside:?}");
+            assert_eq!(fs.read(&aside[0].to).unwrap().len() as u64, aside[0].bytes);
+        }
+    }
+}
+
+/// A bit that flips while it is open: the query that meets it is an error, the next after upkeep is whole.
+#[test]
+fn upkeep_sets_aside_what_a_query_could_not_read() {
+    let (dir, mut expected) = (tempfile::tempdir().unwrap(), Contents::new());
+    let db = crate::rig::open(dir.path());
+    (0..145_000).step_by(300).for_each(|at_ms| append(&db, 5, at_ms, &mut expected));
+    db.close().unwrap();
+    drop(db);
+    let db = crate::rig::open(dir.path());
+    assert_eq!(db.maintain().unwrap().len(), 0);
+    let file = std::fs::OpenOptions::new().write(true).open(dir.path().join("chunks_head/000001")).unwrap();
+    file.write_all_at(&[0xff], 40).unwrap();
+    let read = || {
+        let mut failed = 0;
+        for source in db.sources(TimeRange::ALL) {
+            let mut cursor = source.select(&[], TimeRange::ALL).unwrap();
+            failed += usize::from(cursor.next_batch(10, false, &mut ChunkSeriesBatch::default()).is_err());
+        }
+        failed
+    };
+    assert_eq!(db.maintain().unwrap().len(), 0);
+    assert_eq!((read(), db.chunks_set_aside().len()), (1, 0), "nobody looks before it is met");
+    assert_eq!(db.maintain().unwrap().len(), 0);
+    assert_eq!((read(), db.chunks_set_aside().len()), (0, 1));
+    check(&db, &expected);
 }
 
 /// A chunk that a snapshot relies on: then the whole log is read, and not what is behind the snapshot.
