@@ -1,7 +1,10 @@
 //! What is said beside an answer: warnings and infos, with the place in the query they speak of.
 
+mod remark;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use remark::{HistogramStep, Remark};
 
 use crate::ast::Span;
 use crate::date::Date;

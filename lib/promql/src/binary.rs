@@ -1,6 +1,7 @@
 //! Operators between two values.
 
 mod join;
+mod mixed;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -8,10 +9,13 @@ mod tests;
 pub(crate) use join::{Join, JoinPlan, note, show};
 pub(crate) use set::{LEFT, RIGHT, SetKind, SetOp, SetPlan};
 
-use crate::ast::BinaryOp;
-use crate::column::FloatColumn;
+use crate::annotations::Annotations;
+use crate::ast::{BinaryOp, Span};
+use crate::column::{Column, FloatColumn, MixedBuilder};
 use crate::maths;
 use crate::plan::ScalarId;
+use mixed::{Operand, Outcome};
+use model::FloatHistogram;
 
 /// An operator between a series and a number.
 #[derive(Debug, Clone, Copy)]
@@ -21,11 +25,21 @@ pub(crate) struct ScalarOp {
     /// The number is the left operand.
     pub(crate) scalar_left: bool,
     pub(crate) return_bool: bool,
+    /// Where the operation stands.
+    pub(crate) node: Span,
 }
 
 impl ScalarOp {
-    /// Replaces the values of `column` by what the operator gives.
-    pub(crate) fn apply(&self, column: &mut FloatColumn, scalar: &FloatColumn) {
+    /// Replaces what is in `column` by what the operator gives.
+    pub(crate) fn apply(&self, column: &mut Column, scalar: &FloatColumn, notes: &mut Annotations) {
+        if column.histograms.is_empty() && !is_trim(self.op) {
+            self.apply_to_floats(&mut column.floats, scalar);
+        } else {
+            *column = self.apply_to_mixed(column, scalar, notes);
+        }
+    }
+
+    fn apply_to_floats(&self, column: &mut FloatColumn, scalar: &FloatColumn) {
         let (op, left) = (self.op, self.scalar_left);
         if is_comparison(op) {
             let test =
@@ -42,6 +56,52 @@ impl ScalarOp {
             compute(op, column, scalar, |value, scalar| (value, scalar));
         }
     }
+}
+
+impl ScalarOp {
+    fn apply_to_mixed(&self, column: &Column, scalar: &FloatColumn, notes: &mut Annotations) -> Column {
+        let mut out = MixedBuilder::new(column.steps());
+        let mut scratch = FloatHistogram::default();
+        for step in column.present().iter() {
+            let Some(own) = column.operand(step) else { continue };
+            let number = Operand::Float(scalar.value(step));
+            let (left, right) = if self.scalar_left { (number, own) } else { (own, number) };
+            let (outcome, remark) = mixed::apply(self.op, left, right, &mut scratch);
+            if let Some(remark) = remark {
+                notes.remark(remark, self.node, self.node);
+            }
+            match outcome {
+                Outcome::Float(value) => out.float(step, value),
+                Outcome::Histogram => out.histogram(step, scratch.as_ref()),
+                Outcome::Compared(stays) if self.return_bool => out.float(step, f64::from(u8::from(stays))),
+                // What is kept is the series' sample, on whichever side it stands.
+                Outcome::Compared(true) => match own {
+                    Operand::Float(value) => out.float(step, value),
+                    Operand::Histogram(histogram) => out.histogram(step, histogram),
+                },
+                Outcome::Compared(false) | Outcome::Nothing => {}
+            }
+        }
+        out.build()
+    }
+}
+
+impl Column {
+    /// What it has at `step`, as an operand.
+    fn operand(&self, step: usize) -> Option<Operand<'_>> {
+        let float = self.floats.get(step).map(Operand::Float);
+        float.or_else(|| self.histograms.get(step).map(Operand::Histogram))
+    }
+}
+
+/// Whether results are what the name of an operand says.
+pub(crate) fn keeps_names(op: BinaryOp) -> bool {
+    is_comparison(op) || is_trim(op)
+}
+
+/// Whether the operator is one of those that cut histograms.
+fn is_trim(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::TrimUpper | BinaryOp::TrimLower)
 }
 
 /// Applies an arithmetic operator; `sides` gives left and right operand of a column's value and the other's.

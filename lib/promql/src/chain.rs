@@ -53,12 +53,22 @@ pub(crate) enum Op {
     /// Notices label sets for the check with this number.
     Check {
         check: usize,
-        per_step: bool,
+        conflict: Conflict,
     },
     LabelReplace(Arc<LabelReplace>),
     LabelJoin(Arc<LabelJoin>),
     /// Leaves the labels of the group.
     Group(Arc<NameSet>),
+}
+
+/// When two series that are labelled alike are a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    Anywhere,
+    /// If both have something at the same step.
+    AtStep,
+    /// If both have a float, or both a histogram, at the same step.
+    OfKind,
 }
 
 /// What label sets at some point of a chain may not do.
@@ -77,6 +87,8 @@ pub(crate) struct Row {
     pub(crate) drop_name: bool,
     pub(crate) column: Column,
     pub(crate) checks: SmallVec<[Noticed; 1]>,
+    /// What the metric was called before only the labels of its group were left, where that may have to be said.
+    pub(crate) metric: Option<Box<[u8]>>,
 }
 
 /// A label set that has to be unlike those of other series, at some point of a chain.
@@ -134,15 +146,16 @@ pub(crate) struct Passing {
     pub(crate) column: Column,
     pub(crate) checks: SmallVec<[Noticed; 1]>,
     form: Form,
+    metric: Option<Box<[u8]>>,
 }
 
 impl Passing {
     pub(crate) fn new(column: impl Into<Column>, drop_name: bool) -> Self {
-        Self { drop_name, column: column.into(), checks: SmallVec::new(), form: Form::default() }
+        Self { drop_name, column: column.into(), checks: SmallVec::new(), form: Form::default(), metric: None }
     }
 
     pub(crate) fn into_row(self, labels: Labels) -> Row {
-        Row { labels, drop_name: self.drop_name, column: self.column, checks: self.checks }
+        Row { labels, drop_name: self.drop_name, column: self.column, checks: self.checks, metric: self.metric }
     }
 
     /// Applies `ops`; answers whether anything is left.
@@ -164,13 +177,10 @@ impl Passing {
             Op::FloatsOnly => {
                 self.floats_only();
             }
-            Op::Negate => {
-                self.column.floats_only()?;
-                self.column.floats.map(|value| -value);
-            }
+            Op::Negate => self.column.negate(),
             Op::Scalar(operation) => {
-                self.column.floats_only()?;
-                operation.apply(&mut self.column.floats, cx.scalar(operation.scalar)?);
+                let scalar = cx.scalar(operation.scalar)?;
+                operation.apply(&mut self.column, scalar, cx.notes);
             }
             Op::Round(to) => self.round(to.map(|id| cx.scalar(id)).transpose()?),
             Op::Clamp { min, max } => {
@@ -186,21 +196,25 @@ impl Passing {
             Op::Window { inner, call } => self.window(inner, call, cx)?,
             Op::Repeat(steps) => self.column = self.column.repeated(*steps),
             Op::DropMetadata => self.drop_metadata(cx),
-            Op::Check { check, per_step } => {
+            Op::Check { check, conflict } => {
                 let hash = xxh3_128(cx.scratch.labels.labels().as_packed());
                 let noticed = |hash, present| Noticed { check: *check, hash, form: self.form, present };
-                match self.column.histograms.present() {
-                    Some(histograms) if *per_step => {
-                        // A float and a histogram at one step are no conflict.
+                match conflict {
+                    Conflict::Anywhere => self.checks.push(noticed(hash, None)),
+                    Conflict::AtStep => self.checks.push(noticed(hash, Some(self.column.present().into_owned()))),
+                    Conflict::OfKind => {
                         self.checks.push(noticed(hash, Some(self.column.floats.present().clone())));
-                        self.checks.push(noticed(!hash, Some(histograms.clone())));
+                        let histograms = self.column.histograms.present();
+                        self.checks.extend(histograms.map(|present| noticed(!hash, Some(present.clone()))));
                     }
-                    _ => self.checks.push(noticed(hash, per_step.then(|| self.column.floats.present().clone()))),
                 }
             }
             Op::LabelReplace(replace) => replace.apply(&mut cx.scratch.labels, &mut self.drop_name)?,
             Op::LabelJoin(join) => join.apply(&mut cx.scratch.labels, &mut self.drop_name)?,
             Op::Group(names) => {
+                if !self.column.histograms.is_empty() {
+                    self.metric = cx.scratch.labels.labels().get(METRIC_NAME).map(Box::from);
+                }
                 cx.scratch.labels.retain(|name| names.keeps(name));
             }
         }
@@ -298,7 +312,7 @@ pub(crate) fn scalar(scalars: &[Option<Arc<FloatColumn>>], id: ScalarId) -> Resu
 
 impl Row {
     pub(crate) fn new(labels: Labels, drop_name: bool, column: impl Into<Column>) -> Self {
-        Self { labels, drop_name, column: column.into(), checks: SmallVec::new() }
+        Self { labels, drop_name, column: column.into(), checks: SmallVec::new(), metric: None }
     }
 
     /// Bytes held, for the budget.

@@ -83,6 +83,12 @@ impl Column {
         self.histograms.fill_from(&other.histograms);
     }
 
+    /// Turns all signs round.
+    pub(crate) fn negate(&mut self) {
+        self.floats.map(|value| -value);
+        self.histograms.map(|histogram| histogram.scale(-1.0));
+    }
+
     /// The floats.
     ///
     /// # Errors

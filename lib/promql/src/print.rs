@@ -194,7 +194,14 @@ impl Display for UnaryOp {
 
 impl Display for BinaryOp {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
+        out.write_str(self.text())
+    }
+}
+
+impl BinaryOp {
+    /// As it is written.
+    pub fn text(self) -> &'static str {
+        match self {
             Self::Or => "or",
             Self::And => "and",
             Self::Unless => "unless",
@@ -213,7 +220,7 @@ impl Display for BinaryOp {
             Self::Mod => "%",
             Self::Atan2 => "atan2",
             Self::Pow => "^",
-        })
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Operators that see more than one series: rows in, rows out.
 
-use crate::aggregate::{CountValues, Fold, FoldKind, QuantileOf, Ranked, RankedPlan};
+use crate::aggregate::{CountValues, Fold, FoldPlan, QuantileOf, QuantilePlan, Ranked, RankedPlan};
 use crate::annotations::Annotations;
-use crate::ast::Span;
 use crate::binary::{Join, JoinPlan, SetOp, SetPlan};
 use crate::budget::Reservation;
 use crate::chain::Row;
@@ -10,7 +9,6 @@ use crate::column::FloatColumn;
 use crate::histogram::{Buckets, BucketsPlan};
 use crate::info::{Info, InfoPlan};
 use crate::labelset::NameSet;
-use crate::plan::ScalarId;
 use crate::series::{Absent, Merge, Sort, SortPlan};
 use crate::{Grid, QueryError};
 use model::Labels;
@@ -20,16 +18,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum StagePlan {
     /// The labels of the rows are those of their groups.
-    Fold {
-        kind: FoldKind,
-        grid: Arc<Grid>,
-    },
-    Quantile {
-        param: ScalarId,
-        grid: Arc<Grid>,
-        node: Span,
-        blamed: Span,
-    },
+    Fold(FoldPlan),
+    Quantile(QuantilePlan),
     CountValues {
         label: Vec<u8>,
         group: NameSet,
@@ -71,10 +61,8 @@ impl StagePlan {
     /// Starts the operator.
     pub(crate) fn start(&self) -> Box<dyn Stage> {
         match self {
-            Self::Fold { kind, grid } => Box::new(Fold::new(*kind, grid.steps())),
-            Self::Quantile { param, grid, node, blamed } => {
-                Box::new(QuantileOf::new(*param, grid.steps(), *node, *blamed))
-            }
+            Self::Fold(plan) => Box::new(Fold::new(plan.clone())),
+            Self::Quantile(plan) => Box::new(QuantileOf::new(plan.clone())),
             Self::CountValues { label, group, grid } => {
                 Box::new(CountValues::new(label.clone(), group.clone(), grid.steps()))
             }

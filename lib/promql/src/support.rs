@@ -1,7 +1,7 @@
 //! What of the language the engine has. The parser knows all of it; an expression that needs more than the engine has
 //! is refused here, by name, rather than answered with a wrong number.
 
-use crate::ast::{AggregateOp, Binary, BinaryOp, Expr, ExprKind};
+use crate::ast::{BinaryOp, Expr, ExprKind};
 use crate::error::{Fault, ParseError, ParseErrorKind};
 use crate::functions::function;
 
@@ -33,45 +33,14 @@ pub(crate) fn check(text: &str, expr: &Expr) -> Result<(), Fault> {
 /// What of this one node the engine has not.
 fn missing(expr: &Expr) -> Option<String> {
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Paren(_) | ExprKind::Unary(..) => None,
-        ExprKind::Binary(binary) => missing_of_binary(binary),
+        ExprKind::Binary(binary) if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) => {
+            Some(format!("operator \"{}\"", binary.op))
+        }
         ExprKind::Call(call) => {
             let supported = function(&call.name).is_some_and(|function| function.supported);
             (!supported).then(|| format!("function \"{}\"", call.name))
         }
-        ExprKind::Aggregate(aggregate) => {
-            (!aggregate.op.is_supported()).then(|| format!("aggregation \"{}\"", aggregate.op))
-        }
-        ExprKind::Vector(_) | ExprKind::Matrix(_) | ExprKind::Subquery(_) => None,
-    }
-}
-
-fn missing_of_binary(binary: &Binary) -> Option<String> {
-    (!binary.op.is_supported()).then(|| format!("operator \"{}\"", binary.op))
-}
-
-impl AggregateOp {
-    /// Whether the engine has it: it has all.
-    pub fn is_supported(self) -> bool {
-        match self {
-            Self::Sum | Self::Avg | Self::Count | Self::Min | Self::Max | Self::Group | Self::Stddev | Self::Stdvar => {
-                true
-            }
-            Self::TopK | Self::BottomK | Self::LimitK | Self::LimitRatio | Self::CountValues | Self::Quantile => true,
-        }
-    }
-}
-
-impl BinaryOp {
-    /// Whether the engine has it.
-    pub fn is_supported(self) -> bool {
-        match self {
-            Self::Eql | Self::Neq | Self::Lte | Self::Lss | Self::Gte | Self::Gtr => true,
-            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod | Self::Pow | Self::Atan2 => true,
-            Self::Or | Self::And | Self::Unless => true,
-            // Of histograms.
-            Self::TrimUpper | Self::TrimLower => false,
-        }
+        _ => None,
     }
 }
 

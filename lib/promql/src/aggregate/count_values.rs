@@ -25,10 +25,10 @@ impl CountValues {
         Self { label, group, steps, names, groups, scratch }
     }
 
-    /// The group that `value` of a series belongs to.
-    fn group_of(&mut self, row: &Row, value: f64, cx: &mut StageContext<'_>) -> Result<usize, QueryError> {
+    /// The group that a value of a series, as text, belongs to.
+    fn group_of(&mut self, row: &Row, value: &str, cx: &mut StageContext<'_>) -> Result<usize, QueryError> {
         self.scratch.start(row.labels.as_ref());
-        self.scratch.set(&self.label, PlainFloat(value).to_string().as_bytes());
+        self.scratch.set(&self.label, value.as_bytes());
         let group = &self.group;
         self.scratch.retain(|name| group.keeps(name));
         let (id, is_new) = self.names.insert(self.scratch.labels());
@@ -40,18 +40,28 @@ impl CountValues {
     }
 }
 
+impl CountValues {
+    fn count(&mut self, group: usize, step: usize) {
+        let (present, counts) = &mut self.groups[group];
+        present.set(step);
+        counts[step] += 1.0;
+    }
+}
+
 impl Stage for CountValues {
     fn push(&mut self, _input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let mut last: Option<(u64, usize)> = None;
-        for (step, value) in row.column.floats_only()?.iter() {
+        for (step, histogram) in row.column.histograms.iter() {
+            let id = self.group_of(&row, &histogram.to_string(), cx)?;
+            self.count(id, step);
+        }
+        for (step, value) in row.column.floats.iter() {
             let id = match last {
                 Some((bits, id)) if bits == value.to_bits() => id,
-                _ => self.group_of(&row, value, cx)?,
+                _ => self.group_of(&row, &PlainFloat(value).to_string(), cx)?,
             };
             last = Some((value.to_bits(), id));
-            let (present, counts) = &mut self.groups[id];
-            present.set(step);
-            counts[step] += 1.0;
+            self.count(id, step);
         }
         Ok(())
     }

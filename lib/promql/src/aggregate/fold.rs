@@ -1,11 +1,15 @@
 //! Aggregations that keep a few numbers per group and step, however many series there are.
 
-use crate::QueryError;
+use super::histograms::HistogramFold;
+use crate::annotations::Remark;
+use crate::ast::Span;
 use crate::chain::Row;
-use crate::column::{FloatColumn, Presence};
+use crate::column::{Column, FloatColumn, Presence};
 use crate::kernels::{Kahan, Mean};
 use crate::labelset::LabelTable;
 use crate::stage::{Stage, StageContext};
+use crate::{Grid, QueryError};
+use std::sync::Arc;
 
 /// Which aggregation it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +24,19 @@ pub(crate) enum FoldKind {
     Stdvar,
 }
 
+/// Such an aggregation.
+#[derive(Debug, Clone)]
+pub(crate) struct FoldPlan {
+    pub(crate) kind: FoldKind,
+    pub(crate) grid: Arc<Grid>,
+    pub(crate) node: Span,
+    pub(crate) blamed: Span,
+}
+
 /// A running aggregation. Rows come labelled by their group.
 #[derive(Debug)]
 pub(crate) struct Fold {
-    kind: FoldKind,
+    plan: FoldPlan,
     steps: usize,
     names: LabelTable,
     groups: Vec<Group>,
@@ -34,6 +47,7 @@ struct Group {
     drop_name: bool,
     present: Presence,
     state: State,
+    histograms: Option<HistogramFold>,
 }
 
 /// One entry per step; what no value went into is never read.
@@ -60,13 +74,14 @@ struct Spread {
 }
 
 impl Fold {
-    pub(crate) fn new(kind: FoldKind, steps: usize) -> Self {
-        Self { kind, steps, names: LabelTable::default(), groups: Vec::new() }
+    pub(crate) fn new(plan: FoldPlan) -> Self {
+        let steps = plan.grid.steps();
+        Self { plan, steps, names: LabelTable::default(), groups: Vec::new() }
     }
 
     fn start_group(&self) -> Group {
         let steps = self.steps;
-        let state = match self.kind {
+        let state = match self.plan.kind {
             FoldKind::Sum => State::Sum { sum: vec![0.0; steps], lost: vec![0.0; steps] },
             FoldKind::Avg => State::Mean(vec![Mean::default(); steps]),
             FoldKind::Min | FoldKind::Max => State::Extreme(vec![f64::NAN; steps]),
@@ -74,7 +89,7 @@ impl Fold {
             FoldKind::Group => State::Group,
             FoldKind::Stddev | FoldKind::Stdvar => State::Spread(vec![Spread::default(); steps]),
         };
-        Group { drop_name: false, present: Presence::none(steps), state }
+        Group { drop_name: false, present: Presence::none(steps), state, histograms: None }
     }
 }
 
@@ -82,28 +97,85 @@ impl Stage for Fold {
     fn push(&mut self, _input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let (id, is_new) = self.names.insert(row.labels.as_ref());
         if is_new {
-            cx.hold(self.kind.group_bytes(self.steps) + row.labels.as_ref().as_packed().len())?;
+            cx.hold(self.plan.kind.group_bytes(self.steps) + row.labels.as_ref().as_packed().len())?;
             self.groups.push(self.start_group());
         }
-        let group = &mut self.groups[id];
-        group.drop_name |= row.drop_name;
-        let column = row.column.floats_only()?;
-        group.present.unite(column.present());
-        group.state.add(self.kind, column);
-        Ok(())
+        self.groups[id].push(&self.plan, &row, cx)
     }
 
     fn finish(&mut self, _input: usize, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         for (id, group) in std::mem::take(&mut self.groups).into_iter().enumerate() {
-            let values = group.state.values(self.kind, self.steps);
-            let column = FloatColumn::from_parts(values, group.present);
+            let values = group.state.values(self.plan.kind, self.steps);
+            let mut column = Column::from(FloatColumn::from_parts(values, group.present));
+            if let Some(histograms) = group.histograms {
+                let places = (self.plan.node, self.plan.blamed);
+                column.histograms = histograms.finish(&mut column.floats, places, cx.notes);
+            }
             cx.out.push(Row::new(self.names.get(id).clone(), group.drop_name, column));
         }
         Ok(())
     }
 }
 
+impl Group {
+    fn push(&mut self, plan: &FoldPlan, row: &Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
+        self.drop_name |= row.drop_name;
+        let Column { floats, histograms } = &row.column;
+        let kind = plan.kind;
+        if histograms.is_empty() && self.histograms.is_none() {
+            self.present.unite(floats.present());
+            self.state.add(kind, floats);
+            return Ok(());
+        }
+        match kind {
+            FoldKind::Sum | FoldKind::Avg => self.push_mixed(plan, row, cx)?,
+            FoldKind::Count | FoldKind::Group => {
+                // What is counted makes no difference.
+                let mut all = FloatColumn::constant(1.0, floats.steps());
+                all.restrict_to(row.column.present().into_owned());
+                self.present.unite(all.present());
+                self.state.add(kind, &all);
+            }
+            FoldKind::Min | FoldKind::Max | FoldKind::Stddev | FoldKind::Stdvar => {
+                cx.notes.remark(Remark::IgnoredInGroup(kind.name()), plan.node, plan.blamed);
+                self.present.unite(floats.present());
+                self.state.add(kind, floats);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a row that has histograms, or one of a group that has.
+    fn push_mixed(&mut self, plan: &FoldPlan, row: &Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
+        if self.histograms.is_none() {
+            let fold = HistogramFold::new(row.column.steps(), plan.kind == FoldKind::Avg);
+            cx.hold(fold.size_bytes())?;
+            self.histograms = Some(fold);
+        }
+        let Some(fold) = &mut self.histograms else { return Ok(()) };
+        let name = row.metric.as_deref().unwrap_or_default();
+        fold.push(&row.column.histograms, &self.present, (name, plan.node, plan.blamed), cx)?;
+        self.present.unite(&row.column.floats.present().and(&fold.open()));
+        self.state.add(plan.kind, &row.column.floats);
+        Ok(())
+    }
+}
+
 impl FoldKind {
+    /// As the query has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Count => "count",
+            Self::Group => "group",
+            Self::Stddev => "stddev",
+            Self::Stdvar => "stdvar",
+        }
+    }
+
     /// Bytes that a group takes.
     fn group_bytes(self, steps: usize) -> usize {
         let a_step = match self {

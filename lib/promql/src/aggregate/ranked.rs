@@ -1,16 +1,16 @@
 //! Aggregations that keep some of the series of a group: `topk`, `bottomk`, `limitk`, `limit_ratio`.
 
 use super::heap;
-use crate::annotations::Level;
+use crate::annotations::{Level, Remark};
 use crate::ast::Span;
 use crate::chain::{Row, go_max, go_min, scalar};
-use crate::column::{ColumnBuilder, FloatColumn};
+use crate::column::{Column, FloatColumn, HistogramSteps, MixedBuilder};
 use crate::labelset::{LabelTable, NameSet};
 use crate::plan::ScalarId;
 use crate::stage::{Stage, StageContext};
 use crate::{Grid, QueryError};
 use model::ShortFloat;
-use model::{Labels, LabelsRef};
+use model::{HistogramRef, Labels, LabelsRef};
 use std::sync::Arc;
 use xxhash_rust::xxh64::xxh64;
 
@@ -64,6 +64,8 @@ struct Member {
     labels: Labels,
     drop_name: bool,
     entries: usize,
+    /// Of an aggregation that does not look at values.
+    histograms: HistogramSteps,
 }
 
 impl Ranked {
@@ -125,8 +127,12 @@ impl Ranked {
                 super::sort_as_go(&mut entries, |a, b| less(b, a));
             }
             for entry in entries {
-                if let Some(member) = self.members.take(entry.member) {
-                    cx.out.push(Row::new(member.labels, member.drop_name, FloatColumn::constant(entry.value, 1)));
+                if let Some(Member { labels, drop_name, histograms, .. }) = self.members.take(entry.member) {
+                    let column = match histograms.is_empty() {
+                        true => FloatColumn::constant(entry.value, 1).into(),
+                        false => Column { floats: FloatColumn::none(1), histograms },
+                    };
+                    cx.out.push(Row::new(labels, drop_name, column));
                 }
             }
         }
@@ -134,7 +140,7 @@ impl Ranked {
 
     fn emit_range(&mut self, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let steps = self.plan.grid.steps();
-        let mut columns: Vec<Option<ColumnBuilder>> = Vec::new();
+        let mut columns: Vec<Option<MixedBuilder>> = Vec::new();
         columns.resize_with(self.members.slots.len(), || None);
         for steps_of_group in std::mem::take(&mut self.groups) {
             for (step, entries) in steps_of_group.into_iter().enumerate() {
@@ -143,7 +149,11 @@ impl Ranked {
                     if column.is_none() {
                         cx.hold(steps * size_of::<f64>())?;
                     }
-                    column.get_or_insert_with(|| ColumnBuilder::new(steps)).set(step, entry.value);
+                    let column = column.get_or_insert_with(|| MixedBuilder::new(steps));
+                    match self.members.histogram(entry.member, step) {
+                        Some(histogram) => column.histogram(step, histogram),
+                        None => column.float(step, entry.value),
+                    }
                 }
             }
         }
@@ -216,11 +226,24 @@ impl Stage for Ranked {
             _ => 0.0,
         };
         let before_bytes = self.members.size_bytes;
-        let member = self.members.add(row.labels, row.drop_name);
+        let Column { floats, histograms } = row.column;
+        let takes_all = matches!(self.plan.kind, RankedKind::Limit | RankedKind::Ratio);
+        let of_histograms: Vec<usize> = histograms.iter().map(|(step, _)| step).collect();
+        let kept = if takes_all { histograms } else { HistogramSteps::default() };
+        let member = self.members.add(row.labels, row.drop_name, kept);
         let mut grown = 0;
-        for (step, value) in row.column.floats_only()?.iter() {
+        for (step, value) in floats.iter() {
             if let Some(limit) = self.admits(param.value(step), offset) {
                 grown += usize::from(self.offer(group, step, Entry { value, member }, limit));
+            }
+        }
+        for step in of_histograms {
+            let Some(limit) = self.admits(param.value(step), offset) else { continue };
+            if takes_all {
+                grown += usize::from(self.offer(group, step, Entry { value: 0.0, member }, limit));
+            } else {
+                let name = if self.plan.kind == RankedKind::Top { "topk" } else { "bottomk" };
+                cx.notes.remark(Remark::IgnoredInGroup(name), self.plan.node, self.plan.node);
             }
         }
         self.members.drop_if_idle(member);
@@ -244,8 +267,8 @@ impl Stage for Ranked {
 
 impl Members {
     /// Makes room for a series that is in no heap yet.
-    fn add(&mut self, labels: Labels, drop_name: bool) -> usize {
-        let member = Member { labels, drop_name, entries: 0 };
+    fn add(&mut self, labels: Labels, drop_name: bool, histograms: HistogramSteps) -> usize {
+        let member = Member { labels, drop_name, entries: 0, histograms };
         self.size_bytes += member.size_bytes();
         match self.free.pop() {
             Some(id) => {
@@ -280,6 +303,10 @@ impl Members {
         }
     }
 
+    fn histogram(&self, id: usize, step: usize) -> Option<HistogramRef<'_>> {
+        self.slots.get(id)?.as_ref()?.histograms.get(step)
+    }
+
     fn take(&mut self, id: usize) -> Option<Member> {
         self.slots[id].take()
     }
@@ -287,6 +314,6 @@ impl Members {
 
 impl Member {
     fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.labels.as_ref().as_packed().len()
+        size_of::<Self>() + self.labels.as_ref().as_packed().len() + self.histograms.heap_bytes()
     }
 }

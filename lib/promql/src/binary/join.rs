@@ -1,15 +1,17 @@
 //! Operators between two vectors, other than those of sets.
 
-use super::{compare, compute, is_comparison};
+use super::mixed::{self, Operand, Outcome};
+use super::{compare, compute, is_comparison, is_trim, keeps_names};
 use crate::QueryError;
-use crate::ast::{BinaryOp, Cardinality};
+use crate::annotations::Remark;
+use crate::ast::{BinaryOp, Cardinality, Span};
 use crate::chain::Row;
-use crate::column::{FloatColumn, Presence};
+use crate::column::{Column, FloatColumn, MixedBuilder, Presence};
 use crate::labelset::{LabelScratch, LabelTable, NameSet, is_metadata};
 use crate::series::SAME_LABELS;
 use crate::stage::{Stage, StageContext};
-use hashbrown::HashMap;
-use model::{Label, Labels, LabelsRef, Quoted, QuotedName};
+use hashbrown::{HashMap, HashSet};
+use model::{FloatHistogram, Label, Labels, LabelsRef, Quoted, QuotedName};
 
 /// An operator between two vectors.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub(crate) struct JoinPlan {
     /// the end of the query.
     pub(crate) check_labels: bool,
     pub(crate) steps: usize,
+    /// Where the operation stands.
+    pub(crate) node: Span,
     /// Numbers for a partner that is missing on the "many" side and on the "one" side, whichever is the left one.
     pub(crate) fill_many_side: Option<f64>,
     pub(crate) fill_one_side: Option<f64>,
@@ -52,6 +56,8 @@ pub(crate) struct Join {
     /// Where results have the same labels, whatever their keys.
     results: HashMap<Labels, Presence>,
     fault: Option<Fault>,
+    /// What is to be said of a step: Prometheus remembers the last remark only.
+    remarks: HashMap<usize, Remark<'static>>,
     packed: Vec<u8>,
     scratch: LabelScratch,
 }
@@ -94,6 +100,7 @@ impl Join {
             given: HashMap::new(),
             results: HashMap::new(),
             fault: None,
+            remarks: HashMap::new(),
             packed: Vec::new(),
             scratch: LabelScratch::default(),
         }
@@ -137,13 +144,14 @@ impl Join {
             let present = many.column.present().and(&one.column.present());
             if !present.is_empty() {
                 alone = alone.minus(&present);
-                self.pair(key, &many, (&one.labels, one.column.floats_only()?), present, cx)?;
+                self.pair(key, &many, (&one.labels, &one.column), present, cx)?;
             }
         }
         self.ones = ones;
         if let Some(fill) = self.plan.fill_one_side.filter(|_| !alone.is_empty()) {
             let labels = self.keys.get(key).clone();
-            self.pair(key, &many, (&labels, &FloatColumn::constant(fill, self.plan.steps)), alone, cx)?;
+            let filled = FloatColumn::constant(fill, self.plan.steps).into();
+            self.pair(key, &many, (&labels, &filled), alone, cx)?;
         }
         Ok(())
     }
@@ -153,17 +161,23 @@ impl Join {
         &mut self,
         key: usize,
         many: &Row,
-        (one_labels, one_column): (&Labels, &FloatColumn),
-        present: Presence,
+        (one_labels, one_column): (&Labels, &Column),
+        mut present: Presence,
         cx: &mut StageContext<'_>,
     ) -> Result<(), QueryError> {
         let labels = self.result_labels(many.labels.as_ref(), one_labels.as_ref());
+        let floats_only = many.column.histograms.is_empty() && one_column.histograms.is_empty();
+        let column = if floats_only && !is_trim(self.plan.op) {
+            let mut column = many.column.floats.clone();
+            column.restrict_to(present.clone());
+            self.operate(&mut column, &one_column.floats);
+            column.into()
+        } else {
+            self.operate_mixed(&many.column, one_column, &mut present)
+        };
         self.give_out(key, &labels, &present, cx)?;
-        let mut column = many.column.floats_only()?.clone();
-        column.restrict_to(present);
-        self.operate(&mut column, one_column);
         if self.plan.check_labels {
-            let twice = note(&mut self.results, &labels, column.present(), cx)?;
+            let twice = note(&mut self.results, &labels, &column.present(), cx)?;
             self.found(twice, 2, SAME_LABELS);
         }
         cx.out.push(Row::new(labels, self.plan.return_bool, column));
@@ -191,10 +205,43 @@ impl Join {
         }
     }
 
+    /// The same where there are histograms, step by step; what cannot be computed is taken out of `present`.
+    fn operate_mixed(&mut self, many: &Column, one: &Column, present: &mut Presence) -> Column {
+        let swapped = self.one_side() == super::set::LEFT;
+        let mut out = MixedBuilder::new(self.plan.steps);
+        let mut scratch = FloatHistogram::default();
+        let mut met = Presence::none(self.plan.steps);
+        for step in present.iter() {
+            let (Some(many), Some(one)) = (many.operand(step), one.operand(step)) else { continue };
+            let (left, right) = if swapped { (one, many) } else { (many, one) };
+            let (outcome, remark) = mixed::apply(self.plan.op, left, right, &mut scratch);
+            if let Some(remark) = remark {
+                self.remarks.insert(step, remark);
+            }
+            if outcome == Outcome::Nothing {
+                continue;
+            }
+            met.set(step);
+            match outcome {
+                Outcome::Float(value) => out.float(step, value),
+                Outcome::Histogram => out.histogram(step, scratch.as_ref()),
+                Outcome::Compared(stays) if self.plan.return_bool => out.float(step, f64::from(u8::from(stays))),
+                Outcome::Compared(true) => match left {
+                    Operand::Float(value) => out.float(step, value),
+                    Operand::Histogram(histogram) => out.histogram(step, histogram),
+                },
+                Outcome::Compared(false) | Outcome::Nothing => {}
+            }
+        }
+        met.seal();
+        *present = met;
+        out.build()
+    }
+
     fn result_labels(&mut self, many: LabelsRef<'_>, one: LabelsRef<'_>) -> Labels {
         let labels = &mut self.scratch;
         labels.start(many);
-        if !is_comparison(self.plan.op) || (self.plan.return_bool && !self.plan.delayed_names) {
+        if !keeps_names(self.plan.op) || (self.plan.return_bool && !self.plan.delayed_names) {
             labels.retain(|name| !is_metadata(name));
         }
         if self.plan.card == Cardinality::OneToOne {
@@ -255,7 +302,7 @@ impl Join {
                 self.partners[*key].matched.as_ref().map_or_else(|| present.clone(), |matched| present.minus(matched));
             if !alone.is_empty() {
                 let many = Row::new(self.keys.get(*key).clone(), false, FloatColumn::constant(fill, self.plan.steps));
-                self.pair(*key, &many, (&row.labels, row.column.floats_only()?), alone, cx)?;
+                self.pair(*key, &many, (&row.labels, &row.column), alone, cx)?;
             }
         }
         self.ones = ones;
@@ -335,6 +382,9 @@ impl Stage for Join {
         }
         if let Some(fill) = self.plan.fill_many_side {
             self.fill_in(fill, cx)?;
+        }
+        for remark in self.remarks.values().collect::<HashSet<_>>() {
+            cx.notes.remark(*remark, self.plan.node, self.plan.node);
         }
         self.check()
     }

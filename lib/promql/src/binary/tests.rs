@@ -1,5 +1,5 @@
 use super::{ScalarOp, between_scalars};
-use crate::ast::BinaryOp;
+use crate::ast::{BinaryOp, Span};
 use crate::column::{ColumnBuilder, FloatColumn};
 use crate::plan::ScalarId;
 
@@ -24,7 +24,8 @@ fn columns_are_numbers_step_by_step() {
                 };
                 for return_bool in [false, true] {
                     let mut got = column.clone();
-                    ScalarOp { op, scalar: ScalarId(0), scalar_left, return_bool }.apply(&mut got, scalar);
+                    ScalarOp { op, scalar: ScalarId(0), scalar_left, return_bool, node: Span::default() }
+                        .apply_to_floats(&mut got, scalar);
                     let filters = super::is_comparison(op) && !return_bool;
                     let mut want = ColumnBuilder::new(5);
                     for (step, value) in column.iter() {

@@ -1,6 +1,6 @@
-use super::{Form, Op, OpContext, OpScratch, Passing, go_int, go_max, go_min};
+use super::{Conflict, Form, Op, OpContext, OpScratch, Passing, go_int, go_max, go_min};
 use crate::annotations::Annotations;
-use crate::ast::BinaryOp;
+use crate::ast::{BinaryOp, Span};
 use crate::binary::ScalarOp;
 use crate::column::FloatColumn;
 use crate::fixture::labels;
@@ -20,7 +20,13 @@ fn pass(names: &str, value: f64, ops: &[Op], delayed_names: bool) -> (bool, Pass
 }
 
 fn less_than_five() -> Op {
-    Op::Scalar(ScalarOp { op: BinaryOp::Lss, scalar: ScalarId(0), scalar_left: false, return_bool: false })
+    Op::Scalar(ScalarOp {
+        op: BinaryOp::Lss,
+        scalar: ScalarId(0),
+        scalar_left: false,
+        return_bool: false,
+        node: Span::default(),
+    })
 }
 
 #[test]
@@ -34,11 +40,11 @@ fn names_go_now_or_at_the_end() {
 /// A series that a later filter takes away may still not be labelled like another.
 #[test]
 fn what_is_filtered_away_was_noticed() {
-    let ops = [Op::DropMetadata, Op::Check { check: 0, per_step: false }, less_than_five()];
+    let ops = [Op::DropMetadata, Op::Check { check: 0, conflict: Conflict::Anywhere }, less_than_five()];
     let (left, passing, _) = pass("__name__=x a=1", 9.0, &ops, false);
     assert_eq!((left, passing.checks.len()), (false, 1));
     // And one that was gone before was not.
-    let ops = [less_than_five(), Op::DropMetadata, Op::Check { check: 0, per_step: false }];
+    let ops = [less_than_five(), Op::DropMetadata, Op::Check { check: 0, conflict: Conflict::Anywhere }];
     let (left, passing, _) = pass("__name__=x a=1", 9.0, &ops, false);
     assert_eq!((left, passing.checks.len()), (false, 0));
 }

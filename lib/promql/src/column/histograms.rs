@@ -1,7 +1,7 @@
 //! Histograms of one series over a grid.
 
 use super::{Presence, SAMPLE_BYTES};
-use model::{HistogramColumn, HistogramRef};
+use model::{FloatHistogram, HistogramColumn, HistogramRef};
 
 /// A histogram for some steps of a grid, none for most series: that is one word.
 ///
@@ -50,6 +50,19 @@ impl HistogramSteps {
         });
         inner.present.set(step);
         inner.rows.push_floats(histogram);
+    }
+
+    /// Applies `f` to every histogram.
+    pub(crate) fn map(&mut self, mut f: impl FnMut(&mut FloatHistogram)) {
+        let Some(inner) = &mut self.0 else { return };
+        let mut scratch = FloatHistogram::default();
+        let mut rows = HistogramColumn::default();
+        for histogram in inner.rows.iter() {
+            scratch.assign(histogram);
+            f(&mut scratch);
+            rows.push(scratch.as_ref());
+        }
+        inner.rows = rows;
     }
 
     /// Keeps the histograms that `keep` accepts.

@@ -7,10 +7,10 @@ use super::time::{QueryTimes, Shift, subquery_grid};
 use super::{Chain, Destination, Leaf, Plan, Reading, ResultPlan, ScalarId, StageNode, Use};
 use crate::annotations::Annotations;
 use crate::ast::{
-    Binary, BinaryOp, Boundary, Cardinality, Expr, ExprKind, Matching, Subquery, UnaryOp, VectorSelector,
+    Binary, BinaryOp, Boundary, Cardinality, Expr, ExprKind, Matching, Span, Subquery, UnaryOp, VectorSelector,
 };
-use crate::binary::{JoinPlan, LEFT, RIGHT, ScalarOp, SetKind, SetPlan, is_comparison};
-use crate::chain::{CheckKind, Op};
+use crate::binary::{JoinPlan, LEFT, RIGHT, ScalarOp, SetKind, SetPlan, keeps_names};
+use crate::chain::{CheckKind, Conflict, Op};
 use crate::kernels::margin;
 use crate::labelset::NameSet;
 use crate::number_column::Scalar;
@@ -153,11 +153,11 @@ impl<'a> Builder<'a> {
             next = match &expr.kind {
                 ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => Some((inner, place, tail)),
                 ExprKind::Unary(UnaryOp::Minus, inner) => {
-                    self.drop_names(&mut tail, inner, true);
+                    self.drop_names(&mut tail, inner, Conflict::OfKind);
                     tail.before(Op::Negate);
                     Some((inner, place, tail))
                 }
-                ExprKind::Binary(binary) => Some(self.binary(binary, place, tail, &mut late)?),
+                ExprKind::Binary(binary) => Some(self.binary((binary, expr.span), place, tail, &mut late)?),
                 ExprKind::Aggregate(aggregate) => Some(self.aggregate(expr, aggregate, place, tail)?),
                 ExprKind::Call(call) => self.call(expr, call, place, tail)?,
                 ExprKind::Vector(selector) => {
@@ -179,27 +179,25 @@ impl<'a> Builder<'a> {
 
     fn binary(
         &mut self,
-        binary: &'a Binary,
+        (binary, node): (&'a Binary, Span),
         mut place: Place,
         mut tail: Tail,
         late: &mut Vec<(usize, usize)>,
     ) -> Result<(&'a Expr, Place, Tail), QueryError> {
         place.func.clear();
-        if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) {
-            return Err(not_supported("a trim operator"));
-        }
         let Some(matching) = &binary.matching else {
             let scalar_left = self.facts.get(&binary.lhs).is_scalar;
             let (scalar, vector) = if scalar_left { (&binary.lhs, &binary.rhs) } else { (&binary.rhs, &binary.lhs) };
             let (scalar, level) = self.scalar(scalar, &place)?;
             place.level = level;
-            if !is_comparison(binary.op) || binary.return_bool {
-                self.drop_names(&mut tail, vector, true);
+            if !keeps_names(binary.op) || binary.return_bool {
+                self.drop_names(&mut tail, vector, Conflict::AtStep);
             }
-            tail.before(Op::Scalar(ScalarOp { op: binary.op, scalar, scalar_left, return_bool: binary.return_bool }));
+            let (op, return_bool) = (binary.op, binary.return_bool);
+            tail.before(Op::Scalar(ScalarOp { op, scalar, scalar_left, return_bool, node }));
             return Ok((vector, place, tail));
         };
-        let (plan, left_first) = self.pairing(binary, matching, &place);
+        let (plan, left_first) = self.pairing((binary, node), matching, &place);
         let stage = self.stage(plan, 2, tail);
         let start = self.uses.len();
         self.vector(&binary.rhs, place.clone(), Tail::to_stage(stage, RIGHT))?;
@@ -210,7 +208,7 @@ impl<'a> Builder<'a> {
     }
 
     /// How two vectors meet, and whether the left one is wanted first.
-    fn pairing(&self, binary: &Binary, matching: &Matching, place: &Place) -> (StagePlan, bool) {
+    fn pairing(&self, (binary, node): (&Binary, Span), matching: &Matching, place: &Place) -> (StagePlan, bool) {
         let names = &matching.labels;
         let by = if matching.on { NameSet::only(names) } else { NameSet::without(names) };
         if is_set(binary.op) {
@@ -232,6 +230,7 @@ impl<'a> Builder<'a> {
             delayed_names: self.plan.delayed_names,
             check_labels: !(unique || self.plan.delayed_names && place.grid.is_instant()),
             steps: place.grid.steps(),
+            node,
             // As in Prometheus, which swaps the sides but not their numbers.
             fill_many_side: matching.fill_left,
             fill_one_side: matching.fill_right,
@@ -331,18 +330,18 @@ impl<'a> Builder<'a> {
     }
 
     /// A check that label sets differ.
-    pub(super) fn check(&mut self, fixed_name: bool, per_step: bool) -> Op {
+    pub(super) fn check(&mut self, fixed_name: bool, conflict: Conflict) -> Op {
         self.plan.checks.push(CheckKind { fixed_name });
-        Op::Check { check: self.plan.checks.len() - 1, per_step }
+        Op::Check { check: self.plan.checks.len() - 1, conflict }
     }
 
     /// Takes names away from the series of `operand`, before what is in `tail`.
-    pub(super) fn drop_names(&mut self, tail: &mut Tail, operand: &Expr, per_step: bool) {
+    pub(super) fn drop_names(&mut self, tail: &mut Tail, operand: &Expr, conflict: Conflict) {
         let names = self.facts.get(operand).names;
         if self.plan.delayed_names {
             tail.before(Op::DropMetadata);
         } else if names != Names::Gone {
-            let check = self.check(names == Names::Fixed, per_step);
+            let check = self.check(names == Names::Fixed, conflict);
             tail.before(check);
             tail.before(Op::DropMetadata);
         }

@@ -4,12 +4,12 @@ use super::build::{Builder, Place, Tail, bare_selector, not_supported};
 use super::facts::{children, selector, without_parens};
 use super::{Leaf, Reading, ScalarId, Shift, Source};
 use crate::QueryError;
-use crate::aggregate::{FoldKind, RankedKind, RankedPlan};
+use crate::aggregate::{FoldKind, FoldPlan, QuantilePlan, RankedKind, RankedPlan};
 use crate::ast::{
     Aggregate, AggregateOp, Boundary, Call, Expr, ExprKind, MatrixSelector, Span, TimeShift, VectorSelector,
 };
 use crate::binary::{LEFT, RIGHT};
-use crate::chain::{LabelJoin, LabelReplace, Op};
+use crate::chain::{Conflict, LabelJoin, LabelReplace, Op};
 use crate::date::Date;
 use crate::histogram::BucketsPlan;
 use crate::info::InfoPlan;
@@ -40,7 +40,8 @@ impl<'a> Builder<'a> {
         let operand = without_parens(&aggregate.expr);
         let param = aggregate.param.as_ref().map(without_parens);
         let grid = Arc::clone(&place.grid);
-        let fold = |kind| StagePlan::Fold { kind, grid: Arc::clone(&grid) };
+        let (node, blamed) = (expr.span, operand.span);
+        let fold = |kind| StagePlan::Fold(FoldPlan { kind, grid: Arc::clone(&grid), node, blamed });
         let (plan, by_group) = match aggregate.op {
             AggregateOp::Sum => (fold(FoldKind::Sum), true),
             AggregateOp::Avg => (fold(FoldKind::Avg), true),
@@ -57,20 +58,15 @@ impl<'a> Builder<'a> {
                 let (number, level) = self.scalar(param, &place)?;
                 place.level = level;
                 match ranked(op) {
-                    None => (StagePlan::Quantile { param: number, grid, node: expr.span, blamed: param.span }, true),
+                    None => {
+                        let blamed_param = param.span;
+                        let plan = QuantilePlan { param: number, grid, node, blamed_param, blamed };
+                        (StagePlan::Quantile(plan), true)
+                    }
                     Some(kind) => {
-                        let (node, blamed) = (expr.span, param.span);
-                        (
-                            StagePlan::Ranked(RankedPlan {
-                                kind,
-                                param: number,
-                                group: group.clone(),
-                                grid,
-                                node,
-                                blamed,
-                            }),
-                            false,
-                        )
+                        let (group, blamed) = (group.clone(), param.span);
+                        let plan = RankedPlan { kind, param: number, group, grid, node, blamed };
+                        (StagePlan::Ranked(plan), false)
                     }
                 }
             }
@@ -97,7 +93,7 @@ impl<'a> Builder<'a> {
         }
         if let Some(function) = maths::function(&call.name) {
             let arg = first_arg(call)?;
-            self.drop_names(&mut tail, arg, true);
+            self.drop_names(&mut tail, arg, Conflict::AtStep);
             tail.before(Op::Map(function));
             return Ok(Some((arg, place, tail)));
         }
@@ -114,7 +110,7 @@ impl<'a> Builder<'a> {
             }
             "timestamp" => {
                 let arg = first_arg(call)?;
-                self.drop_names(&mut tail, arg, true);
+                self.drop_names(&mut tail, arg, Conflict::AtStep);
                 if let Some(selector) = bare_selector(&call.args) {
                     self.instant(selector, Reading::Time, &place, tail)?;
                     return Ok(None);
@@ -163,7 +159,7 @@ impl<'a> Builder<'a> {
             let stage = self.stage(StagePlan::Absent { labels, grid: Arc::clone(&place.grid) }, 1, tail);
             tail = Tail::to_stage(stage, 0);
         } else if !matches!(kernel, Kernel::First | Kernel::Last) {
-            self.drop_names(&mut tail, window, false);
+            self.drop_names(&mut tail, window, Conflict::Anywhere);
         }
         // Of a subquery Prometheus has forgotten the place by then.
         let blamed = args.first().map_or(expr.span, |arg| match arg.kind {
@@ -235,7 +231,7 @@ impl<'a> Builder<'a> {
         mut tail: Tail,
     ) -> Result<Option<Rest<'a>>, QueryError> {
         if let Some(arg) = call.args.first() {
-            self.drop_names(&mut tail, arg, true);
+            self.drop_names(&mut tail, arg, Conflict::AtStep);
             tail.before(Op::Date(part));
             return Ok(Some((arg, place, tail)));
         }
@@ -263,7 +259,7 @@ impl<'a> Builder<'a> {
             ("clamp_max", [max]) => Op::Clamp { min: None, max: Some(*max) },
             _ => return Err(QueryError::Internal(format!("{} lacks an argument", call.name))),
         };
-        self.drop_names(&mut tail, vector, true);
+        self.drop_names(&mut tail, vector, Conflict::AtStep);
         tail.before(op);
         Ok((vector, place, tail))
     }
@@ -280,7 +276,7 @@ impl<'a> Builder<'a> {
             }
             _ => return Err(QueryError::Internal(format!("{} lacks an argument", call.name))),
         };
-        let check = self.check(false, true);
+        let check = self.check(false, Conflict::OfKind);
         tail.before(check);
         tail.before(op);
         Ok((first_arg(call)?, place, tail))
@@ -338,7 +334,7 @@ impl<'a> Builder<'a> {
     /// `start_timestamp`: of what is computed nobody knows when it began, and of samples only if that is asked for.
     fn start_timestamp(&mut self, call: &'a Call, place: Place, mut tail: Tail) -> Result<(), QueryError> {
         let arg = first_arg(call)?;
-        self.drop_names(&mut tail, arg, true);
+        self.drop_names(&mut tail, arg, Conflict::AtStep);
         match bare_selector(&call.args) {
             Some(selector) if self.params.use_start_timestamps => self.instant(selector, Reading::Start, &place, tail),
             _ => {
@@ -401,7 +397,7 @@ impl<'a> Builder<'a> {
             return;
         }
         if self.facts.get(operand).names != super::naming::Names::Gone {
-            let check = self.check(false, true);
+            let check = self.check(false, Conflict::AtStep);
             tail.before(check);
         }
         tail.before(Op::DropMetadata);

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use crate::ast::{AggregateOp, Binary, BinaryOp, Expr, ExprKind, UnaryOp, VectorSelector};
-use crate::binary::is_comparison;
+use crate::binary::keeps_names;
 use crate::labelset::is_metadata;
 use model::{METRIC_NAME, MatchOp};
 
@@ -76,7 +76,7 @@ impl Facts {
 
 /// Whether what passes is a series of an operand, with its name.
 fn is_filter(binary: &Binary) -> bool {
-    is_comparison(binary.op) && !binary.return_bool
+    keeps_names(binary.op) && !binary.return_bool
 }
 
 /// Whether the operator takes or leaves whole samples.

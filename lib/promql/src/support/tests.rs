@@ -20,13 +20,12 @@ fn check_refused(text: &str, want: &str) {
 fn what_the_engine_has_not_is_named() {
     check_refused("1 + histogram_count(x)", "1:5: not supported yet: function \"histogram_count\"");
     check_refused("sum(histogram_sum(x))", "1:5: not supported yet: function \"histogram_sum\"");
-    check_refused("a </ 1", "1:1: not supported yet: operator \"</\"");
 }
 
 #[test]
 fn the_first_missing_thing_is_named() {
     check_refused("histogram_sum(x) + histogram_avg(x)", "1:1: not supported yet: function \"histogram_sum\"");
-    check_refused("sum(x) + (histogram_sum(y) >/ 1)", "1:11: not supported yet: operator \">/\"");
+    check_refused("sum(x) + (y >/ histogram_sum(x))", "1:11: not supported yet: operator \">/\"");
 }
 
 #[test]
