@@ -8,6 +8,7 @@
 //! A snapshot is whole or of no use: whoever meets a fault in one begins anew with the log.
 
 mod beside;
+mod chunk_end;
 mod dir;
 mod items;
 mod reader;
@@ -17,6 +18,7 @@ mod writer;
 
 pub(crate) use beside::BESIDE;
 pub use beside::{Relied, read_beside};
+pub use chunk_end::ChunkEnd;
 pub use dir::{SnapshotDir, SnapshotDirs, place_before};
 pub(crate) use items::{DELETIONS, SERIES};
 pub use items::{LastSample, OpenChunk, SnapshotDecoder, SnapshotItem, SnapshotSeries};

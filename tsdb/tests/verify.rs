@@ -464,6 +464,7 @@ fn snapshots_that_say_what_is_not_so() {
             encoding: Encoding::Xor,
             data: &data,
             last: LastSample::Float(last),
+            end: None,
         };
         let series = SnapshotSeries { series: SeriesRef(1), labels: labels.as_ref(), open: Some(open) };
         writer.series(&series).unwrap();

@@ -14,7 +14,7 @@ use tsdb::block::{Block, BlockSpec, BlockWriter};
 use tsdb::chunk::encode;
 use tsdb::cursor::{push_uvarint, push_varint};
 use tsdb::fs::Fs;
-use tsdb::snapshot::{LastSample, OpenChunk, SnapshotSeries, SnapshotWriter};
+use tsdb::snapshot::{ChunkEnd, LastSample, OpenChunk, SnapshotSeries, SnapshotWriter};
 use tsdb::wal::{CheckpointWriter, Compression, LogPlace, Tombstone};
 use ulid::Ulid;
 
@@ -358,7 +358,8 @@ fn snapshot() -> Vec<u8> {
     let mut writer = SnapshotWriter::create(&fs, dir, place, Compression::None, 1 << 20).expect("the disk is sound");
     let data = chunk_xor(&regular(10));
     let last = LastSample::Float(27.0);
-    let open = OpenChunk { min_ms: 0, max_ms: 9, encoding: tsdb::Encoding::Xor, data: &data, last };
+    let end = Some(ChunkEnd { chunk_range_ms: 60, delta_ms: 1, left_ms: 50, spare_bits: 3, leading: 5, trailing: 2 });
+    let open = OpenChunk { min_ms: 0, max_ms: 9, encoding: tsdb::Encoding::Xor, data: &data, last, end };
     for (number, open) in [(1, Some(open)), (2, None)] {
         let labels = named(number);
         let series = SnapshotSeries { series: SeriesRef(number), labels: labels.as_ref(), open };

@@ -23,7 +23,7 @@ use open_chunk::{LIKELY_FULL_BITS, WORD_BYTES};
 
 pub(super) use full_chunks::EncodedChunk;
 pub(super) use histograms::{NewestHistogram, is_same};
-pub(super) use restore::RestoredHistograms;
+pub(super) use restore::{RestoredHistograms, state_at};
 
 /// Series of a head, by line number.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use super::shard::Shard;
 use crate::file_error::FileError;
 use crate::head_chunks::HeadChunkError;
 use crate::series::Encoding;
-use crate::snapshot::{LastSample, OpenChunk, Relied, SnapshotSeries, SnapshotWriter};
+use crate::snapshot::{ChunkEnd, LastSample, OpenChunk, Relied, SnapshotSeries, SnapshotWriter};
 use crate::wal::Tombstone;
 use model::{HistogramColumn, LabelsRef, SeriesRef};
 use parking_lot::Mutex;
@@ -62,7 +62,7 @@ struct CopiedChunk {
 
 #[derive(Debug, Clone, Copy)]
 enum CopiedLast {
-    Bits(u64),
+    Bits(u64, ChunkEnd),
     /// The row of the newest histogram.
     Row(usize),
 }
@@ -82,7 +82,7 @@ impl Head {
         for shard in &self.shards {
             let end = shard.lock().lines.len();
             for start in (0..end).step_by(SERIES_PER_LOCK as usize) {
-                few.copy(shard, start..end.min(start + SERIES_PER_LOCK))?;
+                few.copy(shard, start..end.min(start + SERIES_PER_LOCK), self.options.chunk_range_ms)?;
                 few.write(self, writer).map_err(at)?;
             }
         }
@@ -112,7 +112,12 @@ impl Head {
 }
 
 impl Few {
-    fn copy(&mut self, shard: &Mutex<Shard>, numbers: Range<u32>) -> Result<(), SnapshotWriteError> {
+    fn copy(
+        &mut self,
+        shard: &Mutex<Shard>,
+        numbers: Range<u32>,
+        chunk_range_ms: i64,
+    ) -> Result<(), SnapshotWriteError> {
         self.series.clear();
         self.pairs.clear();
         self.data.clear();
@@ -125,18 +130,18 @@ impl Few {
         for number in numbers.filter(|&number| shard.lines[number].is_live()) {
             let line = &shard.lines[number];
             self.pairs.extend(shard.pairs(number));
-            let open = self.copy_open(&shard, number);
+            let open = self.copy_open(&shard, number, chunk_range_ms);
             self.series.push(Copied { series: line.reference(), pairs_end: self.pairs.len(), open });
         }
         Ok(())
     }
 
-    fn copy_open(&mut self, shard: &Shard, number: u32) -> Option<CopiedChunk> {
+    fn copy_open(&mut self, shard: &Shard, number: u32, chunk_range_ms: i64) -> Option<CopiedChunk> {
         let line = &shard.lines[number];
         let min_ms = shard.open_min_ms(number)?;
         let encoding = shard.write_open_chunk(number, &mut self.data)?;
         let last = match line.is_histogram() {
-            false => CopiedLast::Bits(line.value_bits),
+            false => CopiedLast::Bits(line.value_bits, shard.chunk_end(number, chunk_range_ms)),
             true => {
                 shard.push_newest_histogram(number, &mut self.newest);
                 CopiedLast::Row(self.newest.len().saturating_sub(1))
@@ -160,11 +165,11 @@ impl Few {
             let open = copied.open.and_then(|chunk| {
                 let CopiedChunk { min_ms, max_ms, encoding, data_end, last } = chunk;
                 let data = &data[std::mem::replace(&mut data_start, data_end)..data_end];
-                let last = match last {
-                    CopiedLast::Bits(bits) => LastSample::Float(f64::from_bits(bits)),
-                    CopiedLast::Row(row) => LastSample::Histogram(newest.get(row)?),
+                let (last, end) = match last {
+                    CopiedLast::Bits(bits, end) => (LastSample::Float(f64::from_bits(bits)), Some(end)),
+                    CopiedLast::Row(row) => (LastSample::Histogram(newest.get(row)?), None),
                 };
-                Some(OpenChunk { min_ms, max_ms, encoding, data, last })
+                Some(OpenChunk { min_ms, max_ms, encoding, data, last, end })
             });
             let (series, labels) = (copied.series, LabelsRef::from_packed_unchecked(labels));
             writer.series(&SnapshotSeries { series, labels, open })?;

@@ -1,5 +1,6 @@
 //! The records of a snapshot: what one says, how it is read and written.
 
+use super::chunk_end::ChunkEnd;
 use crate::cursor::{Corruption, Cursor, Fault, push_uvarint};
 use crate::series::Encoding;
 use crate::wal::{HistogramReader, RecordRun, Tombstone, push_histogram, push_labels, read_labels, series_ref};
@@ -34,6 +35,8 @@ pub struct OpenChunk<'a> {
     /// As in a chunk file, without length, encoding and checksum.
     pub data: &'a [u8],
     pub last: LastSample<'a>,
+    /// Of floats, if a head of ours wrote it.
+    pub end: Option<ChunkEnd>,
 }
 
 /// The last sample of a chunk.
@@ -57,9 +60,6 @@ pub(super) const EXEMPLARS: u8 = 3;
 
 /// Precedes deletions, as in a file of them.
 pub(super) const DELETIONS_VERSION: u8 = 1;
-
-/// What stood here once: three samples and the time of a fourth.
-const PLACEHOLDER_BYTES: usize = 56;
 
 impl PartialEq for LastSample<'_> {
     /// Bit for bit.
@@ -107,9 +107,10 @@ impl SnapshotDecoder {
         let number = cursor.u8()?;
         let encoding = Encoding::from_byte(number).ok_or_else(|| cursor.fault(Fault::Encoding(number)))?;
         let data = cursor.string()?;
+        let mut end = None;
         let last = match encoding {
             Encoding::Xor | Encoding::Xor2 => {
-                cursor.bytes(PLACEHOLDER_BYTES)?;
+                end = ChunkEnd::read(cursor)?;
                 LastSample::Float(f64::from_bits(cursor.be_u64()?))
             }
             Encoding::Histogram | Encoding::HistogramSt => {
@@ -119,7 +120,7 @@ impl SnapshotDecoder {
                 LastSample::Histogram(histogram(histogram_reader, histograms, Numbers::Float, cursor)?)
             }
         };
-        Ok(SnapshotSeries { series, labels, open: Some(OpenChunk { min_ms, max_ms, encoding, data, last }) })
+        Ok(SnapshotSeries { series, labels, open: Some(OpenChunk { min_ms, max_ms, encoding, data, last, end }) })
     }
 }
 
@@ -169,7 +170,7 @@ pub(super) fn push_series(run: &mut RecordRun, item: &SnapshotSeries<'_>) {
         out.extend_from_slice(open.data);
         match &open.last {
             LastSample::Float(value) => {
-                out.extend_from_slice(&[0; PLACEHOLDER_BYTES]);
+                ChunkEnd::push(open.end.as_ref(), out);
                 out.extend_from_slice(&value.to_bits().to_be_bytes());
             }
             LastSample::Histogram(histogram) => push_histogram(out, histogram),

@@ -1,6 +1,6 @@
 use super::{
-    LastSample, OpenChunk, Relied, SnapshotDecoder, SnapshotDirs, SnapshotError, SnapshotItem, SnapshotSeries,
-    SnapshotWriter, place_before, read_beside, read_snapshot,
+    ChunkEnd, LastSample, OpenChunk, Relied, SnapshotDecoder, SnapshotDirs, SnapshotError, SnapshotItem,
+    SnapshotSeries, SnapshotWriter, place_before, read_beside, read_snapshot,
 };
 use crate::cursor::Fault;
 use crate::fs::StdFs;
@@ -51,7 +51,9 @@ fn one<'a>(number: u64, labels: &'a Labels, layout: &'a HistogramLayout) -> Snap
         3 => (Encoding::Xor2, LastSample::Float(-0.0)),
         _ => (Encoding::HistogramSt, histogram(Numbers::Integer)),
     };
-    let open = OpenChunk { min_ms: -1, max_ms: 60_000, encoding, data: b"\x00\x01chunk", last };
+    let end = ChunkEnd { chunk_range_ms: -7, delta_ms: 1 << 31, left_ms: 1, spare_bits: 9, leading: 255, trailing: 64 };
+    let end = Some(end).filter(|_| number.is_multiple_of(12));
+    let open = OpenChunk { min_ms: -1, max_ms: 60_000, encoding, data: b"\x00\x01chunk", last, end };
     let open = Some(open).filter(|_| number % 6 != 4);
     SnapshotSeries { series: SeriesRef(number * 1_000), labels: labels.as_ref(), open }
 }

@@ -126,7 +126,7 @@ impl Met {
             findings.fault(path, at, format!("reference {} comes twice", item.series.0));
         }
         self.unlogged += u64::from(!logged.knows(item.series));
-        let Some(OpenChunk { min_ms, max_ms, encoding, data, last }) = item.open else { return };
+        let Some(OpenChunk { min_ms, max_ms, encoding, data, last, .. }) = item.open else { return };
         self.open_chunks += 1;
         match check_samples(encoding, data, min_ms, max_ms, &mut self.columns) {
             Ok(held) => self.samples += held.floats + held.histograms,

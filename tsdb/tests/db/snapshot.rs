@@ -13,8 +13,8 @@ use testkit::{Loss, SimFs};
 use tsdb::db::{Db, DbOptions, Snapshots};
 use tsdb::fs::Fs;
 use tsdb::head::AppendScratch;
-use tsdb::snapshot::SnapshotDirs;
-use tsdb::wal::LogOptions;
+use tsdb::snapshot::{SnapshotDirs, SnapshotItem, SnapshotWriter, read_snapshot};
+use tsdb::wal::{Compression, LogOptions};
 
 const DIR: &str = "/data";
 const ALWAYS: Snapshots = Snapshots { at_end: true, every_ms: Some(0) };
@@ -69,16 +69,44 @@ fn chunk_times(db: &Db) -> Vec<(i64, i64)> {
 
 #[test]
 fn a_restart_is_as_if_there_had_been_none() {
-    check_restarts(RANGE_MS);
+    check_restarts(RANGE_MS, |_| {});
+}
+
+/// As those of another program: chunks are decoded to be gone on with.
+#[test]
+fn a_restart_is_as_if_there_had_been_none_where_nothing_is_said_of_the_ends_of_chunks() {
+    check_restarts(RANGE_MS, strike_ends);
+    check_restarts(4 * RANGE_MS, strike_ends);
 }
 
 /// Chunks end long before blocks do: where they end is told by their first samples.
 #[test]
 fn a_restart_is_as_if_there_had_been_none_where_chunks_are_shorter_than_blocks() {
-    check_restarts(4 * RANGE_MS);
+    check_restarts(4 * RANGE_MS, |_| {});
 }
 
-fn check_restarts(range_ms: i64) {
+/// Writes the newest snapshot again, without the ends of chunks.
+fn strike_ends(fs: &SimFs) {
+    let (dir, scratch) = (newest(fs), SimFs::new());
+    let place = SnapshotDirs::find(fs, Path::new(DIR)).unwrap().published[0].place;
+    scratch.create_dir_all(Path::new(DIR)).unwrap();
+    let mut writer = SnapshotWriter::create(&scratch, Path::new(DIR), place, Compression::Snappy, 1 << 20).unwrap();
+    let mut struck = 0;
+    read_snapshot(fs, &dir, |item| match item {
+        SnapshotItem::Series(mut series) => {
+            struck += series.open.iter_mut().filter_map(|open| open.end.take()).count();
+            writer.series(&series).unwrap();
+        }
+        SnapshotItem::Deletion(deletion) => writer.deletion(deletion),
+        SnapshotItem::Exemplar(series, exemplar) => writer.exemplar(series, exemplar),
+    })
+    .unwrap();
+    assert!(struck > 0);
+    writer.publish().unwrap();
+    copy(&scratch, &dir, fs, &dir);
+}
+
+fn check_restarts(range_ms: i64, between: fn(&SimFs)) {
     let (with, without) = (SimFs::new(), SimFs::new());
     let mut expected = Contents::new();
     let never_closed = open_wide(&without, Snapshots::default(), range_ms);
@@ -103,6 +131,7 @@ fn check_restarts(range_ms: i64) {
         db.close().unwrap();
         assert_eq!(snapshots(&with).len(), 1, "older ones are gone");
         from_ms = to_ms;
+        between(&with);
     }
     check(&open_wide(&with, ALWAYS, range_ms), &expected);
 }

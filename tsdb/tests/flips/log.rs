@@ -8,7 +8,7 @@ use testkit::SimFs;
 use tsdb::Encoding;
 use tsdb::chunk::xor::XorState;
 use tsdb::fs::Fs;
-use tsdb::snapshot::{LastSample, OpenChunk, SnapshotSeries, SnapshotWriter, read_snapshot};
+use tsdb::snapshot::{ChunkEnd, LastSample, OpenChunk, SnapshotSeries, SnapshotWriter, read_snapshot};
 use tsdb::wal::{CheckpointWriter, Compression, LogPlace, Tombstone, read_segment};
 
 const PATH: &str = "/wal/00000000";
@@ -122,7 +122,9 @@ fn snapshot(compression: Compression) -> Box<dyn Subject> {
     for number in 1..9 {
         let labels = Labels::from_pairs([("__name__", "up".to_owned()), ("n", number.to_string())]).unwrap();
         let last = LastSample::Float(29.0 * 31.0 / 7.0);
-        let open = OpenChunk { min_ms: 0, max_ms: 29 * 15_000, encoding: Encoding::Xor, data: &data, last };
+        let end = ChunkEnd { chunk_range_ms: 1, delta_ms: 15_000, left_ms: 7, spare_bits: 1, leading: 9, trailing: 3 };
+        let end = Some(end);
+        let open = OpenChunk { min_ms: 0, max_ms: 29 * 15_000, encoding: Encoding::Xor, data: &data, last, end };
         let series = SnapshotSeries { series: SeriesRef(number), labels: labels.as_ref(), open: Some(open) };
         writer.series(&series).unwrap();
     }

@@ -12,14 +12,16 @@ use crate::cursor::Fault;
 use crate::fs::Fs;
 use crate::head::dictionary::{InternMemo, PairId};
 use crate::head::selection::Located;
-use crate::head::shard::{RestoredHistograms, Shard};
+use crate::head::shard::{RestoredHistograms, Rules, Shard, state_at};
 use crate::head_chunks::{ChunkFile, HeadChunk};
 use crate::series::Encoding;
-use crate::snapshot::{DELETIONS, LastSample, OpenChunk, SERIES, SnapshotDecoder, SnapshotError, SnapshotItem};
+use crate::snapshot::{
+    ChunkEnd, DELETIONS, LastSample, OpenChunk, SERIES, SnapshotDecoder, SnapshotError, SnapshotItem,
+};
 use crate::snapshot::{Relied, SnapshotSeries, read_beside};
 use crate::wal::{PublishedBatch, PublishedReader, ReplayTarget, SampleRun, Unpacker};
 use crossbeam::channel::{Receiver, bounded};
-use model::{ExemplarRef, Fingerprint, LabelsRef, MetadataRef, SampleColumns, SeriesRef};
+use model::{ExemplarRef, Fingerprint, LabelsRef, MetadataRef, SampleColumns, SeriesRef, TimeRange};
 use parking_lot::Mutex;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -72,6 +74,7 @@ struct StagedChunk {
     data_end: usize,
     /// The bits of the last value, if that is a float.
     last: Option<u64>,
+    end: Option<ChunkEnd>,
 }
 
 /// What threads tell each other.
@@ -257,14 +260,14 @@ impl Staged {
     fn stage(&mut self, replay: &Replay<'_>, item: &SnapshotSeries<'_>) {
         let fingerprint = replay.head.fingerprinter.of_labels(item.labels, &mut self.region);
         self.labels.extend_from_slice(item.labels.as_packed());
-        let open = item.open.as_ref().map(|OpenChunk { min_ms, max_ms, encoding, data, last }| {
+        let open = item.open.as_ref().map(|OpenChunk { min_ms, max_ms, encoding, data, last, end }| {
             self.data.extend_from_slice(data);
             let last = match last {
                 LastSample::Float(value) => Some(value.to_bits()),
                 LastSample::Histogram(_) => None,
             };
-            let (min_ms, max_ms, encoding) = (*min_ms, *max_ms, *encoding);
-            StagedChunk { min_ms, max_ms, encoding, data_end: self.data.len(), last }
+            let (min_ms, max_ms, encoding, end) = (*min_ms, *max_ms, *encoding, *end);
+            StagedChunk { min_ms, max_ms, encoding, data_end: self.data.len(), last, end }
         });
         let (series, labels_end) = (item.series, self.labels.len());
         self.series.push(StagedSeries { series, fingerprint, labels_end, pairs_end: 0, open });
@@ -361,6 +364,15 @@ impl Staged {
         let line = &shard.lines[number];
         let is_newest = !line.has_sample() || line.last_ms < open.min_ms;
         let is_free = is_newest && !shard.has_open_chunk(number);
+        if is_free
+            && !line.is_histogram()
+            && let Some((state, words, left_ms)) = open.go_on(data, &rules)
+        {
+            shard.go_on(number, (&state, words), left_ms);
+            replay.head.times.include(open.min_ms, open.max_ms);
+            replay.counts.restored.fetch_add(state.count.into(), Ordering::Relaxed);
+            return Ok(());
+        }
         const DAMAGED: Fault = Fault::Malformed("an open chunk cannot be decoded");
         let taken = match open.encoding {
             Encoding::Xor => {
@@ -401,6 +413,15 @@ impl Staged {
 }
 
 impl StagedChunk {
+    /// State, words and what is left of a chunk of floats, if the snapshot says how it ends and chunks end where they did.
+    /// Its samples are not looked at: they are under the same checksum as what is said of them.
+    fn go_on<'a>(&self, data: &'a [u8], rules: &Rules) -> Option<(XorState, &'a [u8], u32)> {
+        let end =
+            self.end.filter(|end| self.encoding == Encoding::Xor && end.chunk_range_ms == rules.chunk_range_ms)?;
+        let (state, words) = state_at(&end, data, TimeRange::new(self.min_ms, self.max_ms)?, self.last?)?;
+        Some((state, words, end.left_ms))
+    }
+
     /// Whether the samples are what is said of them.
     fn check(&self, columns: &SampleColumns) -> Result<(), Fault> {
         let times = &columns.timestamps_ms;

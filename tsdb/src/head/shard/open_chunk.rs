@@ -223,7 +223,7 @@ impl Shard {
 
 /// The time of the first sample, from the first bytes of a chunk: behind the count stands its varint, and by the time the
 /// sample is in, those bytes are in whole words.
-fn first_ms(data: &[u8]) -> i64 {
+pub(super) fn first_ms(data: &[u8]) -> i64 {
     let mut cursor = Cursor::new(data.get(2..).unwrap_or_default());
     cursor.varint().unwrap_or(0)
 }

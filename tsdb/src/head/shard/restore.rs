@@ -1,13 +1,14 @@
 //! Open chunks that come from a snapshot: taken as they are, to be gone on with.
 
-use super::open_chunk::{MAX_SAMPLES, TARGET_SAMPLES, WORD_BYTES, chunk_end_ms, range_end_ms};
+use super::open_chunk::{MAX_SAMPLES, TARGET_SAMPLES, WORD_BYTES, chunk_end_ms, first_ms, range_end_ms};
 use super::{Rules, Shard};
 use crate::chunk::histogram::{CellState, HistogramState};
-use crate::chunk::xor::XorState;
+use crate::chunk::xor::{NO_WINDOW, XorState};
 use crate::head::hot_line::MAX_CHUNK_RANGE_MS;
 use crate::head::slab::Use;
 use crate::head_chunks::HeadChunks;
-use model::HistogramLayout;
+use crate::snapshot::ChunkEnd;
+use model::{HistogramLayout, TimeRange};
 
 /// An open chunk of histograms, taken apart.
 pub(in crate::head) struct RestoredHistograms<'a> {
@@ -21,6 +22,15 @@ pub(in crate::head) struct RestoredHistograms<'a> {
 const MAX_HISTOGRAM_BYTES: usize = 1 << 20;
 
 impl Shard {
+    /// What a snapshot is to say of the end of the open chunk, one of floats.
+    pub(in crate::head) fn chunk_end(&self, number: u32, chunk_range_ms: i64) -> ChunkEnd {
+        let line = &self.lines[number];
+        let XorState { delta_ms, pending_bits, leading, trailing, .. } = line.state();
+        let spare_bits = pending_bits.wrapping_neg() % 8;
+        let (delta_ms, left_ms) = (delta_ms as u32, line.left_ms);
+        ChunkEnd { chunk_range_ms, delta_ms, left_ms, spare_bits, leading, trailing }
+    }
+
     /// Whether a line can hold the state of a chunk: none that follows the rules for cutting is too large for it.
     pub(in crate::head) fn can_hold(state: &XorState, words: &[u8], times_ms: &[i64]) -> bool {
         (1..=u16::from(MAX_SAMPLES)).contains(&state.count)
@@ -51,11 +61,16 @@ impl Shard {
         {
             end_ms = chunk_end_ms(first_ms, quarter_ms, end_ms, 4.0);
         }
+        self.go_on(number, (state, words), left_ms(end_ms, last_ms));
+    }
+
+    /// Gives a float series, which has no open chunk, this one, where `left_ms` are left.
+    pub(in crate::head) fn go_on(&mut self, number: u32, (state, words): (&XorState, &[u8]), left_ms: u32) {
         let slot = self.slab.allocate(Use::Chunk, words.len());
         self.slab.bytes_mut(slot, words.len()).copy_from_slice(words);
         let line = &mut self.lines[number];
         (line.slot, line.words) = (slot, (words.len() / WORD_BYTES) as u8);
-        line.left_ms = left_ms(end_ms, last_ms);
+        line.left_ms = left_ms;
         line.set_state(state);
     }
 
@@ -82,6 +97,36 @@ impl Shard {
     }
 }
 
+/// The state of the encoder of a chunk with samples in `range`, the last of which has these `value_bits`, and the words that
+/// it has written, from what a snapshot says of its end. `None` if that cannot be the end of this chunk, or a line cannot
+/// hold it: then the chunk is to be decoded.
+pub(in crate::head) fn state_at<'a>(
+    end: &ChunkEnd,
+    data: &'a [u8],
+    range: TimeRange,
+    value_bits: u64,
+) -> Option<(XorState, &'a [u8])> {
+    let ChunkEnd { delta_ms, spare_bits, leading, trailing, .. } = *end;
+    let count = u16::from_be_bytes(*data.first_chunk()?);
+    let bits = (data.len() * 8).checked_sub(usize::from(spare_bits)).filter(|_| spare_bits < 8)?;
+    let (words, rest) = data.split_at_checked(bits / 64 * WORD_BYTES)?;
+    let pending_bits = (bits % 64) as u8;
+    let mut pending = [0; WORD_BYTES];
+    pending.iter_mut().zip(rest).for_each(|(to, &byte)| *to = byte);
+    let pending = u64::from_be_bytes(pending) & !u64::MAX.checked_shr(pending_bits.into()).unwrap_or(0);
+    let delta_ms = i64::from(delta_ms);
+    let state =
+        XorState { last_ms: range.max_ms(), value_bits, delta_ms, pending, pending_bits, leading, trailing, count };
+    let span_ms = range.max_ms().checked_sub(range.min_ms())?;
+    let has_window = leading < 32 && trailing < 64 - leading || leading == NO_WINDOW && trailing == 0;
+    let is_delta = if count == 1 { delta_ms == 0 && span_ms == 0 } else { (1..=span_ms).contains(&delta_ms) };
+    let fits = (1..=u16::from(MAX_SAMPLES)).contains(&count)
+        && usize::from(count) <= data.len() * 4
+        && (1..=usize::from(u8::MAX)).contains(&(words.len() / WORD_BYTES))
+        && first_ms(words) == range.min_ms();
+    (fits && has_window && is_delta && span_ms < 2 * MAX_CHUNK_RANGE_MS).then_some((state, words))
+}
+
 /// Whether samples at these times may be in one chunk.
 fn is_short(times_ms: &[i64]) -> bool {
     let span_ms = times_ms.first().zip(times_ms.last()).and_then(|(first_ms, last_ms)| last_ms.checked_sub(*first_ms));
@@ -92,3 +137,6 @@ fn is_short(times_ms: &[i64]) -> bool {
 fn left_ms(end_ms: i64, last_ms: i64) -> u32 {
     super::open_chunk::left_ms(end_ms.max(last_ms), last_ms)
 }
+
+#[cfg(test)]
+mod tests;
