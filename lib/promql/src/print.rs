@@ -12,7 +12,10 @@ use crate::ast::{
 };
 
 mod float;
+mod pretty;
 mod quote;
+
+pub use pretty::Pretty;
 
 pub(crate) use float::DurationText;
 pub(crate) use quote::{quote, quote_char, unicode_name};
@@ -108,12 +111,7 @@ impl Display for Call {
 
 impl Display for Aggregate {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        self.op.fmt(out)?;
-        if self.without || !self.grouping.is_empty() {
-            out.write_str(if self.without { " without" } else { " by" })?;
-            write_labels(out, &self.grouping)?;
-            out.write_str(" ")?;
-        }
+        write_aggregate_op(out, self)?;
         out.write_str("(")?;
         if let Some(param) = &self.param {
             write!(out, "{param}, ")?;
@@ -142,11 +140,8 @@ impl Display for MatrixSelector {
 
 impl Display for Subquery {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        write!(out, "{}[{}:", self.expr, self.range)?;
-        if let Some(step) = &self.step {
-            step.fmt(out)?;
-        }
-        write!(out, "]{}", self.time)
+        self.expr.fmt(out)?;
+        write_subquery_suffix(out, self)
     }
 }
 
@@ -258,6 +253,26 @@ impl Display for ValueType {
 }
 
 // === parts ===
+
+/// The operator and how it groups, with a space behind if it does.
+fn write_aggregate_op(out: &mut Formatter<'_>, aggregate: &Aggregate) -> fmt::Result {
+    aggregate.op.fmt(out)?;
+    if aggregate.without || !aggregate.grouping.is_empty() {
+        out.write_str(if aggregate.without { " without" } else { " by" })?;
+        write_labels(out, &aggregate.grouping)?;
+        out.write_str(" ")?;
+    }
+    Ok(())
+}
+
+/// `[range:step] offset … @ …`
+fn write_subquery_suffix(out: &mut Formatter<'_>, subquery: &Subquery) -> fmt::Result {
+    write!(out, "[{}:", subquery.range)?;
+    if let Some(step) = &subquery.step {
+        step.fmt(out)?;
+    }
+    write!(out, "]{}", subquery.time)
+}
 
 /// Name and matchers, these in order of their text.
 fn write_series(out: &mut Formatter<'_>, selector: &VectorSelector) -> fmt::Result {

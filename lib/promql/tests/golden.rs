@@ -4,7 +4,7 @@
 #[path = "golden/tree.rs"]
 mod tree;
 
-use promql::{Limits, ParseOptions, parse_selector, parse_syntax};
+use promql::{Limits, ParseOptions, Pretty, parse_selector, parse_syntax};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
@@ -52,9 +52,15 @@ fn difference(text: &str, recorded: &Value) -> Option<String> {
             let got = json!({
                 "ast": tree::expr(&expr),
                 "print": expr.to_string(),
+                "pretty": Pretty(&expr).to_string(),
                 "type": expr.value_type().to_string(),
             });
-            let want = json!({ "ast": recorded["ast"], "print": recorded["print"], "type": recorded["type"] });
+            let want = json!({
+                "ast": recorded["ast"],
+                "print": recorded["print"],
+                "pretty": recorded.get("pretty").unwrap_or(&recorded["print"]),
+                "type": recorded["type"],
+            });
             (!tree::same(&got, &want)).then(|| format!("{text:?}\n   got {got}\n  want {want}"))
         }
         (Err(err), None) => Some(format!("{text:?}\n   got error {err}\n  want {}", recorded["print"])),
