@@ -1,5 +1,6 @@
 //! What the sub-commands have in common: flags of the servers, of object storage, of tenants, and what becomes of them.
 
+mod features;
 mod http;
 mod known;
 mod memory;
@@ -9,6 +10,7 @@ mod tenants;
 mod tls;
 mod tsdb;
 
+pub(crate) use features::query_features;
 pub(crate) use http::{
     GrpcServerFlags, HttpFlags, InvalidDuration, QUERY_HANDLERS, go_duration, http_limits, optional_path,
 };

@@ -8,6 +8,7 @@ mod envelope;
 mod instant;
 mod json;
 mod labels;
+mod language;
 mod nothing;
 mod number;
 mod output;
@@ -18,6 +19,7 @@ mod selectors;
 mod series;
 mod status;
 mod stores;
+mod tree;
 mod wording;
 
 pub use admin::{Admin, AdminError, AdminFuture, AdminStorage};
@@ -37,7 +39,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use http::{Method, StatusCode, header};
 use model::{Clock, TimeRange};
 use params::Params;
-use promql::{Budget, QueryLimits};
+use promql::{Budget, QueryLimits, QueryParams};
 use std::sync::Arc;
 use storeapi::{StatusProvider, Store};
 
@@ -105,10 +107,16 @@ impl Api {
         }
     }
 
-    /// What one query may use.
-    fn query_limits(&self) -> QueryLimits {
+    /// As configured: what one query may use, and how it is evaluated.
+    fn query_params(&self, params: QueryParams) -> QueryParams {
         let memory = self.budget.within("query", self.config.query_memory_bytes);
-        QueryLimits { max_samples: self.config.max_samples, memory }
+        QueryParams {
+            delayed_names: self.config.features.delayed_names,
+            use_start_timestamps: self.config.features.use_start_timestamps,
+            type_and_unit_labels: self.config.features.type_and_unit_labels,
+            limits: QueryLimits { max_samples: self.config.max_samples, memory },
+            ..params
+        }
     }
 }
 
@@ -119,6 +127,8 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
     let routes = Router::new()
         .route("/api/v1/query", only(both, instant::query))
         .route("/api/v1/query_range", only(both, range::query_range))
+        .route("/api/v1/format_query", only(both, language::format))
+        .route("/api/v1/parse_query", only(both, language::tree))
         .route("/api/v1/series", only(both, series::series))
         .route("/api/v1/labels", only(both, labels::names))
         .route("/api/v1/label/{name}/values", only(MethodFilter::GET, labels::values))

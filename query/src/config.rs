@@ -1,5 +1,6 @@
 //! What the component was told, checked.
 
+use crate::features::Features;
 use model::TenantId;
 use std::time::Duration;
 use storeapi::DedupFunc;
@@ -20,6 +21,8 @@ pub struct Config {
     pub query_memory_bytes: usize,
     /// The smallest step taken where a range query names none.
     pub default_step: Duration,
+    /// What of the language is taken beyond what a Prometheus without feature flags takes.
+    pub features: Features,
 }
 
 /// What makes it a Thanos querier over many stores, rather than a Prometheus over one that holds all there is.
@@ -88,6 +91,7 @@ impl Default for Config {
             memory_bytes: 2 << 30,
             query_memory_bytes: 1 << 30,
             default_step: Duration::from_secs(1),
+            features: Features::default(),
         }
     }
 }

@@ -12,10 +12,12 @@ mod api;
 mod app;
 mod config;
 mod driver;
+mod features;
 mod metrics;
 mod tenancy;
 
 pub use api::{Admin, AdminError, AdminFuture, AdminStorage, Status};
 pub use app::App;
 pub use config::{Config, InvalidConfig, Querier, Tenancy};
+pub use features::Features;
 pub use metrics::Metrics;

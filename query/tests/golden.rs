@@ -8,12 +8,14 @@ mod thanos;
 
 use axum::Router;
 use axum::body::Body;
+use flate2::read::GzDecoder;
 use http_body_util::BodyExt;
 use model::{Labels, SystemClock, TimeRange};
 use query::{App, Config, Status};
-use serde_json::Value;
+use serde_json::{Value, json};
 use service::CpuPool;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use storeapi::{Component, LocalStore, SourceGroup, SourceProvider};
@@ -40,6 +42,14 @@ const DIFFERENT: [(&str, &str); 13] = [
     ("http-0305", "a query without selectors has no exemplars, rather than no content"),
 ];
 
+/// What the server was started with, as far as it concerns queries.
+const FEATURES: [&str; 4] = [
+    "promql-experimental-functions",
+    "promql-extended-range-selectors",
+    "promql-binop-fill-modifiers",
+    "promql-per-step-stats",
+];
+
 /// What comes from scraping, rules or stored exemplars: a store with these blocks cannot have it.
 const OTHER_DATA: [&str; 7] = [
     "127.0.0.1:39399",
@@ -56,7 +66,7 @@ const ADMIN: [&str; 3] =
     ["/api/v1/admin/tsdb/delete_series", "/api/v1/admin/tsdb/clean_tombstones", "/api/v1/admin/tsdb/snapshot"];
 
 /// How an answer says that it is refused because something is not there yet.
-const REFUSALS: [&str; 4] = ["not supported yet", "not enabled", "experimental", "they cannot be evaluated"];
+const REFUSALS: [&str; 2] = ["not supported yet", "they cannot be evaluated"];
 
 #[derive(Debug)]
 struct Blocks(Vec<Arc<dyn SeriesSource>>);
@@ -77,13 +87,23 @@ fn app(blocks: &Path) -> Router {
     let registry = Registry::default();
     let pool = CpuPool::start(2, &registry).unwrap();
     let store = Arc::new(LocalStore::new("blocks", Component::Store, Arc::new(blocks)));
-    App::build(Config::default(), store, pool, Arc::new(SystemClock), Status::default(), &registry).routes()
+    let mut config = Config::default();
+    assert!(FEATURES.iter().all(|name| config.features.enable(name)));
+    App::build(config, store, pool, Arc::new(SystemClock), Status::default(), &registry).routes()
 }
 
 fn is_asked(entry: &Value) -> bool {
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
     let path = text("path").split('?').next().unwrap_or_default();
-    let ours = ["/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels", "/api/v1/query_exemplars"];
+    let ours = [
+        "/api/v1/query",
+        "/api/v1/query_range",
+        "/api/v1/format_query",
+        "/api/v1/parse_query",
+        "/api/v1/series",
+        "/api/v1/labels",
+        "/api/v1/query_exemplars",
+    ];
     let whole = entry.get("server").is_none() && entry["response"].get("body").is_some();
     let body = entry["response"]["body"].as_str().unwrap_or_default();
     whole
@@ -140,4 +160,47 @@ async fn requests_are_answered_as_recorded() {
     assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(different.is_empty(), "no such requests: {different:?}");
     assert!(equal > 190, "only {equal} answers were compared");
+}
+
+/// Every text that Prometheus' parser was seen to take has the tree that it was recorded with.
+#[tokio::test]
+async fn trees_are_as_recorded() {
+    let Some(recorded) = testkit::golden("query trees", "promql/parse.jsonl.gz") else { return };
+    let app = app(&recorded.with_file_name("../httpapi/blocks"));
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(recorded).unwrap()).read_to_string(&mut text).unwrap();
+    let mut seen = 0;
+    for line in text.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        let (Some(query), Some(ast)) = (entry["in"].as_str(), entry.get("ast")) else { continue };
+        // The recording says in texts what an answer cannot hold.
+        let unwritten = ["fillValues\":{\"lhs\":\"", ",\"rhs\":\""].iter().any(|text| line.contains(text));
+        if unwritten {
+            continue;
+        }
+        let form: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let entry = json!({
+            "method": "POST",
+            "path": "/api/v1/parse_query",
+            "headers": { "Content-Type": "application/x-www-form-urlencoded" },
+            "body": format!("query={form}"),
+        });
+        let (status, body) = ask(&app, &entry).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &body["data"]), (200, &without_places(ast)), "{query}");
+        seen += 1;
+    }
+    assert!(seen > 3500, "only {seen} trees");
+}
+
+/// A tree without what the recording adds, numbers as one kind.
+fn without_places(tree: &Value) -> Value {
+    match tree {
+        Value::Array(items) => items.iter().map(without_places).collect(),
+        Value::Object(members) => {
+            let members = members.iter().filter(|(name, _)| !["pos", "selectorPos"].contains(&name.as_str()));
+            members.map(|(name, member)| (name.clone(), without_places(member))).collect()
+        }
+        other => other.clone(),
+    }
 }

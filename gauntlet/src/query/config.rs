@@ -92,6 +92,7 @@ fn query_config(flags: &Flags) -> Result<query::Config, InvalidConfig> {
         memory_bytes: bytes(of.memory),
         query_memory_bytes: bytes(of.memory_per_query),
         default_step: of.default_step.as_std(),
+        features: crate::common::query_features(&of.features),
     };
     Ok(config.check()?)
 }

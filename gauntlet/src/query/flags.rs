@@ -125,6 +125,10 @@ pub(crate) struct QueryFlags {
     #[arg(id = "query.default-step", long = "query.default-step", default_value = "1s", value_name = "DURATION")]
     pub(crate) default_step: PromDuration,
 
+    /// A feature of the language that is off by default, such as promql-experimental-functions
+    #[arg(id = "enable-feature", long = "enable-feature", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
+
     /// A label that tells replicas of the same series apart
     #[arg(id = "query.replica-label", long = "query.replica-label", value_name = "NAME")]
     pub(crate) replica_labels: Vec<String>,

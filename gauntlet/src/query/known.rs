@@ -41,7 +41,6 @@ const OWN: &[Known] = &[
     no_effect("exemplar.partial-response", Switch, "true", NOT_ASKED),
     no_effect("status.partial-response", Switch, "true", NOT_ASKED),
     not_yet("query.active-query-path", Value, ""),
-    not_yet("enable-feature", List, ""),
     not_yet("query.default-evaluation-interval", Value, "1m"),
     no_effect("alert.query-url", Value, "", NOT_ASKED),
     no_effect("grpc.proxy-strategy", Value, "eager", "answers of stores are streamed with back-pressure"),

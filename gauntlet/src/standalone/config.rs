@@ -102,6 +102,7 @@ fn query_config(flags: &Flags) -> Result<query::Config, InvalidConfig> {
         memory_bytes: bytes(flags.query_memory),
         query_memory_bytes: bytes(flags.memory_per_query),
         default_step: flags.default_step.as_std(),
+        features: crate::common::query_features(&flags.features),
     };
     Ok(config.check()?)
 }

@@ -139,6 +139,10 @@ pub(crate) struct Flags {
     )]
     pub(crate) lookback: GoDuration,
 
+    /// A feature of the language that is off by default, such as promql-experimental-functions
+    #[arg(long = "enable-feature", value_name = "NAME", value_delimiter = ',', help_heading = "Queries")]
+    pub(crate) features: Vec<String>,
+
     /// The smallest step of a range query that names none
     #[arg(long = "query.default-step", default_value = "1s", value_name = "DURATION", help_heading = "Queries")]
     pub(crate) default_step: PromDuration,

@@ -8,7 +8,7 @@ use super::{Api, output};
 use crate::config::Flavour;
 use axum::extract::State;
 use promql::ast::{Expr, ValueType};
-use promql::{ParseOptions, Query, QueryParams};
+use promql::{Query, QueryParams};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +18,12 @@ pub(super) async fn query(State(api): State<Arc<Api>>, params: Params) -> Result
     let timeout = timeout(&api, &params)?;
     let scope = Scope::of_query(&api, &params, 0)?;
     let lookback_ms = scope.lookback_ms(lookback_ms(&api, &params)?);
-    let mut expr = parse(&params)?;
+    let mut expr = parse(&api, &params)?;
     scope.confine(&mut expr);
     let query_params = QueryParams {
         lookback_ms,
         strict_sharing: scope.reads_by_function(),
-        limits: api.query_limits(),
-        ..QueryParams::instant(time_ms)
+        ..api.query_params(QueryParams::instant(time_ms))
     };
     let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout, scope).await?;
     Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit, api.flavour))
@@ -39,14 +38,14 @@ pub(super) fn limit(api: &Api, params: &Params) -> Result<Option<usize>, ApiErro
 }
 
 /// The query's text, parsed; all that is supported.
-pub(super) fn parse(params: &Params) -> Result<Expr, ApiError> {
-    promql::parse(params.get("query").unwrap_or_default(), &ParseOptions::default())
+pub(super) fn parse(api: &Api, params: &Params) -> Result<Expr, ApiError> {
+    promql::parse(params.get("query").unwrap_or_default(), &api.config.features.parse_options())
         .map_err(|error| ApiError::parameter("query", error))
 }
 
 /// As [`parse`], and of a type that a range query may have.
-pub(super) fn parse_for_range(params: &Params) -> Result<Expr, ApiError> {
-    let expr = parse(params)?;
+pub(super) fn parse_for_range(api: &Api, params: &Params) -> Result<Expr, ApiError> {
+    let expr = parse(api, params)?;
     match expr.value_type() {
         ValueType::Scalar | ValueType::Vector => Ok(expr),
         other @ (ValueType::Matrix | ValueType::String) => Err(ApiError::parameter(

@@ -24,13 +24,12 @@ pub(super) async fn query_range(State(api): State<Arc<Api>>, params: Params) -> 
     let timeout = timeout(&api, &params)?;
     let scope = Scope::of_query(&api, &params, step_ms)?;
     let lookback_ms = scope.lookback_ms(lookback_ms(&api, &params)?);
-    let mut expr = parse_for_range(&params)?;
+    let mut expr = parse_for_range(&api, &params)?;
     scope.confine(&mut expr);
     let query_params = QueryParams {
         lookback_ms,
         strict_sharing: scope.reads_by_function(),
-        limits: api.query_limits(),
-        ..QueryParams::range(start_ms, end_ms, step_ms)
+        ..api.query_params(QueryParams::range(start_ms, end_ms, step_ms))
     };
     let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout, scope).await?;
     Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit, api.flavour))
