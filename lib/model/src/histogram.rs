@@ -6,6 +6,8 @@
 //! Source: Prometheus 3.14, `model/histogram/histogram.go`, `float_histogram.go`, `generic.go`.
 
 mod bounds;
+mod buckets;
+mod classic;
 mod column;
 #[cfg(test)]
 mod fixture;
@@ -13,18 +15,23 @@ mod float;
 mod indexed;
 mod kahan;
 mod layout;
+mod reset;
 mod resolution;
 mod runs;
 mod sum;
 mod text;
+mod trim;
 mod validity;
 mod working;
 
+pub use buckets::{Bucket, Buckets, SideBuckets};
+pub use classic::{ClassicHistogram, InvalidClassicHistogram};
 pub use column::{HistogramColumn, HistogramMatrix};
 pub use float::{Added, CannotReduce, FloatHistogram, IncompatibleBuckets};
 pub use kahan::{HistogramMean, KahanHistogram};
 pub use layout::{CUSTOM_BUCKETS_SCHEMA, HistogramLayout, LayoutParts, Span, TooManyBuckets};
 pub use resolution::Reduction;
+pub use text::TestExpression;
 pub use validity::InvalidHistogram;
 
 use crate::is_stale;

@@ -28,9 +28,10 @@ pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use go_float::{PlainFloat, SampleFloat, ShortFloat};
 pub use hash::ring_hash;
 pub use histogram::{
-    Added, BUCKET_CELLS, COUNT_CELL, CUSTOM_BUCKETS_SCHEMA, CannotReduce, FloatHistogram, HistogramColumn,
-    HistogramLayout, HistogramMatrix, HistogramMean, HistogramRef, IncompatibleBuckets, InvalidHistogram,
-    KahanHistogram, LayoutParts, Numbers, Reduction, ResetHint, Span, TooManyBuckets, ZERO_COUNT_CELL,
+    Added, BUCKET_CELLS, Bucket, Buckets, COUNT_CELL, CUSTOM_BUCKETS_SCHEMA, CannotReduce, ClassicHistogram,
+    FloatHistogram, HistogramColumn, HistogramLayout, HistogramMatrix, HistogramMean, HistogramRef,
+    IncompatibleBuckets, InvalidClassicHistogram, InvalidHistogram, KahanHistogram, LayoutParts, Numbers, Reduction,
+    ResetHint, SideBuckets, Span, TestExpression, TooManyBuckets, ZERO_COUNT_CELL,
 };
 pub use labels::{InvalidLabels, Label, LabelIter, Labels, LabelsBuilder, LabelsRef, METRIC_NAME, PackedBuilder};
 pub use matcher::{InvalidMatcher, MatchOp, Matcher};

@@ -232,7 +232,7 @@ pub(super) fn bounds_match(bounds: &[f64], others: &[f64]) -> bool {
 }
 
 /// Bounds that are in both lists.
-fn intersection(bounds: &[f64], others: &[f64]) -> Vec<f64> {
+pub(super) fn intersection(bounds: &[f64], others: &[f64]) -> Vec<f64> {
     let (mut bounds, mut others) = (bounds.iter().peekable(), others.iter().peekable());
     let mut common = Vec::new();
     while let (Some(bound), Some(other)) = (bounds.peek(), others.peek()) {

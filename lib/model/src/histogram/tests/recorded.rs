@@ -3,7 +3,7 @@
 //! Of each a name for the operation, the histograms put in, a number with it, what came out, and what was said of it.
 
 use crate::histogram::fixture::{histogram, text};
-use crate::{Added, FloatHistogram, HistogramMean, KahanHistogram};
+use crate::{Added, Bucket, ClassicHistogram, FloatHistogram, HistogramMean, KahanHistogram, Numbers, ShortFloat};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ fn answers_are_those_of_prometheus() {
 }
 
 /// How many operations there are.
-const OPERATIONS: usize = 10;
+const OPERATIONS: usize = 18;
 
 fn printed(mut histogram: FloatHistogram, exact: bool, said: &str) -> String {
     if !exact {
@@ -44,6 +44,9 @@ fn printed(mut histogram: FloatHistogram, exact: bool, said: &str) -> String {
 }
 
 fn answer(operation: &str, inputs: &[&str], arg: &str, exact: bool) -> String {
+    if operation == "nhcb" {
+        return classic(inputs[0]);
+    }
     let mut one = histogram(inputs[0]);
     let other = || histogram(inputs[1]);
     let said = match operation {
@@ -67,6 +70,11 @@ fn answer(operation: &str, inputs: &[&str], arg: &str, exact: bool) -> String {
             one = mean.mean();
             Added::default()
         }
+        "reset" => return one.as_ref().detect_reset(&other().as_ref()).to_string(),
+        "string" => return one.to_string(),
+        "expression" => return one.test_expression().to_string(),
+        "buckets" => return buckets(one.as_ref().buckets()),
+        "reverse" => return buckets(one.as_ref().buckets().rev()),
         "equals" => return one.as_ref().is_same(&other().as_ref()).to_string(),
         "size" => return one.as_ref().size_samples().to_string(),
         _ => {
@@ -79,6 +87,36 @@ fn answer(operation: &str, inputs: &[&str], arg: &str, exact: bool) -> String {
     printed(one, exact, &words.join(" "))
 }
 
+fn buckets(buckets: impl Iterator<Item = Bucket>) -> String {
+    let text = |bucket: Bucket| {
+        let [lower, upper, count] = [bucket.lower, bucket.upper, bucket.count].map(go_text);
+        format!("{} {lower} {upper} {count}", bucket.boundary_code())
+    };
+    buckets.map(text).collect::<Vec<_>>().join("; ")
+}
+
+fn go_text(value: f64) -> String {
+    if value.is_infinite() { value.to_string() } else { ShortFloat(value).to_string() }
+}
+
+/// Samples of a classic histogram (`0.5:2 inf:3 count:3 sum:1.5`), converted.
+fn classic(samples: &str) -> String {
+    let mut classic = ClassicHistogram::default();
+    for (name, value) in samples.split_whitespace().map(|sample| sample.split_once(':').unwrap()) {
+        let value = value.parse().unwrap();
+        match name {
+            "count" => _ = classic.set_count(value),
+            "sum" => classic.set_sum(value),
+            bound => _ = classic.set_bucket(bound.parse().unwrap(), value),
+        }
+    }
+    match classic.convert() {
+        Ok((histogram, Numbers::Integer)) => format!("int {}", text(&histogram)),
+        Ok((histogram, Numbers::Float)) => format!("float {}", text(&histogram)),
+        Err(fault) => format!("error {fault}"),
+    }
+}
+
 fn changed(one: &mut FloatHistogram, operation: &str, arg: &str) {
     let factor = || arg.parse().unwrap();
     match operation {
@@ -86,6 +124,8 @@ fn changed(one: &mut FloatHistogram, operation: &str, arg: &str) {
         "mul" => one.scale(factor()),
         "div" => one.divide(factor()),
         "reduce" => one.reduce_to(arg.parse().unwrap()).unwrap(),
+        "upper" => one.trim_upper(factor()),
+        "lower" => one.trim_lower(factor()),
         other => panic!("{other:?} is no operation"),
     }
 }
