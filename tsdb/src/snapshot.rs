@@ -11,6 +11,7 @@ mod beside;
 mod chunk_end;
 mod dir;
 mod items;
+mod label_reader;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -22,5 +23,6 @@ pub use chunk_end::ChunkEnd;
 pub use dir::{SnapshotDir, SnapshotDirs, place_before};
 pub(crate) use items::{DELETIONS, SERIES};
 pub use items::{LastSample, OpenChunk, SnapshotDecoder, SnapshotItem, SnapshotSeries};
+pub(crate) use label_reader::Alike;
 pub use reader::{SnapshotError, read_snapshot};
 pub use writer::SnapshotWriter;

@@ -10,7 +10,7 @@
 //! The key (the secret of XXH3-128) is chosen at random per process, so collisions cannot be crafted and fingerprints
 //! mean nothing outside the process.
 
-use crate::LabelsRef;
+use crate::{Label, LabelsRef};
 use xxhash_rust::xxh3::xxh3_128_with_secret;
 
 /// The keyed hash of a label set's canonical region.
@@ -49,17 +49,20 @@ impl Fingerprinter {
 
 /// Appends the canonical region of `labels` to `out`.
 fn write_canonical_region(labels: LabelsRef<'_>, out: &mut Vec<u8>) {
-    for label in labels.iter() {
-        let (name, value) = (label.name.len(), label.value.len());
-        out.push(LABEL_FIELD);
-        push_uvarint(out, 2 + uvarint_bytes(name) + name + uvarint_bytes(value) + value);
-        out.push(NAME_FIELD);
-        push_uvarint(out, name);
-        out.extend_from_slice(label.name);
-        out.push(VALUE_FIELD);
-        push_uvarint(out, value);
-        out.extend_from_slice(label.value);
-    }
+    labels.iter().for_each(|label| push_label_field(label, out));
+}
+
+/// Appends what a label takes in the canonical region.
+pub fn push_label_field(label: Label<'_>, out: &mut Vec<u8>) {
+    let (name, value) = (label.name.len(), label.value.len());
+    out.push(LABEL_FIELD);
+    push_uvarint(out, 2 + uvarint_bytes(name) + name + uvarint_bytes(value) + value);
+    out.push(NAME_FIELD);
+    push_uvarint(out, name);
+    out.extend_from_slice(label.name);
+    out.push(VALUE_FIELD);
+    push_uvarint(out, value);
+    out.extend_from_slice(label.value);
 }
 
 fn uvarint_bytes(value: usize) -> usize {

@@ -24,7 +24,7 @@ mod value;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use columns::SampleColumns;
 pub use durable::Durable;
-pub use fingerprint::{Fingerprint, Fingerprinter};
+pub use fingerprint::{Fingerprint, Fingerprinter, push_label_field};
 pub use go_float::{PlainFloat, SampleFloat, ShortFloat};
 pub use hash::ring_hash;
 pub use histogram::{

@@ -149,6 +149,23 @@ impl Dictionary {
         }
     }
 
+    /// Counts one more series, of `count` labels, and appends the numbers of its pairs to `ids`. `pair_before` knows the pairs
+    /// of labels that are those of another series, which is counted; the others are the `texts`, in order.
+    pub(super) fn intern_alike<'t>(
+        &mut self,
+        count: usize,
+        pair_before: impl Fn(&[PairId], usize) -> Option<PairId>,
+        mut texts: impl Iterator<Item = &'t [u8]>,
+        ids: &mut Vec<PairId>,
+    ) {
+        for index in 0..count {
+            let before = pair_before(ids, index);
+            let Some(pair) = before.or_else(|| texts.next().map(|text| self.find_or_add(text))) else { break };
+            self.pairs[pair].references += 1;
+            ids.push(pair);
+        }
+    }
+
     /// Counts one series less with these pairs; those that none has any longer die in `epoch`.
     pub(super) fn release(&mut self, ids: &[PairId], epoch: u32) {
         for &id in ids {

@@ -1,9 +1,10 @@
 //! The records of a snapshot: what one says, how it is read and written.
 
 use super::chunk_end::ChunkEnd;
+use super::label_reader::{Alike, LabelReader};
 use crate::cursor::{Corruption, Cursor, Fault, push_uvarint};
 use crate::series::Encoding;
-use crate::wal::{HistogramReader, RecordRun, Tombstone, push_histogram, push_labels, read_labels, series_ref};
+use crate::wal::{HistogramReader, RecordRun, Tombstone, push_histogram, push_labels, series_ref};
 use crate::wal::{push_stone, read_exemplars};
 use model::{ExemplarRef, HistogramColumn, HistogramRef, LabelsRef, Numbers, PackedBuilder, SeriesRef, TimeRange};
 
@@ -49,6 +50,7 @@ pub enum LastSample<'a> {
 /// Reads records; reused.
 #[derive(Debug, Default)]
 pub struct SnapshotDecoder {
+    labels: LabelReader,
     builder: PackedBuilder,
     histogram_reader: HistogramReader,
     histograms: HistogramColumn,
@@ -80,7 +82,7 @@ impl SnapshotDecoder {
     pub fn decode(&mut self, record: &[u8], take: &mut impl FnMut(SnapshotItem<'_>)) -> Result<bool, Corruption> {
         let mut cursor = Cursor::new(record);
         match cursor.u8()? {
-            SERIES => take(SnapshotItem::Series(self.series(&mut cursor)?)),
+            SERIES => take(SnapshotItem::Series(self.series(record)?.0)),
             DELETIONS => deletions(&mut cursor, take)?,
             EXEMPLARS => read_exemplars(&mut cursor, &mut self.builder, |series, exemplar| {
                 take(SnapshotItem::Exemplar(series, exemplar));
@@ -90,15 +92,21 @@ impl SnapshotDecoder {
         Ok(true)
     }
 
-    fn series<'a>(&'a mut self, cursor: &mut Cursor<'a>) -> Result<SnapshotSeries<'a>, Corruption> {
-        let Self { builder, histogram_reader, histograms } = self;
+    /// Reads the record of a series.
+    ///
+    /// # Errors
+    /// As [`SnapshotDecoder::decode`].
+    pub(crate) fn series<'a>(&'a mut self, record: &'a [u8]) -> Result<(SnapshotSeries<'a>, Alike<'a>), Corruption> {
+        let Self { labels, histogram_reader, histograms, .. } = self;
+        let cursor = &mut Cursor::new(record);
+        let _kind = cursor.u8()?;
         let series = series_ref(cursor.be_u64()?, cursor)?;
-        let Some(labels) = read_labels(builder, cursor)? else {
+        let Some((labels, alike)) = labels.read(cursor)? else {
             return Err(cursor.fault(Fault::Malformed("label names are empty, repeated or too long")));
         };
         let _chunk_range_ms = cursor.be_u64()?;
         if cursor.uvarint()? == 0 {
-            return Ok(SnapshotSeries { series, labels, open: None });
+            return Ok((SnapshotSeries { series, labels, open: None }, alike));
         }
         let (min_ms, max_ms) = (cursor.be_u64()?.cast_signed(), cursor.be_u64()?.cast_signed());
         if min_ms > max_ms {
@@ -120,7 +128,8 @@ impl SnapshotDecoder {
                 LastSample::Histogram(histogram(histogram_reader, histograms, Numbers::Float, cursor)?)
             }
         };
-        Ok(SnapshotSeries { series, labels, open: Some(OpenChunk { min_ms, max_ms, encoding, data, last, end }) })
+        let open = Some(OpenChunk { min_ms, max_ms, encoding, data, last, end });
+        Ok((SnapshotSeries { series, labels, open }, alike))
     }
 }
 

@@ -5,25 +5,29 @@
 //! chunks of its series. If it is not, a chunk file got it later, or more of it: then its samples are applied like logged
 //! ones, and those that a chunk has are passed over.
 
+mod regions;
+
 use super::gaps::Cover;
 use super::{Alias, Near, Part, Replay, ReplayScratch};
 use crate::chunk::{self, histogram::HistogramState, xor::XorState};
 use crate::cursor::Fault;
 use crate::fs::Fs;
-use crate::head::dictionary::{InternMemo, PairId};
+use crate::head::dictionary::PairId;
 use crate::head::selection::Located;
 use crate::head::shard::{RestoredHistograms, Rules, Shard, state_at};
 use crate::head_chunks::{ChunkFile, HeadChunk};
 use crate::series::Encoding;
 use crate::snapshot::{
-    ChunkEnd, DELETIONS, LastSample, OpenChunk, SERIES, SnapshotDecoder, SnapshotError, SnapshotItem,
+    Alike, ChunkEnd, DELETIONS, LastSample, OpenChunk, SERIES, SnapshotDecoder, SnapshotError, SnapshotItem,
 };
 use crate::snapshot::{Relied, SnapshotSeries, read_beside};
 use crate::wal::{PublishedBatch, PublishedReader, ReplayTarget, SampleRun, Unpacker};
 use crossbeam::channel::{Receiver, bounded};
 use model::{ExemplarRef, Fingerprint, LabelsRef, MetadataRef, SampleColumns, SeriesRef, TimeRange};
 use parking_lot::Mutex;
+use regions::{Regions, text_at};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -46,11 +50,18 @@ const SERIES_PER_LOCK: usize = 256;
 #[derive(Debug, Default)]
 struct Staged {
     series: Vec<StagedSeries>,
-    labels: Vec<u8>,
+    /// Their numbers, by shard.
+    order: Vec<u32>,
+    /// The labels that are not those of the series before, and where each ends.
+    texts: Vec<u8>,
+    text_ends: Vec<usize>,
     data: Vec<u8>,
+    /// Of the series that was entered last, then of these.
     pairs: Vec<PairId>,
-    memo: InternMemo,
-    region: Vec<u8>,
+    last_pairs: Range<usize>,
+    aliases: Vec<Alias>,
+    regions: Regions,
+    tally: Tally,
     places: Vec<(SeriesRef, Located)>,
     columns: SampleColumns,
     words: Vec<u8>,
@@ -61,20 +72,33 @@ struct Staged {
 struct StagedSeries {
     series: SeriesRef,
     fingerprint: Fingerprint,
-    labels_end: usize,
-    pairs_end: usize,
+    shard: u32,
+    /// How many labels it has, and which are those of the series before.
+    labels: usize,
+    alike: u64,
+    pairs: Range<usize>,
     open: Option<StagedChunk>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct StagedChunk {
     min_ms: i64,
     max_ms: i64,
     encoding: Encoding,
-    data_end: usize,
+    data: Range<usize>,
     /// The bits of the last value, if that is a float.
     last: Option<u64>,
     end: Option<ChunkEnd>,
+}
+
+/// What a thread has counted and not told yet.
+#[derive(Debug, Default)]
+struct Tally {
+    series: u64,
+    aliases: u64,
+    restored: u64,
+    /// Of open chunks that were taken as they are.
+    range: Option<TimeRange>,
 }
 
 /// What threads tell each other.
@@ -237,68 +261,70 @@ impl Loader {
     ) -> Result<(), SnapshotError> {
         let Self { unpacker, decoder, staged } = self;
         batch.records(unpacker, |record| {
-            let is_known = decoder.decode(record, &mut |item| {
-                if let SnapshotItem::Series(series) = item {
-                    staged.stage(replay, &series);
-                }
-            });
-            match is_known {
+            if record.first() == Some(&SERIES) {
+                let (series, alike) = decoder.series(record).map_err(|corruption| corruption.fault)?;
+                staged.stage(replay, &series, alike);
+                return if staged.series.len() < SERIES_PER_LOCK { Ok(()) } else { staged.enter(replay) };
+            }
+            match decoder.decode(record, &mut |_| ()) {
                 Ok(true) => {}
                 Ok(false) => return Err(Fault::Malformed("record is of a type that is not known")),
                 Err(corruption) => return Err(corruption.fault),
             }
-            if record.first() != Some(&SERIES) {
-                loading.behind.lock().push((number, record.to_vec()));
-            }
-            if staged.series.len() < SERIES_PER_LOCK { Ok(()) } else { staged.enter(replay) }
+            loading.behind.lock().push((number, record.to_vec()));
+            Ok(())
         })?;
         Ok(staged.enter(replay).map_err(|fault| batch.late_fault(fault))?)
     }
 }
 
 impl Staged {
-    fn stage(&mut self, replay: &Replay<'_>, item: &SnapshotSeries<'_>) {
-        let fingerprint = replay.head.fingerprinter.of_labels(item.labels, &mut self.region);
-        self.labels.extend_from_slice(item.labels.as_packed());
+    fn stage(&mut self, replay: &Replay<'_>, item: &SnapshotSeries<'_>, alike: Alike<'_>) {
+        let fingerprint = self.regions.fingerprint(item.labels, alike, &replay.head.fingerprinter);
+        let labels = alike.ends.len();
+        for index in (0..labels).filter(|&index| !alike.is(index)) {
+            self.texts.extend_from_slice(text_at(item.labels, alike.ends, index).unwrap_or_default());
+            self.text_ends.push(self.texts.len());
+        }
         let open = item.open.as_ref().map(|OpenChunk { min_ms, max_ms, encoding, data, last, end }| {
+            let start = self.data.len();
             self.data.extend_from_slice(data);
             let last = match last {
                 LastSample::Float(value) => Some(value.to_bits()),
                 LastSample::Histogram(_) => None,
             };
             let (min_ms, max_ms, encoding, end) = (*min_ms, *max_ms, *encoding, *end);
-            StagedChunk { min_ms, max_ms, encoding, data_end: self.data.len(), last, end }
+            StagedChunk { min_ms, max_ms, encoding, data: start..self.data.len(), last, end }
         });
-        let (series, labels_end) = (item.series, self.labels.len());
-        self.series.push(StagedSeries { series, fingerprint, labels_end, pairs_end: 0, open });
+        let (series, shard) = (item.series, replay.head.shard_of(fingerprint) as u32);
+        self.series.push(StagedSeries { series, fingerprint, shard, labels, alike: alike.bits(), pairs: 0..0, open });
     }
 
     /// Enters what is staged into the head.
     fn enter(&mut self, replay: &Replay<'_>) -> Result<(), Fault> {
-        self.pairs.clear();
-        {
-            let mut dictionary = replay.head.dictionary.write();
-            self.memo.forget();
-            let mut start = 0;
-            for staged in &mut self.series {
-                let labels = &self.labels[std::mem::replace(&mut start, staged.labels_end)..staged.labels_end];
-                dictionary.intern(LabelsRef::from_packed_unchecked(labels), &mut self.memo, &mut self.pairs);
-                staged.pairs_end = self.pairs.len();
-            }
-        }
-        let (mut pairs_start, mut data_start) = (0, 0);
-        self.places.clear();
+        self.intern(replay);
         let series = std::mem::take(&mut self.series);
-        for staged in &series {
-            let pairs = std::mem::replace(&mut pairs_start, staged.pairs_end)..staged.pairs_end;
-            let data_end = staged.open.map_or(data_start, |open| open.data_end);
-            let data = std::mem::replace(&mut data_start, data_end)..data_end;
-            let place = self.enter_one(replay, staged, pairs, data)?;
-            self.places.push((staged.series, place));
+        self.order.clear();
+        self.order.extend(0..series.len() as u32);
+        let shard_of = |at: u32| series.get(at as usize).map(|staged| staged.shard);
+        // Of one label set, the reference that comes first is that of the series.
+        self.order.sort_unstable_by_key(|&at| (shard_of(at), at));
+        self.places.clear();
+        let order = std::mem::take(&mut self.order);
+        for of_one in order.chunk_by(|&one, &other| shard_of(one) == shard_of(other)) {
+            let Some(number) = of_one.first().and_then(|&at| shard_of(at)) else { continue };
+            let mut shard = replay.head.shards[number as usize].lock();
+            for staged in of_one.iter().filter_map(|&at| series.get(at as usize)) {
+                let place = self.enter_one(replay, &mut shard, staged)?;
+                self.places.push((staged.series, place));
+            }
+            self.tally.tell(replay);
         }
-        self.series = series;
+        (self.order, self.series) = (order, series);
+        replay.head.aliases.lock().append(&mut self.aliases);
+        let highest = self.series.iter().map(|staged| staged.series.0).max().unwrap_or(0);
+        replay.highest.fetch_max(highest, Ordering::Relaxed);
         self.series.clear();
-        self.labels.clear();
         self.data.clear();
         let mut table = replay.series.write();
         for &(series, place) in &self.places {
@@ -310,38 +336,56 @@ impl Staged {
         Ok(())
     }
 
-    fn enter_one(
-        &mut self,
-        replay: &Replay<'_>,
-        staged: &StagedSeries,
-        pairs: std::ops::Range<usize>,
-        data: std::ops::Range<usize>,
-    ) -> Result<Located, Fault> {
+    /// Enters the labels of what is staged into the dictionary.
+    fn intern(&mut self, replay: &Replay<'_>) {
+        let Self { series, texts, text_ends, pairs, last_pairs, .. } = self;
+        pairs.truncate(last_pairs.end);
+        pairs.drain(..last_pairs.start);
+        let mut start = 0;
+        let mut changed = text_ends.iter().filter_map(|&end| texts.get(std::mem::replace(&mut start, end)..end));
+        let mut dictionary = replay.head.dictionary.write();
+        // What is left of the last time is the series before.
+        let mut before = 0;
+        for staged in series.iter_mut() {
+            let first = pairs.len();
+            // No pair goes before the head is filled.
+            let pair_before = |pairs: &[PairId], index: usize| {
+                Some(index)
+                    .filter(|&index| Alike::has(staged.alike, index))
+                    .and_then(|index| pairs.get(before + index).copied())
+            };
+            dictionary.intern_alike(staged.labels, pair_before, &mut changed, pairs);
+            staged.pairs = first..pairs.len();
+            before = first;
+        }
+        *last_pairs = before..pairs.len();
+        drop(dictionary);
+        texts.clear();
+        text_ends.clear();
+    }
+
+    fn enter_one(&mut self, replay: &Replay<'_>, shard: &mut Shard, staged: &StagedSeries) -> Result<Located, Fault> {
         let head = replay.head;
-        replay.highest.fetch_max(staged.series.0, Ordering::Relaxed);
-        let shard_number = head.shard_of(staged.fingerprint);
-        let mut shard = head.shards[shard_number].lock();
+        let pairs = self.pairs.get(staged.pairs.clone()).unwrap_or_default();
         let found = shard.find(staged.fingerprint);
         let number = match found {
             Some(number) => {
-                head.dictionary.write().release(&self.pairs[pairs], head.epochs.now());
+                head.dictionary.write().release(pairs, head.epochs.now());
                 number
             }
-            None => shard.create(staged.fingerprint, staged.series, &self.pairs[pairs]),
+            None => shard.create(staged.fingerprint, staged.series, pairs),
         };
-        let place = Located { shard: shard_number as u32, number };
+        let place = Located { shard: staged.shard, number };
         let of = shard.lines[number].reference();
-        replay.attach_chunks(&mut shard, number, staged.series, &mut self.near);
+        replay.attach_chunks(shard, number, staged.series, &mut self.near);
         if let Some(open) = &staged.open {
-            self.restore_chunk(replay, &mut shard, place, open, data)?;
+            self.restore_chunk(replay, shard, place, open)?;
         }
-        drop(shard);
         if found.is_some() {
-            replay.counts.aliases.fetch_add(1, Ordering::Relaxed);
-            head.aliases.lock().push(Alias { alias: staged.series, of, place });
+            self.tally.aliases += 1;
+            self.aliases.push(Alias { alias: staged.series, of, place });
         } else {
-            head.series.fetch_add(1, Ordering::Relaxed);
-            replay.counts.series.fetch_add(1, Ordering::Relaxed);
+            self.tally.series += 1;
         }
         Ok(place)
     }
@@ -353,10 +397,9 @@ impl Staged {
         shard: &mut Shard,
         place: Located,
         open: &StagedChunk,
-        data: std::ops::Range<usize>,
     ) -> Result<(), Fault> {
-        let (number, data) = (place.number, &self.data[data]);
-        let Self { columns, words, .. } = self;
+        let Self { columns, words, data, tally, .. } = self;
+        let (number, data) = (place.number, data.get(open.data.clone()).unwrap_or_default());
         columns.clear();
         words.clear();
         let rules = replay.rules();
@@ -369,8 +412,7 @@ impl Staged {
             && let Some((state, words, left_ms)) = open.go_on(data, &rules)
         {
             shard.go_on(number, (&state, words), left_ms);
-            replay.head.times.include(open.min_ms, open.max_ms);
-            replay.counts.restored.fetch_add(state.count.into(), Ordering::Relaxed);
+            tally.restored(open, state.count.into());
             return Ok(());
         }
         const DAMAGED: Fault = Fault::Malformed("an open chunk cannot be decoded");
@@ -400,8 +442,7 @@ impl Staged {
             Encoding::Xor2 | Encoding::HistogramSt | Encoding::FloatHistogramSt => false,
         };
         if taken {
-            replay.head.times.include(open.min_ms, open.max_ms);
-            replay.counts.restored.fetch_add(columns.len() as u64, Ordering::Relaxed);
+            tally.restored(open, columns.len() as u64);
             return Ok(());
         }
         columns.clear();
@@ -409,6 +450,24 @@ impl Staged {
         open.check(columns)?;
         replay.apply_columns(shard, place, columns);
         Ok(())
+    }
+}
+
+impl Tally {
+    /// An open chunk was taken as it is.
+    fn restored(&mut self, open: &StagedChunk, samples: u64) {
+        self.restored += samples;
+        self.range = self.range.into_iter().chain(TimeRange::new(open.min_ms, open.max_ms)).reduce(TimeRange::hull);
+    }
+
+    /// Tells the head, while a shard is locked.
+    fn tell(&mut self, replay: &Replay<'_>) {
+        let Self { series, aliases, restored, range } = std::mem::take(self);
+        replay.head.series.fetch_add(series, Ordering::Relaxed);
+        replay.counts.series.fetch_add(series, Ordering::Relaxed);
+        replay.counts.aliases.fetch_add(aliases, Ordering::Relaxed);
+        replay.counts.restored.fetch_add(restored, Ordering::Relaxed);
+        range.into_iter().for_each(|range| replay.head.times.include(range.min_ms(), range.max_ms()));
     }
 }
 
