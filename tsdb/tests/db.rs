@@ -10,6 +10,8 @@ mod clean;
 mod crash;
 #[path = "db/delete.rs"]
 mod delete;
+#[path = "db/periodic.rs"]
+mod periodic;
 #[path = "db/prometheus.rs"]
 mod prometheus;
 #[path = "db/rig.rs"]
@@ -18,6 +20,8 @@ mod rig;
 mod snapshot;
 #[path = "db/strange.rs"]
 mod strange;
+#[path = "db/unblocked.rs"]
+mod unblocked;
 #[path = "db/undecodable.rs"]
 mod undecodable;
 

@@ -112,6 +112,13 @@ impl ReadOnly {
         blocks.chain(head).collect()
     }
 
+    /// The one source there is in `range`, if that is the head, with its series in the order in which they were created.
+    pub fn head_as_created(&self, range: TimeRange) -> Option<Arc<dyn SeriesSource>> {
+        let alone = !self.blocks.iter().any(|block| block.time_range().is_some_and(|held| held.overlaps(range)));
+        let head = self.db().filter(|_| alone)?.head();
+        Some(Arc::new(head.reader_as_created(range)))
+    }
+
     /// The blocks, by their first millisecond.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks

@@ -36,6 +36,11 @@ impl Head {
         HeadReader { view: Arc::new(View::new(self, range)) }
     }
 
+    /// As [`Head::reader`], but series come in the order in which they were created: not for who merges them with others.
+    pub fn reader_as_created(self: &Arc<Self>, range: TimeRange) -> HeadReader {
+        HeadReader { view: Arc::new(View::as_created(self, range)) }
+    }
+
     /// Reads the samples of the head that came in order, and no others.
     pub fn in_order_reader(self: &Arc<Self>, range: TimeRange) -> HeadReader {
         HeadReader { view: Arc::new(View::in_order(self, range)) }

@@ -23,6 +23,8 @@ pub(super) struct View {
     pub(super) window: Window,
     /// Series from this reference on are younger than the reader.
     end_reference: SeriesRef,
+    /// Series come as they were created, not by their labels.
+    as_created: bool,
     /// Keeps numbers of lines and pairs what they are.
     _pin: Pin,
 }
@@ -95,7 +97,12 @@ impl View {
         let late = head.times.any_late().then_some(range);
         let window = Window { in_order, late, late_through: head.times.late_through() };
         let end_reference = head.dictionary.read().next_reference();
-        Self { head: Arc::clone(head), window, end_reference, _pin: pin }
+        Self { head: Arc::clone(head), window, end_reference, as_created: false, _pin: pin }
+    }
+
+    /// As [`View::new`], but series are found in the order in which they were created.
+    pub(super) fn as_created(head: &Arc<Head>, range: TimeRange) -> Self {
+        Self { as_created: true, ..Self::new(head, range) }
     }
 
     /// As [`View::new`], but late samples only.
@@ -164,6 +171,9 @@ impl Selection {
                 }
             }
         }
+        if view.as_created {
+            return Self::by_reference(view, found.into_iter().map(|(_, place)| place).collect());
+        }
         let ranks = view.head.ranks(found.len(), found.iter().filter_map(|(first, _)| *first));
         let rank = |first: Option<PairId>| first.map_or(0, |first| ranks.of(first).saturating_add(1));
         let mut found: Vec<_> =
@@ -171,6 +181,14 @@ impl Selection {
         found.sort_unstable_by_key(|found| (found.first_rank, found.place.shard, found.place.number));
         let ranks = matches!(ranks, Ranks::All(_)).then_some(ranks);
         Self { view, found, ranks, taken: 0, bunch: Vec::new(), walked: 0 }
+    }
+
+    /// A walk over those in order of their references.
+    fn by_reference(view: Arc<View>, mut found: Vec<Located>) -> Self {
+        found.sort_by_cached_key(|place| {
+            view.head.shards.get(place.shard as usize).map(|shard| shard.lock().lines[place.number].reference())
+        });
+        Self { view, found: Vec::new(), ranks: None, taken: 0, bunch: found, walked: 0 }
     }
 
     /// The next series, at most `max`; none at the end.

@@ -4,6 +4,7 @@ use crate::rig::{Contents, RANGE_MS, append, append_range, check, contents, open
 use model::TimeRange;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use testkit::{Fault, SimFs, Step};
@@ -45,6 +46,23 @@ fn a_backup_has_all_there_was() {
     check(&open(&backups.join(&with_head)), &expected);
     expected.retain(|(_, at_ms), _| *at_ms < RANGE_MS);
     check(&open(&backups.join(&without)), &expected);
+}
+
+/// What the log has of a chunk that cannot be read takes its place in the backup, too.
+#[test]
+fn a_backup_goes_past_a_chunk_that_cannot_be_read() {
+    let (dir, mut expected) = (tempfile::tempdir().unwrap(), Contents::new());
+    let db = open(dir.path());
+    (0..145_000).step_by(300).for_each(|at_ms| append(&db, 5, at_ms, &mut expected));
+    db.close().unwrap();
+    drop(db);
+    let db = open(dir.path());
+    let file = std::fs::OpenOptions::new().write(true).open(dir.path().join("chunks_head/000001")).unwrap();
+    file.write_all_at(&[0xff], 40).unwrap();
+    let name = db.back_up(true).unwrap();
+    assert_eq!(db.chunks_set_aside().len(), 1);
+    check(&open(&dir.path().join("snapshots").join(name)), &expected);
+    check(&db, &expected);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "several test programs share this, each uses a part")]
 
-use model::{Fingerprint, Fingerprinter, Labels, LabelsRef, ManualClock, SampleColumns, TimeRange};
+use model::{Clock, Fingerprint, Fingerprinter, Labels, LabelsRef, ManualClock, SampleColumns, TimeRange};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -65,9 +65,13 @@ pub(crate) fn options() -> DbOptions {
 }
 
 pub(crate) fn open_on(fs: Arc<dyn Fs>, dir: &Path, options: DbOptions) -> Result<Db, DbError> {
+    open_at(fs, dir, options, Arc::new(ManualClock::at(1_700_000_000_000)))
+}
+
+pub(crate) fn open_at(fs: Arc<dyn Fs>, dir: &Path, options: DbOptions, clock: Arc<dyn Clock>) -> Result<Db, DbError> {
     let parts = DbParts {
         fs,
-        clock: Arc::new(ManualClock::at(1_700_000_000_000)),
+        clock,
         fingerprinter: names(),
         committers: Arc::new(Committers::start(NonZeroUsize::MIN).unwrap()),
     };

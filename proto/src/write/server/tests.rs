@@ -110,6 +110,42 @@ fn what_is_no_request_reaches_nobody() {
     }
 }
 
+/// Keeps what it is given.
+#[derive(Debug, Default)]
+struct Keeping(Mutex<Vec<WriteBatch>>);
+
+impl WriteTarget for Keeping {
+    fn write<'a>(
+        &'a self,
+        _: &'a TenantId,
+        batch: WriteBatch,
+    ) -> Pin<Box<dyn Future<Output = Result<WriteOutcome, WriteError>> + Send + 'a>> {
+        self.0.lock().push(batch);
+        let durable = Some(Durable::witnessed());
+        std::future::ready(Ok(WriteOutcome { durable, ..WriteOutcome::default() })).boxed()
+    }
+}
+
+/// What a layer put beside a message (memory, taken for it) is held as long as any tenant's series are, and no longer.
+#[test]
+fn what_is_beside_a_message_stays_until_its_last_series_went() {
+    let target = Arc::new(Keeping::default());
+    let server = RemoteWriteServer {
+        target: Arc::clone(&target) as _,
+        fingerprinter: Arc::new(Fingerprinter::new([5; 192])),
+        clock: Arc::new(ManualClock::at(0)),
+    };
+    let mut request = Request::new(Raw::from(bytes::Bytes::from(of(&["a", "b"]).encode_to_vec())));
+    let beside = Arc::new(());
+    request.extensions_mut().insert(Arc::clone(&beside));
+    server.remote_write(request).now_or_never().unwrap().unwrap();
+    for left in [2, 1] {
+        assert_eq!((target.0.lock().len(), Arc::strong_count(&beside)), (left, 2));
+        target.0.lock().pop();
+    }
+    assert_eq!(Arc::strong_count(&beside), 1);
+}
+
 #[test]
 fn a_conflict_says_what() {
     let (answer, _) = send(of(&["late"]).encode_to_vec());
