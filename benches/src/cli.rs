@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Fleet(Fleet),
     /// Compares the storage engine: bytes of log and block, restarts, a block from the head, answers about labels.
     Storage(Ingest),
+    /// Compares queries over the head: CPU a query, shape by shape.
+    Queries(Ingest),
     /// Compares stores over one bucket: CPU, reads and memory for few and many series, cold and warm.
     Store(StoreBench),
 }

@@ -4,6 +4,7 @@
 //! cargo run --release -p benches -- load --url http://127.0.0.1:10902/api/v1/receive
 //! cargo run --release -p benches -- ingest --peers prometheus,victoria-metrics
 //! cargo run --release -p benches -- storage --series 100000 --samples 240
+//! cargo run --release -p benches -- queries --series 100000 --samples 240
 //! cargo run --release -p benches -- fleet | store
 //! ```
 //!
@@ -16,6 +17,7 @@ mod cli;
 mod fleet;
 mod ingest;
 mod process;
+mod queries;
 mod report;
 mod sender;
 mod storage;
@@ -31,6 +33,7 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Ingest(ingest) => ingest::run(&ingest),
         cli::Command::Fleet(fleet) => fleet::run(&fleet),
         cli::Command::Storage(bench) => storage::run(&bench),
+        cli::Command::Queries(bench) => queries::run(&bench),
         cli::Command::Store(bench) => store::run(&bench),
     }
 }
