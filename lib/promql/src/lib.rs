@@ -50,5 +50,5 @@ pub use limits::{Limits, MAX_DEPTH};
 pub use output::{Output, Series, Value};
 pub use parser::{ParseOptions, parse, parse_selector, parse_syntax};
 pub use print::Pretty;
-pub use query::{Cancel, Query, QueryError, QueryLimits, QueryParams, Select};
+pub use query::{Cancel, Passes, Query, QueryError, QueryLimits, QueryParams, Select};
 pub use source::{BatchError, SeriesBatch};

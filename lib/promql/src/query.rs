@@ -45,7 +45,26 @@ pub struct QueryParams {
     /// Whether only selectors share a select that ask for the same in every respect, time and function among it: for stores
     /// whose samples depend on how they are asked for, as of replicas and of downsampled data.
     pub strict_sharing: bool,
+    /// What the planner may spare.
+    pub passes: Passes,
     pub limits: QueryLimits,
+}
+
+/// What the planner may spare. The answer is the same to the bit with any of them, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passes {
+    /// Selectors with the same matchers are read from the stores once.
+    pub shared_selects: bool,
+    /// What has the same value at every step is evaluated at one.
+    pub step_invariants: bool,
+    /// Series that cannot be labelled alike are not searched for those that are.
+    pub distinct_series: bool,
+}
+
+impl Default for Passes {
+    fn default() -> Self {
+        Self { shared_selects: true, step_invariants: true, distinct_series: true }
+    }
 }
 
 /// Series that are wanted from the stores.
@@ -152,6 +171,7 @@ impl QueryParams {
             use_start_timestamps: false,
             type_and_unit_labels: false,
             strict_sharing: false,
+            passes: Passes::default(),
             limits: QueryLimits::default(),
         }
     }

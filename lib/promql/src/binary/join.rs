@@ -10,8 +10,9 @@ use crate::column::{Column, FloatColumn, MixedBuilder, Presence};
 use crate::labelset::{LabelScratch, LabelTable, NameSet, is_metadata};
 use crate::series::SAME_LABELS;
 use crate::stage::{Stage, StageContext};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use model::{FloatHistogram, Label, Labels, LabelsRef, Quoted, QuotedName};
+use std::collections::BTreeMap;
 
 /// An operator between two vectors.
 #[derive(Debug, Clone)]
@@ -57,7 +58,7 @@ pub(crate) struct Join {
     results: HashMap<Labels, Presence>,
     fault: Option<Fault>,
     /// What is to be said of a step: Prometheus remembers the last remark only.
-    remarks: HashMap<usize, Remark<'static>>,
+    remarks: BTreeMap<usize, Remark<'static>>,
     packed: Vec<u8>,
     scratch: LabelScratch,
 }
@@ -100,7 +101,7 @@ impl Join {
             given: HashMap::new(),
             results: HashMap::new(),
             fault: None,
-            remarks: HashMap::new(),
+            remarks: BTreeMap::new(),
             packed: Vec::new(),
             scratch: LabelScratch::default(),
         }
@@ -383,8 +384,12 @@ impl Stage for Join {
         if let Some(fill) = self.plan.fill_many_side {
             self.fill_in(fill, cx)?;
         }
-        for remark in self.remarks.values().collect::<HashSet<_>>() {
-            cx.notes.remark(*remark, self.plan.node, self.plan.node);
+        let mut said = Vec::new();
+        for remark in self.remarks.values() {
+            if !said.contains(&remark) {
+                cx.notes.remark(*remark, self.plan.node, self.plan.node);
+                said.push(remark);
+            }
         }
         self.check()
     }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// # Errors
 /// What cannot be evaluated: [`QueryError::Invalid`] where Prometheus refuses it before it runs.
 pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryError> {
-    let facts = Facts::of(expr, params.delayed_names);
+    let facts = Facts::of(expr, params);
     let times = QueryTimes { start_ms: params.start_ms, end_ms: params.end_ms, step_ms: params.step_ms };
     let plan = Plan {
         selects: Vec::new(),
@@ -41,7 +41,7 @@ pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryErro
     };
     let mut builder = Builder { facts, times, params, plan, uses: Vec::new() };
     builder.plan.result = builder.root(expr)?;
-    share(builder.uses, params.strict_sharing, &mut builder.plan);
+    share(builder.uses, params, &mut builder.plan);
     Ok(builder.plan)
 }
 

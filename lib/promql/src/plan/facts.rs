@@ -1,6 +1,7 @@
 //! What is known of each expression of a query before it is planned.
 
 use super::naming::Names;
+use crate::QueryParams;
 use crate::ast::{Expr, ExprKind, ValueType};
 use crate::functions::function;
 use hashbrown::HashMap;
@@ -40,7 +41,7 @@ const STEP_DEPENDENT: [&str; 11] = [
 ];
 
 impl Facts {
-    pub(super) fn of(root: &Expr, delayed_names: bool) -> Self {
+    pub(super) fn of(root: &Expr, params: &QueryParams) -> Self {
         let mut order = vec![root];
         let mut next = 0;
         while let Some(expr) = order.get(next).copied() {
@@ -51,12 +52,13 @@ impl Facts {
         // Children stand behind what they are in.
         for expr in order.into_iter().rev() {
             let (same, apart) = known.invariant(expr);
+            let passes = params.passes;
             let fact = Fact {
                 is_scalar: known.judge_scalar(expr),
-                same,
-                apart,
+                same: same && passes.step_invariants,
+                apart: apart && passes.step_invariants,
                 names: known.judge_names(expr),
-                distinct: known.judge_distinct(expr, delayed_names),
+                distinct: passes.distinct_series && known.judge_distinct(expr, params.delayed_names),
             };
             known.0.insert(std::ptr::from_ref(expr), fact);
         }

@@ -1,7 +1,7 @@
 //! Selectors that share a call to the stores.
 
 use super::{Plan, Use};
-use crate::Select;
+use crate::{QueryParams, Select};
 use model::{Matcher, TimeRange};
 
 /// A selector, and what it asks of the stores.
@@ -21,16 +21,18 @@ pub(super) struct PlannedUse {
 /// anyway, and a call costs more than to decode one.
 const NEAR_MS: i64 = 2 * 3_600_000;
 
-/// Makes selects of selectors, lowest level first and else in the order given. With `strict` only those share one that ask
-/// for the same in every respect.
-pub(super) fn share(mut uses: Vec<PlannedUse>, strict: bool, plan: &mut Plan) {
+/// Makes selects of selectors, lowest level first and else in the order given.
+pub(super) fn share(mut uses: Vec<PlannedUse>, params: &QueryParams, plan: &mut Plan) {
     uses.sort_by_key(|planned| planned.level);
     let mut levels: Vec<usize> = Vec::new();
     for planned in uses {
         let key = sorted(&planned.matchers);
         let shared = plan.selects.iter().zip(&levels).position(|(select, level)| {
-            let suits = if strict { select.asks_like(&planned) } else { are_near(select.range, planned.range) };
-            *level == planned.level && suits && sorted(&select.matchers) == key
+            let suits = match params.strict_sharing {
+                true => select.asks_like(&planned),
+                false => are_near(select.range, planned.range),
+            };
+            params.passes.shared_selects && *level == planned.level && suits && sorted(&select.matchers) == key
         });
         match shared {
             Some(at) => {
