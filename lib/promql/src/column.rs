@@ -9,7 +9,6 @@ mod tests;
 pub(crate) use float::ColumnBuilder;
 pub use float::FloatColumn;
 pub use histograms::HistogramSteps;
-pub(crate) use histograms::size_in_samples;
 pub use presence::Presence;
 
 use crate::QueryError;
@@ -26,9 +25,6 @@ pub struct Column {
     /// Over as many steps as the floats.
     pub histograms: HistogramSteps,
 }
-
-/// So many bytes of a histogram count as one sample where samples are limited.
-const SAMPLE_BYTES: usize = 16;
 
 impl Column {
     /// Over how many steps it goes.

@@ -7,7 +7,7 @@ use crate::annotations::Annotations;
 use crate::ast::Boundary;
 use crate::budget::Reservation;
 use crate::chain::{OpContext, OpScratch, Passing, Row};
-use crate::column::{Column, FloatColumn, size_in_samples};
+use crate::column::{Column, FloatColumn};
 use crate::kernels::{Histograms, Samples, extend, margin, newest, newest_mixed, smoothed};
 use crate::labelset::LabelTable;
 use crate::plan::{Leaf, Plan, Use};
@@ -244,7 +244,7 @@ fn keep(
         return Ok(0);
     }
     let floats = samples.len() - samples.histograms.len();
-    let histograms: usize = samples.histograms.iter().map(|histogram| size_in_samples(&histogram)).sum();
+    let histograms: usize = samples.histograms.iter().map(|histogram| histogram.size_samples()).sum();
     partial.samples.add(floats + histograms)?;
     let series = (labels.to_owned(), samples);
     let bytes = size_of_samples(&series);

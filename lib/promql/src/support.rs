@@ -1,7 +1,7 @@
 //! What of the language the engine has. The parser knows all of it; an expression that needs more than the engine has
 //! is refused here, by name, rather than answered with a wrong number.
 
-use crate::ast::{BinaryOp, Expr, ExprKind};
+use crate::ast::{Expr, ExprKind};
 use crate::error::{Fault, ParseError, ParseErrorKind};
 use crate::functions::function;
 
@@ -33,9 +33,6 @@ pub(crate) fn check(text: &str, expr: &Expr) -> Result<(), Fault> {
 /// What of this one node the engine has not.
 fn missing(expr: &Expr) -> Option<String> {
     match &expr.kind {
-        ExprKind::Binary(binary) if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) => {
-            Some(format!("operator \"{}\"", binary.op))
-        }
         ExprKind::Call(call) => {
             let supported = function(&call.name).is_some_and(|function| function.supported);
             (!supported).then(|| format!("function \"{}\"", call.name))

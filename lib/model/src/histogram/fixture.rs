@@ -50,7 +50,8 @@ pub(super) fn text(histogram: &FloatHistogram) -> String {
         false => format!("s{}", layout.schema()),
     };
     write!(text, " c{} x{}", histogram.count(), histogram.sum()).unwrap();
-    if histogram.zero_count() != 0.0 || layout.zero_threshold() != 0.0 {
+    // With custom buckets there is none, whatever became of its count.
+    if !layout.has_custom_buckets() && (histogram.zero_count() != 0.0 || layout.zero_threshold() != 0.0) {
         write!(text, " z{}", histogram.zero_count()).unwrap();
         if layout.zero_threshold() != 0.0 {
             write!(text, "@{}", layout.zero_threshold()).unwrap();

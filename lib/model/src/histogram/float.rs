@@ -246,10 +246,6 @@ impl FloatHistogram {
     fn each(&mut self, of: impl Fn(f64) -> f64) {
         self.sum = of(self.sum);
         self.cells.iter_mut().for_each(|cell| *cell = of(f64::from_bits(*cell)).to_bits());
-        if self.layout.has_custom_buckets() {
-            // There is no such bucket, whatever nothing by nothing may be.
-            self.cells[ZERO_COUNT_CELL] = 0;
-        }
     }
 
     /// Drops empty buckets, and makes spans of the rest: of those with at most `max_empty` empty ones between them a common one,

@@ -51,7 +51,10 @@ pub(crate) fn apply(
         }
         (TrimUpper | TrimLower, Histogram(histogram), Float(bound)) => {
             scratch.assign(histogram);
-            let _ = bound;
+            match op {
+                TrimUpper => scratch.trim_upper(bound),
+                _ => scratch.trim_lower(bound),
+            }
             Outcome::Histogram
         }
         (Add, Histogram(left), Histogram(right)) => {
@@ -64,7 +67,7 @@ pub(crate) fn apply(
             scratch.set_hint(ResetHint::Gauge);
             return summed(op, added, HistogramStep::Subtraction, scratch);
         }
-        (Eql | Neq, Histogram(left), Histogram(right)) => Outcome::Compared((left == right) == (op == Eql)),
+        (Eql | Neq, Histogram(left), Histogram(right)) => Outcome::Compared(left.is_same(&right) == (op == Eql)),
         _ => return incompatible(op, left, right),
     };
     (outcome, None)

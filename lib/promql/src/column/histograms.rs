@@ -1,6 +1,6 @@
 //! Histograms of one series over a grid.
 
-use super::{Presence, SAMPLE_BYTES};
+use super::Presence;
 use model::{FloatHistogram, HistogramColumn, HistogramRef};
 
 /// A histogram for some steps of a grid, none for most series: that is one word.
@@ -128,7 +128,7 @@ impl HistogramSteps {
 
     /// For the limit on samples.
     pub(crate) fn size_in_samples(&self) -> usize {
-        self.iter().map(|(_, histogram)| size_in_samples(&histogram)).sum()
+        self.iter().map(|(_, histogram)| histogram.size_samples()).sum()
     }
 
     /// Bytes outside the value itself.
@@ -138,17 +138,6 @@ impl HistogramSteps {
             size_of::<Inner>() + inner.present.heap_bytes() + inner.rows.cells() * size_of::<u64>() + layouts
         })
     }
-}
-
-/// How many samples a histogram counts for: as much memory as so many floats with their times.
-pub(crate) fn size_in_samples(histogram: &HistogramRef<'_>) -> usize {
-    /// What Prometheus' struct takes besides what its slices hold.
-    const FIXED_BYTES: usize = 168;
-    let layout = histogram.layout;
-    let bytes = FIXED_BYTES
-        + 8 * (layout.positive().len() + layout.negative().len())
-        + 8 * (layout.positive_buckets() + layout.negative_buckets() + layout.custom_bounds().len());
-    (bytes + 8) / SAMPLE_BYTES
 }
 
 impl PartialEq for HistogramSteps {
