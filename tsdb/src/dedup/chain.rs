@@ -1,13 +1,14 @@
 //! Takes the samples of all replicas.
 
-use super::FEW;
+use super::{FEW, Follow, has_more};
 use model::SampleColumns;
 
 /// Replaces `out` by the samples of all `replicas`, each timestamp once.
 ///
 /// Which of several values at one timestamp stays is as in Prometheus: it follows from the order in which a binary heap gives
-/// up equal elements. Samples whose timestamps do not rise within a replica are passed over.
-pub fn chain(replicas: &[SampleColumns], out: &mut SampleColumns) {
+/// up equal elements. A histogram that does not follow the one before it in its replica says nothing of a reset any more,
+/// unless it is a gauge. Samples whose timestamps do not rise within a replica are passed over.
+pub fn chain<'a>(replicas: &'a [SampleColumns], out: &mut SampleColumns) {
     out.clear();
     if let [one] = replicas {
         return out.clone_from(one);
@@ -22,8 +23,14 @@ pub fn chain(replicas: &[SampleColumns], out: &mut SampleColumns) {
         }
     };
     let mut heap = Heap { places, len: 0 };
-    let mut all =
-        replicas.iter().map(|replica| Place { timestamps_ms: &replica.timestamps_ms, values: &replica.values });
+    let place = |(replica, samples): (usize, &'a SampleColumns)| Place {
+        replica,
+        timestamps_ms: &samples.timestamps_ms,
+        values: &samples.values,
+    };
+    let mut all = replicas.iter().enumerate().map(place);
+    let is_mixed = replicas.iter().any(has_more);
+    let mut follow = Follow::default();
     let Some(mut current) = all.next() else { return };
     all.for_each(|place| heap.push(place));
     loop {
@@ -49,8 +56,11 @@ pub fn chain(replicas: &[SampleColumns], out: &mut SampleColumns) {
                 continue;
             }
         }
-        if let Some((timestamp_ms, value)) = current.take() {
-            out.push(timestamp_ms, value);
+        let left = current.timestamps_ms.len();
+        let Some((timestamp_ms, value)) = current.take() else { continue };
+        match replicas.get(current.replica).filter(|_| is_mixed) {
+            Some(samples) => follow.push((current.replica, samples.len() - left), samples, out),
+            None => out.push(timestamp_ms, value),
         }
     }
 }
@@ -58,12 +68,14 @@ pub fn chain(replicas: &[SampleColumns], out: &mut SampleColumns) {
 /// What is left of a replica.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
+    /// Which one.
+    replica: usize,
     timestamps_ms: &'a [i64],
     values: &'a [f64],
 }
 
 impl Place<'_> {
-    const EMPTY: Self = Self { timestamps_ms: &[], values: &[] };
+    const EMPTY: Self = Self { replica: 0, timestamps_ms: &[], values: &[] };
 
     fn at_ms(&self) -> Option<i64> {
         self.timestamps_ms.first().copied()

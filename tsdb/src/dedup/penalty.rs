@@ -1,6 +1,6 @@
 //! Follows one replica, and goes over to another where it has a gap.
 
-use super::FEW;
+use super::{FEW, Follow, has_more};
 use model::SampleColumns;
 
 /// How far the replica that was not taken is kept back while no distance between samples is known.
@@ -12,8 +12,9 @@ const FIRST_PENALTY_MS: i64 = 5_000;
 /// tie; the other is then passed over for twice the distance between the samples just taken, so that it is turned to only
 /// in a gap. With `counter`, the values are those of counters without resets: where the fold goes over to a replica whose
 /// value is lower than the last one, all of that replica's values are raised by the difference from there on. Thanos does
-/// this for `rate`, `increase`, `irate` and `resets`.
+/// this for `rate`, `increase`, `irate` and `resets`. Histograms are never raised.
 ///
+/// A histogram that does not follow the one before it in its replica says nothing of a reset any more, unless it is a gauge.
 /// Samples whose timestamps do not rise within a replica are passed over.
 pub fn penalty(replicas: &[SampleColumns], counter: bool, out: &mut SampleColumns) {
     out.clear();
@@ -35,8 +36,20 @@ pub fn penalty(replicas: &[SampleColumns], counter: bool, out: &mut SampleColumn
         *turn = Turn::new(Walk::new(replica, counter));
     }
     let mut fold = Fold { first: Walk::new(first, counter), turns, counter };
-    while let Some((timestamp_ms, value)) = fold.next() {
-        out.push(timestamp_ms, value);
+    if !replicas.iter().any(has_more) {
+        while let Some(at_ms) = fold.next() {
+            out.push(at_ms, fold.last_value().unwrap_or_default());
+        }
+        return;
+    }
+    let mut follow = Follow::default();
+    while fold.next().is_some() {
+        let Some((replica, left)) = fold.place() else { return };
+        let Some(samples) = replicas.get(replica) else { return };
+        follow.push((replica, samples.len().saturating_sub(left)), samples, out);
+        if let (Some(value), Some(newest)) = (fold.last_value(), out.values.last_mut()) {
+            *newest = value;
+        }
     }
 }
 
@@ -45,6 +58,8 @@ pub fn penalty(replicas: &[SampleColumns], counter: bool, out: &mut SampleColumn
 struct Walk<'a> {
     timestamps_ms: &'a [i64],
     values: &'a [f64],
+    /// All samples of the replica, if there are histograms among them.
+    histograms: Option<&'a SampleColumns>,
     /// By how much values are raised; `None`: never. To add even 0 would turn the stale marker into another NaN.
     raise: Option<f64>,
 }
@@ -74,19 +89,25 @@ struct Fold<'a, 't> {
 }
 
 impl<'a> Walk<'a> {
-    const EMPTY: Self = Self { timestamps_ms: &[], values: &[], raise: None };
+    const EMPTY: Self = Self { timestamps_ms: &[], values: &[], histograms: None, raise: None };
 
     fn new(samples: &'a SampleColumns, counter: bool) -> Self {
         let raise = counter.then_some(0.0);
-        Self { timestamps_ms: &samples.timestamps_ms, values: &samples.values, raise }
+        let histograms = samples.has_histograms().then_some(samples);
+        Self { timestamps_ms: &samples.timestamps_ms, values: &samples.values, histograms, raise }
     }
 
     fn at_ms(&self) -> Option<i64> {
         self.timestamps_ms.first().copied()
     }
 
+    /// The value of the current sample; `None` at the end, and of a histogram.
     fn value(&self) -> Option<f64> {
         let value = *self.values.first()?;
+        let is_histogram = |samples: &SampleColumns| samples.histogram(samples.len() - self.values.len()).is_some();
+        if self.histograms.is_some_and(is_histogram) {
+            return None;
+        }
         Some(self.raise.map_or(value, |raise| value + raise))
     }
 
@@ -149,9 +170,9 @@ impl<'a> Turn<'a> {
 }
 
 impl Fold<'_, '_> {
-    /// The next sample of the last turn. A loop where a recursion would be plainer: there may be more replicas than the
+    /// The time of the next sample of the last turn. A loop where a recursion would be plainer: there may be more replicas than the
     /// stack can hold.
-    fn next(&mut self) -> Option<(i64, f64)> {
+    fn next(&mut self) -> Option<i64> {
         let top = self.turns.len().checked_sub(1)?;
         if self.turns.get(top)?.last_ms.is_none() {
             // As each turn is made, it looks at the first sample of the one before.
@@ -162,7 +183,25 @@ impl Fold<'_, '_> {
         if turn.done {
             return None;
         }
-        Some((turn.last_ms?, self.value(top)?))
+        turn.last_ms
+    }
+
+    /// Its value; `None` of a histogram.
+    fn last_value(&self) -> Option<f64> {
+        self.value(self.turns.len().checked_sub(1)?)
+    }
+
+    /// The replica it comes from, and how many samples are left of that, this one among them.
+    fn place(&self) -> Option<(usize, usize)> {
+        for (replica, turn) in self.turns.iter().enumerate().rev() {
+            if turn.done {
+                return None;
+            }
+            if !turn.takes_left {
+                return Some((replica + 1, turn.right.values.len()));
+            }
+        }
+        Some((0, self.first.values.len()))
     }
 
     /// Moves turn `top` to its next sample, and those before it as far as it needs them.
@@ -226,7 +265,7 @@ impl Fold<'_, '_> {
         }
     }
 
-    /// The value where turn `level` stands; `None` at the end of the side that it takes.
+    /// The value where turn `level` stands; `None` at the end of the side that it takes, and of a histogram.
     fn value(&self, level: usize) -> Option<f64> {
         for turn in self.turns.get(..=level)?.iter().rev() {
             if turn.done {

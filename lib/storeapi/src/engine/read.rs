@@ -19,7 +19,7 @@ pub(super) enum ReadError {
     #[error("downsampled chunk from {min_ms} to {max_ms} ms lacks its aggregate {aggregate:?}")]
     Missing { min_ms: i64, max_ms: i64, aggregate: Aggregate },
     #[error(
-        "series has histograms, from {min_ms} to {max_ms} ms in a chunk of encoding {encoding:?}: they cannot be evaluated"
+        "downsampled chunk of encoding {encoding:?} from {min_ms} to {max_ms} ms holds histograms: they cannot be evaluated"
     )]
     Histograms { min_ms: i64, max_ms: i64, encoding: Encoding },
 }
@@ -55,7 +55,7 @@ pub(super) fn read(chunks: &[Chunk], options: &ReadOptions, columns: &mut Sample
     let is_raw = chunks.iter().all(is_raw);
     if is_raw && chunks.windows(2).all(follows) {
         for chunk in chunks {
-            decode_floats(chunk, columns)?;
+            decode(chunk.encoding, &chunk.data, columns)?;
         }
         return Ok(());
     }
@@ -97,7 +97,7 @@ impl Scratch {
             self.chunk = chunk;
             decoded?;
             if applies_resets {
-                resets.apply(&self.chunk, columns);
+                apply(&mut resets, &self.chunk, columns);
             } else {
                 merge(columns, &self.chunk, &mut self.joined);
                 std::mem::swap(columns, &mut self.joined);
@@ -170,7 +170,7 @@ impl Scratch {
             self.chunk = chunk;
             decoded?;
             if let Some(resets) = replicas.resets.get_mut(replica as usize) {
-                resets.apply(&self.chunk, samples);
+                apply(resets, &self.chunk, samples);
             }
         }
         Ok((count, applies_resets))
@@ -181,7 +181,7 @@ impl Scratch {
         if let [chunk] = unit
             && chunk.aggregate == Aggregate::Raw
         {
-            return decode_floats(chunk, columns);
+            return Ok(decode(chunk.encoding, &chunk.data, columns)?);
         }
         match reading.aggregates() {
             [aggregate] => decode_aggregate(unit, *aggregate, columns),
@@ -196,11 +196,27 @@ impl Scratch {
     }
 }
 
-/// Appends the samples of a chunk of floats. A histogram's sum must not be taken for a value.
+/// Appends the samples of the next chunk of a counter without its resets. Histograms stay as they are: who evaluates them
+/// finds their resets.
+fn apply(resets: &mut CounterResets, chunk: &SampleColumns, columns: &mut SampleColumns) {
+    if !chunk.has_histograms() {
+        return resets.apply(chunk, columns);
+    }
+    let last_ms = columns.timestamps_ms.last().copied();
+    let told = chunk.timestamps_ms.partition_point(|at_ms| Some(*at_ms) <= last_ms);
+    (told..chunk.len()).for_each(|at| columns.push_from(chunk, at));
+    if let Some(row) = chunk.histogram(told)
+        && told > 0
+        && row.hint != ResetHint::Gauge
+    {
+        let first = columns.histograms.len() - (chunk.len() - told);
+        columns.histograms.set_hint(first, ResetHint::Unknown);
+    }
+}
+
+/// Appends the samples of an aggregate, which are floats. A histogram's sum must not be taken for a value.
 fn decode_floats(chunk: &Chunk, columns: &mut SampleColumns) -> Result<(), ReadError> {
     decode(chunk.encoding, &chunk.data, columns)?;
-    // Nothing evaluates start timestamps.
-    columns.starts_ms.clear();
     let Chunk { min_ms, max_ms, encoding, .. } = *chunk;
     if columns.has_histograms() { Err(ReadError::Histograms { min_ms, max_ms, encoding }) } else { Ok(()) }
 }
@@ -217,12 +233,19 @@ fn decode_aggregate(unit: &[Chunk], aggregate: Aggregate, columns: &mut SampleCo
 
 /// Leaves out what lies outside of `range`.
 fn clip(columns: &mut SampleColumns, range: TimeRange) {
-    let inside = columns.timestamps_ms.partition_point(|at_ms| *at_ms <= range.max_ms());
-    columns.timestamps_ms.truncate(inside);
-    columns.values.truncate(inside);
+    columns.truncate(columns.timestamps_ms.partition_point(|at_ms| *at_ms <= range.max_ms()));
     let before = columns.timestamps_ms.partition_point(|at_ms| *at_ms < range.min_ms());
+    if before == 0 {
+        return;
+    }
+    if columns.has_histograms() {
+        let all = std::mem::take(columns);
+        (before..all.len()).for_each(|at| columns.push_from(&all, at));
+        return;
+    }
     columns.timestamps_ms.drain(..before);
     columns.values.drain(..before);
+    columns.starts_ms.drain(..before.min(columns.starts_ms.len()));
 }
 
 /// Replaces `joined` by the samples of both, in order; of two at one timestamp that of `first` stays. A histogram that does

@@ -1,8 +1,8 @@
 use super::super::options::{DedupFunc, ReadOptions, Reading};
 use super::{ReadError, merge, read, samples};
 use model::{HistogramLayout, HistogramRef, Numbers, ResetHint, STALE_NAN, SampleColumns, TimeRange};
-use tsdb::chunk::ChunkError;
 use tsdb::chunk::xor::XorState;
+use tsdb::chunk::{ChunkError, encode};
 use tsdb::{Aggregate, Chunk, Encoding};
 
 type Samples<'a> = &'a [(i64, f64)];
@@ -192,9 +192,88 @@ fn what_is_missing_or_does_not_fit_is_named() {
     let one = [0, 1, 0, 0, 0b0000_1001, 0b1000_0000, 0, 0, 0, 0, 0, 0, 0, 0];
     let histograms = Chunk { encoding: Encoding::Histogram, data: one.to_vec().into(), ..all[4].clone() };
     let unsupported = ReadError::Histograms { min_ms: 1, max_ms: 10, encoding: Encoding::Histogram };
-    let raw = Chunk { aggregate: Aggregate::Raw, ..histograms.clone() };
-    assert_eq!(read(&[raw], &PENALTY, &mut SampleColumns::default()), Err(unsupported));
-    let unsupported = ReadError::Histograms { min_ms: 1, max_ms: 10, encoding: Encoding::Histogram };
     let options = ReadOptions { reading: Reading::Counter, ..PENALTY };
     assert_eq!(read(&[histograms], &options, &mut columns), Err(unsupported));
+}
+
+/// A histogram with that many observations and no buckets.
+fn push(columns: &mut SampleColumns, timestamp_ms: i64, count: u64, hint: ResetHint) {
+    let layout = HistogramLayout::default();
+    let histogram =
+        HistogramRef { layout: &layout, hint, numbers: Numbers::Integer, cells: &[count, 0], sum: count as f64 };
+    columns.push_histogram(timestamp_ms, histogram);
+}
+
+/// Chunks of histograms, by their times and counts.
+fn counts(of: &[(i64, u64)], hint: ResetHint) -> Vec<Chunk> {
+    let mut columns = SampleColumns::default();
+    of.iter().for_each(|(timestamp_ms, count)| push(&mut columns, *timestamp_ms, *count, hint));
+    encode(&columns)
+}
+
+#[track_caller]
+fn check_counts(options: ReadOptions, chunks: &[Chunk], want: &[(i64, u64, ResetHint)]) {
+    for _ in 0..2 {
+        let mut columns = SampleColumns::default();
+        assert_eq!(read(chunks, &options, &mut columns), Ok(()));
+        let found =
+            |at: usize| columns.histogram(at).map(|found| (columns.timestamps_ms[at], found.count(), found.hint));
+        let found: Vec<_> = (0..columns.len()).filter_map(found).collect();
+        assert_eq!(found, want, "{options:?}");
+    }
+}
+
+const UNKNOWN: ResetHint = ResetHint::Unknown;
+const NOT: ResetHint = ResetHint::NotReset;
+const GAUGE: ResetHint = ResetHint::Gauge;
+
+#[test]
+fn histograms_come_with_what_their_chunk_knows() {
+    let chunks = [counts(&[(1, 1), (2, 2), (3, 1)], UNKNOWN), counts(&[(4, 5), (5, 4)], GAUGE)].concat();
+    let want = [(1, 1, UNKNOWN), (2, 2, NOT), (3, 1, UNKNOWN), (4, 5, GAUGE), (5, 4, GAUGE)];
+    for options in [PENALTY, CHAIN, JOIN] {
+        check_counts(options, &chunks, &want);
+        check_counts(ReadOptions { reading: Reading::Counter, ..options }, &chunks, &want);
+    }
+}
+
+#[test]
+fn histograms_of_replicas_are_made_one() {
+    let first = counts(&[(0, 100), (10_000, 110), (20_000, 120)], UNKNOWN);
+    let second = counts(&[(1_000, 90), (11_000, 100), (31_000, 112), (41_000, 122), (51_000, 132)], UNKNOWN);
+    let chunks = [first, second].concat();
+    // Where the other replica is gone over to, what its histogram knows of the one before it means nothing.
+    let followed =
+        [(0, 100, UNKNOWN), (10_000, 110, NOT), (20_000, 120, NOT), (41_000, 122, UNKNOWN), (51_000, 132, NOT)];
+    check_counts(PENALTY, &chunks, &followed);
+    check_counts(ReadOptions { reading: Reading::Counter, ..PENALTY }, &chunks, &followed);
+    let all = [
+        (0, 100, UNKNOWN),
+        (1_000, 90, UNKNOWN),
+        (10_000, 110, UNKNOWN),
+        (11_000, 100, UNKNOWN),
+        (20_000, 120, UNKNOWN),
+        (31_000, 112, UNKNOWN),
+        (41_000, 122, NOT),
+        (51_000, 132, NOT),
+    ];
+    check_counts(CHAIN, &chunks, &all);
+    check_counts(JOIN, &chunks, &all);
+    let range = TimeRange::new(10_000, 45_000).unwrap();
+    let clipped = [(10_000, 110, UNKNOWN), (20_000, 120, NOT), (41_000, 122, UNKNOWN)];
+    check_counts(ReadOptions { range, ..PENALTY }, &chunks, &clipped);
+}
+
+#[test]
+fn floats_and_histograms_of_one_series() {
+    let floats = |value: f64| raw(&[(0, value), (10_000, value + 1.0)]);
+    let histograms = |count| counts(&[(20_000, count), (30_000, count + 1)], UNKNOWN);
+    let chunks = [vec![floats(5.0)], vec![floats(7.0)], histograms(3), histograms(4)].concat();
+    for reading in [Reading::Average, Reading::Counter] {
+        let mut columns = SampleColumns::default();
+        assert_eq!(read(&chunks, &ReadOptions { reading, ..PENALTY }, &mut columns), Ok(()));
+        let want = [(0, 5.0), (10_000, 6.0), (20_000, 3.0), (30_000, 4.0)];
+        assert_eq!(samples(&columns).collect::<Vec<_>>(), want);
+        assert_eq!(columns.histogram_at, [2, 3]);
+    }
 }
