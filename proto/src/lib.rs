@@ -19,6 +19,7 @@
 mod generated;
 pub mod grpc;
 pub mod openmetrics;
+pub mod remote_read;
 pub mod series;
 mod wire;
 mod write;

@@ -5,6 +5,7 @@
 
 mod admin;
 mod envelope;
+mod federate;
 mod instant;
 mod json;
 mod labels;
@@ -14,6 +15,7 @@ mod number;
 mod output;
 mod params;
 mod range;
+mod read;
 mod scope;
 mod selectors;
 mod series;
@@ -109,14 +111,19 @@ impl Api {
 
     /// As configured: what one query may use, and how it is evaluated.
     fn query_params(&self, params: QueryParams) -> QueryParams {
-        let memory = self.budget.within("query", self.config.query_memory_bytes);
         QueryParams {
             delayed_names: self.config.features.delayed_names,
             use_start_timestamps: self.config.features.use_start_timestamps,
             type_and_unit_labels: self.config.features.type_and_unit_labels,
-            limits: QueryLimits { max_samples: self.config.max_samples, memory },
+            limits: self.query_limits(),
             ..params
         }
+    }
+
+    /// What one query may use.
+    fn query_limits(&self) -> QueryLimits {
+        let memory = self.budget.within("query", self.config.query_memory_bytes);
+        QueryLimits { max_samples: self.config.max_samples, memory }
     }
 }
 
@@ -142,7 +149,10 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/status/flags", only(MethodFilter::GET, status::flags))
         .route("/api/v1/status/runtimeinfo", only(MethodFilter::GET, status::runtime_info));
     match flavour {
-        Flavour::Prometheus => routes.merge(admin_routes()).with_state(api),
+        Flavour::Prometheus => {
+            let routes = routes.merge(admin_routes()).route("/federate", only(MethodFilter::GET, federate::federate));
+            routes.route("/api/v1/read", only(MethodFilter::POST, read::read)).with_state(api)
+        }
         Flavour::Thanos => routes.with_state(api).layer(map_response(wording::as_thanos)),
     }
 }
@@ -163,6 +173,7 @@ where
 {
     let allowed = match methods {
         MethodFilter::GET => "GET, OPTIONS",
+        MethodFilter::POST => "OPTIONS, POST",
         _ if methods == MethodFilter::POST.or(MethodFilter::PUT) => "OPTIONS, POST, PUT",
         _ => "GET, OPTIONS, POST",
     };

@@ -12,7 +12,7 @@ use service::CpuPool;
 use std::sync::Arc;
 use std::time::Duration;
 use storeapi::{EngineBatch, ReadOptions, SeriesBatch, SeriesFrame, Store, StoreError};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Batches under this many bytes are evaluated where they arrive: handing them over would cost more.
 const INLINE_BYTES: usize = 64 * 1024;
@@ -23,7 +23,7 @@ pub(crate) struct Driver {
     store: Arc<dyn Store>,
     pool: CpuPool,
     /// One for each query that may run.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -51,7 +51,13 @@ enum Step {
 impl Driver {
     pub(crate) fn new(store: Arc<dyn Store>, pool: CpuPool, max_concurrent: usize, metrics: Metrics) -> Self {
         metrics.max_in_flight.set(i64::try_from(max_concurrent).unwrap_or(i64::MAX));
-        Self { store, pool, permits: Semaphore::new(max_concurrent), metrics }
+        Self { store, pool, permits: Arc::new(Semaphore::new(max_concurrent)), metrics }
+    }
+
+    /// Waits for a place among what may run at once.
+    pub(crate) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
     /// Runs `query` within `timeout`, its wait for a place among the running ones counted. Dropping the future cancels it.
@@ -73,8 +79,7 @@ impl Driver {
     }
 
     async fn admitted(&self, mut query: Query, scope: Scope) -> Result<Answered, ApiError> {
-        // The semaphore is never closed.
-        let _permit = self.permits.acquire().await;
+        let _permit = self.permit().await;
         let mut missing = scope.missing.clone();
         for select in 0..query.selects().len() {
             let wanted = &query.selects()[select];

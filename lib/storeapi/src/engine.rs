@@ -1,5 +1,6 @@
 //! Series of a store as the engine takes them: labels at hand, samples decoded where they are used.
 
+mod clipped;
 mod options;
 mod read;
 

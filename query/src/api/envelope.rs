@@ -66,6 +66,13 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// The code of the answer.
+    pub(super) fn status(&self) -> StatusCode {
+        self.kind().1
+    }
+}
+
 impl From<promql::QueryError> for ApiError {
     fn from(error: promql::QueryError) -> Self {
         use promql::QueryError;

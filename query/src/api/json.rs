@@ -1,7 +1,7 @@
 //! JSON written straight from labels and columns.
 
 use super::number::{push_time, push_value};
-use model::LabelsRef;
+use model::{HistogramRef, LabelsRef};
 
 /// Appends a string as Go's `encoding/json` does: `<`, `>`, `&` and the two line separators are escaped, what is not UTF-8
 /// becomes the replacement character.
@@ -62,6 +62,38 @@ pub(crate) fn push_sample(time_ms: i64, value: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     push_value(value, out);
     out.extend_from_slice(b"\"]");
+}
+
+/// Appends `[time, {"count": …, "sum": …, "buckets": …}]`, without buckets in which there is nothing.
+pub(crate) fn push_histogram(time_ms: i64, histogram: HistogramRef<'_>, out: &mut Vec<u8>) {
+    out.push(b'[');
+    push_time(time_ms, out);
+    out.extend_from_slice(b",{\"count\":");
+    push_quoted(histogram.numbers.value(histogram.count()), out);
+    out.extend_from_slice(b",\"sum\":");
+    push_quoted(histogram.sum, out);
+    let mut before = &b",\"buckets\":["[..];
+    for bucket in histogram.buckets().filter(|bucket| bucket.count != 0.0) {
+        out.extend_from_slice(before);
+        before = b",";
+        out.push(b'[');
+        out.push(b'0' + bucket.boundary_code());
+        for number in [bucket.lower, bucket.upper, bucket.count] {
+            out.push(b',');
+            push_quoted(number, out);
+        }
+        out.push(b']');
+    }
+    if before == b"," {
+        out.push(b']');
+    }
+    out.extend_from_slice(b"}]");
+}
+
+fn push_quoted(number: f64, out: &mut Vec<u8>) {
+    out.push(b'"');
+    push_value(number, out);
+    out.push(b'"');
 }
 
 /// Appends a list, each item by `push`.

@@ -7,7 +7,7 @@ use super::number::{push_plain, push_time};
 use crate::config::Flavour;
 use crate::driver::Answered;
 use model::{Labels, SampleColumns};
-use promql::{FloatColumn, Grid, Output, Series, Value};
+use promql::{Column, Grid, Output, Series, Value};
 
 /// The answer to the query `text`, at most `limit` series of it.
 pub(super) fn answer(answered: Answered, text: &str, limit: Option<usize>, flavour: Flavour) -> Answer {
@@ -79,27 +79,47 @@ fn push_limited<T>(series: &[T], limit: usize, out: &mut Vec<u8>, push: impl Fn(
 
 fn push_vector_element(time_ms: i64, one: &Series, out: &mut Vec<u8>) {
     push_metric(&one.labels, out);
-    out.extend_from_slice(br#","value":"#);
-    json::push_sample(time_ms, one.column.floats.get(0).unwrap_or(f64::NAN), out);
+    match one.column.histograms.get(0) {
+        Some(histogram) => {
+            out.extend_from_slice(br#","histogram":"#);
+            json::push_histogram(time_ms, histogram, out);
+        }
+        None => {
+            out.extend_from_slice(br#","value":"#);
+            json::push_sample(time_ms, one.column.floats.get(0).unwrap_or(f64::NAN), out);
+        }
+    }
     out.push(b'}');
 }
 
 fn push_matrix_row(grid: &Grid, one: &Series, out: &mut Vec<u8>) {
+    let Column { floats, histograms } = &one.column;
     push_metric(&one.labels, out);
-    out.extend_from_slice(br#","values":"#);
-    push_points(grid, &one.column.floats, out);
+    if !floats.is_empty() {
+        out.extend_from_slice(br#","values":"#);
+        json::push_list(floats.iter(), out, |(step, value), out| json::push_sample(grid.time_ms(step), value, out));
+    }
+    if !histograms.is_empty() {
+        out.extend_from_slice(br#","histograms":"#);
+        let push = |(step, histogram), out: &mut Vec<u8>| json::push_histogram(grid.time_ms(step), histogram, out);
+        json::push_list(histograms.iter(), out, push);
+    }
     out.push(b'}');
-}
-
-fn push_points(grid: &Grid, column: &FloatColumn, out: &mut Vec<u8>) {
-    json::push_list(column.iter(), out, |(step, value), out| json::push_sample(grid.time_ms(step), value, out));
 }
 
 fn push_samples((labels, samples): &(Labels, SampleColumns), out: &mut Vec<u8>) {
     push_metric(labels, out);
-    out.extend_from_slice(br#","values":"#);
-    let samples = samples.timestamps_ms.iter().zip(&samples.values);
-    json::push_list(samples, out, |(time_ms, value), out| json::push_sample(*time_ms, *value, out));
+    let all = || samples.timestamps_ms.iter().zip(&samples.values).enumerate();
+    if samples.histograms.len() < samples.len() {
+        out.extend_from_slice(br#","values":"#);
+        let floats = all().filter(|(at, _)| !samples.has_histograms() || samples.histogram(*at).is_none());
+        json::push_list(floats, out, |(_, (time_ms, value)), out| json::push_sample(*time_ms, *value, out));
+    }
+    if samples.has_histograms() {
+        out.extend_from_slice(br#","histograms":"#);
+        let histograms = all().filter_map(|(at, (time_ms, _))| Some((*time_ms, samples.histogram(at)?)));
+        json::push_list(histograms, out, |(time_ms, histogram), out| json::push_histogram(time_ms, histogram, out));
+    }
     out.push(b'}');
 }
 

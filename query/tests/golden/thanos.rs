@@ -79,7 +79,7 @@ fn unasked(entry: &Value) -> Option<&'static str> {
         () if has_sidecar(entry) => Some("a querier over a ruler and a sidecar"),
         () if !path.starts_with("/api/v1/") || text(entry, "method") == "OPTIONS" => Some("answered by who serves it"),
         () if entry["headers"].get("Accept-Encoding").is_some() => Some("answered by who serves it"),
-        () if query.contains("rpc_native") => Some("native histograms are refused by name"),
+        () if query.contains("rpc_native") => Some("histograms of the receivers are not recorded"),
         () if says("engine", "thanos") => Some("Thanos' other engine"),
         () if has("stats") => Some("statistics are not given"),
         () if ["auto", "5m", "1h", "300"].iter().any(|text| says("max_source_resolution", text)) => {

@@ -232,7 +232,7 @@ fn decode_aggregate(unit: &[Chunk], aggregate: Aggregate, columns: &mut SampleCo
 }
 
 /// Leaves out what lies outside of `range`.
-fn clip(columns: &mut SampleColumns, range: TimeRange) {
+pub(super) fn clip(columns: &mut SampleColumns, range: TimeRange) {
     columns.truncate(columns.timestamps_ms.partition_point(|at_ms| *at_ms <= range.max_ms()));
     let before = columns.timestamps_ms.partition_point(|at_ms| *at_ms < range.min_ms());
     if before == 0 {

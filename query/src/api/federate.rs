@@ -1,0 +1,138 @@
+//! `/federate`: the newest samples, in the text format that Prometheus scrapes.
+//!
+//! Native histograms are left out, which that format cannot say: Prometheus leaves them out of it, too. Whoever scrapes sees
+//! no warnings, so what is missing makes it an error.
+
+use super::Api;
+use super::envelope::ApiError;
+use super::language::plain_error;
+use super::params::Params;
+use super::scope::Scope;
+use super::selectors::Selectors;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use http::{HeaderValue, StatusCode, header};
+use model::{Labels, METRIC_NAME, SampleColumns, ShortFloat, TimeRange, is_stale};
+use promql::SeriesBatch as _;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+use storeapi::{EngineBatch, ReadOptions, SeriesFrame};
+
+/// The newest sample of each series.
+type Newest = BTreeMap<Labels, (i64, f64)>;
+
+pub(super) async fn federate(State(api): State<Arc<Api>>, params: Params) -> Response {
+    let selectors = match Selectors::parse_any(&params) {
+        Ok(selectors) => selectors,
+        Err(fault) => return plain_error(StatusCode::BAD_REQUEST, &fault.to_string()),
+    };
+    match tokio::time::timeout(api.config.timeout, newest(&api, &params, selectors)).await {
+        Ok(Ok(found)) => {
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
+            ([(header::CONTENT_TYPE, kind)], text(found)).into_response()
+        }
+        Ok(Err(error)) => plain_error(error.status(), &error.to_string()),
+        Err(_) => plain_error(StatusCode::SERVICE_UNAVAILABLE, "federation took longer than it may"),
+    }
+}
+
+async fn newest(api: &Api, params: &Params, selectors: Selectors) -> Result<Newest, ApiError> {
+    let scope = Scope::of_labels(api, params)?;
+    let now_ms = api.clock.now_ms();
+    let lookback_ms = i64::try_from(api.config.lookback.as_millis()).unwrap_or(i64::MAX);
+    let mut found = Newest::new();
+    let mut held = api.query_limits().memory.reserve(0).map_err(promql::QueryError::from)?;
+    let Some(range) = TimeRange::new(now_ms.saturating_sub(lookback_ms).saturating_add(1), now_ms) else {
+        return Ok(found);
+    };
+    if selectors.is_empty() {
+        return Ok(found);
+    }
+    let _permit = api.driver.permit().await;
+    let mut columns = SampleColumns::default();
+    for matchers in selectors.or_all() {
+        let mut frames = api.store.series(scope.series(scope.confined(matchers), range));
+        while let Some(frame) = frames.next().await {
+            let told = |error| ApiError::of_store(error, api.flavour, "proxy Series()");
+            let batch = match frame.map_err(told)? {
+                SeriesFrame::Series(batch) => batch,
+                SeriesFrame::Warning(warning) => return Err(ApiError::Unavailable(warning)),
+            };
+            let batch = EngineBatch::new(batch).with(ReadOptions { range, ..ReadOptions::default() });
+            for index in 0..batch.len() {
+                batch.samples_within(index, &mut columns).map_err(promql::QueryError::from)?;
+                let last = columns.len().checked_sub(1).filter(|last| columns.histogram(*last).is_none());
+                let sample = columns.timestamps_ms.last().copied().zip(columns.values.last().copied());
+                let Some(sample) = sample.filter(|(_, value)| last.is_some() && !is_stale(*value)) else { continue };
+                let labels = batch.labels(index);
+                held.grow(labels.as_packed().len() + size_of::<(Labels, i64, f64)>())
+                    .map_err(promql::QueryError::from)?;
+                found.insert(labels.to_owned(), sample);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Metric by metric, of each its series in order.
+fn text(found: Newest) -> Vec<u8> {
+    let name = |labels: &Labels| labels.get(METRIC_NAME).map(<[u8]>::to_vec).unwrap_or_default();
+    let mut series: Vec<_> = found.into_iter().map(|(labels, sample)| (name(&labels), labels, sample)).collect();
+    // A series without a name has none to be scraped by.
+    series.retain(|(name, ..)| !name.is_empty());
+    series.sort_by(|left, right| left.0.cmp(&right.0));
+    let (mut out, mut before) = (Vec::new(), None);
+    for (name, labels, (time_ms, value)) in &series {
+        let escaped = escape_name(name, true);
+        // Writing to a vector cannot fail.
+        if before != Some(name) {
+            let _ = writeln!(out, "# TYPE {escaped} untyped");
+            before = Some(name);
+        }
+        out.extend_from_slice(escaped.as_bytes());
+        push_labels(labels, &mut out);
+        let _ = writeln!(out, " {} {time_ms}", ShortFloat(*value));
+    }
+    out
+}
+
+/// The labels, and an instance that says nothing where there is none: or the scraper would say its own.
+fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
+    let mut mark = b'{';
+    let mut push = |name: &[u8], value: &[u8], out: &mut Vec<u8>| {
+        out.push(std::mem::replace(&mut mark, b','));
+        out.extend_from_slice(escape_name(name, false).as_bytes());
+        out.extend_from_slice(b"=\"");
+        for byte in value {
+            match byte {
+                b'\\' => out.extend_from_slice(br"\\"),
+                b'"' => out.extend_from_slice(br#"\""#),
+                b'\n' => out.extend_from_slice(br"\n"),
+                byte => out.push(*byte),
+            }
+        }
+        out.push(b'"');
+    };
+    labels.iter().filter(|label| label.name != METRIC_NAME).for_each(|label| push(label.name, label.value, out));
+    if labels.get(b"instance").is_none() {
+        push(b"instance", b"", out);
+    }
+    out.push(b'}');
+}
+
+/// A name with underscores for what the format did not have before UTF-8; colons are for metrics.
+fn escape_name(name: &[u8], is_metric: bool) -> String {
+    let text = String::from_utf8_lossy(name);
+    let fits = |(at, c): (usize, char)| match c {
+        'a'..='z' | 'A'..='Z' | '_' => c,
+        ':' if is_metric => c,
+        '0'..='9' if at > 0 => c,
+        _ => '_',
+    };
+    text.chars().enumerate().map(fits).collect()
+}
+
+#[cfg(test)]
+mod tests;
