@@ -9,9 +9,11 @@ use crate::ast::{AggregateOp, BinaryOp};
 use crate::print::{quote, quote_char};
 
 mod number;
+mod sequence;
 mod string;
 mod token;
 
+pub(crate) use sequence::{Descriptor, SequenceKind, SequenceToken, Sequences};
 pub(crate) use token::{Keyword, Token, TokenKind};
 
 /// Text that is no token, and where it starts. It reaches to the end of the input, since nothing behind it is read.

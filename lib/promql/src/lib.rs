@@ -39,6 +39,7 @@ mod series;
 mod source;
 mod stage;
 mod support;
+pub mod testlang;
 
 pub use annotations::Annotations;
 pub use budget::{Budget, OverBudget, Reservation};

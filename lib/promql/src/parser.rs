@@ -23,6 +23,8 @@ mod matching;
 mod selector;
 mod time;
 
+pub(crate) use literal::{parse_duration_ms, parse_number, unquote};
+
 /// What a parser accepts. The default is what a Prometheus server accepts that was started without feature flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseOptions {

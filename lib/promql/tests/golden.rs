@@ -1,9 +1,12 @@
 //! What the parser of Prometheus 3.14 made of nine thousand texts: tree, positions, printed form, or the first error.
 #![allow(clippy::unwrap_used, reason = "a recording that is not as its README says is a failed test")]
 
+#[path = "golden/described.rs"]
+mod described;
 #[path = "golden/tree.rs"]
 mod tree;
 
+use promql::testlang::parse_series;
 use promql::{Limits, ParseOptions, Pretty, parse_selector, parse_syntax};
 use serde_json::{Value, json};
 use std::io::Read;
@@ -193,4 +196,23 @@ fn numbers() {
             _ => {}
         }
     }
+}
+
+/// Descriptions of series: labels, values, and the words in which others are refused.
+#[test]
+fn series_descriptions() {
+    let mut differences = Vec::new();
+    for line in lines("series_descriptions", "seriesdesc.jsonl", 900) {
+        let text = line["in"].as_str().unwrap();
+        let got = match parse_series(text, 1 << 20) {
+            Ok(series) => {
+                json!({ "in": text, "labels": described::labels(&series), "values": described::values(&series) })
+            }
+            Err(err) => json!({ "in": text, "error": err.to_string() }),
+        };
+        if got != line {
+            differences.push(format!("   got {got}\n  want {line}"));
+        }
+    }
+    assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n"));
 }

@@ -3,11 +3,20 @@
 
 use super::{LexError, Lexer, Token, TokenKind, is_alphanumeric, quote};
 
+/// What may follow a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing that could belong to a word.
+    NoWord,
+    /// As that, or an `x` that says how often: then there are no hexadecimal numbers.
+    NoWordButTimes,
+}
+
 impl<'a> Lexer<'a> {
     /// A number or a duration, of whose first character this need not care.
     pub(super) fn number_or_duration(&mut self) -> Result<Token<'a>, LexError> {
         self.pos = self.start;
-        if self.scan_number() {
+        if self.scan_number(Next::NoWord) {
             return Ok(self.emit(TokenKind::Number));
         }
         if self.scan_duration() {
@@ -18,8 +27,9 @@ impl<'a> Lexer<'a> {
 
     /// Reads as far as a number reaches; false if it is none, or if a letter or digit follows. What was read then may
     /// still be the start of a duration.
-    fn scan_number(&mut self) -> bool {
-        let hex = self.accept(|c| c == '0') && self.accept(|c| matches!(c, 'x' | 'X'));
+    pub(super) fn scan_number(&mut self, next: Next) -> bool {
+        let first = self.pos;
+        let hex = next == Next::NoWord && self.accept(|c| c == '0') && self.accept(|c| matches!(c, 'x' | 'X'));
         if hex {
             self.accept(|c| c == '_');
         }
@@ -58,7 +68,8 @@ impl<'a> Lexer<'a> {
                 _ => break,
             }
         }
-        !self.text().is_empty() && !self.peek().is_some_and(is_alphanumeric)
+        let may_follow = |c: char| !is_alphanumeric(c) || next == Next::NoWordButTimes && c == 'x';
+        self.pos > first && self.peek().is_none_or(may_follow)
     }
 
     /// Whether what must not stand behind `e` or `_` stands there.

@@ -214,7 +214,7 @@ fn keyword(word: &[u8]) -> Option<Keyword> {
 }
 
 /// Quoted; of more than ten bytes only the first ten characters.
-fn quote_short(text: &str) -> String {
+pub(super) fn quote_short(text: &str) -> String {
     if text.len() <= 10 {
         return quote(text.as_bytes());
     }

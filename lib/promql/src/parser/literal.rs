@@ -34,7 +34,7 @@ pub(super) fn go_i64(value: f64) -> i64 {
 }
 
 /// A whole number (decimal, `0x…`, octal with a leading 0), else a float; underscores may separate digits.
-fn parse_number(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_number(text: &str) -> Result<f64, String> {
     let fail = |why| format!("error parsing number: strconv.ParseFloat: parsing {}: {why}", quote(text.as_bytes()));
     if !underscores_fit(text) {
         return Err(fail("invalid syntax"));
@@ -72,8 +72,14 @@ fn underscores_fit(text: &str) -> bool {
     })
 }
 
-/// Seconds of a duration such as `1h30m`: whole numbers, units from large to small, each once.
+/// Seconds of a duration.
 fn parse_duration(text: &str) -> Result<f64, String> {
+    let total_ms = parse_duration_ms(text)?;
+    Ok((total_ms / 1000) as f64 + (total_ms % 1000 * 1_000_000) as f64 / 1e9)
+}
+
+/// Milliseconds of a duration such as `1h30m`: whole numbers, units from large to small, each once. Nothing is nothing.
+pub(crate) fn parse_duration_ms(text: &str) -> Result<u64, String> {
     /// From large to small, in milliseconds.
     const UNITS: [(&str, u64); 7] = [
         ("y", 365 * 24 * 3_600_000),
@@ -113,11 +119,11 @@ fn parse_duration(text: &str) -> Result<f64, String> {
             .filter(|total| *total <= MAX_MS)
             .ok_or_else(out_of_range)?;
     }
-    Ok((total_ms / 1000) as f64 + (total_ms % 1000 * 1_000_000) as f64 / 1e9)
+    Ok(total_ms)
 }
 
 /// What a literal says, without its quotes; `None` if it is none.
-fn unquote(literal: &str) -> Option<Vec<u8>> {
+pub(crate) fn unquote(literal: &str) -> Option<Vec<u8>> {
     let inner = literal.get(1..literal.len().checked_sub(1)?)?;
     if literal.starts_with('`') {
         return Some(inner.as_bytes().to_vec());
