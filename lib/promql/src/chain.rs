@@ -8,7 +8,7 @@ pub(crate) use labels::{LabelJoin, LabelReplace};
 
 use crate::annotations::Annotations;
 use crate::binary::ScalarOp;
-use crate::column::{Column, FloatColumn, HistogramSteps, Presence};
+use crate::column::{Column, ColumnBuilder, FloatColumn, HistogramSteps, Presence};
 use crate::date::Date;
 use crate::kernels::{Histograms, KernelScratch, RangeCall, Samples};
 use crate::labelset::{LabelScratch, NameSet};
@@ -25,6 +25,8 @@ use xxhash_rust::xxh3::xxh3_128;
 pub(crate) enum Op {
     /// A function of one float; histograms are none of its business, and go.
     Map(fn(f64) -> f64),
+    /// A function of one native histogram; floats are none of its business, and go.
+    MapHistogram(fn(&HistogramRef<'_>) -> f64),
     /// Histograms go.
     FloatsOnly,
     /// All goes.
@@ -50,6 +52,8 @@ pub(crate) enum Op {
     /// What was computed once holds at each of so many steps.
     Repeat(usize),
     DropMetadata,
+    /// Takes away the name, but neither type nor unit.
+    DropName,
     /// Notices label sets for the check with this number.
     Check {
         check: usize,
@@ -173,6 +177,7 @@ impl Passing {
         match op {
             Op::Map(function) => self.floats_only().map(function),
             Op::Date(part) => self.floats_only().map(|value| part(Date::from_unix(go_int(value))) as f64),
+            Op::MapHistogram(function) => self.map_histograms(*function),
             Op::Nothing => self.column = FloatColumn::none(self.column.steps()).into(),
             Op::FloatsOnly => {
                 self.floats_only();
@@ -196,6 +201,10 @@ impl Passing {
             Op::Window { inner, call } => self.window(inner, call, cx)?,
             Op::Repeat(steps) => self.column = self.column.repeated(*steps),
             Op::DropMetadata => self.drop_metadata(cx),
+            Op::DropName if cx.delayed_names => self.drop_name = true,
+            Op::DropName => {
+                cx.scratch.labels.retain(|name| name != METRIC_NAME);
+            }
             Op::Check { check, conflict } => {
                 let hash = xxh3_128(cx.scratch.labels.labels().as_packed());
                 let noticed = |hash, present| Noticed { check: *check, hash, form: self.form, present };
@@ -225,6 +234,14 @@ impl Passing {
     fn floats_only(&mut self) -> &mut FloatColumn {
         self.column.histograms = HistogramSteps::default();
         &mut self.column.floats
+    }
+
+    fn map_histograms(&mut self, function: fn(&HistogramRef<'_>) -> f64) {
+        let mut floats = ColumnBuilder::new(self.column.steps());
+        for (step, histogram) in self.column.histograms.iter() {
+            floats.set(step, function(&histogram));
+        }
+        self.column = floats.build().into();
     }
 
     fn round(&mut self, to: Option<&FloatColumn>) {

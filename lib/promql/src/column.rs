@@ -11,7 +11,6 @@ pub use float::FloatColumn;
 pub use histograms::HistogramSteps;
 pub use presence::Presence;
 
-use crate::QueryError;
 use model::HistogramRef;
 use std::borrow::Cow;
 
@@ -83,17 +82,6 @@ impl Column {
     pub(crate) fn negate(&mut self) {
         self.floats.map(|value| -value);
         self.histograms.map(|histogram| histogram.scale(-1.0));
-    }
-
-    /// The floats.
-    ///
-    /// # Errors
-    /// There are histograms, which whoever asks cannot do anything with yet.
-    pub(crate) fn floats_only(&self) -> Result<&FloatColumn, QueryError> {
-        match self.histograms.is_empty() {
-            true => Ok(&self.floats),
-            false => Err(QueryError::Execution("native histograms are not supported here yet".to_owned())),
-        }
     }
 
     /// What is at the one step, at each of `steps` steps.

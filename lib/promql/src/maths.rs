@@ -12,7 +12,7 @@ mod hyperbolic;
 mod tests;
 mod trigonometric;
 
-pub(crate) use exponential::pow;
+pub(crate) use exponential::{exp2, log2, pow};
 pub(crate) use trigonometric::atan2;
 
 use std::f64::consts::PI;

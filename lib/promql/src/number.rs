@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use model::ShortFloat;
 use std::borrow::Cow;
 
 /// Go's `%.2g`: two digits.
@@ -13,6 +14,16 @@ pub(crate) fn two_digits(value: f64) -> String {
 /// Go's `%f`: six decimals.
 pub(crate) fn fixed(value: f64) -> String {
     special(value).unwrap_or_else(|| format!("{value:.6}"))
+}
+
+/// A number as label values have it: with a point or an exponent.
+pub(crate) fn label_value(value: f64) -> String {
+    if value == 0.0 {
+        // Without a sign.
+        return "0.0".to_owned();
+    }
+    let text = ShortFloat(value).to_string();
+    if value.is_finite() && !text.contains(['.', 'e']) { text + ".0" } else { text }
 }
 
 /// Reads a number as `strconv.ParseFloat` does; one that is too large for a float is none.

@@ -6,7 +6,7 @@ use crate::binary::{Join, JoinPlan, SetOp, SetPlan};
 use crate::budget::Reservation;
 use crate::chain::Row;
 use crate::column::FloatColumn;
-use crate::histogram::{Buckets, BucketsPlan};
+use crate::histogram::{HistogramPlan, Histograms};
 use crate::info::{Info, InfoPlan};
 use crate::labelset::NameSet;
 use crate::series::{Absent, Merge, Sort, SortPlan};
@@ -28,7 +28,7 @@ pub(crate) enum StagePlan {
     Ranked(RankedPlan),
     Join(JoinPlan),
     Set(SetPlan),
-    Buckets(BucketsPlan),
+    Histograms(HistogramPlan),
     Info(InfoPlan),
     Absent {
         labels: Labels,
@@ -69,7 +69,7 @@ impl StagePlan {
             Self::Ranked(plan) => Box::new(Ranked::new(plan.clone())),
             Self::Join(plan) => Box::new(Join::new(plan.clone())),
             Self::Set(plan) => Box::new(SetOp::new(plan.clone())),
-            Self::Buckets(plan) => Box::new(Buckets::new(plan.clone())),
+            Self::Histograms(plan) => Box::new(Histograms::new(plan.clone())),
             Self::Info(plan) => Box::new(Info::new(plan.clone())),
             Self::Absent { labels, grid } => Box::new(Absent::new(labels.clone(), grid.steps())),
             Self::Sort(plan) => Box::new(Sort::new(plan.clone())),

@@ -45,6 +45,37 @@ pub(super) fn exp(x: f64) -> f64 {
     if twos >= 1024.0 { f64::INFINITY } else { libm::ldexp(value, twos as i32) }
 }
 
+/// Two to the power of `x`: e to the power of what is left of it without whole numbers, by a rational function.
+pub(crate) fn exp2(x: f64) -> f64 {
+    const LARGEST: f64 = 1.023_999_999_999_999_9e+03;
+    if x.is_nan() || x == f64::INFINITY {
+        return x;
+    }
+    if x > LARGEST {
+        return f64::INFINITY;
+    }
+    // Smaller than any number there is.
+    if x < -1074.0 {
+        return 0.0;
+    }
+    let twos = (x + 0.5_f64.copysign(x)).trunc();
+    let rest = x - twos;
+    const UPPER: f64 = 6.931_471_803_691_238_164_90e-1;
+    const LOWER: f64 = 1.908_214_929_270_587_700_02e-10;
+    let (upper, lower) = (rest * UPPER, -rest * LOWER);
+    let (reduced, square) = (upper - lower, (upper - lower) * (upper - lower));
+    let coefficients = [
+        4.138_136_797_057_238_460_39e-08,
+        -1.653_390_220_546_525_153_90e-06,
+        6.613_756_321_437_934_361_17e-05,
+        -2.777_777_777_701_559_338_42e-03,
+        1.666_666_666_666_666_574_15e-01,
+    ];
+    let correction = reduced - square * polynomial(square, coefficients);
+    let value = 1.0 - ((lower - (reduced * correction) / (2.0 - correction)) - upper);
+    libm::ldexp(value, twos as i32)
+}
+
 /// The natural logarithm. That of a denormal is wrong, as it is in Go: its exponent is taken for that of the smallest normal
 /// number.
 pub(super) fn ln(x: f64) -> f64 {
@@ -82,7 +113,7 @@ pub(super) fn ln(x: f64) -> f64 {
 }
 
 /// The logarithm to base 2, exact for powers of two.
-pub(super) fn log2(x: f64) -> f64 {
+pub(crate) fn log2(x: f64) -> f64 {
     let (fraction, twos) = libm::frexp(x);
     if fraction == 0.5 {
         return f64::from(twos - 1);

@@ -1,4 +1,4 @@
-use super::{atan2, function, pow};
+use super::{atan2, exp2, function, pow};
 use crate::ast::BinaryOp;
 use crate::binary::between_scalars;
 use crate::chain::{go_max, go_min};
@@ -15,6 +15,7 @@ fn bits(json: &Value) -> f64 {
 fn ours(name: &str, x: f64, y: f64) -> Option<f64> {
     Some(match name {
         "^" => pow(x, y),
+        "exp2" => exp2(x),
         "atan2" => atan2(x, y),
         "%" => between_scalars(BinaryOp::Mod, x, y),
         "/" => between_scalars(BinaryOp::Div, x, y),

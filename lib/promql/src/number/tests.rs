@@ -1,4 +1,4 @@
-use super::{fixed, parse, two_digits};
+use super::{fixed, label_value, parse, two_digits};
 use serde_json::Value;
 
 fn bits(text: &str) -> f64 {
@@ -16,8 +16,8 @@ fn numbers_are_written_as_go_writes_them() {
         if record["kind"] == "float" {
             let value = bits(record["bits"].as_str().unwrap());
             let want = |field: &str| record[field].as_str().unwrap().to_owned();
-            let got = [two_digits(value), fixed(value)];
-            assert_eq!(got, [want("g2"), want("f6")], "{line}");
+            let got = [two_digits(value), fixed(value), label_value(value)];
+            assert_eq!(got, [want("g2"), want("f6"), want("om")], "{line}");
             seen += 1;
         }
     }

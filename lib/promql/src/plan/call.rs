@@ -2,6 +2,7 @@
 
 use super::build::{Builder, Place, Tail, bare_selector, not_supported};
 use super::facts::{children, selector, without_parens};
+use super::naming::Names;
 use super::{Leaf, Reading, ScalarId, Shift, Source};
 use crate::QueryError;
 use crate::aggregate::{FoldKind, FoldPlan, QuantilePlan, RankedKind, RankedPlan};
@@ -11,7 +12,7 @@ use crate::ast::{
 use crate::binary::{LEFT, RIGHT};
 use crate::chain::{Conflict, LabelJoin, LabelReplace, Op};
 use crate::date::Date;
-use crate::histogram::BucketsPlan;
+use crate::histogram::{self, Asked, AskedQuantile, HistogramPlan};
 use crate::info::InfoPlan;
 use crate::kernels::{Kernel, RangeCall};
 use crate::labelset::NameSet;
@@ -97,6 +98,12 @@ impl<'a> Builder<'a> {
             tail.before(Op::Map(function));
             return Ok(Some((arg, place, tail)));
         }
+        if let Some(function) = histogram::function(&call.name) {
+            let arg = first_arg(call)?;
+            self.drop_name_only(&mut tail, arg);
+            tail.before(Op::MapHistogram(function));
+            return Ok(Some((arg, place, tail)));
+        }
         if let Some(part) = date_part(&call.name) {
             return self.date(call, part, place, tail);
         }
@@ -125,7 +132,9 @@ impl<'a> Builder<'a> {
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => {
                 self.sort(expr, call, place, tail).map(Some)
             }
-            "histogram_quantile" => self.histogram_quantile(expr, call, place, tail).map(Some),
+            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
+                self.histograms(expr, call, place, tail).map(Some)
+            }
             _ => Err(not_supported(&format!("function \"{}\"", call.name))),
         }
     }
@@ -304,31 +313,58 @@ impl<'a> Builder<'a> {
         Ok((first_arg(call)?, place, tail))
     }
 
-    fn histogram_quantile(
+    /// The functions of histograms that may be classic ones.
+    fn histograms(
         &mut self,
         expr: &Expr,
         call: &'a Call,
         mut place: Place,
         mut tail: Tail,
     ) -> Result<Rest<'a>, QueryError> {
-        let [quantile, buckets] = call.args.as_slice() else {
-            return Err(QueryError::Internal("histogram_quantile lacks an argument".to_owned()));
+        let lacks = || QueryError::Internal(format!("{} lacks an argument", call.name));
+        let (numbers, vector, label) = match (call.name.as_str(), call.args.as_slice()) {
+            ("histogram_quantiles", [vector, label, quantiles @ ..]) => {
+                (quantiles, vector, Some(string(label)?.to_vec()))
+            }
+            (_, [numbers @ .., vector]) => (numbers, vector, None),
+            _ => return Err(lacks()),
         };
-        let (quantile_of, buckets) = (without_parens(quantile), without_parens(buckets));
-        let (quantile, level) = self.scalar(quantile_of, &place)?;
+        let mut asked = Vec::new();
+        let mut level = place.level;
+        for number in numbers.iter().map(without_parens) {
+            let (quantile, needs) = self.scalar(number, &place)?;
+            asked.push(AskedQuantile { quantile, blamed: number.span });
+            level = level.max(needs);
+        }
         place.level = level;
+        let vector = without_parens(vector);
         // The series of a histogram are put together before names go: there is no order among them then.
-        self.drop_names_of_groups(&mut tail, buckets);
-        let plan = StagePlan::Buckets(BucketsPlan {
-            quantile,
+        match label {
+            // Names have gone by then. Whatever the label overwrites may have told series apart.
+            Some(_) if !(self.plan.delayed_names && place.grid.is_instant()) => {
+                let check = self.check(false, Conflict::AtStep);
+                tail.before(check);
+            }
+            Some(_) => {}
+            None => self.drop_names_of_groups(&mut tail, vector),
+        }
+        // 3.14 blames the first argument, whatever that is.
+        let blamed_nan = call.args.first().map_or(vector.span, |arg| without_parens(arg).span);
+        let asked = match (call.name.as_str(), asked.as_slice()) {
+            ("histogram_fraction", [lower, upper]) => Asked::Fraction { lower: lower.quantile, upper: upper.quantile },
+            ("histogram_fraction", _) => return Err(lacks()),
+            _ => Asked::Quantiles { quantiles: asked, label },
+        };
+        let plan = StagePlan::Histograms(HistogramPlan {
+            asked,
             grid: Arc::clone(&place.grid),
             delayed_names: self.plan.delayed_names,
             node: expr.span,
-            blamed_quantile: quantile_of.span,
-            blamed: buckets.span,
+            blamed: vector.span,
+            blamed_nan,
         });
         let stage = self.stage(plan, 1, tail);
-        Ok((buckets, place, Tail::to_stage(stage, 0)))
+        Ok((vector, place, Tail::to_stage(stage, 0)))
     }
 
     /// `start_timestamp`: of what is computed nobody knows when it began, and of samples only if that is asked for.
@@ -392,11 +428,24 @@ impl<'a> Builder<'a> {
         Ok(Shift::Back(back_ms))
     }
 
+    /// Takes names away from the series of `operand`, but neither types nor units.
+    fn drop_name_only(&mut self, tail: &mut Tail, operand: &Expr) {
+        let names = self.facts.get(operand).names;
+        // Series of one name are told apart by what stays.
+        if !self.plan.delayed_names && names == Names::Any {
+            let check = self.check(false, Conflict::AtStep);
+            tail.before(check);
+        }
+        if self.plan.delayed_names || names != Names::Gone {
+            tail.before(Op::DropName);
+        }
+    }
+
     fn drop_names_of_groups(&mut self, tail: &mut Tail, operand: &Expr) {
         if self.plan.delayed_names {
             return;
         }
-        if self.facts.get(operand).names != super::naming::Names::Gone {
+        if self.facts.get(operand).names != Names::Gone {
             let check = self.check(false, Conflict::AtStep);
             tail.before(check);
         }

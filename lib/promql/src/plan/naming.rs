@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use crate::ast::{AggregateOp, Binary, BinaryOp, Expr, ExprKind, UnaryOp, VectorSelector};
 use crate::binary::keeps_names;
+use crate::histogram;
 use crate::labelset::is_metadata;
 use model::{METRIC_NAME, MatchOp};
 
@@ -35,7 +36,12 @@ impl Facts {
             ExprKind::Binary(binary) if is_set(binary.op) => Names::Any,
             ExprKind::Call(call) => match (call.name.as_str(), call.args.as_slice()) {
                 ("last_over_time" | "first_over_time", [arg]) => self.get(arg).names,
-                ("label_replace" | "label_join" | "info", _) => Names::Any,
+                ("label_replace" | "label_join" | "info" | "histogram_quantiles", _) => Names::Any,
+                // Types and units stay.
+                (name, [arg]) if histogram::function(name).is_some() => match self.get(arg).names {
+                    Names::Gone => Names::Gone,
+                    _ => Names::Any,
+                },
                 (name, _) if name.starts_with("sort") => Names::Any,
                 _ => Names::Gone,
             },
@@ -59,7 +65,8 @@ impl Facts {
             ExprKind::Binary(binary) if is_filter(binary) => self.get(self.vector_of(binary)).distinct,
             ExprKind::Binary(binary) => without_names(self.vector_of(binary)),
             ExprKind::Call(call) => match call.name.as_str() {
-                "label_replace" | "label_join" | "histogram_quantile" | "histogram_quantiles" | "info" => false,
+                "label_replace" | "label_join" | "info" => false,
+                "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => false,
                 // A function of windows refuses series that are alike.
                 _ if call.args.iter().any(is_matrix) => true,
                 _ => call.args.iter().find(|arg| !self.get(arg).is_scalar).is_none_or(without_names),

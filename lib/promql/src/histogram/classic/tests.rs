@@ -1,4 +1,4 @@
-use super::{Bucket, bucket_quantile};
+use super::{Bucket, quantile};
 
 /// The quantile of buckets `bound:count …`, and how far they had to be repaired.
 #[track_caller]
@@ -8,7 +8,7 @@ fn check(q: f64, buckets: &str, want: f64, want_repair: Option<(f64, f64, f64)>)
         Bucket { bound: bound.parse().unwrap(), count: count.parse().unwrap() }
     };
     let mut buckets: Vec<Bucket> = buckets.split_whitespace().map(bucket).collect();
-    let (got, repair) = bucket_quantile(q, &mut buckets);
+    let (got, repair) = quantile(q, &mut buckets);
     assert!(got == want || got.is_nan() && want.is_nan(), "{got}, want {want}");
     assert_eq!(repair.map(|repair| (repair.min_bucket, repair.max_bucket, repair.max_diff)), want_repair);
 }
