@@ -8,7 +8,7 @@ use crate::ast::Boundary;
 use crate::budget::Reservation;
 use crate::chain::{OpContext, OpScratch, Passing, Row};
 use crate::column::{Column, FloatColumn};
-use crate::kernels::{Histograms, Samples, extend, margin, newest, newest_mixed, smoothed};
+use crate::kernels::{Histograms, Samples, Speaker, extend, margin, newest, newest_mixed, smoothed, smoothed_mixed};
 use crate::labelset::LabelTable;
 use crate::plan::{Leaf, Plan, Use};
 use crate::query::{Cancel, HeldSamples, QueryLimits, SampleCount};
@@ -165,13 +165,13 @@ impl Inner {
                 let samples = fresh.of(columns);
                 call.evaluate(samples, labels, &self.scalars, &mut ops.kernel, &mut partial.notes)?
             }
-            Leaf::Smoothed { grid, shift, lookback_ms } => {
-                let (floats, histograms) = fresh.of(columns);
-                if histograms.is_some() {
-                    return Err(QueryError::Execution("smoothed histograms are not supported yet".to_owned()));
+            Leaf::Smoothed { grid, shift, lookback_ms, span } => match fresh.of(columns) {
+                (floats, Some(histograms)) => {
+                    let speaker = Speaker::new(labels, (*span, *span), &mut partial.notes);
+                    smoothed_mixed((floats, histograms), grid, (*shift, *lookback_ms), speaker)
                 }
-                smoothed(floats, grid, *shift, *lookback_ms).into()
-            }
+                (floats, None) => smoothed(floats, grid, *shift, *lookback_ms).into(),
+            },
             Leaf::Samples { start_ms, end_ms, boundary } => {
                 let bounds = (*start_ms, *end_ms);
                 let kept = match boundary {

@@ -18,6 +18,7 @@ mod windows;
 
 pub(crate) use extended::{extend, margin, smoothed};
 pub(crate) use instant::{newest, newest_mixed};
+pub(crate) use mixed::{Speaker, smoothed_mixed};
 pub(crate) use quantile::quantile;
 pub(crate) use windows::{Histograms, Samples, Windows};
 
@@ -68,6 +69,11 @@ impl Kernel {
     pub(crate) fn sees_starts(self) -> bool {
         matches!(self, Self::Rate | Self::Increase | Self::Irate | Self::Resets)
     }
+
+    /// Whether it adds back what a counter had when it was reset.
+    fn is_counter(self) -> bool {
+        matches!(self, Self::Rate | Self::Increase)
+    }
 }
 
 /// A call of a function of a window.
@@ -98,6 +104,7 @@ pub(crate) struct RangeCall {
 pub(crate) struct KernelScratch {
     indices: Vec<usize>,
     values: Vec<f64>,
+    histograms: mixed::WorkingHistograms,
 }
 
 impl RangeCall {
@@ -111,10 +118,10 @@ impl RangeCall {
         notes: &mut Annotations,
     ) -> Result<Column, QueryError> {
         let column = match histograms {
-            Some(histograms) => self.of_mixed(floats, histograms)?,
-            None => self.of_floats(floats, labels, scalars, scratch, notes)?.into(),
+            Some(histograms) => self.of_mixed((floats, histograms), labels, scalars, scratch, notes)?,
+            None => self.of_floats(self.windows(floats), labels, scalars, scratch, notes)?.into(),
         };
-        if matches!(self.kernel, Kernel::Rate | Kernel::Increase) && !column.floats.is_empty() {
+        if self.kernel.is_counter() && !column.floats.is_empty() {
             self.doubt_counter(labels, notes);
         }
         Ok(column)
@@ -124,18 +131,17 @@ impl RangeCall {
         let starts_ms = if self.use_starts { samples.starts_ms } else { &[] };
         let samples = Samples { starts_ms, ..samples };
         let margin = extended::margin(self.boundary, self.lookback_ms);
-        Windows { samples, grid: &self.grid, range_ms: self.range_ms, shift: self.shift, margin }
+        Windows { samples, grid: &self.grid, range_ms: self.range_ms, shift: self.shift, margin, except: None }
     }
 
     fn of_floats(
         &self,
-        samples: Samples<'_>,
+        windows: Windows<'_>,
         labels: LabelsRef<'_>,
         scalars: &[Option<Arc<FloatColumn>>],
         scratch: &mut KernelScratch,
         notes: &mut Annotations,
     ) -> Result<FloatColumn, QueryError> {
-        let windows = self.windows(samples);
         if let Some(boundary) = self.boundary {
             return self.extended(windows, boundary);
         }
@@ -148,7 +154,7 @@ impl RangeCall {
             Kernel::Rate | Kernel::Increase | Kernel::Delta => {
                 let rate::Extrapolated { column, overlaps } =
                     rate::extrapolated(windows, self.kernel, self.range_seconds, scratch);
-                self.warn_of_overlaps(overlaps, labels, notes);
+                self.warn_of_overlaps(overlaps, labels.get(METRIC_NAME).unwrap_or_default(), notes);
                 column
             }
             Kernel::Irate => rate::of_last_two(windows, true),
@@ -196,9 +202,8 @@ impl RangeCall {
     }
 
     /// Says in how many windows a counter began before the sample before was taken.
-    fn warn_of_overlaps(&self, windows: u64, labels: LabelsRef<'_>, notes: &mut Annotations) {
+    fn warn_of_overlaps(&self, windows: u64, name: &[u8], notes: &mut Annotations) {
         if windows > 0 {
-            let name = labels.get(METRIC_NAME).unwrap_or_default();
             let text = format!(
                 "PromQL warning: sample has start time that overlaps with previous sample timestamp for metric {}",
                 model::Quoted(name)

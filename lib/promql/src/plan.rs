@@ -91,7 +91,7 @@ pub(crate) enum Leaf {
     /// A function of a window.
     Range(RangeCall),
     /// The value on the line between the samples before and behind.
-    Smoothed { grid: Arc<Grid>, shift: Shift, lookback_ms: i64 },
+    Smoothed { grid: Arc<Grid>, shift: Shift, lookback_ms: i64, span: Span },
     /// The samples themselves, in `(start_ms, end_ms]`, with values at both bounds if the range is extended.
     Samples { start_ms: i64, end_ms: i64, boundary: Option<Boundary> },
 }

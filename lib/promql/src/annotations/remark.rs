@@ -7,7 +7,6 @@ use std::fmt::{self, Display, Formatter};
 
 /// What was noticed of histograms while functions, aggregations and operators were evaluated. Names are those of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(dead_code, reason = "what is said of ranges comes with their functions")]
 pub(crate) enum Remark<'a> {
     /// A window has floats and histograms where only one kind will do.
     MixedRange(&'a [u8]),

@@ -1,6 +1,6 @@
 //! How fast a counter or a gauge changes.
 
-use super::windows::{Samples, Window, Windows};
+use super::windows::{Samples, Windows};
 use super::{Kernel, KernelScratch};
 use crate::column::FloatColumn;
 
@@ -31,9 +31,9 @@ pub(crate) fn extrapolated(
     let mut overlaps = 0;
     let column = windows.map(|window| {
         let (first, last) = (*window.values.first()?, *window.values.last()?);
-        let began_ms = if is_counter { window.began_ms() } else { None };
+        let began_ms = began_ms(window.starts_ms, window.timestamps_ms, window.start_ms).filter(|_| is_counter);
         if is_counter && !window.starts_ms.is_empty() {
-            overlaps += u64::from(window.has_overlap());
+            overlaps += u64::from(has_overlap(window.starts_ms, window.timestamps_ms));
         }
         if window.values.len() < 2 && began_ms.is_none() {
             return None;
@@ -49,45 +49,55 @@ pub(crate) fn extrapolated(
         if began_ms.is_some() {
             result += first;
         }
-        Some(result * extrapolation.factor(window, (first, result), began_ms))
+        Some(
+            result
+                * extrapolation.factor(
+                    window.timestamps_ms,
+                    (window.start_ms, window.end_ms),
+                    (first, result),
+                    began_ms,
+                ),
+        )
     });
     Extrapolated { column, overlaps }
 }
 
-impl Window<'_> {
-    /// When the counter of the first sample began, if that was in the window.
-    fn began_ms(self) -> Option<i64> {
-        let (start_ms, first_ms) = (*self.starts_ms.first()?, *self.timestamps_ms.first()?);
-        (start_ms != 0 && start_ms > self.start_ms && start_ms < first_ms).then_some(start_ms)
-    }
+/// When the counter of the first sample began, if that was after `from_ms`, where the window starts.
+pub(super) fn began_ms(starts_ms: &[i64], timestamps_ms: &[i64], from_ms: i64) -> Option<i64> {
+    let (start_ms, first_ms) = (*starts_ms.first()?, *timestamps_ms.first()?);
+    (start_ms != 0 && start_ms > from_ms && start_ms < first_ms).then_some(start_ms)
+}
 
-    /// Whether a counter began before the sample before was taken, and not where that one's did.
-    fn has_overlap(self) -> bool {
-        let pairs = self.starts_ms.windows(2).zip(self.timestamps_ms);
-        pairs.into_iter().any(|(starts, before_ms)| {
-            let [before, start] = [starts[0], starts[1]];
-            start != 0 && start < *before_ms && start != before
-        })
-    }
+/// Whether a counter began before the sample before was taken, and not where that one's did.
+pub(super) fn has_overlap(starts_ms: &[i64], timestamps_ms: &[i64]) -> bool {
+    starts_ms.windows(2).zip(timestamps_ms).any(|(starts, before_ms)| {
+        let [before, start] = [starts[0], starts[1]];
+        start != 0 && start < *before_ms && start != before
+    })
 }
 
 /// How the difference of the ends of a window is stretched to its bounds.
 #[derive(Debug, Clone, Copy)]
-struct Extrapolation {
-    is_counter: bool,
+pub(super) struct Extrapolation {
+    pub(super) is_counter: bool,
     /// The width of the window, if what is wanted is a rate.
-    per_seconds: Option<f64>,
+    pub(super) per_seconds: Option<f64>,
 }
 
 impl Extrapolation {
-    /// By what the difference is multiplied; `result` is that difference, and `began_ms` when the counter began, if that
-    /// was in the window.
-    fn factor(self, window: Window<'_>, (first, result): (f64, f64), began_ms: Option<i64>) -> f64 {
-        let times = window.timestamps_ms;
+    /// By what the difference is multiplied; `times` are those of the samples in the window, `result` is that difference (of
+    /// histograms of their counts), and `began_ms` when the counter began, if that was in the window.
+    pub(super) fn factor(
+        self,
+        times: &[i64],
+        (start_ms, end_ms): (i64, i64),
+        (first, result): (f64, f64),
+        began_ms: Option<i64>,
+    ) -> f64 {
         let (first_ms, last_ms) = (times[0], times[times.len() - 1]);
         // Side by side, since divisions are slow.
         let [sampled, mut to_start, mut to_end] =
-            [last_ms - first_ms, first_ms - window.start_ms, window.end_ms - last_ms].map(|ms| ms as f64 / 1000.0);
+            [last_ms - first_ms, first_ms - start_ms, end_ms - last_ms].map(|ms| ms as f64 / 1000.0);
         let spacing = if times.len() > 1 { sampled / (times.len() - 1) as f64 } else { 0.0 };
         // The window is taken to go on to its bound if a sample is not much further from it than samples are from each other,
         // and else for half of that.

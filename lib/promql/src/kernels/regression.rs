@@ -72,24 +72,28 @@ pub(crate) fn smooth(
     smoothing: &FloatColumn,
     trend: &FloatColumn,
 ) -> Result<FloatColumn, QueryError> {
-    let mut refused = None;
+    let mut outcome = Ok(());
     let column = windows.map(|window| {
         let (smoothing, trend) = (smoothing.value(window.step), trend.value(window.step));
-        // A NaN passes, as it does in Prometheus.
-        if smoothing <= 0.0 || smoothing >= 1.0 {
-            refused.get_or_insert(("smoothing", "sf", smoothing));
-        } else if trend <= 0.0 || trend >= 1.0 {
-            refused.get_or_insert(("trend", "tf", trend));
+        if outcome.is_ok() {
+            outcome = check_factors(smoothing, trend);
         }
         smoothed(window.values, smoothing, trend)
     });
-    match refused {
-        Some((what, short, value)) => {
+    outcome.map(|()| column)
+}
+
+/// Refuses factors of `double_exponential_smoothing` that are not between 0 and 1.
+pub(crate) fn check_factors(smoothing: f64, trend: f64) -> Result<(), QueryError> {
+    for (what, short, value) in [("smoothing", "sf", smoothing), ("trend", "tf", trend)] {
+        // A NaN passes, as it does in Prometheus.
+        if value <= 0.0 || value >= 1.0 {
             let value = crate::number::fixed(value);
-            Err(QueryError::Execution(format!("invalid {what} factor. Expected: 0 < {short} < 1, got: {value}")))
+            let text = format!("invalid {what} factor. Expected: 0 < {short} < 1, got: {value}");
+            return Err(QueryError::Execution(text));
         }
-        None => Ok(column),
     }
+    Ok(())
 }
 
 fn smoothed(values: &[f64], smoothing: f64, trend: f64) -> Option<f64> {

@@ -1,7 +1,7 @@
 //! Windows over the samples of a series, one for each step of a grid.
 
 use crate::Grid;
-use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder};
+use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder, Presence};
 use crate::plan::Shift;
 use model::{HistogramColumn, HistogramRef, SampleColumns};
 use smallvec::SmallVec;
@@ -31,8 +31,12 @@ pub(crate) struct Histograms<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MixedWindow<'a> {
     pub(crate) step: usize,
+    /// Where it starts and ends, margins aside.
+    pub(crate) bounds_ms: (i64, i64),
     pub(crate) floats: Samples<'a>,
     pub(crate) histograms: Histograms<'a>,
+    /// Where it starts among all histograms of the series.
+    pub(crate) first_histogram: usize,
 }
 
 /// The windows of `range_ms` that end at the (shifted) steps of a grid: their start is outside, their end inside.
@@ -43,6 +47,8 @@ pub(crate) struct Windows<'a> {
     pub(crate) range_ms: i64,
     pub(crate) shift: Shift,
     pub(crate) margin: Margin,
+    /// Steps whose windows are passed over.
+    pub(crate) except: Option<&'a Presence>,
 }
 
 /// How far before its start and behind its end a window looks as well.
@@ -137,9 +143,10 @@ impl<'a> Windows<'a> {
                 *first..*end
             };
             let floats = self.samples.slice(slide(&mut floats, self.samples.timestamps_ms));
-            let histograms = histograms.slice(slide(&mut others, histograms.timestamps_ms));
+            let rows = slide(&mut others, histograms.timestamps_ms);
+            let (first_histogram, histograms) = (rows.start, histograms.slice(rows));
             if !(floats.values.is_empty() && histograms.rows.is_empty()) {
-                f(MixedWindow { step, floats, histograms }, &mut out);
+                f(MixedWindow { step, bounds_ms: (start_ms, end_ms), floats, histograms, first_histogram }, &mut out);
             }
         }
         out.build()
@@ -155,7 +162,7 @@ impl<'a> Windows<'a> {
             let start_ms = end_ms.saturating_sub(self.range_ms);
             first = advance(timestamps_ms, first, self.margin.first_ms(start_ms));
             end = advance(timestamps_ms, end.max(first), self.margin.last_ms(end_ms));
-            if first < end {
+            if first < end && self.except.is_none_or(|steps| !steps.get(step)) {
                 let (timestamps_ms, values) = (&timestamps_ms[first..end], &values[first..end]);
                 let starts_ms = starts_ms.get(first..end).unwrap_or_default();
                 f(Window { step, time_ms, start_ms, end_ms, first, timestamps_ms, values, starts_ms });

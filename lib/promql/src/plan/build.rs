@@ -161,7 +161,7 @@ impl<'a> Builder<'a> {
                 ExprKind::Aggregate(aggregate) => Some(self.aggregate(expr, aggregate, place, tail)?),
                 ExprKind::Call(call) => self.call(expr, call, place, tail)?,
                 ExprKind::Vector(selector) => {
-                    self.instant(selector, Reading::Sample, &place, tail)?;
+                    self.instant((selector, expr.span), Reading::Sample, &place, tail)?;
                     None
                 }
                 ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Matrix(_) | ExprKind::Subquery(_) => {
@@ -350,7 +350,7 @@ impl<'a> Builder<'a> {
     /// Plans an instant selector, or the times of its samples.
     pub(super) fn instant(
         &mut self,
-        selector: &VectorSelector,
+        (selector, span): (&VectorSelector, Span),
         reading: Reading,
         place: &Place,
         tail: Tail,
@@ -359,7 +359,7 @@ impl<'a> Builder<'a> {
         let lookback_ms = self.params.lookback_ms;
         let grid = Arc::clone(&place.grid);
         let leaf = match selector.boundary {
-            Some(Boundary::Smoothed) if reading == Reading::Sample => Leaf::Smoothed { grid, shift, lookback_ms },
+            Some(Boundary::Smoothed) if reading == Reading::Sample => Leaf::Smoothed { grid, shift, lookback_ms, span },
             _ => Leaf::Instant { grid, shift, lookback_ms, reading },
         };
         self.add_use(selector, leaf, (shift, 0), place, tail)

@@ -119,7 +119,7 @@ impl<'a> Builder<'a> {
                 let arg = first_arg(call)?;
                 self.drop_names(&mut tail, arg, Conflict::AtStep);
                 if let Some(selector) = bare_selector(&call.args) {
-                    self.instant(selector, Reading::Time, &place, tail)?;
+                    self.instant((selector, arg.span), Reading::Time, &place, tail)?;
                     return Ok(None);
                 }
                 tail.before(Op::StepTime(Arc::clone(&place.grid)));
@@ -372,7 +372,9 @@ impl<'a> Builder<'a> {
         let arg = first_arg(call)?;
         self.drop_names(&mut tail, arg, Conflict::AtStep);
         match bare_selector(&call.args) {
-            Some(selector) if self.params.use_start_timestamps => self.instant(selector, Reading::Start, &place, tail),
+            Some(selector) if self.params.use_start_timestamps => {
+                self.instant((selector, arg.span), Reading::Start, &place, tail)
+            }
             _ => {
                 tail.before(Op::Nothing);
                 self.vector(arg, place, tail)
