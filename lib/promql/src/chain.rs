@@ -13,6 +13,7 @@ use crate::date::Date;
 use crate::kernels::{Histograms, KernelScratch, RangeCall, Samples};
 use crate::labelset::{LabelScratch, NameSet};
 use crate::plan::ScalarId;
+use crate::statistics::Statistics;
 use crate::{Grid, QueryError};
 use model::{HistogramColumn, HistogramRef, Labels, LabelsRef, METRIC_NAME, ResetHint, SampleColumns};
 use smallvec::SmallVec;
@@ -123,6 +124,8 @@ pub(crate) struct OpContext<'a> {
     pub(crate) scalars: &'a [Option<Arc<FloatColumn>>],
     pub(crate) delayed_names: bool,
     pub(crate) notes: &'a mut Annotations,
+    /// Where samples are counted that are looked at.
+    pub(crate) statistics: Option<&'a mut Statistics>,
     pub(crate) scratch: &'a mut OpScratch,
 }
 
@@ -297,6 +300,9 @@ impl Passing {
         }
         let histograms = Histograms { timestamps_ms: times_ms, rows, column: histograms, starts_ms: &[] };
         let samples = (Samples::from(&*floats), (!rows.is_empty()).then_some(histograms));
+        if let Some(statistics) = &mut cx.statistics {
+            statistics.windows(call, false, samples);
+        }
         let labels = cx.scratch.labels.labels();
         self.column = call.evaluate(samples, labels, cx.scalars, &mut cx.scratch.kernel, cx.notes)?;
         Ok(())

@@ -13,6 +13,7 @@ use crate::labelset::LabelTable;
 use crate::plan::{Leaf, Plan, Use};
 use crate::query::{Cancel, HeldSamples, QueryLimits, SampleCount};
 use crate::source::SeriesBatch;
+use crate::statistics::Statistics;
 use crate::{BatchError, QueryError};
 use model::{Labels, LabelsRef, SampleColumns, is_stale};
 use std::cell::RefCell;
@@ -44,6 +45,8 @@ pub struct Partial {
     pub(crate) held: Reservation,
     /// For their points.
     pub(crate) samples: HeldSamples,
+    /// What was looked at, if that is counted.
+    pub(crate) statistics: Option<Statistics>,
 }
 
 /// What one selector contributes.
@@ -120,6 +123,7 @@ impl Inner {
             notes: Annotations::default(),
             held: self.limits.memory.reserve(0)?,
             samples: self.samples.hold(),
+            statistics: self.plan.counts.map(Statistics::new),
         };
         partial.uses.resize_with(uses.len(), Contribution::default);
         let mut groups = LabelTable::default();
@@ -155,14 +159,17 @@ impl Inner {
     ) -> Result<usize, QueryError> {
         let Scratch { columns, fresh, ops } = scratch;
         let column: Column = match &one.leaf {
-            Leaf::Instant { grid, shift, lookback_ms, reading } if columns.has_histograms() => {
+            Leaf::Instant { grid, shift, lookback_ms, reading, .. } if columns.has_histograms() => {
                 newest_mixed(columns, grid, *shift, *lookback_ms, *reading)
             }
-            Leaf::Instant { grid, shift, lookback_ms, reading } => {
+            Leaf::Instant { grid, shift, lookback_ms, reading, .. } => {
                 newest(Samples::from(&*columns), grid, *shift, *lookback_ms, *reading).into()
             }
             Leaf::Range(call) => {
                 let samples = fresh.of(columns);
+                if let Some(statistics) = &mut partial.statistics {
+                    statistics.windows(call, true, samples);
+                }
                 call.evaluate(samples, labels, &self.scalars, &mut ops.kernel, &mut partial.notes)?
             }
             Leaf::Smoothed { grid, shift, lookback_ms, span } => match fresh.of(columns) {
@@ -178,11 +185,17 @@ impl Inner {
                     None => within(columns, bounds),
                     Some(boundary) => extended(fresh.of(columns), bounds, *boundary, self.plan.lookback_ms)?,
                 };
+                if let Some(statistics) = &mut partial.statistics {
+                    statistics.samples(&kept);
+                }
                 return keep(kept, labels, (partial, at));
             }
         };
         if column.is_empty() {
             return Ok(0);
+        }
+        if let (Leaf::Instant { counted, .. }, Some(statistics)) = (&one.leaf, &mut partial.statistics) {
+            statistics.found(&column, *counted);
         }
         let mut passing = Passing::new(column, false);
         ops.labels.start(labels);
@@ -190,6 +203,7 @@ impl Inner {
             scalars: &self.scalars,
             delayed_names: self.plan.delayed_names,
             notes: &mut partial.notes,
+            statistics: partial.statistics.as_mut(),
             scratch: ops,
         };
         if !passing.apply(&one.chain.ops, &mut cx)? && passing.checks.is_empty() {

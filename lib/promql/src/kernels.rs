@@ -27,6 +27,7 @@ use crate::ast::{Boundary, Span};
 use crate::chain::scalar;
 use crate::column::{Column, FloatColumn};
 use crate::plan::{ScalarId, Shift};
+use crate::statistics::Counted;
 use crate::{Grid, QueryError};
 use model::ShortFloat;
 use model::{LabelsRef, METRIC_NAME};
@@ -80,6 +81,8 @@ impl Kernel {
 #[derive(Debug, Clone)]
 pub(crate) struct RangeCall {
     pub(crate) kernel: Kernel,
+    /// How what its windows see counts.
+    pub(crate) counted: Counted,
     pub(crate) grid: Arc<Grid>,
     pub(crate) range_ms: i64,
     /// The range of which `range_ms` are the whole milliseconds.
@@ -108,6 +111,14 @@ pub(crate) struct KernelScratch {
 }
 
 impl RangeCall {
+    /// Between which times its window at `time_ms` sees samples: the start outside, the end inside.
+    pub(crate) fn bounds_ms(&self, time_ms: i64) -> (i64, i64) {
+        let margin = margin(self.boundary, self.lookback_ms);
+        let end_ms = self.shift.apply(time_ms);
+        let start_ms = end_ms.saturating_sub(self.range_ms);
+        (start_ms.saturating_sub(margin.before_ms), end_ms.saturating_add(margin.behind_ms))
+    }
+
     /// Computes the column of one series; its samples are without stale markers.
     pub(crate) fn evaluate(
         &self,

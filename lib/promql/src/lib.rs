@@ -38,6 +38,7 @@ mod query;
 mod series;
 mod source;
 mod stage;
+mod statistics;
 mod support;
 pub mod testlang;
 
@@ -53,3 +54,4 @@ pub use parser::{ParseOptions, parse, parse_selector, parse_syntax};
 pub use print::Pretty;
 pub use query::{Cancel, Passes, Query, QueryError, QueryLimits, QueryParams, Select};
 pub use source::{BatchError, SeriesBatch};
+pub use statistics::Statistics;

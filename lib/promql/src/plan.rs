@@ -22,6 +22,7 @@ use crate::chain::{CheckKind, Op};
 use crate::kernels::RangeCall;
 use crate::number_column::Scalar;
 use crate::stage::StagePlan;
+use crate::statistics::Counted;
 use crate::{Grid, Select};
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub(crate) struct Plan {
     /// Whether metric names are taken away at the very end.
     pub(crate) delayed_names: bool,
     pub(crate) lookback_ms: i64,
+    /// Over how many steps samples are counted that are looked at; `None` if they are not.
+    pub(crate) counts: Option<usize>,
 }
 
 impl Plan {
@@ -87,7 +90,7 @@ impl Use {
 #[derive(Debug)]
 pub(crate) enum Leaf {
     /// The newest sample in the lookback window.
-    Instant { grid: Arc<Grid>, shift: Shift, lookback_ms: i64, reading: Reading },
+    Instant { grid: Arc<Grid>, shift: Shift, lookback_ms: i64, reading: Reading, counted: Counted },
     /// A function of a window.
     Range(RangeCall),
     /// The value on the line between the samples before and behind.

@@ -17,6 +17,7 @@ use crate::column::FloatColumn;
 use crate::number_column::Gather;
 use crate::plan::{Chain, Destination, Plan, build};
 use crate::stage::{Stage, StageContext};
+use crate::statistics::Statistics;
 use crate::{Evaluator, Output, Partial, SeriesBatch};
 use checks::Check;
 use model::{Matcher, TimeRange};
@@ -47,6 +48,8 @@ pub struct QueryParams {
     pub strict_sharing: bool,
     /// What the planner may spare.
     pub passes: Passes,
+    /// Whether samples that are looked at are counted, for [`Query::statistics`].
+    pub count_samples: bool,
     pub limits: QueryLimits,
 }
 
@@ -106,6 +109,7 @@ pub struct Query {
     /// By source.
     flowed: Vec<bool>,
     notes: Annotations,
+    statistics: Option<Statistics>,
     scratch: OpScratch,
     held: Reservation,
 }
@@ -171,6 +175,7 @@ impl QueryParams {
             use_start_timestamps: false,
             type_and_unit_labels: false,
             strict_sharing: false,
+            count_samples: false,
             passes: Passes::default(),
             limits: QueryLimits::default(),
         }
@@ -202,6 +207,7 @@ impl Query {
             finished: vec![false; plan.selects.len()],
             flowed: vec![false; plan.sources.len()],
             notes: plan.notes.clone(),
+            statistics: plan.counts.map(Statistics::new),
             scratch: OpScratch::default(),
             held,
             plan,
@@ -241,7 +247,10 @@ impl Query {
     /// The query cannot be answered; it is of no more use then.
     pub fn accept(&mut self, partial: Partial) -> Result<(), QueryError> {
         self.cancel.check()?;
-        let Partial { select, uses, notes, held, samples } = partial;
+        let Partial { select, uses, notes, held, samples, statistics } = partial;
+        if let (Some(own), Some(statistics)) = (&mut self.statistics, &statistics) {
+            own.add(statistics);
+        }
         samples.hand_over();
         self.notes.extend(notes);
         let plan = Arc::clone(&self.plan);
@@ -280,6 +289,12 @@ impl Query {
             self.end(one.chain.to)?;
         }
         self.settle()
+    }
+
+    /// What was looked at so far; `None` if it is not counted.
+    pub fn statistics(&self) -> Option<Statistics> {
+        let peak = self.samples.peak() as u64;
+        self.statistics.clone().map(|statistics| Statistics { peak, ..statistics })
     }
 
     /// The answer.
@@ -376,6 +391,7 @@ impl Query {
             scalars: &self.scalars,
             delayed_names: self.plan.delayed_names,
             notes: &mut self.notes,
+            statistics: self.statistics.as_mut(),
             scratch: &mut self.scratch,
         };
         let left = passing.apply(&chain.ops, &mut cx)?;

@@ -13,7 +13,8 @@ fn pass(names: &str, value: f64, ops: &[Op], delayed_names: bool) -> (bool, Pass
     scratch.labels.start(labels(names).as_ref());
     let scalars = [Some(Arc::new(FloatColumn::constant(5.0, 2)))];
     let mut passing = Passing::new(FloatColumn::constant(value, 2), false);
-    let mut cx = OpContext { scalars: &scalars, delayed_names, notes: &mut notes, scratch: &mut scratch };
+    let mut cx =
+        OpContext { scalars: &scalars, delayed_names, notes: &mut notes, statistics: None, scratch: &mut scratch };
     let left = passing.apply(ops, &mut cx).unwrap();
     let labels = format!("{:?}", scratch.labels.labels());
     (left, passing, labels)

@@ -53,6 +53,7 @@ fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift): &(Grid, i6
     let span = Span::default();
     let (grid, params) = (Arc::new(grid.clone()), SmallVec::new());
     let call = RangeCall {
+        counted: crate::statistics::Counted::Steps,
         kernel,
         grid,
         range_ms: *range_ms,

@@ -15,6 +15,7 @@ use crate::kernels::margin;
 use crate::labelset::NameSet;
 use crate::number_column::Scalar;
 use crate::stage::StagePlan;
+use crate::statistics::Counted;
 use crate::{Grid, QueryError, QueryParams};
 use model::TimeRange;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryErro
         notes: Annotations::default(),
         delayed_names: params.delayed_names,
         lookback_ms: params.lookback_ms,
+        counts: None,
     };
     let mut builder = Builder { facts, times, params, plan, uses: Vec::new() };
     builder.plan.result = builder.root(expr)?;
@@ -65,8 +67,19 @@ pub(super) struct Place {
     pub(super) level: usize,
     /// The nearest function or aggregation around, for the stores to know.
     pub(super) func: String,
+    /// How what is looked at here counts.
+    pub(super) counted: Counted,
     /// What the stores are told of the steps.
     pub(super) step_ms: i64,
+}
+
+impl Place {
+    /// What comes now is evaluated once, for the first step.
+    pub(super) fn set_apart(&mut self) {
+        self.apart = true;
+        self.counted = self.counted.once(self.grid.steps());
+        self.grid = Arc::new(self.grid.first());
+    }
 }
 
 /// What happens to the series of an expression: operators, the last one first, and where they go then.
@@ -101,7 +114,9 @@ impl<'a> Builder<'a> {
         let QueryTimes { start_ms, end_ms, step_ms } = self.times;
         let is_instant = step_ms == 0;
         let grid = if is_instant { Grid::instant(start_ms) } else { Grid::range(start_ms, end_ms, step_ms) };
-        let place = Place { grid: self.bounded(grid)?, apart: false, level: 0, func: String::new(), step_ms };
+        let (grid, counted) = (self.bounded(grid)?, Counted::Steps);
+        self.plan.counts = self.params.count_samples.then(|| grid.steps());
+        let place = Place { grid, apart: false, level: 0, func: String::new(), counted, step_ms };
         if self.facts.get(expr).is_scalar {
             return Ok(ResultPlan::Scalar(self.scalar(expr, &place)?.0));
         }
@@ -124,7 +139,7 @@ impl<'a> Builder<'a> {
                 Ok(ResultPlan::Samples)
             }
             ExprKind::Subquery(subquery) => {
-                let place = self.inside(subquery, &place)?.0;
+                let place = Place { counted: Counted::Root { times: 1 }, ..self.inside(subquery, &place)?.0 };
                 let grid = Arc::clone(&place.grid);
                 let distinct = self.facts.get(&subquery.expr).distinct;
                 self.vector(&subquery.expr, place, Tail::to(Destination::Result))?;
@@ -147,8 +162,7 @@ impl<'a> Builder<'a> {
         while let Some((expr, mut place, mut tail)) = next {
             if !place.apart && self.facts.get(expr).apart {
                 tail.before(Op::Repeat(place.grid.steps()));
-                place.apart = true;
-                place.grid = Arc::new(place.grid.first());
+                place.set_apart();
             }
             next = match &expr.kind {
                 ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => Some((inner, place, tail)),
@@ -246,8 +260,7 @@ impl<'a> Builder<'a> {
         let mut innermost = loop {
             if !place.apart && self.facts.get(expr).apart {
                 operators.push((Pending::Repeat(place.grid.steps()), place.clone()));
-                place.apart = true;
-                place.grid = Arc::new(place.grid.first());
+                place.set_apart();
             }
             match &expr.kind {
                 ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => expr = inner,
@@ -360,7 +373,7 @@ impl<'a> Builder<'a> {
         let grid = Arc::clone(&place.grid);
         let leaf = match selector.boundary {
             Some(Boundary::Smoothed) if reading == Reading::Sample => Leaf::Smoothed { grid, shift, lookback_ms, span },
-            _ => Leaf::Instant { grid, shift, lookback_ms, reading },
+            _ => Leaf::Instant { grid, shift, lookback_ms, reading, counted: place.counted },
         };
         self.add_use(selector, leaf, (shift, 0), place, tail)
     }
@@ -412,7 +425,8 @@ impl<'a> Builder<'a> {
             return Err(QueryError::Invalid("a subquery needs a step of at least a millisecond".to_owned()));
         }
         let grid = self.bounded(subquery_grid(&place.grid, shift, range_ms, step_ms))?;
-        Ok((Place { grid, apart: false, step_ms, ..place.clone() }, shift, range_ms))
+        let counted = Counted::Within;
+        Ok((Place { grid, apart: false, counted, step_ms, ..place.clone() }, shift, range_ms))
     }
 }
 

@@ -177,6 +177,7 @@ impl<'a> Builder<'a> {
         });
         let call = |(range_ms, range_seconds), shift, boundary| RangeCall {
             kernel,
+            counted: place.counted,
             grid: Arc::clone(&place.grid),
             range_ms,
             range_seconds,
@@ -219,8 +220,7 @@ impl<'a> Builder<'a> {
         // Whatever does not depend on the step is evaluated once here, worth it or not.
         if facts.same && !facts.apart {
             tail.before(Op::Repeat(place.grid.steps()));
-            place.apart = true;
-            place.grid = Arc::new(place.grid.first());
+            place.set_apart();
         }
         (inner, place, tail)
     }
@@ -393,7 +393,7 @@ impl<'a> Builder<'a> {
         let stage = self.stage(StagePlan::Info(plan), 2, tail);
         let shift = self.time_of(base)?;
         let (grid, lookback_ms) = (Arc::clone(&place.grid), self.params.lookback_ms);
-        let leaf = Leaf::Instant { grid, shift, lookback_ms, reading: Reading::TimeOfFloat };
+        let leaf = Leaf::Instant { grid, shift, lookback_ms, reading: Reading::TimeOfFloat, counted: place.counted };
         self.add_use(&wanted, leaf, (shift, 0), &place, Tail::to_stage(stage, RIGHT))?;
         Ok((base, place, Tail::to_stage(stage, LEFT)))
     }

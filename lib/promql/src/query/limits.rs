@@ -65,12 +65,14 @@ pub(crate) struct SampleCount(Arc<Count>);
 #[derive(Debug)]
 struct Count {
     held: AtomicUsize,
+    /// The most that were held so far.
+    peak: AtomicUsize,
     limit: usize,
 }
 
 impl SampleCount {
     pub(crate) fn new(limit: usize) -> Self {
-        Self(Arc::new(Count { held: AtomicUsize::new(0), limit }))
+        Self(Arc::new(Count { held: AtomicUsize::new(0), peak: AtomicUsize::new(0), limit }))
     }
 
     /// Counts `samples` more.
@@ -79,7 +81,16 @@ impl SampleCount {
     /// [`QueryError::TooManySamples`].
     pub(crate) fn add(&self, samples: usize) -> Result<(), QueryError> {
         let held = self.0.held.fetch_add(samples, Ordering::Relaxed).saturating_add(samples);
+        // Mostly it is not a new one, and then nothing is written that other threads look at.
+        if held > self.0.peak.load(Ordering::Relaxed) {
+            self.0.peak.fetch_max(held, Ordering::Relaxed);
+        }
         if held > self.0.limit { Err(QueryError::TooManySamples) } else { Ok(()) }
+    }
+
+    /// The most that were held at one time.
+    pub(crate) fn peak(&self) -> usize {
+        self.0.peak.load(Ordering::Relaxed)
     }
 
     /// Counts samples that are forgotten when what holds them is dropped.
