@@ -5,6 +5,7 @@
 
 mod admin;
 mod envelope;
+mod explain;
 mod federate;
 mod instant;
 mod json;
@@ -19,6 +20,7 @@ mod read;
 mod scope;
 mod selectors;
 mod series;
+mod stats;
 mod status;
 mod stores;
 mod tree;
@@ -29,6 +31,7 @@ pub use status::Status;
 
 pub(crate) use envelope::ApiError;
 pub(crate) use scope::Scope;
+pub(crate) use stats::{Timings, Told};
 
 use crate::config::{Config, Flavour, Querier};
 use crate::driver::Driver;
@@ -136,6 +139,8 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/query_range", only(both, range::query_range))
         .route("/api/v1/format_query", only(both, language::format))
         .route("/api/v1/parse_query", only(both, language::tree))
+        .route("/api/v1/query_explain", only(both, explain::instant))
+        .route("/api/v1/query_range_explain", only(both, explain::range))
         .route("/api/v1/series", only(both, series::series))
         .route("/api/v1/labels", only(both, labels::names))
         .route("/api/v1/label/{name}/values", only(MethodFilter::GET, labels::values))

@@ -3,7 +3,7 @@
 //! Batches are evaluated on the CPU pool, a few at once, and accepted in the order in which they came, so the answer does
 //! not depend on who was faster. While evaluations lag, nothing more is taken from the store, which then waits itself.
 
-use crate::api::{ApiError, Scope};
+use crate::api::{ApiError, Scope, Timings, Told};
 use crate::config::Flavour;
 use crate::metrics::Metrics;
 use futures::{Stream, StreamExt};
@@ -31,6 +31,8 @@ pub(crate) struct Driver {
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) output: Output,
+    /// What was looked at and how long it took, if samples were counted.
+    pub(crate) told: Option<Told>,
     /// What is missing, by what stores said.
     pub(crate) missing: Vec<String>,
 }
@@ -79,7 +81,9 @@ impl Driver {
     }
 
     async fn admitted(&self, mut query: Query, scope: Scope) -> Result<Answered, ApiError> {
+        let waits = tokio::time::Instant::now();
         let _permit = self.permit().await;
+        let began = tokio::time::Instant::now();
         let mut missing = scope.missing.clone();
         for select in 0..query.selects().len() {
             let wanted = &query.selects()[select];
@@ -95,7 +99,10 @@ impl Driver {
             drop(steps);
             query.finish(select)?;
         }
-        Ok(Answered { output: query.into_output()?, missing })
+        let statistics = query.statistics();
+        let output = query.into_output()?;
+        let timings = Timings { queued: began - waits, evaluating: began.elapsed(), ..Timings::default() };
+        Ok(Answered { output, told: statistics.map(|samples| Told { timings, samples }), missing })
     }
 
     /// The frames of a select, evaluated: as many at once as there are threads, in order.

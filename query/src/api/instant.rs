@@ -1,8 +1,10 @@
 //! `query`: a query at one time.
 
 use super::envelope::{Answer, ApiError};
+use super::output::Form;
 use super::params::{Params, parse_duration_ms};
 use super::scope::Scope;
+use super::stats::Wanted;
 use super::wording::LOOKBACK;
 use super::{Api, output};
 use crate::config::Flavour;
@@ -18,15 +20,27 @@ pub(super) async fn query(State(api): State<Arc<Api>>, params: Params) -> Result
     let timeout = timeout(&api, &params)?;
     let scope = Scope::of_query(&api, &params, 0)?;
     let lookback_ms = scope.lookback_ms(lookback_ms(&api, &params)?);
+    let began = tokio::time::Instant::now();
+    let stats = Wanted::read(&params, api.flavour, api.config.features.per_step_stats);
     let mut expr = parse(&api, &params)?;
     scope.confine(&mut expr);
     let query_params = QueryParams {
         lookback_ms,
         strict_sharing: scope.reads_by_function(),
+        count_samples: stats.any,
         ..api.query_params(QueryParams::instant(time_ms))
     };
-    let answered = api.driver.run(Query::prepare(&expr, query_params)?, timeout, scope).await?;
-    Ok(output::answer(answered, params.get("query").unwrap_or_default(), limit, api.flavour))
+    let query = Query::prepare(&expr, query_params)?;
+    let preparing = began.elapsed();
+    let mut answered = api.driver.run(query, timeout, scope).await?;
+    if let Some(told) = &mut answered.told {
+        told.timings.preparing = preparing;
+    }
+    let text = params.get("query").unwrap_or_default();
+    let form = Form { text, limit, flavour: api.flavour, stats, steps_ms: (time_ms, 0) };
+    let mut answer = output::answer(answered, form);
+    answer.warnings.splice(..0, stats.warning(&params));
+    Ok(answer)
 }
 
 /// How many series are wanted. Thanos does not look.

@@ -4,16 +4,34 @@ use super::envelope::{Answer, MAX_NOTES};
 use super::json;
 use super::labels::TRUNCATED;
 use super::number::{push_plain, push_time};
+use super::stats::Wanted;
 use crate::config::Flavour;
 use crate::driver::Answered;
 use model::{Labels, SampleColumns};
 use promql::{Column, Grid, Output, Series, Value};
 
-/// The answer to the query `text`, at most `limit` series of it.
-pub(super) fn answer(answered: Answered, text: &str, limit: Option<usize>, flavour: Flavour) -> Answer {
-    let Answered { output: Output { value, annotations }, mut missing } = answered;
+/// How an answer is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form<'a> {
+    /// The query's text.
+    pub(super) text: &'a str,
+    /// At most so many series.
+    pub(super) limit: Option<usize>,
+    pub(super) flavour: Flavour,
+    pub(super) stats: Wanted,
+    /// Milliseconds: of the first step, and from one step to the next.
+    pub(super) steps_ms: (i64, i64),
+}
+
+/// The answer to a query.
+pub(super) fn answer(answered: Answered, form: Form<'_>) -> Answer {
+    let Form { text, limit, flavour, stats, steps_ms } = form;
+    let Answered { output: Output { value, annotations }, told, mut missing } = answered;
     let mut data = Vec::new();
     let cut = push_data(&value, limit.unwrap_or(usize::MAX), &mut data);
+    if let Some(told) = told.filter(|_| stats.any) {
+        stats.push(&told, |step| steps_ms.0.saturating_add(steps_ms.1.saturating_mul(step as i64)), &mut data);
+    }
     if flavour == Flavour::Thanos {
         data.extend_from_slice(br#","analysis":{}"#);
     }

@@ -25,9 +25,7 @@ const DIFFERENT: [(usize, &str); 5] = [
 ];
 
 /// What this server does not have, by the beginning of a path.
-const NOT_HERE: [&str; 9] = [
-    "/api/v1/query_explain",
-    "/api/v1/query_range_explain",
+const NOT_HERE: [&str; 7] = [
     "/api/v1/rules",
     "/api/v1/alerts",
     "/api/v1/targets",
@@ -71,7 +69,6 @@ fn params(entry: &Value) -> Vec<(&str, &str)> {
 fn unasked(entry: &Value) -> Option<&'static str> {
     let query = params(entry).iter().find(|(name, _)| *name == "query").map(|(_, query)| *query).unwrap_or_default();
     let says = |name: &str, value: &str| params(entry).contains(&(name, value));
-    let has = |name: &str| params(entry).iter().any(|(have, _)| *have == name);
     let path = text(entry, "path");
     match () {
         () if NOT_HERE.iter().any(|start| path.starts_with(start)) => Some("not part of this server"),
@@ -80,8 +77,8 @@ fn unasked(entry: &Value) -> Option<&'static str> {
         () if !path.starts_with("/api/v1/") || text(entry, "method") == "OPTIONS" => Some("answered by who serves it"),
         () if entry["headers"].get("Accept-Encoding").is_some() => Some("answered by who serves it"),
         () if query.contains("rpc_native") => Some("histograms of the receivers are not recorded"),
-        () if says("engine", "thanos") => Some("Thanos' other engine"),
-        () if has("stats") => Some("statistics are not given"),
+        () if path.ends_with("_explain") && entry["status"] == 200 => Some("explained in other operators"),
+        () if says("engine", "thanos") && !path.ends_with("_explain") => Some("Thanos' other engine"),
         () if ["auto", "5m", "1h", "300"].iter().any(|text| says("max_source_resolution", text)) => {
             Some("blocks of aggregates are read by the store")
         }
@@ -137,6 +134,11 @@ fn normal(mut answer: (u64, Option<String>, Value), entry: &Value) -> (u64, Opti
     let Some(data) = answer.2.get_mut("data") else {
         return answer;
     };
+    // Times are those of the day, and the most samples held is said to be for information.
+    if let Some(stats) = data.get_mut("stats") {
+        stats["timings"].as_object_mut().into_iter().flatten().for_each(|(_, value)| *value = Value::Null);
+        stats["samples"]["peakSamples"] = Value::Null;
+    }
     if let Some(result) = data.get_mut("result").and_then(Value::as_array_mut)
         && !is_sorted
         && result.iter().all(Value::is_object)
