@@ -6,6 +6,8 @@
 mod extended;
 mod pairs;
 mod rate;
+#[cfg(test)]
+mod tests;
 mod total;
 
 pub(crate) use extended::smoothed_mixed;

@@ -203,6 +203,7 @@ impl Speaker<'_> {
             // Its hint is of the sample that it was, not of the value that is still the same.
             return Some(FloatHistogram::from_ref(HistogramRef { hint: ResetHint::Unknown, ..before }));
         };
+        check_kinds(histograms.slice(at..next + 1), false, self)?;
         // What does not say that it is a gauge is a counter.
         let is_counter = [before, behind].iter().any(|histogram| histogram.hint != ResetHint::Gauge);
         self.interpolate(histograms, at, time_ms, is_counter)
