@@ -15,6 +15,7 @@ mod nothing;
 mod number;
 mod output;
 mod params;
+mod pieces;
 mod range;
 mod read;
 mod scope;

@@ -1,7 +1,9 @@
 //! What surrounds every answer: `{"status": …, "data": …}`, and the table from errors to codes.
 
 use super::json;
+use super::pieces::Pieces;
 use crate::config::Flavour;
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use std::collections::BTreeSet;
@@ -111,13 +113,14 @@ impl ApiError {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut body = self.data;
-        body.splice(..0, *br#"{"status":"success","data":"#);
+        let mut rest = Vec::new();
         let warnings: Vec<&String> = self.missing.iter().chain(&self.warnings).collect();
-        push_notes("warnings", &warnings, &mut body);
-        push_notes("infos", &self.infos.iter().collect::<Vec<_>>(), &mut body);
-        body.push(b'}');
-        json_response(StatusCode::OK, body, self.missing.is_empty())
+        push_notes("warnings", &warnings, &mut rest);
+        push_notes("infos", &self.infos.iter().collect::<Vec<_>>(), &mut rest);
+        rest.push(b'}');
+        // The data may be hundreds of megabytes, which are not moved for what stands around them.
+        let pieces = [Bytes::from_static(br#"{"status":"success","data":"#), self.data.into(), rest.into()];
+        json_response(StatusCode::OK, Body::new(Pieces::new(pieces)), self.missing.is_empty())
     }
 }
 
@@ -137,7 +140,7 @@ impl ApiError {
         let mut body = format!(r#"{{"status":"error","errorType":"{kind}","error":"#).into_bytes();
         json::push_string(text.as_bytes(), &mut body);
         body.push(b'}');
-        json_response(status, body, false)
+        json_response(status, body.into(), false)
     }
 }
 
@@ -152,7 +155,7 @@ fn push_notes(name: &str, notes: &[&String], body: &mut Vec<u8>) {
     json::push_list(notes, body, |note, body| json::push_string(note.as_bytes(), body));
 }
 
-fn json_response(status: StatusCode, body: Vec<u8>, may_be_kept: bool) -> Response {
+fn json_response(status: StatusCode, body: Body, may_be_kept: bool) -> Response {
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -17,6 +17,21 @@ async fn a_success_carries_data_and_notes() {
     assert_eq!(text(noted.into_response()).await.1, expected);
 }
 
+/// The data is handed on where it lies: of a large answer nothing is copied, and its size is still told.
+#[tokio::test]
+async fn data_is_not_copied() {
+    let data = vec![b' '; 1 << 20];
+    let place = data.as_ptr();
+    let mut body = Answer { data, ..Answer::default() }.into_response().into_body();
+    let around = r#"{"status":"success","data":}"#.len() as u64;
+    assert_eq!(http_body::Body::size_hint(&body).exact(), Some((1 << 20) + around));
+    let mut places = Vec::new();
+    while let Some(frame) = body.frame().await {
+        places.push(frame.unwrap().into_data().unwrap().as_ptr());
+    }
+    assert_eq!((places.len(), places[1]), (3, place));
+}
+
 #[tokio::test]
 async fn an_error_has_its_code() {
     for (error, status, kind) in [
