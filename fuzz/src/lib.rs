@@ -73,6 +73,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "verify", run: fuzz_verify },
     Target { name: "promql", run: fuzz_promql },
     Target { name: "promql_selector", run: fuzz_promql_selector },
+    Target { name: "promql_script", run: fuzz_promql_script },
+    Target { name: "series_description", run: fuzz_series_description },
     Target { name: "matcher", run: fuzz_matcher },
     Target { name: "regex", run: fuzz_regex },
     Target { name: "hashring", run: fuzz_hashring },

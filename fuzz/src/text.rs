@@ -4,6 +4,7 @@ use crate::meter;
 use crate::parts::Parts;
 use flags::{ByteSize, GoDuration, LabelFlag, PromDuration, TimeOrDuration};
 use model::{MatchOp, Matcher, PackedBuilder, Regex, TenantId};
+use promql::testlang::{Script, SequenceValue, parse_series};
 use promql::{ParseOptions, parse, parse_selector, parse_syntax};
 use proto::openmetrics::Reader;
 use router::hashring::{Algorithm, Rings};
@@ -39,6 +40,36 @@ pub fn fuzz_promql(data: &[u8]) {
     if printed.len() <= options.limits.length_bytes {
         let again = parse_syntax(&printed, &options).unwrap_or_else(|error| panic!("{printed}: {error}"));
         assert_eq!(again.to_string(), printed);
+    }
+}
+
+/// So many values may a script or a series have here.
+const MAX_VALUES: usize = 1000;
+
+/// A script in the test language: a fault lies in the text, and repetitions are bounded.
+pub fn fuzz_promql_script(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    // Of a pattern an automaton is made, which has a limit of its own.
+    let factor = if text.contains("reg") { 64 << 10 } else { 1024 };
+    match meter::within(text.len(), factor, 1 << 20, || Script::parse_within(text, MAX_VALUES)) {
+        Ok(script) => assert!(script.evaluations() <= text.lines().count()),
+        Err(error) => {
+            let line = text.split('\n').nth(error.line - 1).unwrap_or_else(|| panic!("{error}: no such line"));
+            assert!(error.column <= line.len() + 1, "{error}: {line:?}");
+        }
+    }
+}
+
+/// A description of a series: a fault lies in the text, repetitions are bounded, and every histogram among the values is there.
+pub fn fuzz_series_description(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match meter::within(text.len(), 1024, 1 << 20, || parse_series(text, MAX_VALUES)) {
+        Ok(series) => {
+            let rows = series.values.iter().filter(|value| matches!(value, SequenceValue::Histogram { .. }));
+            assert_eq!(rows.count(), series.histograms.len());
+            assert!(series.values.len() - series.histograms.len() + series.histograms.cells() <= MAX_VALUES + 2);
+        }
+        Err(error) => assert!(error.span.start <= error.span.end && error.span.end <= text.len() + 1, "{error}"),
     }
 }
 

@@ -8,6 +8,8 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     vec![
         ("promql", texts(&QUERIES)),
         ("promql_selector", texts(&SELECTORS)),
+        ("promql_script", texts(&SCRIPTS)),
+        ("series_description", texts(&SERIES)),
         ("openmetrics", texts(&OPENMETRICS)),
         ("matcher", PATTERNS.iter().map(|(pattern, value)| with_size(pattern, &[value.as_bytes()])).collect()),
         (
@@ -124,4 +126,22 @@ const OPENMETRICS: [&str; 4] = [
     "{\"with space\",\"l\u{e4}bel\"=\"v\"} +Inf -1.5\nx:y NaN 0\n# EOF",
     "a 1 1\na 2 2\nb{} 3\n# EOF\n",
     "# EOF\na 1 1\n",
+];
+
+const SCRIPTS: [&str; 5] = [
+    "# a comment\nload 1m30s\n  x{a=\"1\"} 0+1x10 _ stale\n  y@st -1m 0sx3\n  y 1x4\n\nclear\n",
+    "load_with_nhcb 5m\n  h_bucket{le=\"1\"} 1\n  h_bucket{le=\"+Inf\"} 2\n  h_count 2\n  h_sum 1.5\n",
+    "eval instant at 5m rate(x[2m])\n  expect info regex: a.*b\n  expect no_warn\n  {a=\"1\"} 5\n\neval_fail instant at 0 -x\n  expected_fail_message a\n",
+    "eval range from 0 to 10m step 1m x > bool 1\n  x{a=\"1\"} 1+1x9 _x3 {{sum:1 count:2 buckets:[1 1]}}\n",
+    "eval instant at 1m x[1m]\n  expect range vector from 0s to 1m step 10s\n  x 1 2\n\neval instant at 0 \"a\"\n  expect string \"a\"\n\neval instant at 0 1\n  1\n",
+];
+
+const SERIES: [&str; 7] = [
+    r#"http_requests_total{job="a",'b c'="\n"} 0+10x5 -1e3-.5x2 _ _x3 stale +Inf NaN 1_000"#,
+    "{`it is`} 1x10",
+    "x {{}} {{sum:1 count:2 buckets:[1 0 -2]}}x3",
+    "x {{schema:1 sum:-0.3 count:3.1 z_bucket:7.1 z_bucket_w:0.05 buckets:[5.1 10 7] offset:-3 n_buckets:[4.1 5 6] n_offset:-5}}",
+    "x {{schema:-53 sum:1 count:3 custom_values:[1 2.5 10] buckets:[1 1 1]}}+{{schema:-53 custom_values:[2] buckets:[1]}}x3",
+    "x {{counter_reset_hint:gauge n_buckets:[1 Inf]}}-{{schema:0 offset:-2147483648 buckets:[1]}}x2",
+    "sum 1 {{buckets:[1-2 inf]}}x18446744073709551615",
 ];
