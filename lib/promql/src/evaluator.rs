@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod without_buckets;
 
 use crate::annotations::Annotations;
 use crate::ast::Boundary;
@@ -18,6 +19,7 @@ use crate::{BatchError, QueryError};
 use model::{Labels, LabelsRef, SampleColumns, is_stale};
 use std::cell::RefCell;
 use std::sync::Arc;
+use without_buckets::WithoutBuckets;
 
 /// Evaluates batches of one select. A pure function of the batch: it can be called on any number of threads at once, and
 /// what it gives is to be accepted in the order of the batches. Cloning is cheap.
@@ -74,6 +76,7 @@ thread_local! {
 struct Scratch {
     columns: SampleColumns,
     fresh: Fresh,
+    without_buckets: WithoutBuckets,
     ops: OpScratch,
 }
 
@@ -157,40 +160,28 @@ impl Inner {
         (partial, at): (&mut Partial, usize),
         groups: &mut LabelTable,
     ) -> Result<usize, QueryError> {
-        let Scratch { columns, fresh, ops } = scratch;
-        let column: Column = match &one.leaf {
-            Leaf::Instant { grid, shift, lookback_ms, reading, .. } if columns.has_histograms() => {
-                newest_mixed(columns, grid, *shift, *lookback_ms, *reading)
+        if let Leaf::Samples { start_ms, end_ms, boundary } = &one.leaf {
+            let Scratch { columns, fresh, .. } = scratch;
+            let bounds = (*start_ms, *end_ms);
+            let kept = match boundary {
+                None => within(columns, bounds),
+                Some(boundary) => extended(fresh.of(columns), bounds, *boundary, self.plan.lookback_ms)?,
+            };
+            if let Some(statistics) = &mut partial.statistics {
+                statistics.samples(&kept);
             }
-            Leaf::Instant { grid, shift, lookback_ms, reading, .. } => {
-                newest(Samples::from(&*columns), grid, *shift, *lookback_ms, *reading).into()
-            }
-            Leaf::Range(call) => {
-                let samples = fresh.of(columns);
-                if let Some(statistics) = &mut partial.statistics {
-                    statistics.windows(call, true, samples);
-                }
-                call.evaluate(samples, labels, &self.scalars, &mut ops.kernel, &mut partial.notes)?
-            }
-            Leaf::Smoothed { grid, shift, lookback_ms, span } => match fresh.of(columns) {
-                (floats, Some(histograms)) => {
-                    let speaker = Speaker::new(labels, (*span, *span), &mut partial.notes);
-                    smoothed_mixed((floats, histograms), grid, (*shift, *lookback_ms), speaker)
-                }
-                (floats, None) => smoothed(floats, grid, *shift, *lookback_ms).into(),
-            },
-            Leaf::Samples { start_ms, end_ms, boundary } => {
-                let bounds = (*start_ms, *end_ms);
-                let kept = match boundary {
-                    None => within(columns, bounds),
-                    Some(boundary) => extended(fresh.of(columns), bounds, *boundary, self.plan.lookback_ms)?,
-                };
-                if let Some(statistics) = &mut partial.statistics {
-                    statistics.samples(&kept);
-                }
-                return keep(kept, labels, (partial, at));
-            }
+            return keep(kept, labels, (partial, at));
+        }
+        let column = if one.without_buckets && scratch.columns.has_histograms() {
+            scratch.without_buckets.fill(&scratch.columns, &one.leaf);
+            scratch.swap_histograms();
+            let column = self.column(&one.leaf, labels, scratch, partial);
+            scratch.swap_histograms();
+            column?
+        } else {
+            self.column(&one.leaf, labels, scratch, partial)?
         };
+        let ops = &mut scratch.ops;
         if column.is_empty() {
             return Ok(0);
         }
@@ -216,6 +207,40 @@ impl Inner {
         let bytes = row.size_bytes();
         partial.uses[at].rows.push(row);
         Ok(bytes)
+    }
+
+    /// What a selector makes of one series.
+    fn column(
+        &self,
+        leaf: &Leaf,
+        labels: LabelsRef<'_>,
+        scratch: &mut Scratch,
+        partial: &mut Partial,
+    ) -> Result<Column, QueryError> {
+        let Scratch { columns, fresh, ops, .. } = scratch;
+        Ok(match leaf {
+            Leaf::Instant { grid, shift, lookback_ms, reading, .. } if columns.has_histograms() => {
+                newest_mixed(columns, grid, *shift, *lookback_ms, *reading)
+            }
+            Leaf::Instant { grid, shift, lookback_ms, reading, .. } => {
+                newest(Samples::from(&*columns), grid, *shift, *lookback_ms, *reading).into()
+            }
+            Leaf::Range(call) => {
+                let samples = fresh.of(columns);
+                if let Some(statistics) = &mut partial.statistics {
+                    statistics.windows(call, true, samples);
+                }
+                call.evaluate(samples, labels, &self.scalars, &mut ops.kernel, &mut partial.notes)?
+            }
+            Leaf::Smoothed { grid, shift, lookback_ms, span } => match fresh.of(columns) {
+                (floats, Some(histograms)) => {
+                    let speaker = Speaker::new(labels, (*span, *span), &mut partial.notes);
+                    smoothed_mixed((floats, histograms), grid, (*shift, *lookback_ms), speaker)
+                }
+                (floats, None) => smoothed(floats, grid, *shift, *lookback_ms).into(),
+            },
+            Leaf::Samples { .. } => return Err(QueryError::Internal("samples are no column".to_owned())),
+        })
     }
 }
 
@@ -281,6 +306,11 @@ impl Scratch {
         if has_stale || self.columns.has_histograms() {
             self.fresh.sift(&self.columns);
         }
+    }
+
+    /// Puts histograms without buckets in the place of those with them, or back.
+    fn swap_histograms(&mut self) {
+        std::mem::swap(&mut self.columns.histograms, self.without_buckets.histograms());
     }
 
     /// Bytes of the decoded samples.

@@ -3,7 +3,7 @@
 
 mod classic;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod fraction;
 mod native;
 mod question;

@@ -65,6 +65,8 @@ impl Plan {
 #[derive(Debug)]
 pub(crate) struct Use {
     pub(crate) leaf: Leaf,
+    /// Nobody behind it looks at buckets of native histograms: only at counts, sums, and what their hints say.
+    pub(crate) without_buckets: bool,
     pub(crate) chain: Chain,
 }
 

@@ -71,6 +71,25 @@ pub(super) struct Place {
     pub(super) counted: Counted,
     /// What the stores are told of the steps.
     pub(super) step_ms: i64,
+    pub(super) buckets: Buckets,
+}
+
+/// Whether the buckets of native histograms are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Buckets {
+    /// They may be: nobody around said otherwise.
+    Kept,
+    /// Within a function that looks at counts and sums only.
+    Spared,
+    /// Within something that needs them, whatever else is there.
+    Needed,
+}
+
+impl Buckets {
+    /// Within a function that looks at counts and sums only.
+    pub(super) fn spared(self) -> Self {
+        if self == Self::Needed { self } else { Self::Spared }
+    }
 }
 
 impl Place {
@@ -116,7 +135,8 @@ impl<'a> Builder<'a> {
         let grid = if is_instant { Grid::instant(start_ms) } else { Grid::range(start_ms, end_ms, step_ms) };
         let (grid, counted) = (self.bounded(grid)?, Counted::Steps);
         self.plan.counts = self.params.count_samples.then(|| grid.steps());
-        let place = Place { grid, apart: false, level: 0, func: String::new(), counted, step_ms };
+        let place =
+            Place { grid, apart: false, level: 0, func: String::new(), counted, step_ms, buckets: Buckets::Kept };
         if self.facts.get(expr).is_scalar {
             return Ok(ResultPlan::Scalar(self.scalar(expr, &place)?.0));
         }
@@ -199,6 +219,9 @@ impl<'a> Builder<'a> {
         late: &mut Vec<(usize, usize)>,
     ) -> Result<(&'a Expr, Place, Tail), QueryError> {
         place.func.clear();
+        if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) {
+            place.buckets = Buckets::Needed;
+        }
         let Some(matching) = &binary.matching else {
             let scalar_left = self.facts.get(&binary.lhs).is_scalar;
             let (scalar, vector) = if scalar_left { (&binary.lhs, &binary.rhs) } else { (&binary.rhs, &binary.lhs) };
@@ -400,7 +423,7 @@ impl<'a> Builder<'a> {
             step_ms: place.step_ms,
             range_ms,
             func: place.func.clone(),
-            planned: Use { leaf, chain: tail.chain() },
+            planned: Use { leaf, without_buckets: place.buckets == Buckets::Spared, chain: tail.chain() },
         });
         Ok(())
     }
@@ -426,7 +449,7 @@ impl<'a> Builder<'a> {
         }
         let grid = self.bounded(subquery_grid(&place.grid, shift, range_ms, step_ms))?;
         let counted = Counted::Within;
-        Ok((Place { grid, apart: false, counted, step_ms, ..place.clone() }, shift, range_ms))
+        Ok((Place { grid, apart: false, counted, step_ms, buckets: Buckets::Needed, ..place.clone() }, shift, range_ms))
     }
 }
 

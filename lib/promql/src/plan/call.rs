@@ -1,6 +1,6 @@
 //! Functions and aggregations.
 
-use super::build::{Builder, Place, Tail, bare_selector, not_supported};
+use super::build::{Buckets, Builder, Place, Tail, bare_selector, not_supported};
 use super::facts::{children, selector, without_parens};
 use super::naming::Names;
 use super::{Leaf, Reading, ScalarId, Shift, Source};
@@ -100,6 +100,9 @@ impl<'a> Builder<'a> {
         }
         if let Some(function) = histogram::function(&call.name) {
             let arg = first_arg(call)?;
+            if matches!(call.name.as_str(), "histogram_count" | "histogram_sum" | "histogram_avg") {
+                place.buckets = place.buckets.spared();
+            }
             self.drop_name_only(&mut tail, arg);
             tail.before(Op::MapHistogram(function));
             return Ok(Some((arg, place, tail)));
@@ -329,6 +332,7 @@ impl<'a> Builder<'a> {
             (_, [numbers @ .., vector]) => (numbers, vector, None),
             _ => return Err(lacks()),
         };
+        place.buckets = Buckets::Needed;
         let mut asked = Vec::new();
         let mut level = place.level;
         for number in numbers.iter().map(without_parens) {
