@@ -80,6 +80,7 @@ fn run(kernel: Kernel, boundary: Option<Boundary>, series: &Series, times_s: [i6
         lookback_ms: 20_000,
         use_starts: kernel.sees_starts(),
         typed: false,
+        counted: crate::statistics::Counted::Steps,
         params: [ScalarId(0), ScalarId(0)].into_iter().collect(),
         node: Span::default(),
         blamed: Span::default(),
