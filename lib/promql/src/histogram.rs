@@ -30,8 +30,6 @@ pub(crate) struct HistogramPlan {
     pub(crate) delayed_names: bool,
     pub(crate) node: Span,
     pub(crate) blamed: Span,
-    /// What is blamed for observations that are no numbers.
-    pub(crate) blamed_nan: Span,
 }
 
 /// What is asked of each histogram.

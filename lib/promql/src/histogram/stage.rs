@@ -145,7 +145,7 @@ impl Histograms {
 
     fn emit_native(&mut self, labels: LabelsRef<'_>, native: Native, cx: &mut StageContext<'_>) {
         for (note, _) in &native.notes {
-            cx.notes.add(Level::Info, self.plan.text(note, labels), self.plan.node, self.plan.blamed_nan);
+            cx.notes.add(Level::Info, self.plan.text(note, labels), self.plan.node, self.plan.blamed);
         }
         self.emit(labels, native.answers, cx);
     }

@@ -353,7 +353,6 @@ impl<'a> Builder<'a> {
             None => self.drop_names_of_groups(&mut tail, vector),
         }
         // 3.14 blames the first argument, whatever that is.
-        let blamed_nan = call.args.first().map_or(vector.span, |arg| without_parens(arg).span);
         let asked = match (call.name.as_str(), asked.as_slice()) {
             ("histogram_fraction", [lower, upper]) => Asked::Fraction { lower: lower.quantile, upper: upper.quantile },
             ("histogram_fraction", _) => return Err(lacks()),
@@ -365,7 +364,6 @@ impl<'a> Builder<'a> {
             delayed_names: self.plan.delayed_names,
             node: expr.span,
             blamed: vector.span,
-            blamed_nan,
         });
         let stage = self.stage(plan, 1, tail);
         Ok((vector, place, Tail::to_stage(stage, 0)))
