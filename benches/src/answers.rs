@@ -8,7 +8,10 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use std::time::Duration;
 
+/// A peer may show samples only some seconds after it acknowledged them.
+const SHOWN_WITHIN_S: usize = 10;
 /// How many series are read back sample for sample.
 const READ_BACK: usize = 20;
 
@@ -23,11 +26,22 @@ pub(crate) fn is_ok(url: &str) -> bool {
 /// A sample that is missing or another, or one too many.
 pub(crate) fn check(query_url: &str, shape: &Shape, end_ms: i64, acknowledged: usize) -> anyhow::Result<()> {
     let range_s = (i64::try_from(shape.samples)? + 1) * STEP_MS / 1000;
-    let mut counted = 0.0;
-    // Metric by metric: without their names series of two metrics would be one, and a peer may limit a query's samples.
-    for metric in 0..SERIES_A_POD {
-        let count = format!("sum(count_over_time({}[{range_s}s]))", metric_name(metric));
-        counted += first_value(&query(query_url, &count, end_ms)?).unwrap_or(0.0);
+    let count = || -> anyhow::Result<f64> {
+        // Metric by metric: without their names series of two metrics would be one, and a peer may limit a query's samples.
+        let mut counted = 0.0;
+        for metric in 0..SERIES_A_POD {
+            let count = format!("sum(count_over_time({}[{range_s}s]))", metric_name(metric));
+            counted += first_value(&query(query_url, &count, end_ms)?).unwrap_or(0.0);
+        }
+        Ok(counted)
+    };
+    let mut counted = count()?;
+    for _ in 0..SHOWN_WITHIN_S {
+        if counted == acknowledged as f64 {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        counted = count()?;
     }
     ensure!(counted == acknowledged as f64, "{acknowledged} samples were acknowledged, {counted} came back");
     if shape.churn > 0.0 {

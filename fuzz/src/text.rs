@@ -5,7 +5,7 @@ use crate::parts::Parts;
 use flags::{ByteSize, GoDuration, LabelFlag, PromDuration, TimeOrDuration};
 use model::{MatchOp, Matcher, PackedBuilder, Regex, TenantId};
 use promql::testlang::{Script, SequenceValue, parse_series};
-use promql::{ParseOptions, parse, parse_selector, parse_syntax};
+use promql::{ParseOptions, parse, parse_selector};
 use proto::openmetrics::Reader;
 use router::hashring::{Algorithm, Rings};
 use std::fmt::Display;
@@ -22,8 +22,7 @@ pub fn fuzz_promql(data: &[u8]) {
         fill_modifiers: true,
         ..ParseOptions::default()
     };
-    let _maybe_not_supported = parse(text, &options);
-    let expr = match meter::within(text.len(), 1024, 256 << 10, || parse_syntax(text, &options)) {
+    let expr = match meter::within(text.len(), 1024, 256 << 10, || parse(text, &options)) {
         Ok(expr) => expr,
         Err(error) => {
             assert!(
@@ -38,7 +37,7 @@ pub fn fuzz_promql(data: &[u8]) {
     let printed = expr.to_string();
     // A printed query may be longer than the one it came from, and so be over the limit.
     if printed.len() <= options.limits.length_bytes {
-        let again = parse_syntax(&printed, &options).unwrap_or_else(|error| panic!("{printed}: {error}"));
+        let again = parse(&printed, &options).unwrap_or_else(|error| panic!("{printed}: {error}"));
         assert_eq!(again.to_string(), printed);
     }
 }

@@ -21,8 +21,6 @@ pub struct ParseError {
 pub enum ParseErrorKind {
     /// The text is no valid expression: Prometheus refuses it likewise.
     Invalid,
-    /// A valid expression that this version cannot evaluate.
-    Unsupported,
     /// The text is over one of [`crate::Limits`].
     OverLimit,
 }
@@ -68,11 +66,7 @@ impl Display for ParseError {
             Place::Unknown => out.write_str("unknown position")?,
             Place::At { line, column } => write!(out, "{line}:{column}")?,
         }
-        let what = match self.kind {
-            ParseErrorKind::Invalid | ParseErrorKind::OverLimit => "parse error",
-            ParseErrorKind::Unsupported => "not supported yet",
-        };
-        write!(out, ": {what}: {}", self.message)
+        write!(out, ": parse error: {}", self.message)
     }
 }
 

@@ -39,7 +39,6 @@ mod series;
 mod source;
 mod stage;
 mod statistics;
-mod support;
 pub mod testlang;
 
 pub use annotations::Annotations;
@@ -50,7 +49,7 @@ pub use evaluator::{Evaluator, Partial};
 pub use grid::Grid;
 pub use limits::{Limits, MAX_DEPTH};
 pub use output::{Output, Series, Value};
-pub use parser::{ParseOptions, parse, parse_selector, parse_syntax};
+pub use parser::{ParseOptions, parse, parse_selector};
 pub use print::Pretty;
 pub use query::{Cancel, Passes, Query, QueryError, QueryLimits, QueryParams, Select};
 pub use source::{BatchError, SeriesBatch};

@@ -13,7 +13,6 @@ use crate::check;
 use crate::error::{Fault, ParseError, ParseErrorKind};
 use crate::lexer::{Lexer, Token, TokenKind};
 use crate::limits::{Limits, MAX_DEPTH};
-use crate::support;
 
 mod aggregate;
 mod duration;
@@ -51,21 +50,11 @@ impl Default for ParseOptions {
     }
 }
 
-/// Parses an expression and checks that it can be evaluated.
-///
-/// # Errors
-/// The first fault: of syntax, of types, over a limit, or something the engine does not have yet.
-pub fn parse(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
-    let expr = parse_syntax(text, options)?;
-    support::check(text, &expr).map_err(|fault| *fault)?;
-    Ok(expr)
-}
-
-/// Parses an expression and checks its types, whether or not the engine could evaluate it.
+/// Parses an expression and checks its types.
 ///
 /// # Errors
 /// The first fault of syntax or types, or a limit exceeded.
-pub fn parse_syntax(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
+pub fn parse(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
     let expr = Parser::new(text, options).and_then(Parser::whole_expr).map_err(|fault| *fault)?;
     Ok(*expr)
 }

@@ -7,7 +7,7 @@ mod described;
 mod tree;
 
 use promql::testlang::parse_series;
-use promql::{Limits, ParseOptions, Pretty, parse_selector, parse_syntax};
+use promql::{Limits, ParseOptions, Pretty, parse, parse_selector};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
@@ -42,7 +42,7 @@ fn text(file: &Path) -> String {
 
 /// What differs between `text` as parsed here and as recorded; `None` if nothing does.
 fn difference(text: &str, recorded: &Value) -> Option<String> {
-    match (parse_syntax(text, &EVERYTHING), recorded.get("error")) {
+    match (parse(text, &EVERYTHING), recorded.get("error")) {
         (Err(err), Some(error)) => {
             let first = recorded.get("errors").map_or(&recorded["pos"], |errors| &errors[0]);
             let start = first.get("start").unwrap_or(&first[0]).as_u64().unwrap() as usize;
@@ -78,7 +78,7 @@ const EXCEPTIONS: [(&str, &[&str]); 1] = [(
 )];
 
 #[test]
-fn parse() {
+fn trees() {
     let mut differences = Vec::new();
     for line in lines("parse", "parse.jsonl.gz", 8000) {
         let text = line["in"].as_str().unwrap();
@@ -105,7 +105,7 @@ fn parse_gates() {
                 "binop-fill" => ParseOptions { fill_modifiers: true, ..default },
                 other => panic!("unknown switch {other}"),
             };
-            let got = match parse_syntax(text, &options) {
+            let got = match parse(text, &options) {
                 Ok(expr) => format!("ok: {expr}"),
                 Err(err) => format!("error: {err}"),
             };
@@ -160,15 +160,14 @@ fn evaluated(line: &str) -> Option<&str> {
 
 /// What `text` prints as, if that is not parsed again as what prints the same.
 fn difference_of_print(text: &str) -> Option<String> {
-    let print =
-        |text: &str| parse_syntax(text, &EVERYTHING).map_or_else(|err| err.to_string(), |expr| expr.to_string());
+    let print = |text: &str| parse(text, &EVERYTHING).map_or_else(|err| err.to_string(), |expr| expr.to_string());
     let printed = print(text);
     (print(&printed) != printed).then_some(printed)
 }
 
 #[test]
 fn numbers() {
-    let print = |text: &str| match parse_syntax(text, &EVERYTHING) {
+    let print = |text: &str| match parse(text, &EVERYTHING) {
         Ok(expr) => expr.to_string(),
         Err(err) => err.to_string(),
     };
@@ -190,7 +189,7 @@ fn numbers() {
                 let bits = u64::from_str_radix(line["bits"].as_str().unwrap(), 16).unwrap();
                 let number = promql::ast::Number { value: f64::from_bits(bits), is_duration: false };
                 assert_eq!(number.to_string(), line["f"].as_str().unwrap());
-                let filled = parse_syntax(&format!("x + fill_left({number}) y"), &EVERYTHING).unwrap();
+                let filled = parse(&format!("x + fill_left({number}) y"), &EVERYTHING).unwrap();
                 assert_eq!(filled.to_string(), format!("x + fill_left ({}) y", line["v"].as_str().unwrap()));
             }
             _ => {}

@@ -2,7 +2,7 @@
 //! parsed the same.
 
 use promql::ast::{Duration, DurationExpr, DurationExprKind, Expr, ExprKind, Span, VectorSelector};
-use promql::{Limits, ParseOptions, parse_selector, parse_syntax};
+use promql::{Limits, ParseOptions, parse, parse_selector};
 use proptest::prelude::*;
 
 const EVERYTHING: ParseOptions = ParseOptions {
@@ -70,7 +70,7 @@ fn strip_duration_expr(expr: &mut DurationExpr) {
 /// Checks what holds for `text`; whether it is an expression.
 fn check(text: &str) -> bool {
     let _ = parse_selector(text, &EVERYTHING);
-    let mut expr = match parse_syntax(text, &EVERYTHING) {
+    let mut expr = match parse(text, &EVERYTHING) {
         Ok(expr) => expr,
         Err(err) => {
             assert!(err.to_string().contains("parse error: "), "{text:?}: {err}");
@@ -79,7 +79,7 @@ fn check(text: &str) -> bool {
         }
     };
     let printed = expr.to_string();
-    let mut again = match parse_syntax(&printed, &EVERYTHING) {
+    let mut again = match parse(&printed, &EVERYTHING) {
         Ok(again) => again,
         Err(err) => panic!("{text:?} prints as {printed:?}: {err}"),
     };
@@ -228,7 +228,7 @@ proptest! {
 
     #[test]
     fn expressions(text in vector()) {
-        prop_assert!(check(&text), "{}", parse_syntax(&text, &EVERYTHING).unwrap_err());
+        prop_assert!(check(&text), "{}", parse(&text, &EVERYTHING).unwrap_err());
     }
 
     /// A piece of an expression is missing, or there twice.

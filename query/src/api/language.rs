@@ -7,8 +7,8 @@ use super::{Api, json};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use promql::Pretty;
 use promql::ast::Expr;
-use promql::{Pretty, parse_syntax};
 use std::sync::Arc;
 
 /// `format_query`: the query over as many lines as it needs.
@@ -32,7 +32,7 @@ pub(super) async fn tree(State(api): State<Arc<Api>>, params: Params) -> Result<
 /// Whatever the language has, supported by the engine or not.
 fn parse(api: &Api, params: &Params) -> Result<Expr, ApiError> {
     let text = params.get("query").unwrap_or_default();
-    parse_syntax(text, &api.config.features.parse_options()).map_err(|error| ApiError::parameter("query", error))
+    promql::parse(text, &api.config.features.parse_options()).map_err(|error| ApiError::parameter("query", error))
 }
 
 /// An error as Go's `http.Error` writes it.

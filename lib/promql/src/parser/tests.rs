@@ -1,6 +1,6 @@
 //! What is accepted, how it prints, and what is said of the rest. Far more of it is recorded: see `tests/golden.rs`.
 
-use super::{ParseOptions, parse, parse_selector, parse_syntax};
+use super::{ParseOptions, parse, parse_selector};
 use crate::ast::{Cardinality, Expr, ExprKind, Span, ValueType};
 use crate::error::ParseErrorKind;
 use crate::limits::{Limits, MAX_DEPTH};
@@ -16,7 +16,7 @@ const EVERYTHING: ParseOptions = ParseOptions {
 /// The printed form of `text`, or its fault.
 #[track_caller]
 fn check(text: &str, want: &str) {
-    let got = match parse_syntax(text, &EVERYTHING) {
+    let got = match parse(text, &EVERYTHING) {
         Ok(expr) => expr.to_string(),
         Err(err) => err.to_string(),
     };
@@ -134,7 +134,7 @@ fn shape(text: &str) -> String {
             _ => expr.to_string(),
         }
     }
-    of(&parse_syntax(text, &EVERYTHING).unwrap())
+    of(&parse(text, &EVERYTHING).unwrap())
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn switches() {
 
 #[test]
 fn positions() {
-    let expr = parse_syntax("sum(x) by (a) +\n -rate(y{b=\"1\"}[5m] offset 1m)", &EVERYTHING).unwrap();
+    let expr = parse("sum(x) by (a) +\n -rate(y{b=\"1\"}[5m] offset 1m)", &EVERYTHING).unwrap();
     assert_eq!(expr.span, Span { start: 0, end: 46 });
     let ExprKind::Binary(binary) = &expr.kind else { panic!("{expr}") };
     assert_eq!((binary.lhs.span, binary.rhs.span), (Span { start: 0, end: 13 }, Span { start: 17, end: 46 }));
@@ -279,7 +279,7 @@ fn positions() {
 #[test]
 fn ends_of_aggregations() {
     for (text, end) in [("(sum(x))", 7), ("(sum(x) )", 7), ("(sum(x) by (a))", 14), ("(sum by (a) (x) )", 15)] {
-        let ExprKind::Paren(inner) = parse_syntax(text, &EVERYTHING).unwrap().kind else { panic!("{text}") };
+        let ExprKind::Paren(inner) = parse(text, &EVERYTHING).unwrap().kind else { panic!("{text}") };
         assert_eq!(inner.span, Span { start: 1, end }, "{text}");
     }
 }
@@ -296,7 +296,7 @@ fn cardinality() {
         ("1 + a", None),
         ("1 + 1", None),
     ] {
-        let ExprKind::Binary(binary) = parse_syntax(text, &EVERYTHING).unwrap().kind else { panic!("{text}") };
+        let ExprKind::Binary(binary) = parse(text, &EVERYTHING).unwrap().kind else { panic!("{text}") };
         assert_eq!(binary.matching.as_ref().map(|matching| matching.card), want, "{text}");
     }
 }
@@ -350,18 +350,18 @@ fn as_deep_as_allowed() {
         for (open, close) in NESTINGS {
             // Some open two levels at once.
             let deepest = |levels: &usize| {
-                let parsed = parse_syntax(&nested(open, close, *levels), &EVERYTHING);
+                let parsed = parse(&nested(open, close, *levels), &EVERYTHING);
                 !parsed.is_err_and(|err| err.kind == ParseErrorKind::OverLimit)
             };
             let levels = (1..=MAX_DEPTH).rev().find(deepest).unwrap();
             assert!(levels + 1 >= MAX_DEPTH / 2, "{open} {levels}");
             // Chains of subqueries parse, but are of no type.
-            let Ok(expr) = parse_syntax(&nested(open, close, levels), &EVERYTHING) else {
+            let Ok(expr) = parse(&nested(open, close, levels), &EVERYTHING) else {
                 assert_eq!(close, "[1m:]");
                 continue;
             };
             assert_eq!(expr.clone(), expr);
-            assert_eq!(parse_syntax(&expr.to_string(), &EVERYTHING).unwrap().to_string(), expr.to_string());
+            assert_eq!(parse(&expr.to_string(), &EVERYTHING).unwrap().to_string(), expr.to_string());
             let _ = parse(&expr.to_string(), &EVERYTHING);
         }
     });
@@ -372,13 +372,13 @@ fn deeper_is_refused() {
     on_small_stack(|| {
         for (open, close) in NESTINGS {
             let text = nested(open, close, 1500);
-            let err = parse_syntax(&text, &EVERYTHING).unwrap_err();
+            let err = parse(&text, &EVERYTHING).unwrap_err();
             assert_eq!(err.kind, ParseErrorKind::OverLimit, "{open} {err}");
             assert_eq!(err.message, "expression is nested deeper than 256 levels");
         }
         for inside in ["(", "-", "min_of(1,", "1+", "1^", "1+(", "-("] {
             let text = format!("x[{}", inside.repeat(3000));
-            let err = parse_syntax(&text, &EVERYTHING).unwrap_err();
+            let err = parse(&text, &EVERYTHING).unwrap_err();
             assert_eq!(err.kind, ParseErrorKind::OverLimit, "{inside} {err}");
         }
     });

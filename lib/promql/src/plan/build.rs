@@ -336,7 +336,7 @@ impl<'a> Builder<'a> {
                     let scalar = if call.name == "min_of" { Scalar::Least(a, b) } else { Scalar::Greatest(a, b) };
                     return Ok((self.add_scalar(scalar), level.max(other_level)));
                 }
-                _ => return Err(not_supported(&format!("function \"{}\"", call.name))),
+                _ => return Err(unknown_function(&call.name)),
             },
             _ => return Err(QueryError::Internal("a number was expected".to_owned())),
         };
@@ -461,9 +461,9 @@ enum Pending<'a> {
     Binary(&'a Binary),
 }
 
-/// What the parser should have refused.
-pub(super) fn not_supported(what: &str) -> QueryError {
-    QueryError::Invalid(format!("{what} is not supported yet"))
+/// A function that the table has and the plan has not.
+pub(super) fn unknown_function(name: &str) -> QueryError {
+    QueryError::Internal(format!("nobody knows what {name} does"))
 }
 
 /// The selector that `timestamp` was called with, if it was one.

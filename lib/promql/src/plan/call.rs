@@ -1,6 +1,6 @@
 //! Functions and aggregations.
 
-use super::build::{Buckets, Builder, Place, Tail, bare_selector, not_supported};
+use super::build::{Buckets, Builder, Place, Tail, bare_selector, unknown_function};
 use super::facts::{children, selector, without_parens};
 use super::naming::Names;
 use super::{Leaf, Reading, ScalarId, Shift, Source};
@@ -138,7 +138,7 @@ impl<'a> Builder<'a> {
             "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
                 self.histograms(expr, call, place, tail).map(Some)
             }
-            _ => Err(not_supported(&format!("function \"{}\"", call.name))),
+            _ => Err(unknown_function(&call.name)),
         }
     }
 

@@ -1,9 +1,9 @@
 use super::*;
-use promql::{ParseOptions, parse_syntax};
+use promql::{ParseOptions, parse};
 
 fn tree(text: &str) -> String {
     let mut out = Vec::new();
-    push_operator(&parse_syntax(text, &ParseOptions::default()).unwrap(), &mut out);
+    push_operator(&parse(text, &ParseOptions::default()).unwrap(), &mut out);
     String::from_utf8(out).unwrap()
 }
 

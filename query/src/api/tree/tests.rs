@@ -1,6 +1,6 @@
 use super::*;
 use crate::features::Features;
-use promql::parse_syntax;
+use promql::parse;
 
 fn tree(text: &str) -> Result<String, NoNumber> {
     let all = Features {
@@ -10,7 +10,7 @@ fn tree(text: &str) -> Result<String, NoNumber> {
         ..Features::default()
     };
     let mut out = Vec::new();
-    push_tree(&parse_syntax(text, &all.parse_options()).unwrap(), &mut out)?;
+    push_tree(&parse(text, &all.parse_options()).unwrap(), &mut out)?;
     Ok(String::from_utf8(out).unwrap())
 }
 

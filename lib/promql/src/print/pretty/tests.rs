@@ -1,8 +1,8 @@
 use super::*;
-use crate::{ParseOptions, parse_syntax};
+use crate::{ParseOptions, parse};
 
 fn pretty(text: &str) -> String {
-    Pretty(&parse_syntax(text, &ParseOptions::default()).unwrap()).to_string()
+    Pretty(&parse(text, &ParseOptions::default()).unwrap()).to_string()
 }
 
 /// A name of so many bytes.

@@ -1,10 +1,10 @@
 use super::pin;
-use crate::parse_syntax;
+use crate::parse;
 use crate::testlang::script::EVERYTHING;
 
 #[track_caller]
 fn check(text: &str, want: Option<&str>) {
-    let mut expr = parse_syntax(text, &EVERYTHING).unwrap();
+    let mut expr = parse(text, &EVERYTHING).unwrap();
     let got = pin(&mut expr, 5000).then(|| expr.to_string());
     assert_eq!(got.as_deref(), want, "{text}");
 }

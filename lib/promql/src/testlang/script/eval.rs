@@ -2,7 +2,7 @@
 
 use super::{EVERYTHING, Expect, ExpectedSeries, Reader, ScriptError, Text};
 use crate::parser::parse_number;
-use crate::{number, parse_syntax};
+use crate::{number, parse};
 
 /// An expression, when to evaluate it, and what to expect.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
     pub(super) fn eval(&mut self, number: usize) -> Result<Eval, ScriptError> {
         let Head { suffix, times, expr } = self.head(number)?;
         let offset = expr.as_ptr() as usize - self.text(number).as_ptr() as usize;
-        parse_syntax(expr, &EVERYTHING).map_err(|fault| self.parse_fault(number, offset, &fault))?;
+        parse(expr, &EVERYTHING).map_err(|fault| self.parse_fault(number, offset, &fault))?;
         let mut eval = Eval { line: number + 1, text: expr.to_owned(), times, expect: Expect::default() };
         match suffix {
             "fail" => eval.expect.fails = true,

@@ -2,7 +2,7 @@
 
 use super::{Reader, ScriptError};
 use crate::ast::ExprKind;
-use crate::parse_syntax;
+use crate::parse;
 use crate::testlang::SeriesDescription;
 use crate::testlang::script::EVERYTHING;
 use model::Regex;
@@ -127,7 +127,7 @@ impl Reader<'_> {
         let literal = rest.strip_prefix(' ').unwrap_or_default();
         if !rest.is_empty()
             && literal.starts_with(['"', '`'])
-            && let Ok(expr) = parse_syntax(literal, &EVERYTHING)
+            && let Ok(expr) = parse(literal, &EVERYTHING)
             && let ExprKind::String(value) = expr.kind
         {
             return Ok(value);
