@@ -10,8 +10,10 @@
 
 mod chunks;
 mod files;
+mod http;
 mod index;
 mod log;
+mod merge;
 pub mod meter;
 pub mod mutate;
 mod parts;
@@ -22,8 +24,10 @@ mod wire;
 
 pub use chunks::*;
 pub use files::*;
+pub use http::*;
 pub use index::*;
 pub use log::*;
+pub use merge::*;
 pub use text::*;
 pub use verify::*;
 pub use wire::*;
@@ -69,6 +73,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "remote_write_forwarded", run: fuzz_remote_write_forwarded },
     Target { name: "series_frame", run: fuzz_series_frame },
     Target { name: "snappy_frames", run: fuzz_snappy_frames },
+    Target { name: "snappy_block", run: fuzz_snappy_block },
+    Target { name: "http_receive", run: fuzz_http_receive },
+    Target { name: "http_query", run: fuzz_http_query },
+    Target { name: "hostile_stores", run: fuzz_hostile_stores },
     Target { name: "openmetrics", run: fuzz_openmetrics },
     Target { name: "verify", run: fuzz_verify },
     Target { name: "promql", run: fuzz_promql },

@@ -1,6 +1,7 @@
 //! What corpora begin with: small sound inputs of every kind, made here and not taken from anywhere.
 
 mod bits;
+mod servers;
 mod structured;
 mod texts;
 

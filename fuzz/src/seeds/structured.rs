@@ -1,7 +1,7 @@
 //! Files and messages that are made of parts.
 
 use super::bits::chunk_xor;
-use super::{odd, regular};
+use super::{odd, regular, servers};
 use crate::log::Samples;
 use crate::parts::{Parts, push_sized};
 use bytes::BytesMut;
@@ -318,13 +318,16 @@ fn messages() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let message = [request.as_slice(), &[0; 300], b"some text, some text, some text"].concat();
     let mut stream = BytesMut::new();
     service::encode_snappy(&message, &mut snap::raw::Encoder::new(), &mut stream);
-    vec![
+    let requests = vec![request, others];
+    let mut all = servers::all(&requests, &frames());
+    all.extend([
         ("remote_write_v2", vec![request_v2()]),
-        ("remote_write", vec![request, others]),
+        ("remote_write", requests),
         ("remote_write_forwarded", vec![tenant, tuples]),
         ("series_frame", frames()),
         ("snappy_frames", vec![stream.to_vec()]),
-    ]
+    ]);
+    all
 }
 
 /// Two series over five symbols: samples, a histogram without a field, an exemplar, metadata.
