@@ -5,7 +5,7 @@ use crate::cli::{Ingest, Shape};
 use crate::process::{Memory, pin_generator};
 use crate::report::{self, Measured};
 use crate::sender::{Connection, Sent, now_ms, send_round};
-use crate::systems::{System, SystemKind};
+use crate::systems::System;
 use crate::workload::{STEP_MS, Workload};
 use anyhow::{Context, ensure};
 use std::time::Duration;
@@ -13,9 +13,7 @@ use std::time::Duration;
 /// The command `ingest`.
 pub(crate) fn run(ingest: &Ingest) -> anyhow::Result<()> {
     pin_generator()?;
-    let kinds = std::iter::once(SystemKind::Gauntlet).chain(ingest.peers.iter().copied());
-    let systems: Vec<System> = kinds.filter_map(|kind| System::find(kind, ingest.gauntlet.as_deref())).collect();
-    ensure!(systems.first().is_some_and(|system| system.kind == SystemKind::Gauntlet), "build gauntlet first");
+    let systems = System::find_all(ingest)?;
     // One end for all, so that all get the same bytes.
     let end_ms = now_ms() / STEP_MS * STEP_MS;
     let mut measured: Vec<Vec<Measured>> = vec![Vec::new(); systems.len()];

@@ -58,9 +58,7 @@ const CALLS: usize = 300;
 /// The command `queries`.
 pub(crate) fn run(bench: &Ingest) -> anyhow::Result<()> {
     pin_generator()?;
-    let kinds = std::iter::once(SystemKind::Gauntlet).chain(bench.peers.iter().copied());
-    let systems: Vec<System> = kinds.filter_map(|kind| System::find(kind, bench.gauntlet.as_deref())).collect();
-    ensure!(systems.first().is_some_and(|system| system.kind == SystemKind::Gauntlet), "build gauntlet first");
+    let systems = System::find_all(bench)?;
     let end_ms = now_ms() / STEP_MS * STEP_MS;
     let mut running = Vec::new();
     for system in &systems {

@@ -56,9 +56,7 @@ const CALLS: usize = 100;
 /// The command `storage`.
 pub(crate) fn run(bench: &Ingest) -> anyhow::Result<()> {
     pin_generator()?;
-    let kinds = std::iter::once(SystemKind::Gauntlet).chain(bench.peers.iter().copied());
-    let systems: Vec<System> = kinds.filter_map(|kind| System::find(kind, bench.gauntlet.as_deref())).collect();
-    ensure!(systems.first().is_some_and(|system| system.kind == SystemKind::Gauntlet), "build gauntlet first");
+    let systems = System::find_all(bench)?;
     let end_ms = now_ms() / STEP_MS * STEP_MS;
     let mut lives: Vec<Vec<Life>> = vec![Vec::new(); systems.len()];
     for repetition in 0..bench.repetitions {

@@ -1,7 +1,8 @@
 //! The systems that are compared, and how each is started.
 
+use crate::cli::Ingest;
 use crate::process::Process;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,14 @@ pub(crate) struct Running {
 }
 
 impl System {
+    /// Ours first, then the peers that are on this machine.
+    pub(crate) fn find_all(bench: &Ingest) -> anyhow::Result<Vec<Self>> {
+        let kinds = std::iter::once(SystemKind::Gauntlet).chain(bench.peers.iter().copied());
+        let systems: Vec<Self> = kinds.filter_map(|kind| Self::find(kind, bench.gauntlet.as_deref())).collect();
+        ensure!(systems.first().is_some_and(|system| system.kind == SystemKind::Gauntlet), "build gauntlet first");
+        Ok(systems)
+    }
+
     /// Finds the program; `None` with a printed line if it is not on this machine.
     pub(crate) fn find(kind: SystemKind, gauntlet: Option<&Path>) -> Option<Self> {
         let program = match kind {

@@ -39,7 +39,7 @@ enum Outcome {
 fn store_of(points: Vec<SampleColumns>) -> Store {
     let series = points.into_iter().enumerate().map(|(n, columns)| {
         let labels = Labels::from_pairs([("__name__", "x".to_owned()), ("n", format!("{n:05}"))]).unwrap();
-        StoredSeries { labels, columns, has_histograms: false }
+        StoredSeries { labels, columns }
     });
     Store::new(series.collect())
 }

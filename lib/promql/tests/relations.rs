@@ -7,7 +7,6 @@ mod histogram;
 #[allow(dead_code, reason = "of a record only the query is used here")]
 #[path = "answers/record.rs"]
 mod record;
-#[allow(dead_code, reason = "all of a series is read")]
 #[path = "support/store.rs"]
 mod store;
 
@@ -71,7 +70,7 @@ fn awkward_store(series: u64, samples: u64) -> Store {
         }
         let name = if n.is_multiple_of(2) { "even" } else { "odd" };
         let labels = [("__name__", name.to_owned()), ("n", format!("{:04}", n / 2)), ("group", format!("{}", n % 5))];
-        StoredSeries { labels: Labels::from_pairs(labels).unwrap(), columns, has_histograms: false }
+        StoredSeries { labels: Labels::from_pairs(labels).unwrap(), columns }
     };
     Store::new((0..series).map(one).collect())
 }

@@ -64,7 +64,7 @@ pub(crate) fn read_series(text: &str) -> Vec<StoredSeries> {
                 }
                 columns.set_start(sample[2].as_i64().unwrap_or(0));
             }
-            StoredSeries { labels: labels(&json["labels"]), columns, has_histograms: false }
+            StoredSeries { labels: labels(&json["labels"]), columns }
         })
         .collect()
 }

@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct StoredSeries {
     pub(crate) labels: Labels,
     pub(crate) columns: SampleColumns,
-    /// Some of its samples are histograms that are not among them.
-    pub(crate) has_histograms: bool,
 }
 
 /// Series in label order.
@@ -45,11 +43,6 @@ impl Store {
             .iter()
             .map(|select| self.select(&select.matchers).chunks(size).map(|series| Batch(series.to_vec())).collect())
             .collect()
-    }
-
-    /// Whether `query` wants a series with histograms.
-    pub(crate) fn meets_histograms(&self, query: &Query) -> bool {
-        query.selects().iter().any(|select| self.select(&select.matchers).iter().any(|series| series.has_histograms))
     }
 
     /// Runs `query` with batches of `size` series evaluated by `threads` threads, each taking them in an order of its own,
