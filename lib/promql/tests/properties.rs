@@ -13,7 +13,7 @@ const EVERYTHING: ParseOptions = ParseOptions {
     limits: Limits { length_bytes: 64 << 10, terms: 4096 },
 };
 
-/// Takes the places out of an expression and puts its matchers in order of their text.
+/// Takes out of an expression what is not printed, and puts its matchers in order of their text.
 fn strip(expr: &mut Expr) {
     expr.span = Span::default();
     match &mut expr.kind {
@@ -47,9 +47,11 @@ fn strip_selector(selector: &mut VectorSelector) {
     selector.time.offset.iter_mut().for_each(strip_duration);
 }
 
+/// Printed are whole milliseconds.
 fn strip_duration(duration: &mut Duration) {
-    if let Duration::Expr(expr) = duration {
-        strip_duration_expr(expr);
+    match duration {
+        Duration::Expr(expr) => strip_duration_expr(expr),
+        Duration::Nanos(nanos) => *nanos -= *nanos % 1_000_000,
     }
 }
 
