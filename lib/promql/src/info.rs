@@ -172,12 +172,14 @@ impl Info {
     fn parts(&self, base: &Row, speakers: &Speakers, fault: &mut Fault) -> Vec<(Labels, Presence)> {
         let candidates = speakers.of_base(base.labels.as_ref());
         let mut parts: Vec<(Vec<usize>, Labels, Presence)> = Vec::new();
+        let mut chosen = Vec::new();
         for step in base.column.present().iter() {
             let newest = |infos: &Vec<usize>| {
                 let times = infos.iter().filter_map(|info| Some((*info, self.infos[*info].column.floats.get(step)?)));
                 times.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(info, _)| info)
             };
-            let chosen: Vec<usize> = candidates.iter().filter_map(|(_, infos)| newest(infos)).collect();
+            chosen.clear();
+            chosen.extend(candidates.iter().filter_map(|(_, infos)| newest(infos)));
             if chosen.is_empty() && !self.plan.keeps_unknown() {
                 continue;
             }
@@ -189,7 +191,7 @@ impl Info {
                 Ok(labels) => {
                     let mut present = Presence::none(self.plan.steps);
                     present.set(step);
-                    parts.push((chosen, labels, present));
+                    parts.push((chosen.clone(), labels, present));
                 }
                 Err(label) => earlier(fault, step, || format!("conflicting label: {label}")),
             }

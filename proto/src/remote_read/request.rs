@@ -46,6 +46,11 @@ pub struct ReadHints {
     pub range_ms: i64,
 }
 
+/// So many queries may a request have, and so many matchers a query: an empty one takes two bytes of a body, and in memory
+/// fifty times as much.
+const MAX_QUERIES: usize = 1_000;
+const MAX_MATCHERS: usize = 1_000;
+
 /// Why a body is no remote read request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("byte {at}: {what}")]
@@ -61,14 +66,17 @@ impl From<Fault> for MalformedRead {
 }
 
 impl ReadRequest {
-    /// Reads a request. What it takes in memory is a small multiple of the body.
+    /// Reads a request. What it takes in memory is bounded by the body and by how much it may ask for.
     ///
     /// # Errors
-    /// Bytes that are no such message, or a kind of matcher that is not known.
+    /// Bytes that are no such message, a kind of matcher that is not known, more than 1,000 queries, or as many matchers in one.
     pub fn decode(body: &[u8]) -> Result<Self, MalformedRead> {
         let mut request = Self::default();
         each_field(body, (0, body.len()), |key, value| {
             match (key.number, value) {
+                (1, Value::Len((at, _))) if request.queries.len() == MAX_QUERIES => {
+                    return Err(Fault { at, what: "more than 1,000 queries" });
+                }
                 (1, Value::Len(range)) => request.queries.push(query(body, range)?),
                 // A list of numbers may be packed or not.
                 (2, Value::Number(kind)) => request.accepted.extend(response_kind(kind)),
@@ -129,6 +137,9 @@ fn query(body: &[u8], range: (usize, usize)) -> Result<ReadQuery, Fault> {
         match (key.number, value) {
             (1, Value::Number(number)) => query.start_ms = number.cast_signed(),
             (2, Value::Number(number)) => query.end_ms = number.cast_signed(),
+            (3, Value::Len((at, _))) if query.matchers.len() == MAX_MATCHERS => {
+                return Err(Fault { at, what: "more than 1,000 matchers in a query" });
+            }
             (3, Value::Len(range)) => query.matchers.push(matcher(body, range)?),
             (4, Value::Len(range)) => query.hints = Some(hints(body, range)?),
             _ => {}

@@ -35,6 +35,22 @@ fn what_is_no_request_is_refused() {
     }
 }
 
+/// An empty query, or an empty matcher, is two bytes.
+#[test]
+fn a_request_asks_for_so_much_at_most() {
+    let queries = |count: usize| [0x0a, 0].repeat(count);
+    let matchers = |count: usize| [vec![0x0a], uvarint(2 * count), [0x1a, 0].repeat(count)].concat();
+    assert_eq!(ReadRequest::decode(&queries(1_000)).unwrap().queries.len(), 1_000);
+    assert_eq!(ReadRequest::decode(&matchers(1_000)).unwrap().queries[0].matchers.len(), 1_000);
+    assert_eq!(ReadRequest::decode(&queries(1_001)).unwrap_err().what, "more than 1,000 queries");
+    assert_eq!(ReadRequest::decode(&matchers(1_001)).unwrap_err().what, "more than 1,000 matchers in a query");
+}
+
+/// A number from 128 to 16,383.
+fn uvarint(number: usize) -> Vec<u8> {
+    vec![0x80 | (number & 0x7f) as u8, u8::try_from(number >> 7).unwrap()]
+}
+
 #[test]
 fn every_prefix_of_a_request_is_survived() {
     let query = [&[0x08, 1][..], &len(0x1a, &len(0x12, b"job")), &len(0x22, &len(0x12, b"rate"))].concat();
