@@ -9,10 +9,15 @@
 //! Some operators need a number per step (`x * scalar(y)`, the `k` of `topk`) before they can see a series. Selects are
 //! therefore ordered in levels: what a number is computed from is on a lower level than what uses it.
 
+mod absent;
+mod aggregate;
 mod build;
 mod call;
 mod facts;
+mod histograms;
+mod info;
 mod naming;
+mod range_call;
 mod select;
 mod time;
 

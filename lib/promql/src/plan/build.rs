@@ -128,6 +128,9 @@ impl Tail {
     }
 }
 
+/// What is left to plan: an operand, where it is, and what happens to its series.
+pub(super) type Rest<'a> = (&'a Expr, Place, Tail);
+
 impl<'a> Builder<'a> {
     fn root(&mut self, expr: &'a Expr) -> Result<ResultPlan, QueryError> {
         let QueryTimes { start_ms, end_ms, step_ms } = self.times;
@@ -217,7 +220,7 @@ impl<'a> Builder<'a> {
         mut place: Place,
         mut tail: Tail,
         late: &mut Vec<(usize, usize)>,
-    ) -> Result<(&'a Expr, Place, Tail), QueryError> {
+    ) -> Result<Rest<'a>, QueryError> {
         place.func.clear();
         if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) {
             place.buckets = Buckets::Needed;
