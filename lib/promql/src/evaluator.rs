@@ -4,6 +4,7 @@
 mod tests;
 mod without_buckets;
 
+use crate::analysis::Work;
 use crate::annotations::Annotations;
 use crate::ast::Boundary;
 use crate::budget::Reservation;
@@ -19,6 +20,7 @@ use crate::{BatchError, QueryError};
 use model::{Labels, LabelsRef, SampleColumns, is_stale};
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Instant;
 use without_buckets::WithoutBuckets;
 
 /// Evaluates batches of one select. A pure function of the batch: it can be called on any number of threads at once, and
@@ -49,6 +51,8 @@ pub struct Partial {
     pub(crate) samples: HeldSamples,
     /// What was looked at, if that is counted.
     pub(crate) statistics: Option<Statistics>,
+    /// What was done; its time and its bytes only if that is asked for.
+    pub(crate) work: Work,
 }
 
 /// What one selector contributes.
@@ -110,9 +114,15 @@ impl Evaluator {
     pub fn evaluate(&self, batch: &dyn SeriesBatch) -> Result<Partial, QueryError> {
         // Taken out, so that a batch evaluated within another one (it is not, but who knows) finds an empty one.
         let mut scratch = SCRATCH.take();
-        let partial = self.0.evaluate(batch, &mut scratch);
+        let began = self.0.plan.analyzes.then(Instant::now);
+        let mut partial = self.0.evaluate(batch, &mut scratch);
         scratch.trim();
         SCRATCH.set(scratch);
+        if let (Some(began), Ok(Partial { work, statistics, .. })) = (began, &mut partial) {
+            work.time = began.elapsed();
+            work.bytes = batch.size_bytes() as u64;
+            work.queryable = statistics.as_ref().map_or(0, Statistics::total_queryable);
+        }
         partial
     }
 }
@@ -127,6 +137,7 @@ impl Inner {
             held: self.limits.memory.reserve(0)?,
             samples: self.samples.hold(),
             statistics: self.plan.counts.map(Statistics::new),
+            work: Work { series: batch.len() as u64, ..Work::default() },
         };
         partial.uses.resize_with(uses.len(), Contribution::default);
         let mut groups = LabelTable::default();
@@ -136,6 +147,7 @@ impl Inner {
         for series in 0..batch.len() {
             self.cancel.check()?;
             batch.samples(series, &mut scratch.columns)?;
+            partial.work.samples += scratch.columns.len() as u64;
             scratch.sift();
             working.grow((columns_bytes + scratch.size_bytes()).saturating_sub(working.bytes()))?;
             for (at, one) in uses.iter().enumerate() {

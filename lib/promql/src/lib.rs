@@ -6,6 +6,7 @@
 //! bit for bit however many threads there are.
 
 mod aggregate;
+mod analysis;
 mod annotations;
 pub mod ast;
 mod binary;
@@ -41,6 +42,7 @@ mod stage;
 mod statistics;
 pub mod testlang;
 
+pub use analysis::{Operator, Selected};
 pub use annotations::Annotations;
 pub use budget::{Budget, OverBudget, Reservation};
 pub use column::{Column, FloatColumn, HistogramSteps, Presence};

@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) lookback_ms: i64,
     /// Over how many steps samples are counted that are looked at; `None` if they are not.
     pub(crate) counts: Option<usize>,
+    /// Whether it is written down what operators do.
+    pub(crate) analyzes: bool,
 }
 
 impl Plan {
@@ -69,6 +71,8 @@ impl Plan {
 /// One selector.
 #[derive(Debug)]
 pub(crate) struct Use {
+    /// The selector in the query.
+    pub(crate) node: Span,
     pub(crate) leaf: Leaf,
     /// Nobody behind it looks at buckets of native histograms: only at counts, sums, and what their hints say.
     pub(crate) without_buckets: bool,
@@ -131,6 +135,8 @@ pub(crate) struct Source {
 /// An operator that sees more than one series, and where its output goes.
 #[derive(Debug)]
 pub(crate) struct StageNode {
+    /// The expression it is planned for.
+    pub(crate) node: Span,
     pub(crate) plan: StagePlan,
     pub(crate) inputs: usize,
     pub(crate) out: Chain,

@@ -5,10 +5,12 @@ mod limits;
 mod result;
 #[cfg(test)]
 mod tests;
+mod timed;
 
 pub use limits::{Cancel, QueryLimits};
 pub(crate) use limits::{HeldSamples, SampleCount};
 
+use crate::analysis::Analyzer;
 use crate::annotations::Annotations;
 use crate::ast::Expr;
 use crate::budget::{OverBudget, Reservation};
@@ -50,6 +52,8 @@ pub struct QueryParams {
     pub passes: Passes,
     /// Whether samples that are looked at are counted, for [`Query::statistics`].
     pub count_samples: bool,
+    /// Whether it is written down what operators do, for [`Query::operators`].
+    pub analyze: bool,
     pub limits: QueryLimits,
 }
 
@@ -110,6 +114,7 @@ pub struct Query {
     flowed: Vec<bool>,
     notes: Annotations,
     statistics: Option<Statistics>,
+    analyzer: Option<Box<Analyzer>>,
     scratch: OpScratch,
     held: Reservation,
 }
@@ -176,6 +181,7 @@ impl QueryParams {
             type_and_unit_labels: false,
             strict_sharing: false,
             count_samples: false,
+            analyze: false,
             passes: Passes::default(),
             limits: QueryLimits::default(),
         }
@@ -208,6 +214,7 @@ impl Query {
             flowed: vec![false; plan.sources.len()],
             notes: plan.notes.clone(),
             statistics: plan.counts.map(Statistics::new),
+            analyzer: plan.analyzes.then(|| Box::new(Analyzer::new(&plan))),
             scratch: OpScratch::default(),
             held,
             plan,
@@ -237,6 +244,9 @@ impl Query {
         if self.finished[..after].contains(&false) {
             return Err(QueryError::Internal(format!("select {select} needs the first {after} to be finished")));
         }
+        if let Some(analyzer) = &self.analyzer {
+            analyzer.open(select);
+        }
         let shared = (self.cancel.clone(), self.params.limits.clone(), self.samples.clone());
         Ok(Evaluator::new(Arc::clone(&self.plan), select, self.scalars.clone(), shared))
     }
@@ -247,17 +257,20 @@ impl Query {
     /// The query cannot be answered; it is of no more use then.
     pub fn accept(&mut self, partial: Partial) -> Result<(), QueryError> {
         self.cancel.check()?;
-        let Partial { select, uses, notes, held, samples, statistics } = partial;
+        let Partial { select, uses, notes, held, samples, statistics, work } = partial;
         if let (Some(own), Some(statistics)) = (&mut self.statistics, &statistics) {
             own.add(statistics);
+        }
+        if let Some(analyzer) = &mut self.analyzer {
+            analyzer.evaluated(select, work);
         }
         samples.hand_over();
         self.notes.extend(notes);
         let plan = Arc::clone(&self.plan);
         for (one, contribution) in plan.uses[select].iter().zip(uses) {
-            for row in contribution.rows {
-                self.flow(Flow::Arriving(one.chain.to, row))?;
-            }
+            self.timed(one.chain.to, |query| {
+                contribution.rows.into_iter().try_for_each(|row| query.flow(Flow::Arriving(one.chain.to, row)))
+            })?;
             self.answer.add_samples(contribution.samples, &mut self.held)?;
         }
         drop(held);
@@ -283,6 +296,9 @@ impl Query {
         let finished = finished.ok_or_else(|| QueryError::Internal(format!("there is no select {select}")))?;
         if std::mem::replace(finished, true) {
             return Err(QueryError::Internal(format!("select {select} was finished twice")));
+        }
+        if let Some(analyzer) = &mut self.analyzer {
+            analyzer.closed(select);
         }
         let plan = Arc::clone(&self.plan);
         for one in &plan.uses[select] {
@@ -368,6 +384,9 @@ impl Query {
                         }
                         Destination::Stage { stage, input } => {
                             self.stages[stage].samples += row.column.samples();
+                            if let Some(analyzer) = &mut self.analyzer {
+                                analyzer.arrived(stage, row.column.samples());
+                            }
                             let out = self.at_stage(stage, |running, cx| running.push(input, row, cx))?;
                             open.extend(out.into_iter().rev().map(|row| Flow::FromStage(stage, row)));
                         }
@@ -412,10 +431,14 @@ impl Query {
                 Destination::Result => {}
                 Destination::Gather(at) => self.gathered[at] = Some(Arc::new(self.gathers[at].finish())),
                 Destination::Stage { stage, input } => {
-                    let out = self.at_stage(stage, |running, cx| running.finish(input, cx))?;
-                    for row in out {
-                        self.flow(Flow::FromStage(stage, row))?;
+                    if let Some(analyzer) = &mut self.analyzer {
+                        analyzer.held(stage, self.stages[stage].held.bytes());
                     }
+                    let finish = |query: &mut Self| query.at_stage(stage, |running, cx| running.finish(input, cx));
+                    let out = self.timed(to, finish)?;
+                    self.timed(plan.stages[stage].out.to, |query| {
+                        out.into_iter().try_for_each(|row| query.flow(Flow::FromStage(stage, row)))
+                    })?;
                     let running = &mut self.stages[stage];
                     running.open_inputs = running.open_inputs.saturating_sub(1);
                     if running.open_inputs == 0 {

@@ -40,8 +40,9 @@ pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryErro
         delayed_names: params.delayed_names,
         lookback_ms: params.lookback_ms,
         counts: None,
+        analyzes: params.analyze,
     };
-    let mut builder = Builder { facts, times, params, plan, uses: Vec::new() };
+    let mut builder = Builder { facts, times, params, plan, uses: Vec::new(), node: expr.span };
     builder.plan.result = builder.root(expr)?;
     share(builder.uses, params, &mut builder.plan);
     Ok(builder.plan)
@@ -55,6 +56,8 @@ pub(super) struct Builder<'a> {
     pub(super) params: &'a QueryParams,
     pub(super) plan: Plan,
     pub(super) uses: Vec<PlannedUse>,
+    /// The expression that is being planned.
+    pub(super) node: Span,
 }
 
 /// Where in the tree something is planned.
@@ -153,6 +156,7 @@ impl<'a> Builder<'a> {
             ExprKind::Matrix(_) | ExprKind::Subquery(_) if !is_instant => refuse("range vector"),
             ExprKind::String(text) => Ok(ResultPlan::String(text.clone())),
             ExprKind::Matrix(matrix) => {
+                self.node = core.span;
                 let shift = self.times.shift(&matrix.selector.time)?;
                 let range_ms = self.times.range_ms(&matrix.range)?;
                 let end_ms = shift.apply(start_ms);
@@ -181,8 +185,10 @@ impl<'a> Builder<'a> {
     pub(super) fn vector(&mut self, expr: &'a Expr, place: Place, tail: Tail) -> Result<(), QueryError> {
         // What was planned before its left operand, and is to be fetched after it: where it starts, and how much it is.
         let mut late: Vec<(usize, usize)> = Vec::new();
+        let around = self.node;
         let mut next = Some((expr, place, tail));
         while let Some((expr, mut place, mut tail)) = next {
+            self.node = expr.span;
             if !place.apart && self.facts.get(expr).apart {
                 tail.before(Op::Repeat(place.grid.steps()));
                 place.set_apart();
@@ -206,6 +212,7 @@ impl<'a> Builder<'a> {
                 }
             };
         }
+        self.node = around;
         while let Some((start, count)) = late.pop() {
             if let Some(uses) = self.uses.get_mut(start..) {
                 uses.rotate_left(count);
@@ -364,7 +371,7 @@ impl<'a> Builder<'a> {
 
     /// Starts a stage whose output goes to `tail`.
     pub(super) fn stage(&mut self, plan: StagePlan, inputs: usize, tail: Tail) -> usize {
-        self.plan.stages.push(StageNode { plan, inputs, out: tail.chain() });
+        self.plan.stages.push(StageNode { node: self.node, plan, inputs, out: tail.chain() });
         self.plan.stages.len() - 1
     }
 
@@ -394,6 +401,7 @@ impl<'a> Builder<'a> {
         place: &Place,
         tail: Tail,
     ) -> Result<(), QueryError> {
+        self.node = span;
         let shift = self.times.shift(&selector.time)?;
         let lookback_ms = self.params.lookback_ms;
         let grid = Arc::clone(&place.grid);
@@ -426,7 +434,12 @@ impl<'a> Builder<'a> {
             step_ms: place.step_ms,
             range_ms,
             func: place.func.clone(),
-            planned: Use { leaf, without_buckets: place.buckets == Buckets::Spared, chain: tail.chain() },
+            planned: Use {
+                node: self.node,
+                leaf,
+                without_buckets: place.buckets == Buckets::Spared,
+                chain: tail.chain(),
+            },
         });
         Ok(())
     }

@@ -62,6 +62,7 @@ impl<'a> Builder<'a> {
             node: expr.span,
             blamed,
         };
+        self.node = window.span;
         match &window.kind {
             ExprKind::Matrix(MatrixSelector { selector, range, .. }) => {
                 check_boundary(name, selector.boundary)?;
