@@ -5,7 +5,7 @@
 
 mod admin;
 mod envelope;
-mod explain;
+mod evaluate;
 mod federate;
 mod instant;
 mod json;
@@ -13,6 +13,7 @@ mod labels;
 mod language;
 mod nothing;
 mod number;
+mod operators;
 mod output;
 mod params;
 mod pieces;
@@ -140,8 +141,8 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/query_range", only(both, range::query_range))
         .route("/api/v1/format_query", only(both, language::format))
         .route("/api/v1/parse_query", only(both, language::tree))
-        .route("/api/v1/query_explain", only(both, explain::instant))
-        .route("/api/v1/query_range_explain", only(both, explain::range))
+        .route("/api/v1/query_explain", only(both, operators::explain))
+        .route("/api/v1/query_range_explain", only(both, operators::explain_range))
         .route("/api/v1/series", only(both, series::series))
         .route("/api/v1/labels", only(both, labels::names))
         .route("/api/v1/label/{name}/values", only(MethodFilter::GET, labels::values))

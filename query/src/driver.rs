@@ -7,7 +7,7 @@ use crate::api::{ApiError, Scope, Timings, Told};
 use crate::config::Flavour;
 use crate::metrics::Metrics;
 use futures::{Stream, StreamExt};
-use promql::{Evaluator, Output, Partial, Query};
+use promql::{Evaluator, Operator, Output, Partial, Query};
 use service::CpuPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(crate) struct Answered {
     pub(crate) output: Output,
     /// What was looked at and how long it took, if samples were counted.
     pub(crate) told: Option<Told>,
+    /// What operators did, if that is asked for.
+    pub(crate) operators: Vec<Operator>,
     /// What is missing, by what stores said.
     pub(crate) missing: Vec<String>,
 }
@@ -84,7 +86,7 @@ impl Driver {
         let waits = tokio::time::Instant::now();
         let _permit = self.permit().await;
         let began = tokio::time::Instant::now();
-        let mut missing = scope.missing.clone();
+        let mut missing = Vec::new();
         for select in 0..query.selects().len() {
             let wanted = &query.selects()[select];
             let how = How { reading: scope.reading(wanted), flavour: scope.flavour };
@@ -100,9 +102,10 @@ impl Driver {
             query.finish(select)?;
         }
         let statistics = query.statistics();
+        let operators = query.operators();
         let output = query.into_output()?;
         let timings = Timings { queued: began - waits, evaluating: began.elapsed(), ..Timings::default() };
-        Ok(Answered { output, told: statistics.map(|samples| Told { timings, samples }), missing })
+        Ok(Answered { output, told: statistics.map(|samples| Told { timings, samples }), operators, missing })
     }
 
     /// The frames of a select, evaluated: as many at once as there are threads, in order.

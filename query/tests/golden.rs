@@ -280,3 +280,30 @@ fn without_places(tree: &Value) -> Value {
         other => other.clone(),
     }
 }
+
+/// `analyze` tells of the operators that `query_explain` shows: in a range query over the recorded blocks, and not unless asked.
+#[tokio::test]
+async fn operators_tell_what_they_did() {
+    let Some(recorded) = testkit::golden("query analysis", "httpapi/http.jsonl") else { return };
+    let app = app(&recorded.with_file_name("blocks"));
+    let range = "query=sum(rate(http_requests_total%5B5m%5D))/count(http_requests_total)&start=1700000000&end=1700000600&step=60";
+    let path = |analyze: &str| json!({ "method": "GET", "path": format!("/api/v1/query_range?{range}{analyze}") });
+    let (status, body) = ask(&app, &path("&analyze=true")).await;
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200, "{body}");
+    let analysis = &answer["data"]["analysis"];
+    let count = &analysis["children"][1];
+    let shared = &analysis["children"][0]["children"][0]["children"][0];
+    assert_eq!(analysis["name"], "[binary] /");
+    assert_eq!(count["name"], "[aggregate] count by ()");
+    assert_eq!((&count["series"], &count["children"][0]["series"]), (&json!(15), &json!(15)));
+    assert_eq!(count["children"][0]["name"], "[vectorSelector] http_requests_total");
+    // Both selectors read the same, and all they looked at is told once.
+    assert_eq!(
+        (&shared["name"], &shared["shared"]),
+        (&json!("[matrixSelector] http_requests_total[5m]"), &json!(true))
+    );
+    assert_eq!(analysis["totalSamples"], count["children"][0]["totalSamples"]);
+    assert!(analysis["totalSamples"].as_u64() > Some(1000), "{analysis}");
+    assert!(!ask(&app, &path("")).await.1.contains("analysis"));
+}

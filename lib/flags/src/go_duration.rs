@@ -53,6 +53,11 @@ impl GoDuration {
         Self { ns: ms.saturating_mul(1_000_000) }
     }
 
+    /// So many nanoseconds.
+    pub const fn from_ns(ns: i64) -> Self {
+        Self { ns }
+    }
+
     /// In nanoseconds.
     pub const fn as_ns(self) -> i64 {
         self.ns

@@ -4,10 +4,12 @@ use super::envelope::{Answer, MAX_NOTES};
 use super::json;
 use super::labels::TRUNCATED;
 use super::number::{push_plain, push_time};
+use super::operators::push_analysis;
 use super::stats::Wanted;
 use crate::config::Flavour;
 use crate::driver::Answered;
 use model::{Labels, SampleColumns};
+use promql::ast::Expr;
 use promql::{Column, Grid, Output, Series, Value};
 
 /// How an answer is to be written.
@@ -21,19 +23,26 @@ pub(super) struct Form<'a> {
     pub(super) stats: Wanted,
     /// Milliseconds: of the first step, and from one step to the next.
     pub(super) steps_ms: (i64, i64),
+    /// The query, where it is asked what its operators did.
+    pub(super) analyzed: Option<&'a Expr>,
 }
 
 /// The answer to a query.
 pub(super) fn answer(answered: Answered, form: Form<'_>) -> Answer {
-    let Form { text, limit, flavour, stats, steps_ms } = form;
-    let Answered { output: Output { value, annotations }, told, mut missing } = answered;
+    let Form { text, limit, flavour, stats, steps_ms, analyzed } = form;
+    let Answered { output: Output { value, annotations }, told, operators, mut missing } = answered;
     let mut data = Vec::new();
     let cut = push_data(&value, limit.unwrap_or(usize::MAX), &mut data);
-    if let Some(told) = told.filter(|_| stats.any) {
-        stats.push(&told, |step| steps_ms.0.saturating_add(steps_ms.1.saturating_mul(step as i64)), &mut data);
+    if let Some(told) = told.as_ref().filter(|_| stats.any) {
+        stats.push(told, |step| steps_ms.0.saturating_add(steps_ms.1.saturating_mul(step as i64)), &mut data);
     }
-    if flavour == Flavour::Thanos {
-        data.extend_from_slice(br#","analysis":{}"#);
+    match (analyzed, flavour) {
+        (Some(expr), _) => {
+            data.extend_from_slice(br#","analysis":"#);
+            push_analysis(expr, &operators, told.map_or(0, |told| told.samples.peak), &mut data);
+        }
+        (None, Flavour::Thanos) => data.extend_from_slice(br#","analysis":{}"#),
+        (None, Flavour::Prometheus) => {}
     }
     data.push(b'}');
     let (mut warnings, mut infos) = annotations.render(text, MAX_NOTES);

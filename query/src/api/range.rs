@@ -1,14 +1,12 @@
 //! `query_range`: a query at many times.
 
+use super::Api;
 use super::envelope::{Answer, ApiError};
-use super::instant::{limit, lookback_ms, parse_for_range, timeout};
-use super::output::Form;
+use super::evaluate::evaluate;
+use super::instant::{limit, parse_for_range};
 use super::params::Params;
-use super::scope::Scope;
-use super::stats::Wanted;
-use super::{Api, output};
 use axum::extract::State;
-use promql::{Query, QueryParams};
+use promql::QueryParams;
 use std::sync::Arc;
 
 /// The most points a series of an answer may have.
@@ -23,30 +21,7 @@ pub(super) async fn query_range(State(api): State<Arc<Api>>, params: Params) -> 
         return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
     }
     let step_ms = step_ms(&api, &params, end_ms - start_ms)?;
-    let timeout = timeout(&api, &params)?;
-    let scope = Scope::of_query(&api, &params, step_ms)?;
-    let lookback_ms = scope.lookback_ms(lookback_ms(&api, &params)?);
-    let began = tokio::time::Instant::now();
-    let stats = Wanted::read(&params, api.flavour, api.config.features.per_step_stats);
-    let mut expr = parse_for_range(&api, &params)?;
-    scope.confine(&mut expr);
-    let query_params = QueryParams {
-        lookback_ms,
-        strict_sharing: scope.reads_by_function(),
-        count_samples: stats.any,
-        ..api.query_params(QueryParams::range(start_ms, end_ms, step_ms))
-    };
-    let query = Query::prepare(&expr, query_params)?;
-    let preparing = began.elapsed();
-    let mut answered = api.driver.run(query, timeout, scope).await?;
-    if let Some(told) = &mut answered.told {
-        told.timings.preparing = preparing;
-    }
-    let text = params.get("query").unwrap_or_default();
-    let form = Form { text, limit, flavour: api.flavour, stats, steps_ms: (start_ms, step_ms) };
-    let mut answer = output::answer(answered, form);
-    answer.warnings.splice(..0, stats.warning(&params));
-    Ok(answer)
+    evaluate(&api, &params, limit, QueryParams::range(start_ms, end_ms, step_ms), parse_for_range).await
 }
 
 fn step_ms(api: &Api, params: &Params, range_ms: i64) -> Result<i64, ApiError> {

@@ -34,8 +34,8 @@ pub(crate) struct Scope {
     tenant_matcher: Option<Matcher>,
     max_resolution_ms: i64,
     shard: Option<Arc<Shard>>,
-    /// That something asked for is not to be had.
-    pub(crate) missing: Vec<String>,
+    /// Whether it is asked what the operators of a query did.
+    pub(super) analyze: bool,
 }
 
 #[derive(Deserialize)]
@@ -67,9 +67,7 @@ impl Scope {
             let labels = labels.into_iter().map(String::into_bytes).collect();
             scope.shard = Some(Arc::new(Shard { index, total, by, labels }));
         }
-        if flag(params, "analyze")?.unwrap_or_default() && scope.flavour == Flavour::Thanos {
-            scope.missing.push("Query not analyzable.".to_owned());
-        }
+        scope.analyze = flag(params, "analyze")?.unwrap_or_default();
         match params.get("engine") {
             None | Some("prometheus" | "thanos") => Ok(scope),
             Some(other) => Err(ApiError::parameter("engine", format!("'{other}' bad engine"))),
@@ -98,7 +96,7 @@ impl Scope {
             tenant,
             max_resolution_ms: 0,
             shard: None,
-            missing: Vec::new(),
+            analyze: false,
         })
     }
 

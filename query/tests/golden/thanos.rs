@@ -17,7 +17,7 @@ use tower::ServiceExt;
 
 /// Requests whose answer differs on purpose, each by its line and with the reason; docs/components/query.md says so to users.
 const DIFFERENT: [(usize, &str); 5] = [
-    (51, "no other engine makes a query analyzable"),
+    (51, "every query can be analyzed"),
     (58, "a query that is done in time"),
     (68, "the words of the JSON parser"),
     (116, "rate() sees the counter resets of a single replica itself, as in Prometheus"),
