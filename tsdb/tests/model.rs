@@ -132,3 +132,18 @@ fn what_a_rewritten_block_ended_with_stays_deleted() {
     world.upkeep(|db| drop(db.clean_tombstones().unwrap()));
     world.restart(1, false);
 }
+
+/// So many samples are refused that not all can be told. What is in doubt in such a batch, as after a restart that has forgotten
+/// that the time of deleted samples was cut, is not expected to be there.
+#[test]
+fn what_nobody_tells_of_need_not_be_taken() {
+    let mut world = World::new(0);
+    let to = |back_ms: i64| (Move::To(world::START_MS - back_ms), 70);
+    world.append(&[(0, vec![to(0)])]);
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 0, 0);
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.restart(1, false);
+    let out_of_order = [vec![to(1)], vec![to(3); tsdb::Appended::MAX_REFUSED], vec![to(2)]].concat();
+    world.append(&[(1, out_of_order)]);
+    world.restart(1, false);
+}

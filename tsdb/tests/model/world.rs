@@ -13,9 +13,9 @@ use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::db::{Db, DbOptions};
 use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
-use tsdb::{Appended, RefusedBecause};
+use tsdb::{Appended, Refused, RefusedBecause};
 
-const START_MS: i64 = 1_700_000_000_000;
+pub(crate) const START_MS: i64 = 1_700_000_000_000;
 const STEP_MS: i64 = 1_500;
 
 /// Where a sample stands.
@@ -138,7 +138,7 @@ impl World {
         let _durable = commit.wait().unwrap();
         assert_eq!(appended.accepted + appended.histograms + appended.refused_total, batch.samples_len());
         assert!(appended.missed.is_empty());
-        let taken = self.taken(&batch, &appended);
+        let (taken, perhaps) = self.taken(&batch, &appended);
         // Whether a series is there of which all samples were refused, and so takes the rest, is not for the model to know.
         let without_samples = |one: &MixedSeries| MixedSeries {
             exemplars: one.exemplars.clone(),
@@ -147,6 +147,7 @@ impl World {
         };
         let series = batch.series.iter().map(without_samples).collect();
         self.oracle.sent(&Mixed { series, ..Mixed::default() });
+        self.oracle.sent(&perhaps);
         self.oracle.sent(&taken);
         self.oracle.acknowledged(&taken, &Appended::default());
         self.floor_ms = self.floor_ms.max(self.db().head().floor_ms());
@@ -181,58 +182,40 @@ impl World {
         batch
     }
 
-    /// What of a batch must be there from now on. Checks that the right samples were refused for the right reasons.
-    fn taken(&mut self, batch: &Mixed, appended: &Appended) -> Mixed {
+    /// What of a batch must be there from now on, and what may be, because only the first refusals are told. Checks that the right
+    /// samples were refused for the right reasons.
+    fn taken(&mut self, batch: &Mixed, appended: &Appended) -> (Mixed, Mixed) {
         let first = batch.series.iter().flat_map(|series| series.samples()).next();
         // The head of nothing is where the first series of a batch begins, if that has a sample.
         let first_of_batch = batch.series.first().and_then(|series| series.samples().next());
         let Some(head_ms) = self.head_ms.or(first_of_batch.map(|(at_ms, _)| at_ms)).or(first.map(|_| i64::MIN)) else {
-            return Mixed::default();
+            return Default::default();
         };
         let floor_ms = self.db().head().floor_ms();
-        let is_all_told = appended.refused_total <= Appended::MAX_REFUSED as u64;
-        let mut taken = Mixed::default();
+        let is_all = appended.refused_total <= Appended::MAX_REFUSED as u64;
+        let (mut taken, mut perhaps) = (Mixed::default(), Mixed::default());
         for (index, series) in (0..).zip(&batch.series) {
-            let refused: Vec<_> = appended.refused.iter().filter(|refused| refused.series == index).collect();
-            let mut kept = MixedSeries::new(series.labels.clone());
-            let floats = series.floats.iter().map(|(at_ms, value)| (*at_ms, Sample::Float(value.to_bits())));
-            let verdicts: Vec<_> = floats
-                .chain(series.histograms.iter().map(|(at_ms, one)| (*at_ms, Sample::of(one.as_ref()))))
-                .map(|(at_ms, sample)| self.take(&series.labels, (at_ms, sample), head_ms, floor_ms))
-                .collect();
-            let is_taken = |at_ms: i64, verdict: Verdict| {
-                let sent = series.samples().filter(|sample| sample.0 == at_ms).count();
-                let told = refused.iter().filter(|refused| refused.timestamp_ms == at_ms);
-                match verdict {
-                    Verdict::InOrder => true,
-                    Verdict::Either => told.count() < sent,
-                    Verdict::Late => {
-                        told.filter(|refused| refused.why == RefusedBecause::DuplicateTimestamp).count() < sent
-                    }
-                    Verdict::Refused(why) => {
-                        let is_told = told.clone().any(|refused| refused.why == why);
-                        assert!(is_told || !is_all_told, "{:?} at {at_ms}: {why:?} of {refused:?}", series.labels);
-                        false
-                    }
-                }
-            };
-            let mut verdicts = verdicts.into_iter();
+            let refused = appended.refused.iter().filter(|refused| refused.series == index).collect();
+            let told = Told { series, refused, is_all };
+            let nothing = MixedSeries::new(series.labels.clone());
+            let (mut kept, mut unsure) = (nothing.clone(), nothing);
             for &(at_ms, value) in &series.floats {
-                if is_taken(at_ms, verdicts.next().unwrap()) {
-                    kept.floats.push((at_ms, value));
-                }
+                let verdict = self.take(&series.labels, (at_ms, Sample::Float(value.to_bits())), head_ms, floor_ms);
+                let into = told.either(at_ms, verdict, &mut kept, &mut unsure);
+                into.into_iter().for_each(|one| one.floats.push((at_ms, value)));
             }
             for (at_ms, histogram) in &series.histograms {
-                if is_taken(*at_ms, verdicts.next().unwrap()) {
-                    kept.histograms.push((*at_ms, histogram.clone()));
-                }
+                let verdict = self.take(&series.labels, (*at_ms, Sample::of(histogram.as_ref())), head_ms, floor_ms);
+                let into = told.either(*at_ms, verdict, &mut kept, &mut unsure);
+                into.into_iter().for_each(|one| one.histograms.push((*at_ms, histogram.clone())));
             }
             if kept.samples().next().is_some() {
                 (kept.help, kept.exemplars) = (series.help.clone(), series.exemplars.clone());
             }
             taken.series.push(kept);
+            perhaps.series.push(unsure);
         }
-        taken
+        (taken, perhaps)
     }
 
     /// Whether a sample is taken; what is in order is the newest of its series from now on.
@@ -372,6 +355,38 @@ impl World {
             }
         }
         assert!(found.is_empty(), "{matchers:?} {range:?}: {found:?}");
+    }
+}
+
+/// What the database says of a series of a batch.
+struct Told<'a> {
+    series: &'a MixedSeries,
+    refused: Vec<&'a Refused>,
+    /// Whether every refusal of the batch is told.
+    is_all: bool,
+}
+
+impl Told<'_> {
+    /// Which of the two a sample belongs to: those that were taken, or those of which nobody can say. `None`: it was refused.
+    fn either<T>(&self, at_ms: i64, verdict: Verdict, taken: T, unsure: T) -> Option<T> {
+        let sent = self.series.samples().filter(|sample| sample.0 == at_ms).count();
+        let refused = || self.refused.iter().filter(|refused| refused.timestamp_ms == at_ms);
+        match verdict {
+            Verdict::InOrder => Some(taken),
+            Verdict::Either if refused().count() == sent => None,
+            Verdict::Either => Some(if self.is_all { taken } else { unsure }),
+            // Where one is refused that is not told, another of its time is there.
+            Verdict::Late => {
+                let other = refused().filter(|refused| refused.why == RefusedBecause::DuplicateTimestamp);
+                (other.count() < sent).then_some(taken)
+            }
+            Verdict::Refused(why) => {
+                let is_told = refused().any(|refused| refused.why == why);
+                let Self { series, refused, is_all } = self;
+                assert!(is_told || !is_all, "{:?} at {at_ms}: {why:?} of {refused:?}", series.labels);
+                None
+            }
+        }
     }
 }
 
