@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p tsdb --bench replay [-- [DIRECTORY] [SERIES [SAMPLES [RUNS]]]]`; 100,000 series of 240 samples, five runs, if
 //! nothing is said. A directory that is named is filled if it is not there, and kept. Once with the head's chunk files as
-//! they were written, once without them, so that every sample comes from the log; each on two threads a stage and on one. CPU
+//! they were written, once without them, so that every sample comes from the log; each on two threads and on one. CPU
 //! is that of the whole process from the call to the open database; the least of the runs is told, and the middle one.
 
 #![allow(clippy::unwrap_used, reason = "a bench")]

@@ -62,7 +62,7 @@ pub use exemplars::{Exemplar, ExemplarSeries};
 pub use last::{LastCursor, LastSamples};
 pub use late::OutOfOrder;
 pub use read::HeadReader;
-pub use replay::{Lacking, LateReplay, LateScratch, Part, Replay, ReplayScratch, ReplayStats, Unfinished};
+pub use replay::{Lacking, LateReplay, LateScratch, Part, Replay, ReplayScratch, ReplayStats, Split, Unfinished};
 pub use snapshot::SnapshotWriteError;
 pub use tombstones::HeadDeletion;
 pub use truncate::Truncation;

@@ -3,16 +3,18 @@
 //! The chunks that the head's files hold are handed in at the start and wait for their series. Series come from the
 //! checkpoint and the log; one label set may come under several references, and all lead to one series. Samples come last,
 //! each series' in the order they were logged; what a chunk covers, or what was logged twice, is passed over, and what no
-//! chunk covers though it should becomes one ([`gaps`]). Series may be
-//! handed in by several threads at once, samples by one thread for each [`Part`].
+//! chunk covers though it should becomes one ([`gaps`]). Series may be handed in by several threads at once; a batch of
+//! samples is split by shard ([`Split`]) by any of them, and applied to each shard in turn.
 
 mod deletions;
 mod gaps;
+mod gathered;
 mod in_order;
 mod late;
 mod near;
 mod ref_table;
 mod restore;
+mod split;
 
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
@@ -23,7 +25,7 @@ use super::shard::Shard;
 use super::truncate::Truncation;
 use crate::head_chunks::{HeadChunk, HeadChunkRef};
 use crate::series::SourceError;
-use crate::wal::{HistogramRun, ReplayTarget, SampleRun, Tombstone};
+use crate::wal::{Decoded, LeftOut, ReplayTarget};
 use gaps::Gaps;
 use in_order::InOrder;
 pub use late::{LateReplay, LateScratch};
@@ -32,6 +34,7 @@ use near::Near;
 use parking_lot::{Mutex, RwLock};
 use ref_table::RefTable;
 pub use restore::Lacking;
+pub use split::Split;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A head that is being filled.
@@ -63,7 +66,7 @@ pub(super) struct Alias {
     pub(super) place: Located,
 }
 
-/// The shards a thread applies samples to: those whose number leaves `index` when divided by `of`.
+/// Some shards, to which one thread at a time applies samples: those whose number leaves `index` when divided by `of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     pub index: usize,
@@ -347,23 +350,22 @@ impl ReplayTarget for Replay<'_> {
         true
     }
 
-    fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut ReplayScratch) {
-        Replay::samples(self, run, part, scratch);
+    /// One for each shard.
+    fn parts(&self, _threads: usize) -> usize {
+        self.head.shards.len()
     }
 
-    fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut ReplayScratch) -> bool {
-        Replay::histograms(self, run, part, scratch);
-        true
+    fn split(&self, batch: &Decoded, split: &mut Split) {
+        Replay::split(self, batch, split);
     }
 
-    fn deletions(&self, deletions: &[Tombstone], part: Part, _scratch: &mut ReplayScratch) -> bool {
-        Replay::deletions(self, deletions, part);
-        true
+    fn apply(&self, batch: &Decoded, split: &Split, part: Part, scratch: &mut ReplayScratch) -> LeftOut {
+        Replay::apply(self, batch, split, part, scratch);
+        LeftOut { mmap_markers: batch.markers.len() as u64, ..LeftOut::default() }
     }
 
-    /// Only those that no chunk has are left out, and [`ReplayStats`] has their number.
-    fn counts_starts(&self) -> bool {
-        true
+    fn settle(&self, part: Part, scratch: &mut ReplayScratch) {
+        Replay::settle(self, part, scratch);
     }
 }
 

@@ -1,38 +1,37 @@
 //! Replay: what the log says, applied to a head.
 //!
-//! Three stages, batch by batch of some hundred kilobytes: **decode** (segments are read in order; decompression and
-//! decoding on several threads), **series** (in the order of the log, on the calling thread: a series is in the head before
-//! any sample that names it is looked at; exemplars and metadata, too), **samples** (several threads, each with shards of
-//! its own, each in the order of the log; histograms, deletions and markers among them). The number of batches under way is
-//! fixed, so memory does not grow with the log.
+//! Several threads take the log batch by batch of some hundred kilobytes, and each carries its batch through all stages:
+//! **decode** (segments are read in order; decompression and decoding side by side), **series** (in the order of the log: a
+//! series is in the head before any sample that names it is looked at; exemplars and metadata, too), **split** (side by side:
+//! which sample is in which part), **apply** (part after part, to each in the order of the log; histograms, deletions and
+//! markers among the samples). So two threads are in different parts, and no batch is looked at by two. There is one batch
+//! a thread, so memory does not grow with the log.
 
-mod decoders;
-mod parts;
 mod plan;
 mod source;
+mod turns;
+mod workers;
 
 use super::reader::ReadReport;
 use super::record::{Decoded, HistogramRun, LeftOut, MmapMarker, Run, SampleRun, Tombstone};
 use crate::file_error::FileError;
 use crate::fs::Fs;
-use crate::head::{LateReplay, LateScratch, Part};
-use decoders::Decoders;
+use crate::head::{Part, Split};
 use model::{ExemplarRef, LabelsRef, MetadataRef, SeriesRef};
-use parts::Parts;
 use plan::{Begin, Plan};
 use source::{Batch, Source};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use workers::Workers;
 
 /// What a log is replayed into: a head that is being filled.
 ///
-/// Series, exemplars and metadata are handed over one by one, by one thread, in the order of the log; the rest by one
-/// thread for each part, in the order of the log, too: so what concerns one series comes as it was logged, floats,
+/// Series, exemplars and metadata are handed over one by one, by one thread at a time, in the order of the log; the rest by one
+/// thread at a time for each part, in the order of the log, too: so what concerns one series comes as it was logged, floats,
 /// histograms, deletions and markers mixed. What a method answers `false` to is counted as left out.
 pub trait ReplayTarget: Sync {
-    /// What a thread needs, to be used again.
+    /// What is kept from one batch to the next: one for each part, and one for series, exemplars and metadata.
     type Scratch: Default + Send;
 
     /// Takes a series. One label set may come under several references: all lead to one series.
@@ -49,7 +48,7 @@ pub trait ReplayTarget: Sync {
     }
 
     /// Applies those samples that are in `part`.
-    fn samples(&self, samples: SampleRun<'_>, part: Part, scratch: &mut Self::Scratch);
+    fn samples(&self, _samples: SampleRun<'_>, _part: Part, _scratch: &mut Self::Scratch) {}
 
     /// Applies those histograms that are in `part`. `false`: this target takes none.
     fn histograms(&self, _histograms: HistogramRun<'_>, _part: Part, _scratch: &mut Self::Scratch) -> bool {
@@ -73,9 +72,18 @@ pub trait ReplayTarget: Sync {
         false
     }
 
+    /// How many parts there are, for so many threads.
+    fn parts(&self, threads: usize) -> usize {
+        threads
+    }
+
+    /// Sorts what a batch says by part, for [`ReplayTarget::apply`]: its series came before. By any thread, batches in any
+    /// order.
+    fn split(&self, _batch: &Decoded, _split: &mut Split) {}
+
     /// Applies what of `batch` is in `part`, run after run. Returns what the whole target leaves out of it. To be written
     /// anew where there is a quicker way than run after run.
-    fn apply(&self, batch: &Decoded, part: Part, scratch: &mut Self::Scratch) -> LeftOut {
+    fn apply(&self, batch: &Decoded, _split: &Split, part: Part, scratch: &mut Self::Scratch) -> LeftOut {
         let mut left_out = LeftOut::default();
         for run in batch.runs() {
             match run {
@@ -97,6 +105,9 @@ pub trait ReplayTarget: Sync {
         }
         left_out
     }
+
+    /// All was applied: what still waits in `part` does no longer. May be said more than once.
+    fn settle(&self, _part: Part, _scratch: &mut Self::Scratch) {}
 }
 
 /// A place between two records in the files of a log.
@@ -132,7 +143,7 @@ pub struct Replayed {
     pub left_out: LeftOut,
 }
 
-/// Replays the log in `dir`, its latest checkpoint first, on up to `threads` threads a stage. No directory is an empty log.
+/// Replays the log in `dir`, its latest checkpoint first, on up to `threads` threads. No directory is an empty log.
 ///
 /// # Errors
 /// A file that cannot be opened or read. Damage is no error: see [`Replayed::report`].
@@ -184,44 +195,17 @@ fn replay_plan<T: ReplayTarget>(
     let size_bytes = plan.size_bytes();
     progress.total_bytes.store(size_bytes, Ordering::Relaxed);
     let (segments, report) = (plan.segments.len() as u64, plan.report);
-    let mut replayed = Replayed { checkpoint: plan.checkpoint, segments, report, ..Replayed::default() };
+    let replayed = Replayed { checkpoint: plan.checkpoint, segments, report, ..Replayed::default() };
     let source = Source::new(fs, plan.segments, progress);
-    if threads == NonZeroUsize::MIN || size_bytes < ONE_THREAD_BYTES {
-        replayed.run_here(&source, target)?;
-    } else {
-        replayed.run(&source, target, threads.get())?;
-    }
-    Ok(replayed)
+    let threads = if size_bytes < ONE_THREAD_BYTES { 1 } else { threads.get() };
+    Workers::new(&source, target, replayed, threads).run(threads)
 }
 
 /// A log smaller than this is not worth a thread: a process opens many such.
 const ONE_THREAD_BYTES: u64 = 1 << 20;
 
 impl Replayed {
-    fn run_here<T: ReplayTarget>(&mut self, source: &Source<'_>, target: &T) -> Result<(), FileError> {
-        let (mut batch, mut scratch) = (Batch::default(), T::Scratch::default());
-        while source.fill(&mut batch)? {
-            self.series(&mut batch, target, &mut scratch);
-            self.left_out.add(&target.apply(&batch.decoded, Part::WHOLE, &mut scratch));
-        }
-        Ok(())
-    }
-
-    fn run<T: ReplayTarget>(&mut self, source: &Source<'_>, target: &T, threads: usize) -> Result<(), FileError> {
-        thread::scope(|scope| {
-            let decoders = Decoders::start(source, scope, threads);
-            let parts = Parts::start(target, scope, threads, decoders.empty());
-            let mut scratch = T::Scratch::default();
-            decoders.drain(|mut batch| {
-                self.series(&mut batch, target, &mut scratch);
-                parts.apply(batch);
-            })?;
-            self.left_out.add(&parts.finish());
-            Ok(())
-        })
-    }
-
-    /// What is applied by this thread.
+    /// What is applied in the order of the log.
     fn series<T: ReplayTarget>(&mut self, batch: &mut Batch, target: &T, scratch: &mut T::Scratch) {
         let decoded = &batch.decoded;
         for logged in decoded.series() {
@@ -251,26 +235,5 @@ impl ReplayProgress {
     /// Samples that were read, histograms among them.
     pub fn samples(&self) -> u64 {
         self.samples.load(Ordering::Relaxed)
-    }
-}
-
-impl ReplayTarget for LateReplay<'_> {
-    type Scratch = LateScratch;
-
-    /// All series are in the other log.
-    fn series(&self, _series: SeriesRef, _labels: LabelsRef<'_>, _scratch: &mut LateScratch) {}
-
-    fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut LateScratch) {
-        LateReplay::samples(self, run.samples, part, scratch);
-    }
-
-    fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut LateScratch) -> bool {
-        LateReplay::histograms(self, run, part, scratch);
-        true
-    }
-
-    fn markers(&self, markers: &[MmapMarker], part: Part, scratch: &mut LateScratch) -> bool {
-        LateReplay::markers(self, markers, part, scratch);
-        true
     }
 }

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::fs::Fs;
-use tsdb::head::{Head, HeadOptions, Part, ReplayScratch, ReplayStats};
+use tsdb::head::{Head, HeadOptions, Part, ReplayScratch, ReplayStats, Split};
 use tsdb::head_chunks::{HeadChunks, HeadFrame, MAX_FILE_BYTES};
-use tsdb::wal::{Committers, Log, LogOptions, LoggedSample, SampleRun};
+use tsdb::wal::{Committers, Decoded, Log, LogOptions, Records, decode_record};
 use tsdb::{ChunkSeriesBatch, SeriesSource, chunk};
 
 /// What the log says next.
@@ -53,8 +53,8 @@ fn write(files: &HeadChunks, series: u64, times: Range<i64>) {
     files.flush().unwrap();
 }
 
-/// What a head has when `chunks` are in its files and the log says `said`, in runs of `run` samples, by `parts` threads.
-fn replayed(chunks: &[(u64, Range<i64>)], said: &[Say], run: usize, parts: usize) -> (Found, ReplayStats) {
+/// What a head of `shards` shards has when `chunks` are in its files and the log says `said`, in batches of `run` samples.
+fn replayed(chunks: &[(u64, Range<i64>)], said: &[Say], run: usize, shards: usize) -> (Found, ReplayStats) {
     let fs = SimFs::new();
     fs.create_dir_all(Path::new("/data")).unwrap();
     let (files, _) = open_chunks(&fs);
@@ -64,25 +64,38 @@ fn replayed(chunks: &[(u64, Range<i64>)], said: &[Say], run: usize, parts: usize
     assert_eq!(found.len(), chunks.len());
     let committers = Committers::start(NonZeroUsize::MIN).unwrap();
     let log = Log::open(Arc::new(fs), Path::new("/data/wal"), LogOptions::default(), &committers).unwrap();
-    let head = Arc::new(Head::new(HeadOptions::new(2, 1_000_000), Fingerprinter::new([7; 192]), log, Arc::new(files)));
+    let head = Arc::new(Head::new(
+        HeadOptions::new(shards / 2, 1_000_000),
+        Fingerprinter::new([7; 192]),
+        log,
+        Arc::new(files),
+    ));
     let replay = head.replay(found);
-    let mut scratches: Vec<ReplayScratch> = (0..parts).map(|_| ReplayScratch::default()).collect();
+    let mut scratches: Vec<ReplayScratch> = (0..shards).map(|_| ReplayScratch::default()).collect();
+    let (mut records, mut batch, mut split) = (Records::default(), Decoded::default(), Split::default());
     for say in said {
         match say {
             Series(reference, number) => {
                 replay.series(SeriesRef(*reference), labels(*number).as_ref(), &mut ReplayScratch::default());
             }
             Samples(series, times) => {
-                let sample =
-                    |&at: &i64| LoggedSample { series: SeriesRef(*series), timestamp_ms: at, value: value(at) };
-                let samples: Vec<_> = times.iter().map(sample).collect();
-                for samples in samples.chunks(run) {
+                for times in times.chunks(run) {
+                    times.iter().for_each(|&at_ms| records.sample(SeriesRef(*series), at_ms, value(at_ms)));
+                    batch.clear();
+                    for record in records.to_records() {
+                        decode_record(&record, &mut batch).unwrap();
+                    }
+                    records.clear();
+                    replay.split(&batch, &mut split);
                     for (index, scratch) in scratches.iter_mut().enumerate() {
-                        replay.samples(SampleRun { samples, starts_ms: &[] }, Part { index, of: parts }, scratch);
+                        replay.apply(&batch, &split, Part { index, of: shards }, scratch);
                     }
                 }
             }
         }
+    }
+    for (index, scratch) in scratches.iter_mut().enumerate() {
+        replay.settle(Part { index, of: shards }, scratch);
     }
     let stats = replay.finish().unwrap();
     (contents(&head), stats)
@@ -111,10 +124,10 @@ fn contents(head: &Arc<Head>) -> Found {
 #[track_caller]
 fn check(chunks: &[(u64, Range<i64>)], said: &[Say], want: &[(u64, Range<i64>)], passed_over: u64) {
     let want: Found = want.iter().map(|(number, times)| (labels(*number), times.clone().collect())).collect();
-    for (run, parts) in [(1000, 1), (7, 1), (1, 2), (1000, 3)] {
-        let (got, stats) = replayed(chunks, said, run, parts);
-        assert_eq!(got, want, "runs of {run}, {parts} parts");
-        assert_eq!(stats.passed_over, passed_over, "runs of {run}, {parts} parts");
+    for (run, shards) in [(1000, 2), (7, 2), (1, 4), (1000, 8)] {
+        let (got, stats) = replayed(chunks, said, run, shards);
+        assert_eq!(got, want, "runs of {run}, {shards} shards");
+        assert_eq!(stats.passed_over, passed_over, "runs of {run}, {shards} shards");
     }
 }
 

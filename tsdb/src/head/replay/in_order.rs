@@ -1,262 +1,267 @@
 //! What was logged in order, applied: floats and histograms.
 //!
-//! Most of what a log says is in chunks that were found. Which times of a series its chunk of the moment has is kept by
-//! reference, so such a sample costs one look into a table, before its series is looked for; it is passed over only where
-//! that chunk was taken over by its series. The others are gathered a few at a time, so that the memory of their series is
-//! asked for before it is needed.
+//! A batch of the log is split by shard ([`Split`]), then applied shard by shard. Most of what a log says is in chunks that
+//! were found: which times of a series its chunk of the moment has is kept by line, so such a sample is passed over without a
+//! look at its series. The other floats are gathered by blocks of series ([`Gathered`]), so that one visit to a series takes
+//! several of them.
 
 use super::gaps::Cover;
-use super::{Part, Replay};
-use crate::head::Head;
-use crate::head::prefetch::prefetch;
+use super::gathered::{Gathered, Sample};
+use super::ref_table::RefTable;
+use super::split::{Item, Split};
+use super::{Part, Replay, ReplayScratch};
 use crate::head::selection::Located;
 use crate::head::shard::{Rules, Shard};
-use crate::wal::{HistogramRun, SampleRun};
-use model::{HistogramRef, SeriesRef};
-use parking_lot::MutexGuard;
+use crate::wal::{Decoded, LoggedHistogram, LoggedSample, Run};
+use model::SeriesRef;
+use parking_lot::{MutexGuard, RwLockReadGuard};
 use std::sync::atomic::Ordering;
 
-/// What a thread needs, to be used again.
+/// What is known of a shard's series, and what waits for them.
 #[derive(Debug, Default)]
 pub(super) struct InOrder {
-    /// The part that `covers` are of.
-    part: Option<Part>,
-    /// By place in the table of references.
-    covers: Vec<Cover>,
-    /// A bit for each: the series is in another part. So most samples of others cost no look at their cover.
-    others: Vec<u64>,
-    waiting: Vec<Waiting>,
+    covers: Covers,
+    gathered: Gathered,
 }
 
-/// A sample on its way to its series.
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    place: Located,
-    /// Which cover is that of its reference, or [`NO_COVER`].
-    cover: u32,
-    /// Whether it is told when its counter began: 1 or 0.
-    starts: u32,
-    timestamp_ms: i64,
-    /// Of a float its bits, of a histogram its row.
-    bits: u64,
-}
+/// By line; there are none beyond the end.
+#[derive(Debug, Default)]
+struct Covers(Vec<Cover>);
 
-/// The number of no cover: there are fewer.
-const NO_COVER: u32 = u32::MAX;
-
-/// How many samples wait: their lines and the ends of their chunks fit the first cache.
-const WAITING: usize = 128;
-/// How far ahead the end of a chunk is asked for.
-const AHEAD: usize = 8;
-
-/// What was found out about a run.
+/// What was found out about a batch.
 #[derive(Debug)]
 struct Tally {
     appended: u64,
     passed_over: u64,
     starts_left_out: u64,
+    orphans: u64,
     oldest_ms: i64,
     newest_ms: i64,
 }
 
-/// The shards of a part, locked; no others.
-struct Shards<'a> {
-    shards: Vec<Option<MutexGuard<'a, Shard>>>,
+/// Finds the series of what was logged.
+struct Finder<'a> {
+    replay: &'a Replay<'a>,
+    series: RwLockReadGuard<'a, RefTable>,
+    floor_ms: i64,
+    tally: Tally,
+}
+
+/// A shard that samples are applied to.
+struct Filling<'a> {
+    replay: &'a Replay<'a>,
+    number: u32,
+    shard: MutexGuard<'a, Shard>,
+    covers: &'a mut Covers,
+    tally: &'a mut Tally,
 }
 
 impl Replay<'_> {
-    /// Applies logged samples to the shards of `part`. Samples of one series must come in the order they were logged, so each
-    /// part is one thread's.
-    pub fn samples(&self, run: SampleRun<'_>, part: Part, scratch: &mut super::ReplayScratch) {
-        let samples = run.samples.iter().enumerate().map(|(at, sample)| {
-            let starts = u32::from(run.start_ms(at) != 0);
-            (sample.series, sample.timestamp_ms, sample.value.to_bits(), starts)
-        });
-        self.run(samples, part, &mut scratch.in_order, |shard, cover, sample, tally| {
-            self.append(shard, cover, sample, tally);
-        });
-    }
-
-    /// Applies logged histograms to the shards of `part`; see [`Replay::samples`].
-    pub fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut super::ReplayScratch) {
-        let histograms = run
-            .entries
-            .iter()
-            .map(|entry| (entry.series, entry.timestamp_ms, u64::from(entry.row), u32::from(entry.start_ms != 0)));
-        self.run(histograms, part, &mut scratch.in_order, |shard, cover, sample, tally| {
-            if let Some(histogram) = usize::try_from(sample.bits).ok().and_then(|row| run.rows.get(row)) {
-                self.append_histogram(shard, cover, sample, histogram, tally);
-            }
-        });
-    }
-
-    /// Has `append` take each sample that is in `part` and not known to be there.
-    #[inline(always)]
-    fn run(
-        &self,
-        samples: impl Iterator<Item = (SeriesRef, i64, u64, u32)>,
-        part: Part,
-        scratch: &mut InOrder,
-        append: impl Fn(&mut Shard, &mut Cover, &Waiting, &mut Tally),
-    ) {
-        let floor_ms = self.head.floor_ms();
-        let (mut tally, mut orphans) = (Tally::default(), 0);
-        {
-            let series = self.series.read();
-            scratch.prepare(part, series.close_len());
-            let InOrder { covers, others, waiting, .. } = scratch;
-            let mut shards = Shards::lock(self.head, part);
-            for (reference, timestamp_ms, bits, starts) in samples {
-                let at = series.place_of(reference);
-                if others.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 != 0) {
-                    continue;
-                }
-                if covers.get(at).is_some_and(|cover| cover.knows(timestamp_ms)) {
-                    tally.passed_over += 1;
-                    continue;
-                }
-                let Some(place) = series.get(reference) else {
-                    // Nobody else may get this reference: the sample would become his with the next replay.
-                    self.highest.fetch_max(reference.0, Ordering::Relaxed);
-                    match timestamp_ms < floor_ms {
-                        true => tally.passed_over += u64::from(part.index == 0),
-                        false => orphans += u64::from(part.index == 0),
-                    }
-                    continue;
-                };
-                let Some(shard) = shards.get(place.shard) else {
-                    // Another thread's, now and later.
-                    others.get_mut(at / 64).into_iter().for_each(|bits| *bits |= 1 << (at % 64));
-                    continue;
-                };
-                if timestamp_ms < floor_ms {
-                    tally.passed_over += 1;
-                    continue;
-                }
-                prefetch(&shard.lines[place.number]);
-                let cover = if at < covers.len() { at as u32 } else { NO_COVER };
-                waiting.push(Waiting { place, cover, starts, timestamp_ms, bits });
-                if waiting.len() == WAITING {
-                    shards.apply(waiting, covers, &mut tally, &append);
-                }
-            }
-            shards.apply(waiting, covers, &mut tally, &append);
-        }
-        self.count(&tally, orphans);
+    /// Splits samples and histograms of a batch by shard; the series they name came before. What names none, and what
+    /// belongs to blocks, is counted and left out.
+    pub fn split(&self, batch: &Decoded, split: &mut Split) {
         if self.head.files.wants_flush() {
             // What cannot be written stays in memory, and is tried again.
             let _ = self.head.files.flush();
         }
+        let (series, floor_ms) = (self.series.read(), self.head.floor_ms());
+        let mut finder = Finder { replay: self, series, floor_ms, tally: Tally::default() };
+        split.fill(batch, self.head.shards.len(), |series, timestamp_ms| finder.place(series, timestamp_ms));
+        self.count(&finder.tally);
     }
 
-    fn append(&self, shard: &mut Shard, cover: &mut Cover, sample: &Waiting, tally: &mut Tally) {
-        let &Waiting { place, timestamp_ms, bits, .. } = sample;
-        let value = f64::from_bits(bits);
-        let Some(is_old) = self.is_old(shard, cover, sample, tally) else { return };
-        if is_old {
-            self.gaps.put_aside(place, |samples| samples.push(timestamp_ms, value));
-        } else if shard.append(place.number, (timestamp_ms, value), &self.rules(), &self.head.files).is_ok() {
-            tally.include(timestamp_ms);
+    /// Applies what a batch, as it was split, says of the shard that is `part`; some samples wait until [`Replay::settle`].
+    /// Batches come in the order of the log, one at a time, all with the same scratch.
+    pub fn apply(&self, batch: &Decoded, split: &Split, part: Part, scratch: &mut ReplayScratch) {
+        let mut tally = Tally::default();
+        let InOrder { covers, gathered } = &mut scratch.in_order;
+        for (run, items) in batch.runs().zip(split.runs(part.index)) {
+            match run {
+                Run::Samples(_) => self.filling(part, covers, &mut tally).gather(batch, items, gathered),
+                Run::Histograms(_) => {
+                    let mut filling = self.filling(part, covers, &mut tally);
+                    items.iter().for_each(|item| filling.histogram(batch, *item, gathered));
+                }
+                Run::Deletions(run) => self.deletions(run, part),
+                Run::Markers(_) => {}
+            }
         }
+        self.count(&tally);
     }
 
-    fn append_histogram(
-        &self,
-        shard: &mut Shard,
-        cover: &mut Cover,
-        sample: &Waiting,
-        histogram: HistogramRef<'_>,
-        tally: &mut Tally,
-    ) {
-        let &Waiting { place, timestamp_ms, .. } = sample;
-        let Some(is_old) = self.is_old(shard, cover, sample, tally) else { return };
-        let (sample, number) = ((timestamp_ms, histogram), place.number);
-        if is_old {
-            self.gaps.put_aside(place, |samples| samples.push_histogram(timestamp_ms, histogram));
-        } else if shard.append_histogram(number, sample, &self.rules(), &self.head.files).is_ok() {
-            tally.include(timestamp_ms);
-        }
+    /// Applies what waits for the shard that is `part`.
+    pub fn settle(&self, part: Part, scratch: &mut ReplayScratch) {
+        let mut tally = Tally::default();
+        let InOrder { covers, gathered } = &mut scratch.in_order;
+        self.filling(part, covers, &mut tally).empty_all(gathered);
+        self.count(&tally);
     }
 
-    /// Whether a sample is older than the newest of its series, and belongs between its chunks; `None`: a chunk has it.
-    #[inline(always)]
-    fn is_old(&self, shard: &Shard, cover: &mut Cover, sample: &Waiting, tally: &mut Tally) -> Option<bool> {
-        let (line, number) = (&shard.lines[sample.place.number], sample.place.number);
-        let is_old = line.has_sample() && sample.timestamp_ms <= line.last_ms;
-        if is_old && cover.has(shard, number, sample.timestamp_ms) {
-            tally.passed_over += 1;
-            return None;
-        }
-        tally.appended += 1;
-        tally.starts_left_out += u64::from(sample.starts);
-        Some(is_old)
+    fn filling<'a>(&'a self, part: Part, covers: &'a mut Covers, tally: &'a mut Tally) -> Filling<'a> {
+        let shard = self.head.shards[part.index].lock();
+        Filling { replay: self, number: part.index as u32, shard, covers, tally }
     }
 
     pub(super) fn rules(&self) -> Rules {
         Rules { floor_ms: i64::MIN, max_ms: i64::MAX, chunk_range_ms: self.head.options.chunk_range_ms }
     }
 
-    fn count(&self, tally: &Tally, orphans: u64) {
+    fn count(&self, tally: &Tally) {
         self.head.times.include(tally.oldest_ms, tally.newest_ms);
         self.counts.samples.fetch_add(tally.appended, Ordering::Relaxed);
         self.counts.passed_over.fetch_add(tally.passed_over, Ordering::Relaxed);
         self.counts.starts_left_out.fetch_add(tally.starts_left_out, Ordering::Relaxed);
-        self.counts.orphans.fetch_add(orphans, Ordering::Relaxed);
+        self.counts.orphans.fetch_add(tally.orphans, Ordering::Relaxed);
     }
 }
 
-impl InOrder {
-    /// For samples of `part`, and as many close references.
-    fn prepare(&mut self, part: Part, close: usize) {
-        if self.part.replace(part) != Some(part) {
-            self.covers.clear();
-            self.others.clear();
+impl Finder<'_> {
+    /// Where the series of a sample is, if it is to be applied.
+    #[inline(always)]
+    fn place(&mut self, series: SeriesRef, timestamp_ms: i64) -> Option<Located> {
+        match self.series.get(series) {
+            Some(place) if timestamp_ms >= self.floor_ms => Some(place),
+            found => {
+                self.leave_out(series, timestamp_ms, found.is_some());
+                None
+            }
         }
-        // Places beyond have none.
-        self.covers.resize(close.min(NO_COVER as usize), Cover::NOTHING);
-        self.others.resize(close.div_ceil(64), 0);
+    }
+
+    #[cold]
+    fn leave_out(&mut self, series: SeriesRef, timestamp_ms: i64, is_known: bool) {
+        if !is_known {
+            // Nobody else may get this reference: the sample would become his with the next replay.
+            self.replay.highest.fetch_max(series.0, Ordering::Relaxed);
+        }
+        match timestamp_ms < self.floor_ms {
+            true => self.tally.passed_over += 1,
+            false => self.tally.orphans += 1,
+        }
     }
 }
 
-impl<'a> Shards<'a> {
-    fn lock(head: &'a Head, part: Part) -> Self {
-        let lock = |(number, shard): (u32, &'a parking_lot::Mutex<Shard>)| part.has(number).then(|| shard.lock());
-        Self { shards: (0..).zip(&head.shards).map(lock).collect() }
-    }
-
-    #[inline(always)]
-    fn get(&self, number: u32) -> Option<&Shard> {
-        self.shards.get(number as usize)?.as_deref()
-    }
-
-    #[inline(always)]
-    fn get_mut(&mut self, number: u32) -> Option<&mut Shard> {
-        self.shards.get_mut(number as usize)?.as_deref_mut()
-    }
-
-    /// Has `append` take those that wait.
-    #[inline(always)]
-    fn apply(
-        &mut self,
-        waiting: &mut Vec<Waiting>,
-        covers: &mut [Cover],
-        tally: &mut Tally,
-        append: &impl Fn(&mut Shard, &mut Cover, &Waiting, &mut Tally),
-    ) {
-        for (at, sample) in waiting.iter().enumerate() {
-            if let Some(Waiting { place, .. }) = waiting.get(at + AHEAD)
-                && let Some(shard) = self.get(place.shard)
-            {
-                shard.prefetch_chunk(place.number);
+impl Filling<'_> {
+    /// Has floats of a batch wait for their series, but for those that chunks are known to have.
+    fn gather(&mut self, batch: &Decoded, items: &[Item], gathered: &mut Gathered) {
+        self.reach(gathered);
+        for &Item { number, at } in items {
+            let Some(&LoggedSample { timestamp_ms, value, .. }) = batch.samples.get(at as usize) else { continue };
+            if self.covers.know(number, timestamp_ms) {
+                self.tally.passed_over += 1;
+                continue;
             }
-            // A stray reference has no cover: its chunk is looked for every time.
-            let mut none = Cover::NOTHING;
-            let cover = covers.get_mut(sample.cover as usize).unwrap_or(&mut none);
-            if let Some(shard) = self.get_mut(sample.place.shard) {
-                append(shard, cover, sample, tally);
+            let sample = Sample { timestamp_ms, value, starts: batch.start_ms(at as usize) != 0 };
+            if !gathered.push(number, &sample) {
+                self.empty(gathered.block_of(number), gathered);
+                gathered.push(number, &sample);
             }
         }
-        waiting.clear();
+    }
+
+    /// Sees to it that there is a block for each line.
+    fn reach(&mut self, gathered: &mut Gathered) {
+        let (lines, shards) = (self.shard.lines.len(), self.replay.head.shards.len());
+        if !gathered.reaches(lines) {
+            if !gathered.keeps_blocks(lines, shards) {
+                self.empty_all(gathered);
+            }
+            gathered.reach(lines, shards);
+        }
+    }
+
+    fn empty_all(&mut self, gathered: &mut Gathered) {
+        (0..gathered.blocks()).for_each(|block| self.empty(block, gathered));
+    }
+
+    /// Applies what waits in a block.
+    fn empty(&mut self, block: usize, gathered: &mut Gathered) {
+        gathered.empty(block, |number, samples| {
+            let mut rest = samples;
+            while let Some(first) = rest.first() {
+                let len = match self.is_old(number, first.timestamp_ms, first.starts) {
+                    None => 1,
+                    Some(true) => {
+                        let place = Located { shard: self.number, number };
+                        self.replay.gaps.put_aside(place, |samples| samples.push(first.timestamp_ms, first.value));
+                        1
+                    }
+                    Some(false) => self.append(number, rest),
+                };
+                rest = rest.get(len..).unwrap_or_default();
+            }
+        });
+    }
+
+    /// Appends the first of `samples`, which is newer than all of its series and counted, and those behind it as long as each is
+    /// newer than the one before. Says how many.
+    #[inline(always)]
+    fn append(&mut self, number: u32, samples: &[Sample]) -> usize {
+        let behind = samples.iter().zip(samples.iter().skip(1));
+        let len = 1 + behind.take_while(|(before, sample)| before.timestamp_ms < sample.timestamp_ms).count();
+        let run = samples.get(..len).unwrap_or_default();
+        let head = self.replay.head;
+        let floats = run.iter().map(|sample| (sample.timestamp_ms, sample.value));
+        self.shard.append_run(number, floats, &self.replay.rules(), &head.files);
+        self.tally.appended += len as u64 - 1;
+        self.tally.starts_left_out += run.iter().skip(1).map(|sample| u64::from(sample.starts)).sum::<u64>();
+        run.first().into_iter().chain(run.last()).for_each(|sample| self.tally.include(sample.timestamp_ms));
+        len
+    }
+
+    /// Applies a histogram of a batch, and before it what waits for the same series.
+    fn histogram(&mut self, batch: &Decoded, Item { number, at }: Item, gathered: &mut Gathered) {
+        let Some(&LoggedHistogram { timestamp_ms, start_ms, row, .. }) = batch.histograms.get(at as usize) else {
+            return;
+        };
+        let Some(histogram) = batch.histogram_rows.get(row as usize) else { return };
+        if self.covers.know(number, timestamp_ms) {
+            self.tally.passed_over += 1;
+            return;
+        }
+        self.empty(gathered.block_of(number), gathered);
+        let Some(is_old) = self.is_old(number, timestamp_ms, start_ms != 0) else { return };
+        let replay = self.replay;
+        if is_old {
+            let place = Located { shard: self.number, number };
+            replay.gaps.put_aside(place, |samples| samples.push_histogram(timestamp_ms, histogram));
+            return;
+        }
+        let (sample, files) = ((timestamp_ms, histogram), &replay.head.files);
+        if self.shard.append_histogram(number, sample, &replay.rules(), files).is_ok() {
+            self.tally.include(timestamp_ms);
+        }
+    }
+
+    /// Whether a sample is older than the newest of its series, and belongs between its chunks; `None`: a chunk has it.
+    #[inline(always)]
+    fn is_old(&mut self, number: u32, timestamp_ms: i64, starts: bool) -> Option<bool> {
+        let line = &self.shard.lines[number];
+        let is_old = line.has_sample() && timestamp_ms <= line.last_ms;
+        if is_old && self.covers.have(&self.shard, number, timestamp_ms) {
+            self.tally.passed_over += 1;
+            return None;
+        }
+        self.tally.appended += 1;
+        self.tally.starts_left_out += u64::from(starts);
+        Some(is_old)
+    }
+}
+
+impl Covers {
+    /// Whether a chunk of the series around `timestamp_ms` was found before.
+    #[inline(always)]
+    fn know(&self, number: u32, timestamp_ms: i64) -> bool {
+        self.0.get(number as usize).is_some_and(|cover| cover.knows(timestamp_ms))
+    }
+
+    /// Whether the series has a chunk around `timestamp_ms`, which is not after its newest sample.
+    #[cold]
+    fn have(&mut self, shard: &Shard, number: u32, timestamp_ms: i64) -> bool {
+        if self.0.len() <= number as usize {
+            self.0.resize(shard.lines.len() as usize, Cover::NOTHING);
+        }
+        self.0.get_mut(number as usize).is_some_and(|cover| cover.has(shard, number, timestamp_ms))
     }
 }
 
@@ -270,6 +275,6 @@ impl Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { appended: 0, passed_over: 0, starts_left_out: 0, oldest_ms: i64::MAX, newest_ms: i64::MIN }
+        Self { appended: 0, passed_over: 0, starts_left_out: 0, orphans: 0, oldest_ms: i64::MAX, newest_ms: i64::MIN }
     }
 }

@@ -4,6 +4,7 @@
 //! place may since have become another's. So markers only say where to look: what leaves a buffer was found in the chunk,
 //! sample by sample. Chunks that blocks took over are dropped at the end ([`MmapMarker::HANDED_OVER`]).
 
+use super::split::{Item, Split};
 use super::{Part, Replay};
 use crate::chunk;
 use crate::head::chunk_list::Place;
@@ -11,8 +12,8 @@ use crate::head::late::{Inserted, LateSample, OutOfOrder};
 use crate::head::selection::Located;
 use crate::head::shard::{Shard, is_same};
 use crate::head_chunks::HeadChunkRef;
-use crate::wal::{HistogramRun, LoggedSample, MmapMarker};
-use model::{SampleColumns, SeriesRef};
+use crate::wal::{Decoded, LeftOut, MmapMarker, ReplayTarget, Run};
+use model::{LabelsRef, SampleColumns, SeriesRef};
 use std::sync::atomic::Ordering;
 
 /// A head that is being filled with late samples. Its series are there.
@@ -24,8 +25,6 @@ pub struct LateReplay<'a> {
 /// What a thread needs, to be used again.
 #[derive(Debug, Default)]
 pub struct LateScratch {
-    /// By shard: line and which item of the run.
-    share: Vec<Vec<(u32, usize)>>,
     columns: TwoColumns,
 }
 
@@ -44,19 +43,28 @@ impl Replay<'_> {
 }
 
 impl LateReplay<'_> {
-    /// Applies logged samples to the shards of `part`, in the order they were logged.
-    pub fn samples(&self, samples: &[LoggedSample], part: Part, scratch: &mut LateScratch) {
-        let of = |at: usize| samples.get(at).map(|sample| (sample.timestamp_ms, LateSample::Float(sample.value)));
-        self.apply(samples.iter().map(|sample| sample.series), of, part, scratch);
+    /// Applies what a batch, as it was split, says of the shard that is `part`. Batches come in the order of the log, one at a
+    /// time.
+    pub fn apply(&self, batch: &Decoded, split: &Split, part: Part, scratch: &mut LateScratch) {
+        for (run, items) in batch.runs().zip(split.runs(part.index)) {
+            match run {
+                Run::Samples(_) => self.insert(part, items, scratch, |at| {
+                    batch.samples.get(at).map(|sample| (sample.timestamp_ms, LateSample::Float(sample.value)))
+                }),
+                Run::Histograms(_) => self.insert(part, items, scratch, |at| {
+                    let entry = batch.histograms.get(at)?;
+                    let histogram = batch.histogram_rows.get(entry.row as usize)?;
+                    Some((entry.timestamp_ms, LateSample::Histogram(histogram)))
+                }),
+                Run::Markers(markers) => self.markers(markers, part, scratch),
+                Run::Deletions(_) => {}
+            }
+        }
     }
 
-    /// Applies logged histograms to the shards of `part`; see [`LateReplay::samples`].
-    pub fn histograms(&self, run: HistogramRun<'_>, part: Part, scratch: &mut LateScratch) {
-        let of = |at: usize| {
-            let entry = run.entries.get(at)?;
-            Some((entry.timestamp_ms, LateSample::Histogram(run.rows.get(entry.row as usize)?)))
-        };
-        self.apply(run.entries.iter().map(|entry| entry.series), of, part, scratch);
+    /// Splits samples and histograms of a batch by shard.
+    fn split(&self, batch: &Decoded, split: &mut Split) {
+        split.fill(batch, self.replay.head.shards.len(), |series, _| self.place(series));
     }
 
     /// Takes samples out of buffers that are in the chunks told.
@@ -72,7 +80,7 @@ impl LateReplay<'_> {
             if !self.is_kept(marker.chunk) {
                 continue;
             }
-            let Some(place) = self.place(marker.series, part).filter(|place| part.has(place.shard)) else { continue };
+            let Some(place) = self.place(marker.series).filter(|place| part.has(place.shard)) else { continue };
             let mut shard = self.replay.head.shards[place.shard as usize].lock();
             let told = Place::File(marker.chunk.0);
             if shard.late.chunks(place.number).any(|chunk| chunk.place == told) {
@@ -87,46 +95,38 @@ impl LateReplay<'_> {
     }
 
     /// Where a series is. Nobody else may get a reference that is not known.
-    fn place(&self, series: SeriesRef, part: Part) -> Option<Located> {
+    fn place(&self, series: SeriesRef) -> Option<Located> {
         let place = self.replay.series.read().get(series);
         if place.is_none() {
             self.replay.highest.fetch_max(series.0, Ordering::Relaxed);
-            self.replay.counts.orphans.fetch_add(u64::from(part.index == 0), Ordering::Relaxed);
+            self.replay.counts.orphans.fetch_add(1, Ordering::Relaxed);
         }
         place
     }
 
-    /// Puts items of a run, given the series of each and what it is, into buffers.
-    fn apply<'a>(
+    /// Puts items of a run, given what each is, into buffers.
+    fn insert<'a>(
         &self,
-        series: impl Iterator<Item = SeriesRef>,
-        of: impl Fn(usize) -> Option<(i64, LateSample<'a>)>,
         part: Part,
+        items: &[Item],
         scratch: &mut LateScratch,
+        of: impl Fn(usize) -> Option<(i64, LateSample<'a>)>,
     ) {
         let head = self.replay.head;
-        let LateScratch { share, columns } = scratch;
-        share.resize_with(head.shards.len(), Vec::new);
-        for (at, series) in series.enumerate() {
-            if let Some(place) = self.place(series, part).filter(|place| part.has(place.shard)) {
-                share[place.shard as usize].push((place.number, at));
-            }
-        }
+        let Some(shard) = head.shards.get(part.index).filter(|_| !items.is_empty()) else { return };
         let cap = head.late.as_ref().map_or(OutOfOrder::default(), |late| late.options).cap();
-        for (shard, share) in head.shards.iter().zip(share).filter(|(_, share)| !share.is_empty()) {
-            let mut shard = shard.lock();
-            let (before, mut new) = (shard.late.len(), 0);
-            for (number, at) in share.drain(..) {
-                let Some((timestamp_ms, sample)) = of(at) else { continue };
-                if shard.late.buffered(number) >= cap {
-                    self.make_room(&mut shard, number, cap, columns);
-                }
-                let (late, layouts) = shard.late_mut();
-                new += u64::from(late.insert(layouts, number, timestamp_ms, sample) == Inserted::New);
+        let mut shard = shard.lock();
+        let (before, mut new) = (shard.late.len(), 0);
+        for &Item { number, at } in items {
+            let Some((timestamp_ms, sample)) = of(at as usize) else { continue };
+            if shard.late.buffered(number) >= cap {
+                self.make_room(&mut shard, number, cap, &mut scratch.columns);
             }
-            head.times.add_late((shard.late.len() - before) as u64);
-            self.replay.counts.late_samples.fetch_add(new, Ordering::Relaxed);
+            let (late, layouts) = shard.late_mut();
+            new += u64::from(late.insert(layouts, number, timestamp_ms, sample) == Inserted::New);
         }
+        head.times.add_late((shard.late.len() - before) as u64);
+        self.replay.counts.late_samples.fetch_add(new, Ordering::Relaxed);
     }
 
     /// Empties a full buffer: samples that chunks have go, the others become chunks.
@@ -175,5 +175,27 @@ fn holds(held: &SampleColumns, buffer: &SampleColumns, at: usize) -> bool {
             bits(held, place) == bits(buffer, at)
         }
         _ => false,
+    }
+}
+
+impl ReplayTarget for LateReplay<'_> {
+    type Scratch = LateScratch;
+
+    /// All series are in the other log.
+    fn series(&self, _series: SeriesRef, _labels: LabelsRef<'_>, _scratch: &mut LateScratch) {}
+
+    /// One for each shard.
+    fn parts(&self, _threads: usize) -> usize {
+        self.replay.head.shards.len()
+    }
+
+    fn split(&self, batch: &Decoded, split: &mut Split) {
+        LateReplay::split(self, batch, split);
+    }
+
+    fn apply(&self, batch: &Decoded, split: &Split, part: Part, scratch: &mut LateScratch) -> LeftOut {
+        LateReplay::apply(self, batch, split, part, scratch);
+        let start_timestamps = batch.starts();
+        LeftOut { start_timestamps, deletions: batch.tombstones.len() as u64, ..LeftOut::default() }
     }
 }

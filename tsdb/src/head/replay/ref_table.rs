@@ -54,15 +54,10 @@ impl RefTable {
         }
     }
 
-    /// Where in the array a reference is, if it is below [`RefTable::close_len`]: there for good.
+    /// Where in the array a reference is, if it is close.
     #[inline]
-    pub(super) fn place_of(&self, series: SeriesRef) -> usize {
+    fn place_of(&self, series: SeriesRef) -> usize {
         self.base.map_or(usize::MAX, |base| series.0.wrapping_sub(base) as usize)
-    }
-
-    /// How many places the array has.
-    pub(super) fn close_len(&self) -> usize {
-        self.close.len()
     }
 }
 

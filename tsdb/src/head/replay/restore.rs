@@ -21,7 +21,7 @@ use crate::snapshot::{
     Alike, ChunkEnd, DELETIONS, LastSample, OpenChunk, SERIES, SnapshotDecoder, SnapshotError, SnapshotItem,
 };
 use crate::snapshot::{Relied, SnapshotSeries, read_beside};
-use crate::wal::{PublishedBatch, PublishedReader, ReplayTarget, SampleRun, Unpacker};
+use crate::wal::{PublishedBatch, PublishedReader, ReplayTarget, Unpacker};
 use crossbeam::channel::{Receiver, bounded};
 use model::{ExemplarRef, Fingerprint, LabelsRef, MetadataRef, SampleColumns, SeriesRef, TimeRange};
 use parking_lot::Mutex;
@@ -544,6 +544,4 @@ impl ReplayTarget for Lacking<'_> {
         Replay::metadata(self.replay, series, said);
         true
     }
-
-    fn samples(&self, _run: SampleRun<'_>, _part: Part, _scratch: &mut ReplayScratch) {}
 }

@@ -3,7 +3,7 @@
 
 use super::{EncodedChunk, Rules, Shard};
 use crate::append::RefusedBecause;
-use crate::chunk::{self, WordSink, xor};
+use crate::chunk::{self, WordSink, xor, xor::XorState};
 use crate::cursor::Cursor;
 use crate::head::chunk_list::FullChunk;
 use crate::head::slab::Use;
@@ -23,6 +23,31 @@ const MAX_OPEN_BYTES: usize = 1024 - 19;
 struct Words {
     words: [[u8; WORD_BYTES]; xor::MAX_APPEND_BYTES / WORD_BYTES],
     len: usize,
+}
+
+/// The words that a few samples completed.
+#[derive(Debug, Default)]
+struct RunWords {
+    words: [[u8; WORD_BYTES]; 32],
+    len: usize,
+}
+
+impl RunWords {
+    /// Whether there may be no room for those of another sample.
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.len + xor::MAX_APPEND_BYTES / WORD_BYTES > self.words.len()
+    }
+}
+
+impl WordSink for RunWords {
+    #[inline(always)]
+    fn push_word(&mut self, word: [u8; 8]) {
+        if let Some(to) = self.words.get_mut(self.len) {
+            *to = word;
+        }
+        self.len += 1;
+    }
 }
 
 pub(super) const WORD_BYTES: usize = 8;
@@ -69,6 +94,66 @@ impl Shard {
         }
         self.encode(number, timestamp_ms, value);
         Ok(())
+    }
+
+    /// Appends samples of rising times, all after the newest of the series.
+    #[inline(always)]
+    pub(in crate::head) fn append_run(
+        &mut self,
+        number: u32,
+        samples: impl Iterator<Item = (i64, f64)>,
+        rules: &Rules,
+        files: &HeadChunks,
+    ) {
+        let mut words = RunWords::default();
+        let line = &self.lines[number];
+        let (mut state, mut left_ms, mut sunk_bytes) =
+            (line.state(), line.left_ms, usize::from(line.words) * WORD_BYTES);
+        for (timestamp_ms, value) in samples {
+            let distance_ms = timestamp_ms.wrapping_sub(state.last_ms).cast_unsigned();
+            let count = state.count as u8;
+            let full = count == 0
+                || distance_ms >= u64::from(left_ms)
+                || count == TARGET_SAMPLES / 4
+                || count >= MAX_SAMPLES
+                || state.size_bytes(sunk_bytes + words.len * WORD_BYTES) > MAX_OPEN_BYTES;
+            if full {
+                self.put_run(number, &state, left_ms, &mut words);
+                self.turn_chunk(number, timestamp_ms, rules, files);
+                let line = &self.lines[number];
+                (state, left_ms, sunk_bytes) = (line.state(), line.left_ms, usize::from(line.words) * WORD_BYTES);
+            } else {
+                left_ms -= distance_ms as u32;
+                if words.is_full() {
+                    self.put_run(number, &state, left_ms, &mut words);
+                    sunk_bytes = usize::from(self.lines[number].words) * WORD_BYTES;
+                }
+            }
+            state.append(timestamp_ms, value, &mut words);
+        }
+        self.put_run(number, &state, left_ms, &mut words);
+    }
+
+    /// Writes back what some samples made of the open chunk.
+    #[inline]
+    fn put_run(&mut self, number: u32, state: &XorState, left_ms: u32, words: &mut RunWords) {
+        let line = &mut self.lines[number];
+        if state.count > 0 {
+            line.set_state(state);
+            line.left_ms = left_ms;
+        }
+        if words.len > 0 {
+            let old_bytes = usize::from(line.words) * WORD_BYTES;
+            let new_bytes = old_bytes + words.len * WORD_BYTES;
+            line.slot = match old_bytes {
+                0 => self.slab.allocate(Use::Chunk, new_bytes),
+                _ => self.slab.grow(Use::Chunk, line.slot, old_bytes, new_bytes),
+            };
+            line.words += words.len as u8;
+            let bytes = self.slab.bytes_mut(line.slot, new_bytes);
+            bytes[old_bytes..].copy_from_slice(words.words[..words.len].as_flattened());
+            words.len = 0;
+        }
     }
 
     /// Writes a sample into the open chunk.

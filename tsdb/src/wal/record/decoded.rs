@@ -196,6 +196,12 @@ impl Decoded {
         self.starts_ms.get(at).copied().unwrap_or(0)
     }
 
+    /// Of how many samples and histograms it is known when their counters began.
+    pub fn starts(&self) -> u64 {
+        let samples = self.starts_ms.iter().filter(|&&start_ms| start_ms != 0).count();
+        (samples + self.histograms.iter().filter(|histogram| histogram.start_ms != 0).count()) as u64
+    }
+
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
         self.reset(Mark::default());

@@ -3,6 +3,7 @@
 use super::ReplayProgress;
 use crate::file_error::FileError;
 use crate::fs::Fs;
+use crate::head::Split;
 use crate::wal::assemble::StoredRecords;
 use crate::wal::codec::Unpacker;
 use crate::wal::reader::{ReadReport, SegmentReader, decode_stored};
@@ -34,6 +35,7 @@ pub(super) struct Batch {
     pub(super) number: u64,
     pub(super) decoded: Decoded,
     pub(super) report: ReadReport,
+    pub(super) split: Split,
     stored: StoredRecords,
     unpacker: Unpacker,
 }
@@ -44,7 +46,7 @@ impl<'a> Source<'a> {
         Self { fs, progress, reading: Mutex::new(reading) }
     }
 
-    /// Fills `batch`; `false` at the end. Reading takes turns, decoding does not.
+    /// Fills `batch`; `false` at the end, and its number is then that of batches there were. Reading takes turns, decoding does not.
     pub(super) fn fill(&self, batch: &mut Batch) -> Result<bool, FileError> {
         batch.decoded.clear();
         batch.report = ReadReport::default();
@@ -72,7 +74,10 @@ impl<'a> Source<'a> {
                 }
                 reading.reader = None;
             }
-            let Some(segment) = reading.segments.next() else { return Ok(None) };
+            let Some(segment) = reading.segments.next() else {
+                batch.number = reading.next;
+                return Ok(None);
+            };
             let reader = SegmentReader::open_at(self.fs, &segment.path, segment.skip_bytes);
             let reader = reader.map_err(FileError::at(&segment.path))?;
             reading.reader = Some((reader, segment.path));
