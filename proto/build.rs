@@ -6,7 +6,7 @@
 use std::path::Path;
 use tonic_build::manual::{Builder, Method, Service};
 
-const FILES: [&str; 3] = ["thanos/store.proto", "thanos/hints.proto", "thanos/info.proto"];
+const FILES: [&str; 4] = ["thanos/store.proto", "thanos/hints.proto", "thanos/info.proto", "thanos/exemplars.proto"];
 const RAW: &str = "crate::grpc::Raw";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::env::var("OUT_DIR")?;
     std::fs::write(Path::new(&out).join("descriptors.bin"), prost::Message::encode_to_vec(&files))?;
     for file in &mut files.file {
-        file.service.retain(|service| service.name() == "Info");
+        file.service.retain(|service| ["Info", "Exemplars"].contains(&service.name()));
     }
     tonic_prost_build::configure().bytes(".").build_transport(false).compile_fds(files)?;
     Builder::new().build_transport(false).compile(&[store(), writeable_store()]);

@@ -88,6 +88,7 @@ pub fn fuzz_hostile_stores(data: &[u8]) {
             tsdbs: Vec::new(),
             drops_labels: true,
             shards: true,
+            exemplars: None,
         };
         let store = RemoteStore::new(info, Peer(bytes.into()), RemoteOptions::default());
         streams.push(store.series(SeriesRequest::new(Arc::default(), TimeRange::ALL)));

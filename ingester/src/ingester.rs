@@ -10,7 +10,7 @@ use proto::{SeriesSlice, WriteBatch, WriteError, WriteOutcome, WriteTarget};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use storeapi::{Component, LocalStore, MissingGroup, SourceGroup, SourceProvider};
+use storeapi::{Component, ExemplarGroup, LocalStore, MissingGroup, SourceGroup, SourceProvider};
 use tracing::{error, info};
 
 /// Stores what is written, tenant by tenant.
@@ -170,5 +170,9 @@ impl SourceProvider for Ingester {
 
     fn missing(&self) -> Vec<MissingGroup> {
         self.tenants.missing()
+    }
+
+    fn exemplars(&self) -> Vec<ExemplarGroup> {
+        self.tenants.open().iter().filter_map(|tenant| tenant.exemplars()).collect()
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use storeapi::SourceGroup;
+use storeapi::{ExemplarGroup, SourceGroup};
 use tracing::{info, warn};
 use tsdb::db::{CutBlock, Db, DbError, DbOptions, DbParts, Opened, SetAside};
 use tsdb::fs::Fs;
@@ -152,6 +152,12 @@ impl Tenant {
     /// What it has to read in `range`.
     pub(crate) fn sources(&self, range: TimeRange) -> SourceGroup {
         SourceGroup { external: self.external.clone(), sources: self.db.sources(range) }
+    }
+
+    /// Its head, if that keeps exemplars.
+    pub(crate) fn exemplars(&self) -> Option<ExemplarGroup> {
+        let kept = self.shared.config.db.max_exemplars > 0;
+        kept.then(|| ExemplarGroup { external: self.external.clone(), head: Arc::clone(self.db.head()) })
     }
 
     /// Cuts blocks and drops old ones, if it is time. Blocks while files are written.

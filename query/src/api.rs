@@ -6,6 +6,7 @@
 mod admin;
 mod envelope;
 mod evaluate;
+mod exemplars;
 mod federate;
 mod instant;
 mod json;
@@ -146,7 +147,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/series", only(both, series::series))
         .route("/api/v1/labels", only(both, labels::names))
         .route("/api/v1/label/{name}/values", only(MethodFilter::GET, labels::values))
-        .route("/api/v1/query_exemplars", only(both, nothing::exemplars))
+        .route("/api/v1/query_exemplars", only(both, exemplars::exemplars))
         .route("/api/v1/metadata", only(MethodFilter::GET, nothing::metadata))
         .route("/api/v1/rules", only(MethodFilter::GET, nothing::rules))
         .route("/api/v1/alerts", only(MethodFilter::GET, nothing::alerts))

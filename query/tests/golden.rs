@@ -18,12 +18,13 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use storeapi::{Component, LocalStore, SourceGroup, SourceProvider};
+use storeapi::{Component, LocalStore, SourceGroup, SourceProvider, Store};
 use telemetry::Registry;
 use tower::ServiceExt;
 use tsdb::SeriesSource;
 use tsdb::block::Block;
 use tsdb::fs::StdFs;
+use tsdb::head::{Exemplar, ExemplarSeries};
 
 /// Requests whose answer differs on purpose, each with the reason; docs/components/query.md says so to users.
 const DIFFERENT: [(&str, &str); 13] = [
@@ -80,13 +81,18 @@ impl SourceProvider for Blocks {
 }
 
 fn app(blocks: &Path) -> Router {
+    app_over(|store| store, blocks)
+}
+
+/// The API over what `over` makes of the store of these blocks.
+fn app_over(over: impl Fn(Arc<dyn Store>) -> Arc<dyn Store>, blocks: &Path) -> Router {
     let open = |entry: std::io::Result<std::fs::DirEntry>| {
         Arc::new(Block::open(&StdFs, &entry.unwrap().path()).unwrap()) as Arc<dyn SeriesSource>
     };
     let blocks = Blocks(std::fs::read_dir(blocks).unwrap().map(open).collect());
     let registry = Registry::default();
     let pool = CpuPool::start(2, &registry).unwrap();
-    let store = Arc::new(LocalStore::new("blocks", Component::Store, Arc::new(blocks)));
+    let store = over(Arc::new(LocalStore::new("blocks", Component::Store, Arc::new(blocks))));
     let mut config = Config::default();
     assert!(FEATURES.iter().all(|name| config.features.enable(name)));
     App::build(config, store, pool, Arc::new(SystemClock), Status::default(), &registry).routes()
@@ -306,4 +312,42 @@ async fn operators_tell_what_they_did() {
     assert_eq!(analysis["totalSamples"], count["children"][0]["totalSamples"]);
     assert!(analysis["totalSamples"].as_u64() > Some(1000), "{analysis}");
     assert!(!ask(&app, &path("")).await.1.contains("analysis"));
+}
+
+/// The answers of the server that held exemplars, over those that it told when it was asked for all.
+#[tokio::test]
+async fn exemplars_are_answered_as_recorded() {
+    let Some(recorded) = testkit::golden("query exemplars", "httpapi/http.jsonl") else { return };
+    let text = std::fs::read_to_string(&recorded).unwrap();
+    let entries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let asked: Vec<_> = entries
+        .filter(|entry| entry["path"].as_str().unwrap().starts_with("/api/v1/query_exemplars"))
+        .filter(|entry| entry["server"] == "plain")
+        .collect();
+    let body = |entry: &Value| entry["response"]["body"].as_str().unwrap().to_owned();
+    let all = asked.iter().map(body).max_by_key(String::len).unwrap();
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let exemplars: Vec<_> = all["data"].as_array().unwrap().iter().map(told).collect();
+    assert!(exemplars.len() > 1, "{all}");
+    let app = app_over(|store| fleet::with_exemplars(store, exemplars.clone()), &recorded.with_file_name("blocks"));
+    for entry in &asked {
+        let want = (u16::try_from(entry["response"]["status"].as_u64().unwrap()).unwrap(), body(entry));
+        assert_eq!(ask(&app, entry).await, want, "{}", entry["path"]);
+    }
+    println!("{} answers equal", asked.len());
+    assert!(asked.len() > 5);
+}
+
+fn told(series: &Value) -> ExemplarSeries {
+    let labels = |json: &Value| {
+        let pairs = json.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+        Labels::from_pairs(pairs).unwrap()
+    };
+    let exemplar = |json: &Value| Exemplar {
+        labels: labels(&json["labels"]),
+        timestamp_ms: (json["timestamp"].as_f64().unwrap() * 1000.0).round() as i64,
+        value: json["value"].as_str().unwrap().parse().unwrap(),
+    };
+    let exemplars = series["exemplars"].as_array().unwrap().iter().map(exemplar).collect();
+    ExemplarSeries { labels: labels(&series["seriesLabels"]), exemplars }
 }

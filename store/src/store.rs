@@ -107,6 +107,7 @@ impl Store for BucketStore {
             tsdbs,
             drops_labels: true,
             shards: true,
+            exemplars: None,
         }
     }
 

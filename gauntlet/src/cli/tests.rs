@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 const COMMANDS: [&str; 3] = ["", "receive", "query"];
 
 /// Flags of ours whose defaults are not Thanos', and why.
-const OTHER_DEFAULTS: [(&str, &str); 6] = [
+const OTHER_DEFAULTS: [(&str, &str); 7] = [
     ("http-address", "127.0.0.1:10902"),           // on a laptop, not for everybody
     ("grpc-address", "127.0.0.1:10901"),           // the same
     ("tsdb.too-far-in-future.time-window", "10m"), // what Prometheus does; off in Thanos
     ("tsdb.max-block-duration", ""),               // follows the other
     ("query.lookback-delta", "5m"),                // the engine's default, not told by the flag
     ("tsdb.memory-snapshot-on-shutdown", "true"),  // a restart costs a tenth
+    ("tsdb.max-exemplars", "100000"),              // as in a Prometheus that keeps exemplars; Thanos keeps none
 ];
 
 #[test]

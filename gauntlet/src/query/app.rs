@@ -7,7 +7,7 @@ use query::Status;
 use service::{ClientMetrics, ClientOptions, CpuPool, Entry, GrpcChannel, HttpMetrics, WebOptions, admin, web};
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::grpc::{InfoServer, StoreServer};
+use storeapi::grpc::{ExemplarsServer, InfoServer, StoreServer};
 use storeapi::{Component, Dial, Endpoints, Proxy, StatusProvider, Store, StoreProvider};
 use tonic::service::Routes;
 
@@ -64,7 +64,9 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let app = query::App::build(config.query, Arc::clone(&store), pool, clock, status, &base.registry);
     let statuses = Arc::clone(&endpoints) as Arc<dyn StatusProvider>;
     let app = app.with_querier(config.querier, Some(statuses));
-    let calls = Routes::new(StoreServer::service(Arc::clone(&store))).add_service(InfoServer::service(store));
+    let calls = Routes::new(StoreServer::service(Arc::clone(&store)))
+        .add_service(ExemplarsServer::service(Arc::clone(&store)))
+        .add_service(InfoServer::service(store));
     let metrics = HttpMetrics::new(&base.registry, config.tenants);
     let pages = admin(&base.probes, &base.registry, "Gauntlet query", &ENTRIES);
     let pages = pages.merge(app.routes().route_layer(metrics.handlers(&QUERY_HANDLERS)));

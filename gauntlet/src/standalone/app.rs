@@ -9,7 +9,7 @@ use proto::RemoteWriteServer;
 use query::Admin;
 use service::{CpuPool, Entry, HttpMetrics, WebOptions, admin, web};
 use std::sync::Arc;
-use storeapi::grpc::{InfoServer, StoreServer};
+use storeapi::grpc::{ExemplarsServer, InfoServer, StoreServer};
 use storeapi::{Component, Proxy, Store};
 use tonic::service::Routes;
 use tracing::info;
@@ -37,7 +37,11 @@ const ENTRIES: [Entry; 18] = [
     Entry { path: "/api/v1/labels", methods: "GET, POST", what: "names of labels" },
     Entry { path: "/api/v1/label/{name}/values", methods: "GET", what: "values of one label" },
     Entry { path: "/api/v1/stores", methods: "GET", what: "what is asked for series, and how it is" },
-    Entry { path: "/api/v1/query_exemplars", methods: "GET, POST", what: "always empty: exemplars are not stored" },
+    Entry {
+        path: "/api/v1/query_exemplars",
+        methods: "GET, POST",
+        what: "exemplars of the series of a query: query, start, end",
+    },
     Entry { path: "/api/v1/metadata", methods: "GET", what: "always empty: metadata is not stored" },
     Entry { path: "/api/v1/rules", methods: "GET", what: "always empty: there is no ruler" },
     Entry { path: "/api/v1/alerts", methods: "GET", what: "always empty: there is no ruler" },
@@ -110,6 +114,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     }
     let target = storage.ingester.ingester();
     let calls = Routes::new(StoreServer::service(Arc::clone(&storage.all)))
+        .add_service(ExemplarsServer::service(Arc::clone(&storage.all)))
         .add_service(InfoServer::service(Arc::clone(&storage.all)))
         .add_service(write_budget.around(RemoteWriteServer::service(target, fingerprinter, clock, max_message_bytes)));
     let pages = admin(&base.probes, &base.registry, "Gauntlet standalone", &ENTRIES);

@@ -133,7 +133,7 @@ fn ingester_config(flags: &Flags, default_tenant: TenantId) -> Result<ingester::
         wal_compression: flags.wal_compression,
         free_space_floor: flags.free_space_floor,
         max_series: flags.max_series,
-        max_exemplars: 0,
+        max_exemplars: flags.max_exemplars,
         external_labels: Labels::from_pairs([REPLICA])?,
         tenant_label: flags.tenant_label.clone(),
         default_tenant,

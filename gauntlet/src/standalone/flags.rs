@@ -78,6 +78,10 @@ pub(crate) struct Flags {
     #[arg(long = "tsdb.free-space-floor", default_value = "512MB", value_name = "SIZE", help_heading = "Storage")]
     pub(crate) free_space_floor: ByteSize,
 
+    /// How many exemplars are kept for one tenant, the newest; 0: none
+    #[arg(long = "tsdb.max-exemplars", default_value_t = 100_000, value_name = "N", help_heading = "Storage")]
+    pub(crate) max_exemplars: usize,
+
     /// The most active series of one tenant
     #[arg(long = "receive.max-series", default_value_t = 1_000_000, value_name = "N", help_heading = "Remote write")]
     pub(crate) max_series: u64,

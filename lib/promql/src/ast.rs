@@ -7,6 +7,7 @@
 use model::Matcher;
 
 mod chain;
+mod selectors;
 mod value_type;
 
 /// Where a node stands: byte offsets, the end outside.

@@ -1,9 +1,10 @@
-//! StoreAPI between processes: `thanos.Store` and `thanos.info.Info` over any [`Store`], and a [`Store`] over those of a
-//! peer.
+//! StoreAPI between processes: `thanos.Store`, `thanos.Exemplars` and `thanos.info.Info` over any [`Store`], and a [`Store`]
+//! over those of a peer.
 //!
 //! [`Store`]: crate::Store
 
 mod codes;
+mod exemplars;
 mod frames;
 mod info;
 mod joined;
@@ -13,6 +14,7 @@ mod store_server;
 
 pub(crate) use codes::{code_of, go_text};
 pub use codes::{error_of, status_of};
+pub use exemplars::ExemplarsServer;
 pub use info::{InfoServer, fetch_info};
 pub use remote_store::{RemoteOptions, RemoteStore};
 pub use store_server::StoreServer;

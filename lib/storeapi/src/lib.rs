@@ -5,6 +5,7 @@
 
 mod endpoints;
 mod engine;
+mod exemplars;
 pub mod grpc;
 mod local;
 mod loser_tree;
@@ -22,7 +23,10 @@ pub use endpoints::{
     Lookup, StatusProvider,
 };
 pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
-pub use local::{HeadGroup, LocalStore, MissingGroup, SeriesLimits, SourceGroup, SourceProvider, matchers_left};
+pub use exemplars::{ExemplarsAnswer, ExemplarsRequest};
+pub use local::{
+    ExemplarGroup, HeadGroup, LocalStore, MissingGroup, SeriesLimits, SourceGroup, SourceProvider, matchers_left,
+};
 pub use loser_tree::LoserTree;
 pub use merge::{MergedCursor, merge_frames_within};
 pub use proxy::{LiveStore, Proxy, StoreProvider};

@@ -3,14 +3,17 @@
 //! Walking them blocks (files are read, locks are taken), so each request walks on tokio's blocking pool and hands its
 //! frames over a short channel: a slow reader stops the walk, a dropped one ends it.
 
+mod exemplars;
 mod labels;
 mod last;
 mod limits;
 mod series;
 mod walk;
 
+pub use exemplars::ExemplarGroup;
 pub use limits::SeriesLimits;
 
+use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest, joined};
 use crate::store::{
     Component, LabelsAnswer, LabelsRequest, LastSampleBatch, PartialResponse, SeriesRequest, SeriesStream, Store,
     StoreError, StoreInfo, TsdbInfo,
@@ -65,6 +68,11 @@ pub trait SourceProvider: Debug + Send + Sync {
     fn heads(&self, range: TimeRange) -> Option<Vec<HeadGroup>> {
         let _ = range;
         None
+    }
+
+    /// The heads that keep exemplars.
+    fn exemplars(&self) -> Vec<ExemplarGroup> {
+        Vec::new()
     }
 }
 
@@ -128,6 +136,7 @@ impl Store for LocalStore {
             tsdbs,
             drops_labels: true,
             shards: true,
+            exemplars: (!self.provider.exemplars().is_empty()).then_some(TimeRange::ALL),
         }
     }
 
@@ -145,23 +154,36 @@ impl Store for LocalStore {
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        let (name, missing) = (Arc::clone(&self.name), self.missing(&request.matchers, request.partial));
+        let (name, missing) = (Arc::clone(&self.name), self.missing([&*request.matchers], request.partial));
         let groups = self.provider.groups(request.range);
         self.blocking(move || Ok(labels::names(&name, &groups, &request)?.with_warnings(missing?)))
     }
 
     fn label_values(&self, label: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        let (name, missing) = (Arc::clone(&self.name), self.missing(&request.matchers, request.partial));
+        let (name, missing) = (Arc::clone(&self.name), self.missing([&*request.matchers], request.partial));
         let groups = self.provider.groups(request.range);
         self.blocking(move || Ok(labels::values(&name, &groups, &label, &request)?.with_warnings(missing?)))
+    }
+
+    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        let warnings = self.missing(request.selectors.iter().map(|selector| &**selector), request.partial);
+        let groups = self.provider.exemplars();
+        self.blocking(move || {
+            let series = groups.iter().flat_map(|group| group.select(&request)).collect();
+            Ok(ExemplarsAnswer { series: joined(series), warnings: warnings? })
+        })
     }
 }
 
 impl LocalStore {
-    /// What is to be said of groups that cannot be read and that `matchers` do not refuse.
-    fn missing(&self, matchers: &[Matcher], partial: PartialResponse) -> Result<Vec<String>, StoreError> {
-        let mut missing = self.provider.missing();
-        missing.retain(|group| matchers_left(&group.external, matchers).is_some());
+    /// What is to be said of groups that cannot be read and that not all of `selectors` refuse.
+    fn missing<'a>(
+        &self,
+        selectors: impl IntoIterator<Item = &'a [Matcher], IntoIter: Clone>,
+        partial: PartialResponse,
+    ) -> Result<Vec<String>, StoreError> {
+        let (mut missing, selectors) = (self.provider.missing(), selectors.into_iter());
+        missing.retain(|group| selectors.clone().any(|matchers| matchers_left(&group.external, matchers).is_some()));
         match (partial, missing.first()) {
             (PartialResponse::Abort, Some(MissingGroup { reason, .. })) => {
                 Err(StoreError::Unavailable { store: self.name.to_string(), reason: reason.clone() })

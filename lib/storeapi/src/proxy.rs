@@ -4,9 +4,11 @@
 //! store cannot give is a warning or the end of the answer, as the request wants it.
 
 mod choose;
+mod exemplars;
 mod labels;
 mod told;
 
+use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::merge::merge_frames;
 use crate::store::{
     Component, LabelsAnswer, LabelsRequest, LastSampleBatch, PartialResponse, SeriesFrame, SeriesRequest, SeriesStream,
@@ -69,7 +71,7 @@ impl Proxy {
     }
 
     /// Which stores to ask; nobody if all are known to hold nothing of it.
-    fn choose(&self, wanted: &Wanted<'_>, partial: PartialResponse) -> Result<Chosen, StoreError> {
+    fn choose(&self, may_be_in: impl Fn(&StoreInfo) -> bool, partial: PartialResponse) -> Result<Chosen, StoreError> {
         let live = self.provider.stores();
         if live.is_empty() {
             return match partial {
@@ -79,7 +81,7 @@ impl Proxy {
                 }
             };
         }
-        let stores = live.into_iter().filter(|live| wanted.may_be_in(&live.info)).collect();
+        let stores = live.into_iter().filter(|live| may_be_in(&live.info)).collect();
         Ok(Chosen { stores, warning: None })
     }
 }
@@ -119,6 +121,7 @@ impl Store for Proxy {
             tsdbs: tsdbs.map(|tsdb| choose::tsdb_extended(tsdb, &self.selector_labels)).collect(),
             drops_labels: true,
             shards: true,
+            exemplars: infos.iter().filter_map(|info| info.exemplars).reduce(TimeRange::hull),
         }
     }
 
@@ -131,7 +134,7 @@ impl Store for Proxy {
             return futures::stream::iter([Err(error)]).boxed();
         }
         let wanted = Wanted { matchers: &matchers, range: request.range, stores: &request.stores };
-        let Chosen { stores, warning } = match self.choose(&wanted, request.partial) {
+        let Chosen { stores, warning } = match self.choose(|info| wanted.may_be_in(info), request.partial) {
             Ok(chosen) => chosen,
             Err(error) => return futures::stream::iter([Err(error)]).boxed(),
         };
@@ -155,6 +158,10 @@ impl Store for Proxy {
     fn label_values(&self, label: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
         self.union(request, "values", move |store, request| store.label_values(label.clone(), request))
     }
+
+    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        self.all_exemplars(request).boxed()
+    }
 }
 
 impl Proxy {
@@ -170,7 +177,7 @@ impl Proxy {
                 return Ok(LabelsAnswer::default());
             };
             let wanted = Wanted { matchers: &matchers, range: request.range, stores: &request.stores };
-            let Chosen { stores, warning } = self.choose(&wanted, request.partial)?;
+            let Chosen { stores, warning } = self.choose(|info| wanted.may_be_in(info), request.partial)?;
             let request = LabelsRequest { matchers, ..request };
             let mut union = labels::Union::new(warning);
             let mut answers: futures::stream::FuturesUnordered<_> = stores

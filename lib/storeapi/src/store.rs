@@ -1,5 +1,7 @@
 //! The trait that both transports implement.
 
+use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use model::{Labels, Matcher, SampleColumns, TenantId, TimeRange};
@@ -22,6 +24,8 @@ pub struct StoreInfo {
     pub drops_labels: bool,
     /// It applies [`SeriesRequest::shard`] itself.
     pub shards: bool,
+    /// In which time it may have exemplars; `None`: it has none.
+    pub exemplars: Option<TimeRange>,
 }
 
 /// The time in which series of one external label set have samples. Both ends inside.
@@ -272,4 +276,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Values of one label.
     fn label_values(&self, name: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>>;
+
+    /// Exemplars of the series that a selector accepts. Most stores have none.
+    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        let _ = request;
+        std::future::ready(Ok(ExemplarsAnswer::default())).boxed()
+    }
 }

@@ -2,21 +2,9 @@
 
 use super::envelope::{Answer, ApiError};
 use super::params::Params;
-use promql::ParseOptions;
 
 fn empty(data: &str) -> Answer {
     Answer { data: data.as_bytes().to_vec(), ..Answer::default() }
-}
-
-/// `query_exemplars`: exemplars are not kept. The query must be one, whatever its times are (Grafana sends milliseconds).
-pub(super) async fn exemplars(params: Params) -> Result<Answer, ApiError> {
-    let range = params.range();
-    promql::parse(params.get("query").unwrap_or_default(), &ParseOptions::default())
-        .map_err(|error| ApiError::BadData(error.to_string()))?;
-    match range? {
-        Some(_) => Ok(empty("[]")),
-        None => Err(ApiError::BadData("end timestamp must not be before start timestamp".to_owned())),
-    }
 }
 
 /// `metadata`: what senders say of metrics is not kept.

@@ -10,7 +10,10 @@ use promql::ast::Expr;
 use promql::{ParseOptions, Select};
 use serde::Deserialize;
 use std::sync::Arc;
-use storeapi::{LabelsRequest, PartialResponse, ReadOptions, Reading, SelectHints, SeriesRequest, Shard};
+use storeapi::{
+    ExemplarsAnswer, ExemplarsRequest, LabelsRequest, PartialResponse, ReadOptions, Reading, SelectHints,
+    SeriesRequest, Shard,
+};
 
 /// Where Thanos looks for a tenant besides the configured header.
 const TENANT_HEADER: &str = "THANOS-TENANT";
@@ -159,6 +162,21 @@ impl Scope {
             tenant: self.tenant.clone(),
             ..SeriesRequest::new(matchers, range)
         }
+    }
+
+    /// A request for exemplars.
+    pub(super) fn exemplars(&self, selectors: Arc<[Arc<[Matcher]>]>, range: TimeRange) -> ExemplarsRequest {
+        ExemplarsRequest {
+            stores: Arc::clone(&self.stores),
+            partial: self.partial,
+            tenant: self.tenant.clone(),
+            ..ExemplarsRequest::new(selectors, range)
+        }
+    }
+
+    /// The exemplars of replicas as those of one series.
+    pub(super) fn joined(&self, exemplars: ExemplarsAnswer) -> ExemplarsAnswer {
+        exemplars.without(&self.replica_labels)
     }
 
     /// A request for label names or values, replica labels among them.

@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use storeapi::{
-    Component, EndpointStatus, LabelsAnswer, LabelsRequest, LastSampleBatch, LocalStore, SeriesRequest, SeriesStream,
-    SourceGroup, SourceProvider, StatusProvider, Store, StoreError, StoreInfo,
+    Component, EndpointStatus, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, LastSampleBatch,
+    LocalStore, SeriesRequest, SeriesStream, SourceGroup, SourceProvider, StatusProvider, Store, StoreError, StoreInfo,
 };
 use tsdb::block::Block;
 use tsdb::chunk::xor::XorState;
 use tsdb::fs::StdFs;
+use tsdb::head::{Exemplar, ExemplarSeries};
 use tsdb::{Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};
 
 const START_MS: i64 = 1_755_388_800_000;
@@ -84,11 +85,23 @@ pub(crate) fn receiver(name: &str, replica: &str, late_ms: i64, gap: bool) -> Ar
     for (le, per_minute) in [("0.1", 5.0), ("1", 8.0), ("+Inf", 10.0)] {
         a.push(series(&[("__name__", "latency_seconds_bucket"), ("job", "api"), ("le", le)], &|i| i * per_minute));
     }
+    let mut exemplars = Vec::new();
     for (instance, first) in [("i0", 0.0), ("i1", 1.0)] {
         a.push(series(&[("__name__", "up"), ("instance", instance), ("job", "api")], &|_| 1.0));
         for (code, per_minute) in [("200", 90.0), ("500", 9.0)] {
             let labels = [("__name__", "http_requests_total"), ("code", code), ("instance", instance), ("job", "api")];
             a.push(series(&labels, &|i| i % RESET * per_minute + first));
+            // With the first sample, and every thirtieth from there.
+            let exemplar = |(k, minute): (usize, &i64)| Exemplar {
+                labels: Labels::from_pairs([("trace_id", format!("t{first}{code}{k}"))]).unwrap(),
+                timestamp_ms: at(*minute),
+                value: k as f64 + 0.5,
+            };
+            let external = [("replica", replica), ("tenant_id", "team-a")];
+            exemplars.push(ExemplarSeries {
+                labels: Labels::from_pairs(labels.into_iter().chain(external)).unwrap(),
+                exemplars: minutes.iter().step_by(30).take(3).enumerate().map(exemplar).collect(),
+            });
         }
     }
     let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
@@ -102,7 +115,52 @@ pub(crate) fn receiver(name: &str, replica: &str, late_ms: i64, gap: bool) -> Ar
     let mut groups = vec![group("team-a", a), group("team-c", c)];
     // A tenant of another day, of whom only the name matters.
     groups.extend((name == RECEIVE_2).then(|| group("router-tenant", Vec::new())));
-    Arc::new(LocalStore::new(name, Component::Receive, Arc::new(Groups(groups))))
+    exemplars.sort_by(|one, other| one.labels.cmp(&other.labels));
+    with_exemplars(Arc::new(LocalStore::new(name, Component::Receive, Arc::new(Groups(groups)))), exemplars)
+}
+
+/// A store, and exemplars.
+#[derive(Debug)]
+struct WithExemplars {
+    store: Arc<dyn Store>,
+    exemplars: Vec<ExemplarSeries>,
+}
+
+impl Store for WithExemplars {
+    fn info(&self) -> StoreInfo {
+        StoreInfo { exemplars: Some(TimeRange::ALL), ..self.store.info() }
+    }
+
+    fn series(&self, request: SeriesRequest) -> SeriesStream {
+        self.store.series(request)
+    }
+
+    fn select_last(&self, request: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
+        self.store.select_last(request)
+    }
+
+    fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
+        self.store.label_names(request)
+    }
+
+    fn label_values(&self, name: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
+        self.store.label_values(name, request)
+    }
+
+    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        let in_range = |one: &ExemplarSeries| ExemplarSeries {
+            exemplars: one.exemplars.iter().filter(|one| request.range.contains(one.timestamp_ms)).cloned().collect(),
+            ..one.clone()
+        };
+        let accepted = self.exemplars.iter().filter(|one| request.accepts(&one.labels)).map(in_range);
+        let series = accepted.filter(|one| !one.exemplars.is_empty()).collect();
+        std::future::ready(Ok(ExemplarsAnswer { series, warnings: Vec::new() })).boxed()
+    }
+}
+
+/// `store` with these exemplars, in order of their series.
+pub(crate) fn with_exemplars(store: Arc<dyn Store>, exemplars: Vec<ExemplarSeries>) -> Arc<dyn Store> {
+    Arc::new(WithExemplars { store, exemplars })
 }
 
 /// A strict endpoint that is not there.
@@ -130,6 +188,7 @@ impl Store for Dead {
             tsdbs: Vec::new(),
             drops_labels: true,
             shards: true,
+            exemplars: None,
         }
     }
 

@@ -45,7 +45,7 @@ impl Facts {
         let mut order = vec![root];
         let mut next = 0;
         while let Some(expr) = order.get(next).copied() {
-            order.extend(children(expr));
+            order.extend(expr.children());
             next += 1;
         }
         let mut known = Self(HashMap::with_capacity(order.len()));
@@ -126,17 +126,4 @@ pub(super) fn without_parens(mut expr: &Expr) -> &Expr {
         expr = inner;
     }
     expr
-}
-
-/// The expressions directly within `expr`.
-pub(super) fn children(expr: &Expr) -> impl Iterator<Item = &Expr> {
-    let (one, other, many): (Option<&Expr>, Option<&Expr>, &[Expr]) = match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => (None, None, &[]),
-        ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => (Some(inner), None, &[]),
-        ExprKind::Subquery(subquery) => (Some(&subquery.expr), None, &[]),
-        ExprKind::Binary(binary) => (Some(&binary.lhs), Some(&binary.rhs), &[]),
-        ExprKind::Aggregate(aggregate) => (Some(&aggregate.expr), aggregate.param.as_ref(), &[]),
-        ExprKind::Call(call) => (None, None, &call.args),
-    };
-    one.into_iter().chain(other).chain(many)
 }

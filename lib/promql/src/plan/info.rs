@@ -2,7 +2,7 @@
 
 use super::build::{Builder, Place, Rest, Tail};
 use super::call::first_arg;
-use super::facts::{children, selector};
+use super::facts::selector;
 use super::{Leaf, Reading, Shift};
 use crate::QueryError;
 use crate::ast::{Call, Expr, ExprKind, TimeShift, VectorSelector};
@@ -68,7 +68,7 @@ fn has_selector(expr: &Expr) -> bool {
         if matches!(expr.kind, ExprKind::Vector(_) | ExprKind::Matrix(_)) {
             return true;
         }
-        open.extend(children(expr));
+        open.extend(expr.children());
     }
     false
 }

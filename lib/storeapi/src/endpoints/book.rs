@@ -111,6 +111,7 @@ pub(super) fn unknown(address: &str) -> StoreInfo {
         tsdbs: Vec::new(),
         drops_labels: false,
         shards: false,
+        exemplars: None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! A store in another process.
 
-use super::Channel;
 use super::codes::error_of;
 use super::joined::{Joined, Redone};
 use super::request::{for_tenant, write_names, write_series, write_values};
+use super::{Channel, exemplars};
+use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::store::{
     LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store,
     StoreError, StoreInfo,
@@ -113,6 +114,10 @@ impl<C: Channel> Store for RemoteStore<C> {
         }
         .boxed()
     }
+
+    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        exemplars::fetch(self.peer(), self.channel.clone(), self.options, request).boxed()
+    }
 }
 
 async fn open<C: Channel>(
@@ -187,7 +192,7 @@ impl Answer {
 }
 
 /// Waits for `answer` as long as it may take.
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     store: &str,
     options: RemoteOptions,
     answer: impl Future<Output = Result<T, Status>>,

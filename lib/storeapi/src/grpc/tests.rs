@@ -1,8 +1,10 @@
 //! Both ends in one process: what a store is asked and answers, through messages.
 
+mod exemplars;
 mod peers;
 
 use super::*;
+use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::store::{
     Component, LabelsAnswer, LabelsRequest, LastSampleBatch, PartialResponse, SelectHints, SeriesBatch, SeriesFrame,
     SeriesRequest, SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo,
@@ -25,6 +27,7 @@ struct Told {
     info: StoreInfo,
     series: Vec<Result<SeriesFrame, StoreError>>,
     labels: Result<LabelsAnswer, StoreError>,
+    exemplars: Result<ExemplarsAnswer, StoreError>,
     asked: Mutex<Vec<String>>,
     /// Frames that were taken.
     taken: Arc<AtomicUsize>,
@@ -38,6 +41,7 @@ impl Default for Told {
             info: info("told"),
             series: Vec::new(),
             labels: Ok(LabelsAnswer::default()),
+            exemplars: Ok(ExemplarsAnswer::default()),
             asked: Mutex::default(),
             taken: Arc::default(),
             open: Arc::default(),
@@ -75,6 +79,11 @@ impl Store for Told {
         self.asked.lock().push(format!("{} {request:?}", String::from_utf8_lossy(&name)));
         async { self.labels.clone() }.boxed()
     }
+
+    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        self.asked.lock().push(format!("{request:?}"));
+        async { self.exemplars.clone() }.boxed()
+    }
 }
 
 fn info(name: &str) -> StoreInfo {
@@ -86,6 +95,7 @@ fn info(name: &str) -> StoreInfo {
         tsdbs: vec![TsdbInfo { labels: labels(&[("tenant_id", "b")]), range: TimeRange::new(7, 9).unwrap() }],
         drops_labels: true,
         shards: true,
+        exemplars: TimeRange::new(4, i64::MAX),
     }
 }
 

@@ -15,7 +15,7 @@ const FRAME_SERIES: usize = 128;
 const FRAME_BYTES: usize = 1 << 20;
 
 pub(super) fn stream(store: LocalStore, request: SeriesRequest) -> SeriesStream {
-    let missing = store.missing(&request.matchers, request.partial);
+    let missing = store.missing([&*request.matchers], request.partial);
     let groups = store.provider.groups(request.range);
     walk::stream(Arc::clone(&store.name), move |frames| {
         missing?.into_iter().try_for_each(|text| frames.send(SeriesFrame::Warning(text)))?;

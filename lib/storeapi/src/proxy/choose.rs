@@ -20,7 +20,7 @@ impl Wanted<'_> {
     /// Whether anything of it may be in the store that said `info`.
     pub(super) fn may_be_in(&self, info: &StoreInfo) -> bool {
         let in_time = info.time_range.is_some_and(|held| held.overlaps(self.range));
-        in_time && self.may_ask(info) && self.labels_may_be_in(info)
+        in_time && may_ask(info, self.stores) && self.labels_may_be_in(info)
     }
 
     fn labels_may_be_in(&self, info: &StoreInfo) -> bool {
@@ -29,12 +29,18 @@ impl Wanted<'_> {
                 |tsdb: &TsdbInfo| tsdb.range.overlaps(self.range) && allows(tsdb.labels.as_ref(), self.matchers);
             return info.tsdbs.iter().any(may_hold);
         }
-        info.label_sets.is_empty() || info.label_sets.iter().any(|labels| allows(labels.as_ref(), self.matchers))
+        sets_allow(info, self.matchers)
     }
+}
 
-    fn may_ask(&self, info: &StoreInfo) -> bool {
-        self.stores.is_empty() || self.stores.iter().any(|matchers| is_meant(info, matchers))
-    }
+/// Whether a store is one of those that may be asked, by [`crate::SeriesRequest::stores`].
+pub(super) fn may_ask(info: &StoreInfo, stores: &[Arc<[Matcher]>]) -> bool {
+    stores.is_empty() || stores.iter().any(|matchers| is_meant(info, matchers))
+}
+
+/// Whether series of a store can be accepted, by its external labels at any time.
+pub(super) fn sets_allow(info: &StoreInfo, matchers: &[Matcher]) -> bool {
+    info.label_sets.is_empty() || info.label_sets.iter().any(|labels| allows(labels.as_ref(), matchers))
 }
 
 /// Whether a series with these labels among its own can be accepted: no matcher refuses one of them.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use model::MatchOp::{self, Equal, NotEqual, Regex};
 use model::Matcher;
 use parking_lot::Mutex;
+use tsdb::head::{Exemplar, ExemplarSeries};
 use tsdb::{Chunk, ChunkSeriesBatch, Encoding};
 
 /// Answers with what it is given, and remembers what it was asked.
@@ -62,6 +63,18 @@ impl Store for FakeStore {
     fn label_values(&self, _: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
         self.label_names(request)
     }
+
+    /// One of each of its strings.
+    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        self.asked.lock().extend(request.selectors.iter().cloned());
+        let exemplars = vec![Exemplar { labels: Labels::empty(), timestamp_ms: 1, value: 2.0 }];
+        let series = |text: &&str| ExemplarSeries { labels: labels(&[("n", text)]), exemplars: exemplars.clone() };
+        let answer = self
+            .strings
+            .as_ref()
+            .map(|strings| ExemplarsAnswer { series: strings.iter().map(series).collect(), warnings: Vec::new() });
+        std::future::ready(answer.map_err(Clone::clone)).boxed()
+    }
 }
 
 fn fake(name: &str, label_sets: &[&[(&str, &str)]], range: (i64, i64), series: &[&'static str]) -> FakeStore {
@@ -74,6 +87,7 @@ fn fake(name: &str, label_sets: &[&[(&str, &str)]], range: (i64, i64), series: &
             tsdbs: Vec::new(),
             drops_labels: true,
             shards: true,
+            exemplars: TimeRange::new(range.0, range.1),
         },
         series: series.iter().map(|series| Ok(*series)).collect(),
         strings: Ok(series.to_vec()),
@@ -280,4 +294,71 @@ async fn it_tells_what_its_stores_tell() {
     let info = proxy.info();
     assert_eq!((info.time_range, info.label_sets.len(), info.tsdbs.len()), (TimeRange::new(0, i64::MAX), 4, 0));
     assert!(info.drops_labels && info.shards);
+}
+
+fn exemplars_of(selectors: &[&[(&str, MatchOp, &str)]], range: (i64, i64)) -> ExemplarsRequest {
+    let selectors: Vec<_> = selectors.iter().map(|of| matchers(of)).collect();
+    ExemplarsRequest::new(selectors, TimeRange::new(range.0, range.1).unwrap())
+}
+
+async fn check_exemplars(request: ExemplarsRequest, want: &[&str]) {
+    let (proxy, _) = proxy(fleet(), &[]);
+    let answer = proxy.exemplars(request).await.unwrap();
+    let name = |series: &ExemplarSeries| String::from_utf8_lossy(series.labels.get(b"n").unwrap()).into_owned();
+    assert_eq!(
+        (answer.series.iter().map(name).collect::<Vec<_>>(), answer.warnings),
+        (want.iter().map(|s| (*s).to_owned()).collect(), vec![])
+    );
+}
+
+#[tokio::test]
+async fn exemplars_are_asked_of_whom_has_some() {
+    let of_a: &[_] = &[("tenant", Equal, "a")];
+    let of_b: &[_] = &[("tenant", Equal, "b"), ("x", Equal, "y")];
+    check_exemplars(exemplars_of(&[of_a], (0, 99)), &["bucket", "r1"]).await;
+    check_exemplars(exemplars_of(&[of_a, of_b], (0, 99)), &["bucket", "r1", "r2"]).await;
+    check_exemplars(exemplars_of(&[of_a, of_b], (100, 101)), &["r1", "r2"]).await;
+    check_exemplars(exemplars_of(&[], (0, 99)), &[]).await;
+    let address = ExemplarsRequest {
+        stores: Arc::from([matchers(&[("__address__", Equal, "in:2")])]),
+        ..exemplars_of(&[&[("x", Equal, "")]], (0, 99))
+    };
+    check_exemplars(address, &["r2"]).await;
+    let (proxy, _) = proxy(
+        vec![FakeStore {
+            info: StoreInfo { exemplars: None, ..fleet()[0].info.clone() },
+            ..fake("none", &[], (0, 9), &["x"])
+        }],
+        &[],
+    );
+    assert_eq!(proxy.info().exemplars, None);
+    assert_eq!(proxy.exemplars(exemplars_of(&[of_a], (0, 99))).await.unwrap(), ExemplarsAnswer::default());
+}
+
+/// Stores of which two have the same, and one says nothing.
+#[tokio::test]
+async fn exemplars_of_several_stores_are_joined_and_failures_told() {
+    let gone = StoreError::Unavailable { store: "c".to_owned(), reason: "gone".to_owned() };
+    let stores = || {
+        let failing = failing(fake("c", &[], (0, 9), &[]), &gone);
+        vec![fake("a", &[], (0, 9), &["x", "z"]), fake("b", &[], (0, 9), &["y", "x"]), failing]
+    };
+    let (proxy, _) = proxy(stores(), &[]);
+    let asked = exemplars_of(&[&[("n", NotEqual, "")]], (0, 9));
+    let answer = proxy.exemplars(asked.clone()).await.unwrap();
+    assert_eq!(answer.series.iter().map(|one| one.exemplars.len()).collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(
+        answer.warnings,
+        ["fetch exemplars from store Addr: c MinTime: 0 MaxTime: 9: rpc error: code = Unavailable desc = gone"]
+    );
+    let error = proxy.exemplars(ExemplarsRequest { partial: PartialResponse::Abort, ..asked }).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn exemplars_are_not_asked_for_by_labels_that_all_series_have() {
+    let (proxy, stores) = proxy(vec![fake("a", &[], (0, 9), &["x"])], &[("zone", "z")]);
+    let selectors: [&[_]; 2] = [&[("zone", Equal, "z"), ("n", Equal, "x")], &[("zone", Equal, "y")]];
+    proxy.exemplars(exemplars_of(&selectors, (0, 9))).await.unwrap();
+    assert_eq!(*stores.0[0].asked.lock(), [matchers(&[("n", Equal, "x")])]);
 }

@@ -65,6 +65,11 @@ pub(super) fn labels_failed(what: &str, info: &StoreInfo, error: StoreError) -> 
     told(error, info, format!("fetch label {what} from store {}", describe(info)))
 }
 
+/// The failure of a store to tell exemplars.
+pub(super) fn exemplars_failed(info: &StoreInfo, error: StoreError) -> StoreError {
+    told(error, info, format!("fetch exemplars from store {}", describe(info)))
+}
+
 /// What is said of a failure: who failed and why, nothing before it.
 pub(super) fn text(error: &StoreError) -> String {
     match error {

@@ -217,6 +217,7 @@ fn remote(channel: impl Channel) -> RemoteStore<impl Channel> {
         tsdbs: Vec::new(),
         drops_labels: true,
         shards: true,
+        exemplars: None,
     };
     RemoteStore::new(info, channel, RemoteOptions::default())
 }

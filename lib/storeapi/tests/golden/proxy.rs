@@ -39,6 +39,7 @@ impl Store for Recorded {
             tsdbs: Vec::new(),
             drops_labels: true,
             shards: true,
+            exemplars: None,
         }
     }
 

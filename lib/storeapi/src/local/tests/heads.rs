@@ -1,11 +1,11 @@
-//! Heads of the engine, and their newest samples.
+//! Heads of the engine: their newest samples, and their exemplars.
 
 use super::*;
 use crate::store::Shard;
-use model::{Fingerprint, Fingerprinter, LabelsRef, STALE_NAN};
+use model::{ExemplarRef, Fingerprint, Fingerprinter, LabelsRef, STALE_NAN};
 use std::num::NonZeroUsize;
 use std::path::Path;
-use tsdb::head::{AppendScratch, Head, HeadOptions};
+use tsdb::head::{AppendScratch, ExemplarSeries, Head, HeadOptions};
 use tsdb::head_chunks::{HeadChunks, MAX_FILE_BYTES};
 use tsdb::wal::{Committers, Durability, Log, LogOptions};
 use tsdb::{AppendLimits, AppendSource};
@@ -15,6 +15,8 @@ type Samples<'a> = (&'a [(&'a str, &'a str)], &'a [(i64, f64)]);
 struct Batch {
     fingerprinter: Fingerprinter,
     series: Vec<(Labels, Vec<(i64, f64)>)>,
+    /// The labels of exemplars.
+    trace: Labels,
 }
 
 impl AppendSource for Batch {
@@ -33,26 +35,41 @@ impl AppendSource for Batch {
     fn labels(&self, index: usize) -> Option<LabelsRef<'_>> {
         Some(self.series[index].0.as_ref())
     }
+
+    /// One with each sample.
+    fn exemplars(&self, index: usize) -> impl Iterator<Item = ExemplarRef<'_>> {
+        let exemplar = |&(timestamp_ms, value)| ExemplarRef { labels: self.trace.as_ref(), timestamp_ms, value };
+        self.series[index].1.iter().map(exemplar)
+    }
 }
 
-fn head_group(tenant: &str, series: &[Samples<'_>]) -> HeadGroup {
+fn head_group(tenant: &str, series: &[Samples<'_>]) -> (HeadGroup, ExemplarGroup) {
     let (fs, fingerprinter) = (Arc::new(testkit::SimFs::new()), Fingerprinter::new([7; 192]));
     let committers = Committers::start(NonZeroUsize::MIN).unwrap();
     let options = LogOptions { durability: Durability::Buffered, ..LogOptions::default() };
     let log = Log::open(fs.clone(), Path::new("/data/wal"), options, &committers).unwrap();
     let (dir, quarantine) = (Path::new("/data/chunks_head"), Path::new("/data/quarantine"));
     let (files, _) = HeadChunks::open(fs, dir, quarantine, MAX_FILE_BYTES, &mut |_| {}).unwrap();
-    let head = Arc::new(Head::new(HeadOptions::new(2, 7_200_000), fingerprinter.clone(), log, Arc::new(files)));
+    let head = Arc::new(Head::new(
+        HeadOptions::new(2, 7_200_000).with_exemplars(100, 0),
+        fingerprinter.clone(),
+        log,
+        Arc::new(files),
+    ));
     let series = series.iter().map(|(pairs, samples)| (labels(pairs), samples.to_vec())).collect();
     let limits = AppendLimits { max_ms: i64::MAX, max_series: 100 };
-    head.append(&Batch { fingerprinter, series }, limits, &mut AppendScratch::default()).unwrap();
-    HeadGroup { external: labels(&[("replica", "r"), ("tenant", tenant)]), head: Arc::new(head.reader(TimeRange::ALL)) }
+    let batch = Batch { fingerprinter, series, trace: labels(&[("trace", "t")]) };
+    head.append(&batch, limits, &mut AppendScratch::default()).unwrap();
+    let external = labels(&[("replica", "r"), ("tenant", tenant)]);
+    let reader = HeadGroup { external: external.clone(), head: Arc::new(head.reader(TimeRange::ALL)) };
+    (reader, ExemplarGroup { external, head })
 }
 
 /// Tenants of which only the heads hold anything from `since_ms` on.
 #[derive(Debug)]
 struct Heads {
     groups: Vec<HeadGroup>,
+    exemplars: Vec<ExemplarGroup>,
     since_ms: i64,
 }
 
@@ -68,6 +85,10 @@ impl SourceProvider for Heads {
     fn heads(&self, range: TimeRange) -> Option<Vec<HeadGroup>> {
         (range.min_ms() >= self.since_ms).then(|| self.groups.clone())
     }
+
+    fn exemplars(&self) -> Vec<ExemplarGroup> {
+        self.exemplars.clone()
+    }
 }
 
 fn store() -> LocalStore {
@@ -82,7 +103,8 @@ fn store() -> LocalStore {
         ],
     );
     let b = head_group("b", &[(&[("__name__", "up"), ("job", "x")], &[(11, 6.0)])]);
-    LocalStore::new("heads", Component::Receive, Arc::new(Heads { groups: vec![b, a], since_ms: 4 }))
+    let (groups, exemplars) = [b, a].into_iter().unzip();
+    LocalStore::new("heads", Component::Receive, Arc::new(Heads { groups, exemplars, since_ms: 4 }))
 }
 
 fn ask(range: (i64, i64), of: &[(&str, MatchOp, &str)]) -> SeriesRequest {
@@ -154,4 +176,39 @@ async fn where_more_than_heads_is_needed_there_is_no_shortcut() {
     assert!(last(&blocks, ask((5, 30), UP)).await.is_none());
     let all = last(&self::store(), ask((5, 30), &[("tenant", Equal, "b")])).await;
     assert_eq!(all.unwrap().unwrap().len(), 1);
+}
+
+/// Selectors, each of matchers, and what is found: a line a series, with times and values.
+async fn check_exemplars(selectors: &[&[(&str, MatchOp, &str)]], range: (i64, i64), expected: &[&str]) {
+    let selectors: Vec<_> = selectors.iter().map(|of| matchers(of)).collect();
+    let request = ExemplarsRequest::new(selectors, TimeRange::new(range.0, range.1).unwrap());
+    let answer = store().exemplars(request).await.unwrap();
+    let line = |series: &ExemplarSeries| {
+        let exemplars: Vec<_> =
+            series.exemplars.iter().map(|one| format!("{}={}", one.timestamp_ms, one.value)).collect();
+        format!("{:?} {}", series.labels, exemplars.join(" "))
+    };
+    assert_eq!(answer.series.iter().map(line).collect::<Vec<_>>(), expected);
+    assert!(answer.warnings.is_empty());
+}
+
+#[tokio::test]
+async fn exemplars_have_the_labels_that_their_series_are_read_with() {
+    let expected = [
+        r#"{__name__="up", job="x", replica="r", tenant="a"} 10=1 20=2"#,
+        r#"{__name__="up", job="x", replica="r", tenant="b"} 11=6"#,
+        r#"{__name__="up", pod="p", replica="r", tenant="a", zone="z"} 12=5"#,
+    ];
+    let wanted: [&[_]; 2] = [&[("job", Equal, "x")], &[("pod", NotEqual, "")]];
+    check_exemplars(&wanted, (0, 30), &expected).await;
+    check_exemplars(&[&[("job", Equal, "x"), ("tenant", Equal, "b")]], (0, 30), &expected[1..2]).await;
+    check_exemplars(&[&[("job", Equal, "x"), ("tenant", Equal, "c")]], (0, 30), &[]).await;
+    check_exemplars(&[], (0, 30), &[]).await;
+    check_exemplars(&[&[("zone", Equal, "")]], (11, 19), &expected[1..2]).await;
+}
+
+#[tokio::test]
+async fn who_keeps_exemplars_says_so() {
+    assert_eq!(store().info().exemplars, Some(TimeRange::ALL));
+    assert_eq!(super::store().info().exemplars, None);
 }
