@@ -69,6 +69,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "snapshot", run: fuzz_snapshot },
     Target { name: "snapshot_record", run: fuzz_snapshot_record },
     Target { name: "remote_write_v2", run: fuzz_remote_write_v2 },
+    Target { name: "remote_read", run: fuzz_remote_read },
     Target { name: "remote_write", run: fuzz_remote_write },
     Target { name: "remote_write_forwarded", run: fuzz_remote_write_forwarded },
     Target { name: "series_frame", run: fuzz_series_frame },

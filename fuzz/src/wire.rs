@@ -3,6 +3,7 @@
 use crate::meter;
 use bytes::{Bytes, BytesMut};
 use model::{Fingerprinter, PackedBuilder, TenantId};
+use proto::remote_read::{ReadQuery, ReadRequest, ResponseKind};
 use proto::series::{FrameContent, FrameForm, FrameWriter, ReadChunk, WireChunk, read_frame};
 use proto::{
     ForwardPart, LabelLimits, Outline, RemoteWrite, Request2, Spellings, WriteBatch, count_rows, forward_request,
@@ -68,6 +69,28 @@ pub fn fuzz_remote_write_v2(data: &[u8]) {
     assert_eq!(rows(&request.batch), rows(&same));
     let names = |batch: &WriteBatch| batch.series.iter().map(|row| row.fingerprint).collect::<Vec<_>>();
     assert_eq!(names(&request.batch), names(&same));
+}
+
+/// A remote read request: what it takes is bounded by what it may ask for, a fault lies inside the body, and what is behind the
+/// last field of a request does not change those before.
+pub fn fuzz_remote_read(data: &[u8]) {
+    // A query and a matcher take two bytes each where they are empty.
+    let decode = |data: &[u8]| meter::within(data.len(), 64, 4 << 10, || ReadRequest::decode(data));
+    let Ok(request) = decode(data).map_err(|fault| assert!(fault.at <= data.len(), "{fault}")) else { return };
+    assert!(request.queries.len() <= 1000 && request.queries.iter().all(|query| query.matchers.len() <= 1000));
+    let texts = request.queries.iter().flat_map(|query| &query.matchers).map(|one| one.name.len() + one.value.len());
+    assert!(texts.sum::<usize>() <= data.len());
+    assert_eq!(request.response_kind(), request.accepted.first().copied().unwrap_or(ResponseKind::Samples));
+    let mut more = data.to_vec();
+    more.extend([0x0a, 0, 0x10, 1]);
+    let longer = decode(&more);
+    if request.queries.len() == 1000 {
+        assert!(longer.is_err(), "a query too many is refused");
+        return;
+    }
+    let longer = longer.expect("two fields more are a request");
+    assert_eq!(longer.queries.split_last(), Some((&ReadQuery::default(), request.queries.as_slice())));
+    assert_eq!(longer.accepted.split_last(), Some((&ResponseKind::StreamedChunks, request.accepted.as_slice())));
 }
 
 /// What a router sends: what is put together of a request again, in either form, is the same request.

@@ -8,13 +8,13 @@ use crate::config::Flavour;
 use crate::metrics::Metrics;
 use futures::{Stream, StreamExt};
 use promql::{Evaluator, Operator, Output, Partial, Query};
-use service::CpuPool;
+use service::{CpuPool, CpuPoolError};
 use std::sync::Arc;
 use std::time::Duration;
 use storeapi::{EngineBatch, ReadOptions, SeriesBatch, SeriesFrame, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Batches under this many bytes are evaluated where they arrive: handing them over would cost more.
+/// What has fewer bytes than this is worked on where it arrives: handing it over would cost more.
 const INLINE_BYTES: usize = 64 * 1024;
 
 /// Runs queries over one store.
@@ -143,11 +143,20 @@ impl Driver {
         let size_bytes = batch.size_bytes();
         self.metrics.series.inc_by(batch.len() as u64);
         self.metrics.bytes.inc_by(size_bytes as u64);
-        if size_bytes < INLINE_BYTES {
-            return Ok(evaluator.evaluate(&batch)?);
-        }
-        let evaluated = self.pool.run(move || evaluator.evaluate(&batch)).await;
+        let evaluated = self.compute(size_bytes, move || evaluator.evaluate(&batch)).await;
         Ok(evaluated.map_err(|error| ApiError::Internal(error.to_string()))??)
+    }
+
+    /// Does what has to be done to so many bytes: here if they are few, else where work is computed.
+    pub(crate) async fn compute<T, F>(&self, bytes: usize, work: F) -> Result<T, CpuPoolError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        match bytes < INLINE_BYTES {
+            true => Ok(work()),
+            false => self.pool.run(work).await,
+        }
     }
 }
 

@@ -322,12 +322,37 @@ fn messages() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let mut all = servers::all(&requests, &frames());
     all.extend([
         ("remote_write_v2", vec![request_v2()]),
+        ("remote_read", vec![read_request(), [0x0a, 0].repeat(1000)]),
         ("remote_write", requests),
         ("remote_write_forwarded", vec![tenant, tuples]),
         ("series_frame", frames()),
         ("snappy_frames", vec![stream.to_vec()]),
     ]);
     all
+}
+
+/// Two queries, the first with two matchers and hints; samples are liked better than chunks.
+fn read_request() -> Vec<u8> {
+    let field = |out: &mut Vec<u8>, key: u8, content: &[u8]| {
+        out.push(key);
+        string(out, content);
+    };
+    let mut query = vec![8, 1, 0x10, 0x90, 0x4e];
+    for (op, name, value) in [(0, "__name__", "up"), (2, "job", "a|b.+")] {
+        let mut matcher = vec![8, op];
+        field(&mut matcher, 0x12, name.as_bytes());
+        field(&mut matcher, 0x1a, value.as_bytes());
+        field(&mut query, 0x1a, &matcher);
+    }
+    let mut hints = vec![8, 60];
+    field(&mut hints, 0x12, b"rate");
+    hints.extend([0x18, 1, 0x20, 0x90, 0x4e, 0x38, 5]);
+    field(&mut query, 0x22, &hints);
+    let mut request = Vec::new();
+    field(&mut request, 0x0a, &query);
+    field(&mut request, 0x0a, &[0x10, 5]);
+    request.extend([0x12, 2, 0, 1]);
+    request
 }
 
 /// Two series over five symbols: samples, a histogram without a field, an exemplar, metadata.

@@ -17,6 +17,7 @@ use promql::{BatchError, Reservation, SeriesBatch as _};
 use proto::remote_read::{
     ChunkSlice, FrameSplit, ReadQuery, ReadRequest, ResponseKind, SeriesEncoder, frame_of_chunks, push_result,
 };
+use service::CpuPoolError;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use storeapi::{EngineBatch, ReadOptions, SelectHints, SeriesFrame, SeriesRequest, SeriesStream, StoreError};
@@ -49,6 +50,16 @@ enum ReadError {
     Missing(String),
     #[error("remote read took longer than it may")]
     TimedOut,
+    /// The work panicked.
+    #[error("internal: {0}")]
+    Work(#[from] CpuPoolError),
+}
+
+/// What is asked, and in which form the answer is wanted.
+#[derive(Debug)]
+struct Wanted {
+    kind: ResponseKind,
+    asked: Vec<Asked>,
 }
 
 /// One query, ready to be asked.
@@ -80,30 +91,35 @@ async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ReadError> 
     let (parts, body) = request.into_parts();
     let body =
         axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| ReadError::Request(error.to_string()))?;
-    let request = decode(&body)?;
+    // Eight times as much once it is decompressed, and expressions to compile.
+    let work = body.len().saturating_mul(8);
+    let request = api.driver.compute(work, move || Wanted::decode(&body)).await??;
     let params = Params::read(&parts, &Bytes::new());
     let scope = Scope::of_labels(&api, &params).map_err(|error: ApiError| ReadError::Request(error.to_string()))?;
-    let asked = request.queries.iter().map(Asked::read).collect::<Result<Vec<_>, _>>()?;
     let deadline = Instant::now() + api.config.timeout;
     let permit = tokio::time::timeout_at(deadline, api.driver.permit()).await.map_err(|_| ReadError::TimedOut)?;
     let reading = Reading { api, scope, deadline, _permit: permit };
-    match request.response_kind() {
-        ResponseKind::Samples => reading.samples(&asked).await,
-        ResponseKind::StreamedChunks => reading.chunks(asked).await,
+    match request.kind {
+        ResponseKind::Samples => reading.samples(&request.asked).await,
+        ResponseKind::StreamedChunks => reading.chunks(request.asked).await,
     }
 }
 
-fn decode(compressed: &[u8]) -> Result<ReadRequest, ReadError> {
-    let fault = |error: &dyn std::fmt::Display| ReadError::Request(error.to_string());
-    let corrupt = |_| fault(&"snappy: corrupt input");
-    let claim = snap::raw::decompress_len(compressed).map_err(corrupt)?;
-    if claim > MAX_REQUEST_BYTES {
-        return Err(fault(&format_args!(
-            "the request says that it becomes {claim} bytes: at most {MAX_REQUEST_BYTES}"
-        )));
+impl Wanted {
+    fn decode(compressed: &[u8]) -> Result<Self, ReadError> {
+        let fault = |error: &dyn std::fmt::Display| ReadError::Request(error.to_string());
+        let corrupt = |_| fault(&"snappy: corrupt input");
+        let claim = snap::raw::decompress_len(compressed).map_err(corrupt)?;
+        if claim > MAX_REQUEST_BYTES {
+            return Err(fault(&format_args!(
+                "the request says that it becomes {claim} bytes: at most {MAX_REQUEST_BYTES}"
+            )));
+        }
+        let body = snap::raw::Decoder::new().decompress_vec(compressed).map_err(corrupt)?;
+        let request = ReadRequest::decode(&body).map_err(|error| fault(&error))?;
+        let asked = request.queries.iter().map(Asked::read).collect::<Result<_, _>>()?;
+        Ok(Self { kind: request.response_kind(), asked })
     }
-    let body = snap::raw::Decoder::new().decompress_vec(compressed).map_err(corrupt)?;
-    ReadRequest::decode(&body).map_err(|error| fault(&error))
 }
 
 impl Asked {
@@ -149,26 +165,16 @@ impl Reading {
     async fn samples(self, asked: &[Asked]) -> Result<Response, ReadError> {
         let limits = self.api.query_limits();
         let mut held: Reservation = limits.memory.reserve(0)?;
-        let (mut answer, mut series, mut columns) = (Vec::new(), SeriesEncoder::default(), SampleColumns::default());
-        let mut left = limits.max_samples;
+        let mut written = Written { left: limits.max_samples, most: limits.max_samples, ..Written::default() };
         for asked in asked {
-            series.clear();
             let mut frames = self.frames(asked);
             while let Some(batch) = self.next(&mut frames, asked.range).await? {
-                for index in 0..batch.len() {
-                    batch.samples_within(index, &mut columns)?;
-                    let too_many = ReadError::TooManySamples(limits.max_samples);
-                    left = left.checked_sub(columns.len()).ok_or(too_many)?;
-                    series.push(batch.labels(index), &columns);
-                }
-                // The series, and their copy in the answer.
-                let needed = answer.len() + 2 * series.size_bytes();
-                held.grow(needed.saturating_sub(held.bytes()))?;
+                written = self.api.driver.compute(batch.size_bytes(), move || written.push(&batch)).await??;
+                held.grow(written.size_bytes().saturating_sub(held.bytes()))?;
             }
-            push_result(&series, &mut answer);
+            written = self.api.driver.compute(written.size_bytes(), move || written.end()).await?;
         }
-        let compressed = snap::raw::Encoder::new().compress_vec(&answer);
-        let compressed = compressed.map_err(|error| ReadError::Missing(error.to_string()))?;
+        let compressed = self.api.driver.compute(written.size_bytes(), move || written.compressed()).await??;
         let mut response = compressed.into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
@@ -191,6 +197,48 @@ impl Reading {
         let body = Body::from_stream(stream::iter(first.map(Ok)).chain(rest));
         let kind = HeaderValue::from_static("application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse");
         Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+    }
+}
+
+/// An answer of samples, as far as it is written.
+#[derive(Debug, Default)]
+struct Written {
+    /// The queries that are done.
+    results: Vec<u8>,
+    /// Of the one that is read.
+    series: SeriesEncoder,
+    columns: SampleColumns,
+    /// So many samples more may come, of so many.
+    left: usize,
+    most: usize,
+}
+
+impl Written {
+    fn push(mut self, batch: &EngineBatch) -> Result<Self, ReadError> {
+        for index in 0..batch.len() {
+            batch.samples_within(index, &mut self.columns)?;
+            let left = self.left.checked_sub(self.columns.len());
+            self.left = left.ok_or(ReadError::TooManySamples(self.most))?;
+            self.series.push(batch.labels(index), &self.columns);
+        }
+        Ok(self)
+    }
+
+    /// The query that is read is done.
+    fn end(mut self) -> Self {
+        push_result(&self.series, &mut self.results);
+        self.series.clear();
+        self
+    }
+
+    /// The series of the query that is read count twice: they are copied when it is done.
+    fn size_bytes(&self) -> usize {
+        self.results.len() + 2 * self.series.size_bytes()
+    }
+
+    fn compressed(self) -> Result<Vec<u8>, ReadError> {
+        let compressed = snap::raw::Encoder::new().compress_vec(&self.results);
+        compressed.map_err(|error| ReadError::Missing(error.to_string()))
     }
 }
 
@@ -230,34 +278,38 @@ impl Frames {
                 continue;
             };
             match self.reading.next(&mut open.frames, open.range).await? {
-                Some(batch) => self.push(&batch)?,
+                Some(batch) => {
+                    let (query, driver) = (self.query, &self.reading.api.driver);
+                    self.ready = driver.compute(batch.size_bytes(), move || frames_of(&batch, query)).await??;
+                }
                 None => (self.open, self.query) = (None, self.query + 1),
             }
         }
     }
+}
 
-    /// A frame holds chunks of one series; a series with many goes over several.
-    fn push(&mut self, batch: &EngineBatch) -> Result<(), ReadError> {
-        for index in 0..batch.len() {
-            let (labels, chunks) = (batch.labels(index), batch.chunks_within(index)?);
-            let slices = chunks.iter().map(|chunk| ChunkSlice {
-                min_ms: chunk.min_ms,
-                max_ms: chunk.max_ms,
-                encoding: chunk.encoding as u8,
-                data: &chunk.data,
-            });
-            let slices: Vec<_> = slices.collect();
-            let mut split = FrameSplit::new(labels, FRAME_BYTES);
-            let mut rest = slices.as_slice();
-            while !rest.is_empty() {
-                let full = rest.iter().position(|chunk| split.ends_with(chunk));
-                let (frame, after) = rest.split_at(full.map_or(rest.len(), |last| last + 1));
-                self.ready.push_back(frame_of_chunks(labels, frame, self.query, crc32c::crc32c).into());
-                rest = after;
-            }
+/// The frames of a batch. A frame holds chunks of one series; a series with many goes over several.
+fn frames_of(batch: &EngineBatch, query: u64) -> Result<VecDeque<Bytes>, ReadError> {
+    let mut frames = VecDeque::new();
+    for index in 0..batch.len() {
+        let (labels, chunks) = (batch.labels(index), batch.chunks_within(index)?);
+        let slices = chunks.iter().map(|chunk| ChunkSlice {
+            min_ms: chunk.min_ms,
+            max_ms: chunk.max_ms,
+            encoding: chunk.encoding as u8,
+            data: &chunk.data,
+        });
+        let slices: Vec<_> = slices.collect();
+        let mut split = FrameSplit::new(labels, FRAME_BYTES);
+        let mut rest = slices.as_slice();
+        while !rest.is_empty() {
+            let full = rest.iter().position(|chunk| split.ends_with(chunk));
+            let (frame, after) = rest.split_at(full.map_or(rest.len(), |last| last + 1));
+            frames.push_back(frame_of_chunks(labels, frame, query, crc32c::crc32c).into());
+            rest = after;
         }
-        Ok(())
     }
+    Ok(frames)
 }
 
 impl ReadError {
@@ -266,7 +318,12 @@ impl ReadError {
             Self::Request(_) | Self::TooManySamples(_) => StatusCode::BAD_REQUEST,
             Self::OverBudget(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Matcher(_) | Self::Store(_) | Self::Batch(_) | Self::Missing(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Matcher(_) | Self::Store(_) | Self::Batch(_) | Self::Missing(_) | Self::Work(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
