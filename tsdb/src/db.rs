@@ -21,7 +21,7 @@ use crate::append::{AppendLimits, AppendSource, Appended};
 use crate::block::{Block, BlockWriteError};
 use crate::file_error::FileError;
 use crate::fs::{Fs, LockGuard};
-use crate::head::{AppendScratch, Head, OutOfOrder, SnapshotWriteError};
+use crate::head::{AppendScratch, Head, OutOfOrder, Positions, SnapshotWriteError};
 use crate::head_chunks::HeadChunks;
 use crate::series::{SeriesSource, SourceError};
 use crate::wal::{Commit, Committers, Log, LogError, LogOptions};
@@ -121,10 +121,15 @@ impl Db {
         scratch: &mut AppendScratch,
     ) -> Result<(Appended, Commit), LogError> {
         let (appended, positions) = self.head.append(source, limits, scratch)?;
+        Ok((appended, self.commit(positions)))
+    }
+
+    /// What both logs have up to there.
+    fn commit(&self, positions: Positions) -> Commit {
         // Nothing logged is nothing to wait for: the position before the first is durable from the start.
         let commit = self.log.commit(positions.log.unwrap_or_default());
         let late = self.late_log.as_ref().zip(positions.late).map(|(log, position)| log.commit(position));
-        Ok((appended, late.into_iter().fold(commit, Commit::and)))
+        late.into_iter().fold(commit, Commit::and)
     }
 
     /// What may hold samples in `range`: the head, and blocks by time. A sample that moves into a block meanwhile is in one

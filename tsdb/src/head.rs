@@ -96,7 +96,7 @@ pub struct Head {
     exemplars: Exemplars,
     fingerprinter: Fingerprinter,
     log: Log,
-    /// `None`: no late sample is taken.
+    /// `None`: there is no late sample, and none is taken.
     late: Option<LateLog>,
     files: Arc<HeadChunks>,
 }
@@ -162,10 +162,11 @@ impl Head {
         }
     }
 
-    /// Takes late samples as `options` say, and logs them to `log`.
+    /// Takes late samples as `options` say, and logs them to `log`, also what is deleted of those that are there when none are
+    /// taken any more.
     #[must_use]
     pub fn with_late(mut self, options: OutOfOrder, log: Log) -> Self {
-        self.late = options.is_on().then_some(LateLog { options, log });
+        self.late = Some(LateLog { options, log });
         self
     }
 

@@ -147,3 +147,16 @@ fn what_nobody_tells_of_need_not_be_taken() {
     world.append(&[(1, out_of_order)]);
     world.restart(1, false);
 }
+
+/// When the head forgets a deletion, because blocks have what was deleted, it is in the log still. A late sample that comes to that
+/// time is seen then, and a restart, which reads the log, must not hide it.
+#[test]
+fn a_deletion_hides_no_late_sample_that_comes_after_it() {
+    let mut world = World::new(3 * RANGE_MS);
+    let at = |back_ms: i64| (Move::To(world::START_MS - back_ms), 70);
+    world.append(&[(1, vec![at(20), at(0)])]);
+    world.delete(&Matcher::new(MatchOp::Equal, "zone", "one").unwrap(), 10, 0);
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.append(&[(1, vec![at(10)])]);
+    world.restart(1, false);
+}

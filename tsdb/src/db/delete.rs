@@ -21,7 +21,7 @@ pub struct Deletion {
 
 impl Db {
     /// Deletes what series that all `matchers` accept have in `range` now; what is appended later is not touched, but for
-    /// samples that come late into a deleted range of the head. Waits for the disk, and for a block that is being cut.
+    /// samples that come late to where late ones were deleted that are no block's yet. Waits for the disk, and for a block that is being cut.
     ///
     /// # Errors
     /// The first part that failed; then some of it may be deleted, durably or not, and an equal call makes sure of all.
@@ -29,7 +29,7 @@ impl Db {
         // A block that is cut from the head meanwhile would have what is deleted from the head behind its back.
         let _upkeep = self.upkeep.lock();
         let deleted = self.head.delete(matchers, range)?;
-        let commit = self.log.commit(deleted.position.unwrap_or_default());
+        let commit = self.commit(deleted.positions);
         let mut blocks = Vec::new();
         for block in self.blocks_in(range) {
             if let Some(deleted) = block.delete(&*self.fs, matchers, range)? {

@@ -85,7 +85,7 @@ impl Head {
         scratch: &mut AppendScratch,
     ) -> Result<(Appended, Positions), LogError> {
         self.log.accepts()?;
-        if let Some(late) = &self.late {
+        if let Some(late) = self.late.as_ref().filter(|late| late.options.is_on()) {
             late.log.accepts()?;
         }
         let _appending = self.appending.read();

@@ -2,6 +2,7 @@
 
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
+use super::damaged::ChunkKind;
 use super::dictionary::PairId;
 use super::late::{join, place_of};
 use super::selection::{Located, View, Window};
@@ -146,7 +147,7 @@ impl Copies {
                 let row = self.histograms.len() - 1;
                 let hint = self.histograms.get(row).map(|histogram| histogram.hint);
                 // What stands before it in its chunk may not be the sample before it.
-                let is_alone = shard.late.has(number) || !self.deleted.of_series().is_empty();
+                let is_alone = shard.late.has(number) || !self.deleted.of_series(ChunkKind::InOrder).is_empty();
                 if is_alone && hint == Some(ResetHint::NotReset) {
                     self.histograms.set_hint(row, ResetHint::Unknown);
                 }
@@ -157,9 +158,9 @@ impl Copies {
         SeriesCopy { pairs: self.take_pairs(shard, number), chunks: 0..0, late: false, last: Some(last) }
     }
 
-    /// Whether the sample of that time of the series that is being taken was deleted.
+    /// Whether the sample in order of that time of the series that is being taken was deleted.
     pub(super) fn is_deleted(&self, timestamp_ms: i64) -> bool {
-        deleted::holds(self.deleted.of_series(), timestamp_ms)
+        deleted::holds(self.deleted.of_series(ChunkKind::InOrder), timestamp_ms)
     }
 
     /// Drops what was taken of the series that `keep` does not want, given their chunks.
@@ -263,14 +264,20 @@ impl Copies {
     }
 
     fn take_full_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {
-        self.take_listed(shard, shard.full_chunks(number), range);
+        self.take_listed(ChunkKind::InOrder, shard, shard.full_chunks(number), range);
     }
 
-    fn take_listed(&mut self, shard: &Shard, chunks: impl Iterator<Item = FullChunk>, range: TimeRange) {
+    fn take_listed(
+        &mut self,
+        kind: ChunkKind,
+        shard: &Shard,
+        chunks: impl Iterator<Item = FullChunk>,
+        range: TimeRange,
+    ) {
         for chunk in chunks {
             if chunk.min_ms > range.max_ms()
                 || chunk.max_ms < range.min_ms()
-                || self.is_deleted_whole(chunk.min_ms, chunk.max_ms)
+                || self.is_deleted_whole(kind, chunk.min_ms, chunk.max_ms)
             {
                 continue;
             }
@@ -283,39 +290,41 @@ impl Copies {
                     ChunkData::Copied(encoding, start..self.data.len())
                 }
             };
-            self.push_place(chunk.min_ms, chunk.max_ms, data);
+            self.push_place(kind, chunk.min_ms, chunk.max_ms, data);
         }
     }
 
     fn take_late_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange, through: HeadChunkRef) {
         // Those that belong to blocks go, and their files with them, while the reader is at work.
         let chunks = shard.late.chunks(number).filter(|chunk| place_of(chunk) > through);
-        self.take_listed(shard, chunks, range);
+        self.take_listed(ChunkKind::Late, shard, chunks, range);
         let Some((min_ms, max_ms)) = shard.late.buffer_range(number) else { return };
-        if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(min_ms, max_ms) {
+        let kind = ChunkKind::Late;
+        if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(kind, min_ms, max_ms) {
             let start = self.buffered.len();
             shard.late.read_buffer(shard.layouts(), number, &mut self.buffered);
-            self.push_place(min_ms, max_ms, ChunkData::Buffered(start..self.buffered.len()));
+            self.push_place(kind, min_ms, max_ms, ChunkData::Buffered(start..self.buffered.len()));
         }
     }
 
     fn take_open_chunk(&mut self, shard: &Shard, number: u32, range: TimeRange) {
         let max_ms = shard.lines[number].last_ms;
         let Some(min_ms) = shard.open_min_ms(number) else { return };
-        if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(min_ms, max_ms) {
+        let kind = ChunkKind::InOrder;
+        if min_ms <= range.max_ms() && max_ms >= range.min_ms() && !self.is_deleted_whole(kind, min_ms, max_ms) {
             let start = self.data.len();
             let Some(encoding) = shard.write_open_chunk(number, &mut self.data) else { return };
             let data = ChunkData::Copied(encoding, start..self.data.len());
-            self.push_place(min_ms, max_ms, data);
+            self.push_place(kind, min_ms, max_ms, data);
         }
     }
 
-    fn is_deleted_whole(&self, min_ms: i64, max_ms: i64) -> bool {
-        deleted::cover(self.deleted.of_series(), min_ms, max_ms)
+    fn is_deleted_whole(&self, kind: ChunkKind, min_ms: i64, max_ms: i64) -> bool {
+        deleted::cover(self.deleted.of_series(kind), min_ms, max_ms)
     }
 
-    fn push_place(&mut self, min_ms: i64, max_ms: i64, data: ChunkData) {
-        let deleted = self.deleted.reaching(min_ms, max_ms);
+    fn push_place(&mut self, kind: ChunkKind, min_ms: i64, max_ms: i64, data: ChunkData) {
+        let deleted = self.deleted.reaching(kind, min_ms, max_ms);
         self.places.push(ChunkCopy { min_ms, max_ms, data, deleted });
     }
 }

@@ -39,7 +39,7 @@ pub struct OutOfOrder {
     pub cap: u32,
 }
 
-/// How late samples are taken, and the log they are in (`wbl/`).
+/// Whether and how late samples are taken, and the log they are in (`wbl/`), where there may be some in any case.
 #[derive(Debug)]
 pub(super) struct LateLog {
     pub(super) options: OutOfOrder,
@@ -68,6 +68,8 @@ pub(super) struct LateSweep {
     entry: usize,
     range: Option<TimeRange>,
     pub(super) dropped: u64,
+    /// The lines of those that had nothing left; for whoever sweeps to empty.
+    pub(super) freed: Vec<u32>,
 }
 
 /// What a series has.
@@ -270,6 +272,7 @@ impl Late {
             sweep.range = ranges.chain(sweep.range).reduce(TimeRange::hull);
             if kept.is_empty() && buffered.is_none() {
                 self.free_entry(number);
+                sweep.freed.push(line);
             }
         }
         sweep.entry = end;

@@ -1,16 +1,24 @@
 //! What was deleted from the head: ranges of series, left out of whatever is read of them.
 //!
 //! A deletion is cut to what a series holds at that moment, logged and remembered in one step under the lock of the series'
-//! shard; samples stay in their chunks. It is remembered as long as anything of it could come back: while the series is
-//! there, and until its range lies before what blocks have, as a restart will find it. So a checkpoint has it, too.
+//! shard; samples stay in their chunks. It is remembered as long as anything of it could come back, and not longer, or it would
+//! hide what came since. So of samples that came in order and of late ones it is remembered apart, and logged where they are:
+//!
+//! - of those in order, while the series is there, and until its range lies before what blocks have, as a restart will find it;
+//!   so a checkpoint has it, too;
+//! - of late ones, while the series has any. Blocks take all of them over at once, and the segments of the log go that had them
+//!   and what was deleted of them.
 //!
 //! Deletions are rare: where there are none, a read costs one look at a flag.
 
 use super::Head;
+use super::append::Positions;
+use super::damaged::ChunkKind;
+use super::late::LateLog;
 use super::selection::{LABELS_PER_LOCK, View, Window};
 use super::shard::Shard;
 use crate::deleted::{self, Deleted};
-use crate::wal::{LogError, Position, Records};
+use crate::wal::{LogError, Records};
 use hashbrown::HashMap;
 use model::{Matcher, SeriesRef, TimeRange};
 use parking_lot::RwLock;
@@ -23,9 +31,16 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 pub(super) struct Tombstones {
     /// Moved under the lock of a shard, like what it tells of: who holds that of a series sees what was deleted from it.
     any: AtomicBool,
-    by_series: RwLock<HashMap<SeriesRef, Vec<Deleted>>>,
-    /// Before this blocks have all, and a restart will know.
+    by_series: RwLock<HashMap<SeriesRef, Stones>>,
+    /// Before this blocks have all that came in order, and a restart will know.
     blocks_end_ms: AtomicI64,
+}
+
+/// The deleted ranges of a series.
+#[derive(Debug, Default)]
+struct Stones {
+    in_order: Vec<Deleted>,
+    late: Vec<Deleted>,
 }
 
 /// Deleted ranges of a few series, copied with their chunks.
@@ -33,55 +48,82 @@ pub(super) struct Tombstones {
 pub(super) struct DeletedCopies {
     ranges: Vec<Deleted>,
     /// Those of the series at hand.
-    of_series: Range<usize>,
+    in_order: Range<usize>,
+    late: Range<usize>,
 }
 
 /// How much was deleted from a head.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HeadDeletion {
     pub series: u64,
-    /// To be waited for before the deletion is acknowledged; `None` if there was nothing to delete.
-    pub position: Option<Position>,
+    /// To be waited for before the deletion is acknowledged.
+    pub positions: Positions,
+}
+
+/// What is to be deleted of a series.
+#[derive(Debug, Clone, Copy)]
+struct Deletion {
+    series: SeriesRef,
+    /// Where it has samples, late ones or not.
+    whole: TimeRange,
+    /// Where it has late ones.
+    late: Option<TimeRange>,
 }
 
 impl Head {
     /// Deletes what the series that `matchers` accept hold in `range` now, and logs it. Samples that come later are not touched,
-    /// but for those that come late into a deleted range.
+    /// but for those that come late to where late ones were deleted of their series, which are no block's yet.
     ///
     /// # Errors
-    /// The log takes nothing. What was deleted by then stays so; an equal repeat is harmless.
+    /// A log takes nothing. What was deleted by then stays so; an equal repeat is harmless.
     pub fn delete(self: &Arc<Self>, matchers: &[Matcher], range: TimeRange) -> Result<HeadDeletion, LogError> {
         self.log.accepts()?;
+        if let Some(late) = &self.late {
+            late.log.accepts()?;
+        }
         let view = View::new(self, range);
         let Some(range) = view.clip(range).whole() else { return Ok(HeadDeletion::default()) };
         let plan = self.plan(matchers);
-        let (mut done, mut records, mut stones) = (HeadDeletion::default(), Records::default(), Vec::new());
+        let (mut done, mut deletions) = (HeadDeletion::default(), Vec::new());
         for shard in &self.shards {
             for some in view.numbers(&plan, shard).chunks(LABELS_PER_LOCK) {
                 let shard = shard.lock();
                 let there = some.iter().filter(|&&number| view.sees(&shard, number));
-                stones.extend(there.filter_map(|&number| deletion(&shard, number, range)));
-                if stones.is_empty() {
-                    continue;
+                deletions.clear();
+                deletions.extend(there.filter_map(|&number| deletion(&shard, number, range)));
+                if !deletions.is_empty() {
+                    self.log_deletions(&deletions, &mut done)?;
                 }
-                records.clear();
-                for &(series, range) in &stones {
-                    records.deletion(series, range);
-                }
-                done.position = done.position.max(Some(self.log.sequence(&records)?));
-                done.series += stones.len() as u64;
-                let deleted = |range: TimeRange| Deleted { min_ms: range.min_ms(), max_ms: range.max_ms() };
-                self.tombstones.add(stones.drain(..).map(|(series, range)| (series, deleted(range))));
             }
         }
         Ok(done)
     }
 
-    /// Hands every deletion that must outlive the segments it was logged in to `visit`.
+    /// Logs deletions and remembers them, under the lock of their series' shard.
+    fn log_deletions(&self, deletions: &[Deletion], done: &mut HeadDeletion) -> Result<(), LogError> {
+        let (mut records, mut late_records) = (Records::default(), Records::default());
+        for deletion in deletions {
+            // Of late ones, too: it is what Prometheus would look at.
+            records.deletion(deletion.series, deletion.whole);
+            deletion.late.into_iter().for_each(|range| late_records.deletion(deletion.series, range));
+        }
+        let Positions { log, late } = &mut done.positions;
+        if let Some(LateLog { log, .. }) = self.late.as_ref().filter(|_| !late_records.is_empty()) {
+            *late = (*late).max(Some(log.sequence(&late_records)?));
+        }
+        *log = (*log).max(Some(self.log.sequence(&records)?));
+        done.series += deletions.len() as u64;
+        self.tombstones.add(ChunkKind::InOrder, deletions.iter().map(|one| (one.series, one.whole)));
+        self.tombstones.add(ChunkKind::Late, deletions.iter().filter_map(|one| Some((one.series, one.late?))));
+        Ok(())
+    }
+
+    /// Hands every deletion of samples in order that must outlive the segments it was logged in to `visit`.
     pub fn for_each_deletion(&self, mut visit: impl FnMut(SeriesRef, TimeRange)) {
         let copied: Vec<_> = {
             let by_series = self.tombstones.by_series.read();
-            by_series.iter().flat_map(|(&series, ranges)| ranges.iter().map(move |&range| (series, range))).collect()
+            let in_order = by_series.iter().map(|(&series, stones)| (series, &stones.in_order));
+            in_order.flat_map(|(series, ranges)| ranges.iter().map(move |&range| (series, range))).collect()
         };
         for (series, range) in copied {
             if let Some(range) = TimeRange::new(range.min_ms, range.max_ms) {
@@ -97,13 +139,34 @@ impl Head {
 }
 
 /// What of `range` is to be deleted of a series: what it has chunks for.
-fn deletion(shard: &Shard, number: u32, range: TimeRange) -> Option<(SeriesRef, TimeRange)> {
+fn deletion(shard: &Shard, number: u32, range: TimeRange) -> Option<Deletion> {
     let line = &shard.lines[number];
     let first = shard.full_chunks(number).next().map(|chunk| chunk.min_ms).or_else(|| shard.open_min_ms(number));
     let in_order = first.and_then(|first_ms| TimeRange::new(first_ms, line.last_ms));
-    let held = in_order.into_iter().chain(shard.late.range_of(number)).reduce(TimeRange::hull)?;
-    let deleted = TimeRange::new(range.min_ms().max(held.min_ms()), range.max_ms().min(held.max_ms()))?;
-    Some((line.reference(), deleted))
+    let late = shard.late.range_of(number);
+    let clip = |held: TimeRange| TimeRange::new(range.min_ms().max(held.min_ms()), range.max_ms().min(held.max_ms()));
+    let whole = in_order.into_iter().chain(late).reduce(TimeRange::hull).and_then(clip)?;
+    Some(Deletion { series: line.reference(), whole, late: late.and_then(clip) })
+}
+
+impl Stones {
+    fn of(&self, kind: ChunkKind) -> &[Deleted] {
+        match kind {
+            ChunkKind::InOrder => &self.in_order,
+            ChunkKind::Late => &self.late,
+        }
+    }
+
+    fn of_mut(&mut self, kind: ChunkKind) -> &mut Vec<Deleted> {
+        match kind {
+            ChunkKind::InOrder => &mut self.in_order,
+            ChunkKind::Late => &mut self.late,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.in_order.is_empty() && self.late.is_empty()
+    }
 }
 
 impl Tombstones {
@@ -113,11 +176,12 @@ impl Tombstones {
         !self.any.load(Ordering::Relaxed)
     }
 
-    /// Adds deletions, under the lock of their series' shard.
-    pub(super) fn add(&self, stones: impl IntoIterator<Item = (SeriesRef, Deleted)>) {
+    /// Adds deletions of samples of that kind, under the lock of their series' shard.
+    pub(super) fn add(&self, kind: ChunkKind, deletions: impl IntoIterator<Item = (SeriesRef, TimeRange)>) {
         let mut by_series = self.by_series.write();
-        for (series, range) in stones {
-            deleted::add(by_series.entry(series).or_default(), range);
+        for (series, range) in deletions {
+            let range = Deleted { min_ms: range.min_ms(), max_ms: range.max_ms() };
+            deleted::add(by_series.entry(series).or_default().of_mut(kind), range);
         }
         self.any.store(!by_series.is_empty(), Ordering::Relaxed);
     }
@@ -130,17 +194,22 @@ impl Tombstones {
         let line = &shard.lines[number];
         let by_series = self.by_series.read();
         let Some(stones) = by_series.get(&line.reference()) else { return false };
-        let is_no_answer = |times: Option<TimeRange>, min_ms: i64, max_ms: i64| {
+        let is_no_answer = |kind: ChunkKind, min_ms: i64, max_ms: i64| {
+            let times = match kind {
+                ChunkKind::InOrder => times.in_order,
+                ChunkKind::Late => times.late,
+            };
             let overlaps = times.is_some_and(|range| min_ms <= range.max_ms() && max_ms >= range.min_ms());
-            !overlaps || deleted::cover(stones, min_ms, max_ms)
+            !overlaps || deleted::cover(stones.of(kind), min_ms, max_ms)
         };
-        let Window { in_order, late, .. } = times;
-        shard.full_chunks(number).all(|chunk| is_no_answer(in_order, chunk.min_ms, chunk.max_ms))
-            && shard.open_min_ms(number).is_none_or(|min_ms| is_no_answer(in_order, min_ms, line.last_ms))
-            && shard.late.ranges(number).all(|(min_ms, max_ms)| is_no_answer(late, min_ms, max_ms))
+        let in_order = |min_ms, max_ms| is_no_answer(ChunkKind::InOrder, min_ms, max_ms);
+        shard.full_chunks(number).all(|chunk| in_order(chunk.min_ms, chunk.max_ms))
+            && shard.open_min_ms(number).is_none_or(|min_ms| in_order(min_ms, line.last_ms))
+            && shard.late.ranges(number).all(|(min_ms, max_ms)| is_no_answer(ChunkKind::Late, min_ms, max_ms))
     }
 
-    /// Forgets what was deleted of series that are gone, and what lies before both `min_ms` and the end of the blocks.
+    /// Forgets what was deleted of series that are gone, and of samples in order what lies before both `min_ms` and the end of the
+    /// blocks.
     pub(super) fn forget(&self, min_ms: i64, gone: &[SeriesRef]) {
         let mut by_series = self.by_series.write();
         for series in gone {
@@ -148,18 +217,36 @@ impl Tombstones {
         }
         let end_ms = min_ms.min(self.blocks_end_ms.load(Ordering::Relaxed));
         by_series.retain(|_, stones| {
-            stones.retain(|stone| stone.max_ms >= end_ms);
+            stones.in_order.retain(|stone| stone.max_ms >= end_ms);
             !stones.is_empty()
         });
         by_series.shrink_to_fit();
         self.any.store(!by_series.is_empty(), Ordering::Relaxed);
     }
 
+    /// Forgets what was deleted of the late samples of series that have none any longer, under the lock of their shard.
+    pub(super) fn forget_late(&self, series: impl Iterator<Item = SeriesRef>) {
+        if self.is_empty() {
+            return;
+        }
+        let mut by_series = self.by_series.write();
+        for series in series {
+            let is_empty = by_series.get_mut(&series).is_some_and(|stones| {
+                stones.late = Vec::new();
+                stones.is_empty()
+            });
+            if is_empty {
+                by_series.remove(&series);
+            }
+        }
+        self.any.store(!by_series.is_empty(), Ordering::Relaxed);
+    }
+
     /// Bytes held, about.
     pub(super) fn size_bytes(&self) -> usize {
         let by_series = self.by_series.read();
-        let ranges: usize = by_series.values().map(|stones| stones.capacity() * size_of::<Deleted>()).sum();
-        by_series.allocation_size() + ranges
+        let ranges: usize = by_series.values().map(|stones| stones.in_order.capacity() + stones.late.capacity()).sum();
+        by_series.allocation_size() + ranges * size_of::<Deleted>()
     }
 }
 
@@ -173,13 +260,14 @@ impl DeletedCopies {
     /// Forgets all, keeps the memory.
     pub(super) fn clear(&mut self) {
         self.ranges.clear();
-        self.of_series = 0..0;
+        (self.in_order, self.late) = (0..0, 0..0);
     }
 
     /// Goes on to a series, whose shard is locked.
     #[inline]
     pub(super) fn begin(&mut self, tombstones: &Tombstones, series: SeriesRef) {
-        self.of_series = self.ranges.len()..self.ranges.len();
+        let end = self.ranges.len();
+        (self.in_order, self.late) = (end..end, end..end);
         if !tombstones.is_empty() {
             self.copy(tombstones, series);
         }
@@ -188,23 +276,33 @@ impl DeletedCopies {
     #[cold]
     fn copy(&mut self, tombstones: &Tombstones, series: SeriesRef) {
         if let Some(stones) = tombstones.by_series.read().get(&series) {
-            self.ranges.extend_from_slice(stones);
-            self.of_series.end = self.ranges.len();
+            self.ranges.extend_from_slice(&stones.in_order);
+            self.in_order.end = self.ranges.len();
+            self.ranges.extend_from_slice(&stones.late);
+            self.late = self.in_order.end..self.ranges.len();
         }
     }
 
-    /// What was deleted of the series at hand.
+    /// What was deleted of the samples of that kind of the series at hand.
     #[inline]
-    pub(super) fn of_series(&self) -> &[Deleted] {
-        self.ranges.get(self.of_series.clone()).unwrap_or_default()
+    pub(super) fn of_series(&self, kind: ChunkKind) -> &[Deleted] {
+        self.get(self.place(kind))
     }
 
-    /// Where what was deleted of the series at hand stands, if any of it lies between the two, both inside.
+    /// Where that stands, if any of it lies between the two, both inside.
     #[inline]
-    pub(super) fn reaching(&self, min_ms: i64, max_ms: i64) -> Range<usize> {
-        match deleted::reach(self.of_series(), min_ms, max_ms) {
-            true => self.of_series.clone(),
+    pub(super) fn reaching(&self, kind: ChunkKind, min_ms: i64, max_ms: i64) -> Range<usize> {
+        match deleted::reach(self.of_series(kind), min_ms, max_ms) {
+            true => self.place(kind).clone(),
             false => 0..0,
+        }
+    }
+
+    #[inline]
+    fn place(&self, kind: ChunkKind) -> &Range<usize> {
+        match kind {
+            ChunkKind::InOrder => &self.in_order,
+            ChunkKind::Late => &self.late,
         }
     }
 

@@ -118,8 +118,6 @@ impl Head {
     /// Drops chunks before `min_ms` and series without a chunk. No reader looks back that far.
     pub(super) fn sweep(&self, min_ms: i64, done: &mut Truncation) {
         let epoch = self.epochs.now();
-        // What was deleted of late samples is to be known as long as these are here.
-        let deleted_ms = self.late_range().map_or(min_ms, |late| late.min_ms().min(min_ms));
         for shard in &self.shards {
             let gone = sweep_lines(shard, min_ms);
             done.chunks += gone.chunks;
@@ -129,7 +127,7 @@ impl Head {
             if !self.tombstones.is_empty() {
                 let shard = shard.lock();
                 let gone: Vec<_> = gone.numbers.iter().map(|&number| shard.lines[number].reference()).collect();
-                self.tombstones.forget(deleted_ms, &gone);
+                self.tombstones.forget(min_ms, &gone);
             }
             for some in gone.pairs.chunks(PAIRS_PER_LOCK) {
                 self.dictionary.write().release(some, epoch);
@@ -153,6 +151,7 @@ impl Head {
                 let before = shard.late.len();
                 let goes_on = shard.late.sweep(through, &mut sweep);
                 self.times.remove_late((before - shard.late.len()) as u64);
+                self.tombstones.forget_late(sweep.freed.drain(..).map(|line| shard.lines[line].reference()));
                 if !goes_on {
                     break;
                 }

@@ -207,6 +207,52 @@ fn late_samples_are_deleted_like_others() {
     check(&db, &expected);
 }
 
+/// They are there still, and so is their log, though the next process takes none.
+#[test]
+fn late_samples_are_deleted_where_no_more_are_taken() {
+    let fs = SimFs::new();
+    let open = |window_ms: i64| {
+        let out_of_order = OutOfOrder { window_ms, cap: 8 };
+        open_on(Arc::new(fs.clone()), Path::new("/data"), DbOptions { out_of_order, ..options() }).unwrap()
+    };
+    let mut expected = Contents::new();
+    let db = open(10 * RANGE_MS);
+    append_range(&db, RANGE_MS, RANGE_MS + 60_000, &mut expected);
+    append(&db, 5, 50_500, &mut expected);
+    drop(db);
+    let db = open(0);
+    delete(&db, "0|1", range(0, RANGE_MS), &mut expected);
+    drop(db);
+    check(&open(0), &expected);
+    check(&open(10 * RANGE_MS), &expected);
+}
+
+/// Of the series only something else was deleted, which came in order.
+#[test]
+fn late_samples_are_seen_where_others_were_deleted() {
+    let fs = SimFs::new();
+    let out_of_order = OutOfOrder { window_ms: 10 * RANGE_MS, cap: 8 };
+    let open = || open_on(Arc::new(fs.clone()), Path::new("/data"), DbOptions { out_of_order, ..options() }).unwrap();
+    let mut expected = Contents::new();
+    let db = open();
+    append_range(&db, RANGE_MS, RANGE_MS + 60_000, &mut expected);
+    delete(&db, "0|1", range(RANGE_MS + 10_000, RANGE_MS + 20_000), &mut expected);
+    append(&db, 5, RANGE_MS + 15_500, &mut expected);
+    check(&db, &expected);
+    delete(&db, "1", range(RANGE_MS + 15_500, RANGE_MS + 15_500), &mut expected);
+    drop(db);
+    let db = open();
+    check(&db, &expected);
+    append_range(&db, RANGE_MS + 60_000, 4 * RANGE_MS, &mut expected);
+    assert!(db.maintain().unwrap().len() > 1);
+    check(&db, &expected);
+    // Blocks have all that was late, so nothing of it is hidden any more.
+    append(&db, 5, RANGE_MS + 15_500, &mut expected);
+    check(&db, &expected);
+    drop(db);
+    check(&open(), &expected);
+}
+
 /// The newest sample of each series in `range` is what the head says.
 fn check_newest(db: &Db, range: TimeRange, expected: &Contents) {
     let mut newest = BTreeMap::new();

@@ -86,7 +86,7 @@ impl Oracle {
         let deleted = self.deleted.get(&series.labels);
         let held = self.samples.entry(series.labels.clone()).or_default();
         for (at_ms, _) in series.samples().filter(|(at_ms, _)| !is_refused(*at_ms)) {
-            // What comes late into a deleted range of the head stays hidden.
+            // What comes late to where late samples were deleted stays hidden as long as these are in the head.
             let is_hidden = deleted.is_some_and(|ranges| ranges.iter().any(|range| range.contains(at_ms)));
             held.entry(at_ms).or_default().must |= !is_hidden;
         }
@@ -95,6 +95,14 @@ impl Oracle {
         }
         if let (Some(_), Some((all, newest))) = (&series.help, self.help.get_mut(&series.labels)) {
             *newest = all.len();
+        }
+    }
+
+    /// What was found was durable, and must be there from now on, be it that it came late to where something was deleted.
+    pub(crate) fn seen(&mut self, found: &Samples) {
+        for (labels, held) in found {
+            let fates = self.samples.entry(labels.clone()).or_default();
+            held.keys().for_each(|&at_ms| fates.entry(at_ms).or_default().must = true);
         }
     }
 

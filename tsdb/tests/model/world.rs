@@ -276,6 +276,7 @@ impl World {
 
     /// Ends this life and begins another on the same disk.
     pub(crate) fn restart(&mut self, cores: usize, closed: bool) {
+        self.check();
         if closed {
             self.db().close().unwrap();
         }
@@ -289,12 +290,13 @@ impl World {
         self.check();
     }
 
-    /// All that must be there is, and nothing else.
-    pub(crate) fn check(&self) {
+    /// All that must be there is, and nothing else. What is there stays there.
+    pub(crate) fn check(&mut self) {
         let mut found = Contents::of(self.db()).unwrap();
         // Where nothing was left for a block, a restart does not know that its time was cut, and exemplars are gone with it.
         found.floor_ms = found.floor_ms.max(self.floor_ms);
         assert_eq!(self.oracle.check(&found), Ok(()));
+        self.oracle.seen(&found.samples);
     }
 
     /// What the series that all matchers accept have in `range`; their newest samples, and their labels.

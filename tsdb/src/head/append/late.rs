@@ -39,7 +39,7 @@ pub(super) struct NotInOrder {
 impl Head {
     /// Late samples may be so far behind the newest sample of the head.
     pub(super) fn late_batch<S: AppendSource>(&self, source: &S) -> Option<LateBatch<'_>> {
-        let log = self.late.as_ref()?;
+        let log = self.late.as_ref().filter(|late| late.options.is_on())?;
         Some(LateBatch { log, min_ms: self.newest_ms(source).saturating_sub(log.options.window_ms) })
     }
 }

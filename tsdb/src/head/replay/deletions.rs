@@ -1,7 +1,7 @@
-//! What was deleted, as the log says it.
+//! What was deleted of samples that came in order, as the log says it. What was of late ones is in the log of these.
 
 use super::{Part, Replay};
-use crate::deleted::Deleted;
+use crate::head::damaged::ChunkKind;
 use crate::wal::Tombstone;
 use model::TimeRange;
 use std::sync::atomic::Ordering;
@@ -20,8 +20,8 @@ impl Replay<'_> {
             };
             if part.has(place.shard) {
                 let shard = self.head.shards[place.shard as usize].lock();
-                let deleted = Deleted { min_ms: range.min_ms(), max_ms: range.max_ms() };
-                self.head.tombstones.add([(shard.lines[place.number].reference(), deleted)]);
+                let series = shard.lines[place.number].reference();
+                self.head.tombstones.add(ChunkKind::InOrder, [(series, *range)]);
             }
         }
     }

@@ -8,11 +8,12 @@ use super::split::{Item, Split};
 use super::{Part, Replay};
 use crate::chunk;
 use crate::head::chunk_list::Place;
+use crate::head::damaged::ChunkKind;
 use crate::head::late::{Inserted, LateSample, OutOfOrder};
 use crate::head::selection::Located;
 use crate::head::shard::{Shard, is_same};
 use crate::head_chunks::HeadChunkRef;
-use crate::wal::{Decoded, LeftOut, MmapMarker, ReplayTarget, Run};
+use crate::wal::{Decoded, LeftOut, MmapMarker, ReplayTarget, Run, Tombstone};
 use model::{LabelsRef, SampleColumns, SeriesRef};
 use std::sync::atomic::Ordering;
 
@@ -57,7 +58,7 @@ impl LateReplay<'_> {
                     Some((entry.timestamp_ms, LateSample::Histogram(histogram)))
                 }),
                 Run::Markers(markers) => self.markers(markers, part, scratch),
-                Run::Deletions(_) => {}
+                Run::Deletions(deletions) => self.deletions(deletions, part),
             }
         }
     }
@@ -65,6 +66,17 @@ impl LateReplay<'_> {
     /// Splits samples and histograms of a batch by shard.
     fn split(&self, batch: &Decoded, split: &mut Split) {
         split.fill(batch, self.replay.head.shards.len(), |series, _| self.place(series));
+    }
+
+    /// Takes what was deleted of late samples of the shards of `part`. It is forgotten at the end where none are left.
+    pub fn deletions(&self, deletions: &[Tombstone], part: Part) {
+        for deletion in deletions {
+            let place = self.known(deletion.series).filter(|place| part.has(place.shard));
+            let Some(Located { shard, number }) = place else { continue };
+            let head = self.replay.head;
+            let shard = head.shards[shard as usize].lock();
+            head.tombstones.add(ChunkKind::Late, [(shard.lines[number].reference(), deletion.range)]);
+        }
     }
 
     /// Takes samples out of buffers that are in the chunks told.
@@ -80,7 +92,7 @@ impl LateReplay<'_> {
             if !self.is_kept(marker.chunk) {
                 continue;
             }
-            let Some(place) = self.place(marker.series).filter(|place| part.has(place.shard)) else { continue };
+            let Some(place) = self.known(marker.series).filter(|place| part.has(place.shard)) else { continue };
             let mut shard = self.replay.head.shards[place.shard as usize].lock();
             let told = Place::File(marker.chunk.0);
             if shard.late.chunks(place.number).any(|chunk| chunk.place == told) {
@@ -94,12 +106,18 @@ impl LateReplay<'_> {
         chunk.0 > self.replay.handed_over.load(Ordering::Relaxed)
     }
 
-    /// Where a series is. Nobody else may get a reference that is not known.
+    /// Where the series of a sample is.
     fn place(&self, series: SeriesRef) -> Option<Located> {
+        let place = self.known(series);
+        self.replay.counts.orphans.fetch_add(u64::from(place.is_none()), Ordering::Relaxed);
+        place
+    }
+
+    /// Where a series is. Nobody else may get a reference that is not known.
+    fn known(&self, series: SeriesRef) -> Option<Located> {
         let place = self.replay.series.read().get(series);
         if place.is_none() {
             self.replay.highest.fetch_max(series.0, Ordering::Relaxed);
-            self.replay.counts.orphans.fetch_add(1, Ordering::Relaxed);
         }
         place
     }
@@ -196,6 +214,6 @@ impl ReplayTarget for LateReplay<'_> {
     fn apply(&self, batch: &Decoded, split: &Split, part: Part, scratch: &mut LateScratch) -> LeftOut {
         LateReplay::apply(self, batch, split, part, scratch);
         let start_timestamps = batch.starts();
-        LeftOut { start_timestamps, deletions: batch.tombstones.len() as u64, ..LeftOut::default() }
+        LeftOut { start_timestamps, ..LeftOut::default() }
     }
 }
