@@ -160,3 +160,12 @@ fn a_deletion_hides_no_late_sample_that_comes_after_it() {
     world.append(&[(1, vec![at(10)])]);
     world.restart(1, false);
 }
+
+/// Whether a counter began anew is not the sender's to say, so a histogram that says it in another way is the same sent again.
+#[test]
+fn a_histogram_with_another_hint_is_the_same() {
+    let mut world = World::new(0);
+    let (reset, gauge) = (202, 211);
+    world.append(&[(12, [reset, gauge].map(|hint| (Move::To(world::START_MS), hint)).to_vec())]);
+    world.restart(1, false);
+}

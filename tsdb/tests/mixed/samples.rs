@@ -131,6 +131,16 @@ impl Sample {
         }
     }
 
+    /// Whether the other is the same sent again: hints are not the sender's to give.
+    pub(crate) fn is_repeated_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Histogram(one), Self::Histogram(other)) => {
+                *one == Meaning { gauge: one.gauge, ..(**other).clone() }.into()
+            }
+            _ => self == other,
+        }
+    }
+
     pub(crate) fn is_stale(&self) -> bool {
         match self {
             Self::Float(bits) => is_stale(f64::from_bits(*bits)),

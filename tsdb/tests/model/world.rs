@@ -250,7 +250,7 @@ impl World {
                 Verdict::Either
             }
             Some((newest_ms, newest))
-                if at_ms == *newest_ms && *newest != as_the_others(sample.clone(), Some(newest)) =>
+                if at_ms == *newest_ms && !newest.is_repeated_by(&as_the_others(sample.clone(), Some(newest))) =>
             {
                 Verdict::Refused(RefusedBecause::DuplicateTimestamp)
             }
