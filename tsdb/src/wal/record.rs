@@ -125,8 +125,7 @@ const SHORT_SAMPLE_BYTES: usize = 16;
 
 /// A varint of at most three bytes at the front, and its size. All but the first few samples of a log have no longer ones.
 #[inline(always)]
-fn short_varint(bytes: u128) -> Option<(i64, u32)> {
-    let low = bytes as u32;
+fn short_varint(low: u32) -> Option<(i64, usize)> {
     let (zigzag, size) = if low & 0x80 == 0 {
         (low & 0x7f, 1)
     } else if low & 0x8000 == 0 {
@@ -158,14 +157,13 @@ impl Prefixes {
     /// A sample at the front of `bytes` whose varints are short and whose reference is one, and its size.
     #[inline(always)]
     fn short_sample(self, bytes: &[u8; SHORT_SAMPLE_BYTES]) -> Option<(LoggedSample, usize)> {
-        let bytes = u128::from_le_bytes(*bytes);
-        let (delta_ref, ref_size) = short_varint(bytes)?;
-        let bytes = bytes >> (8 * ref_size);
-        let (delta_ms, time_size) = short_varint(bytes)?;
-        let value = f64::from_bits(((bytes >> (8 * time_size)) as u64).swap_bytes());
+        let prefix = u64::from_le_bytes(*bytes.first_chunk()?);
+        let (delta_ref, ref_size) = short_varint(prefix as u32)?;
+        let (delta_ms, time_size) = short_varint((prefix >> (8 * ref_size)) as u32)?;
+        let value = f64::from_bits(u64::from_be_bytes(*bytes.get(ref_size + time_size..)?.first_chunk()?));
         let series = SeriesRef(self.base_ref.wrapping_add_signed(delta_ref));
         let sample = LoggedSample { series, timestamp_ms: self.base_ms.wrapping_add(delta_ms), value };
-        (series.0 < SeriesRef::END).then_some((sample, (ref_size + time_size + 8) as usize))
+        (series.0 < SeriesRef::END).then_some((sample, ref_size + time_size + 8))
     }
 
     /// Reference and time.

@@ -4,8 +4,10 @@
 //! its series nor the end of its chunk in a cache once the head is larger than that. So samples are first put by those
 //! for the same few series, as in a radix join, and a block that is full is applied series by series.
 
+use super::split::Item;
+
 /// A sample on its way to its series.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Waiting {
     value_bits: u64,
     /// From the block's base.
@@ -31,14 +33,19 @@ pub(super) struct Gathered {
     /// A block is for so many lines that follow each other, as a power of two.
     lines_log2: u32,
     blocks: Vec<Block>,
-    /// The samples of a block by line.
-    sorted: Vec<Sample>,
+    /// The samples of a block by line, as numbers, and where those of each line end.
+    order: Vec<u16>,
     ends: Vec<u32>,
+    /// Those of one line.
+    samples: Vec<Sample>,
 }
 
 #[derive(Debug, Default)]
 struct Block {
     base_ms: i64,
+    /// How many wait.
+    len: usize,
+    /// Room for them: none, or [`BLOCK_SAMPLES`].
     waiting: Vec<Waiting>,
 }
 
@@ -80,35 +87,53 @@ impl Gathered {
         (number >> self.lines_log2) as usize
     }
 
-    /// Has a sample wait in the block of its line. `false`: that is full, or has times far from it.
+    /// Has the first of `items` wait in `block`, as long as they belong there, are not too many and their times not too far
+    /// apart. Items of which `sample_of` tells none are passed over. Says how many were taken; an empty block takes one.
     #[inline(always)]
-    pub(super) fn push(&mut self, number: u32, &Sample { timestamp_ms, value, starts }: &Sample) -> bool {
-        let line = (number & ((1 << self.lines_log2) - 1)) as u16;
-        let block = self.block_of(number);
-        let Some(Block { base_ms, waiting }) = self.blocks.get_mut(block) else { return false };
+    pub(super) fn push(
+        &mut self,
+        block: usize,
+        items: &[Item],
+        mut sample_of: impl FnMut(&Item) -> Option<Sample>,
+    ) -> usize {
+        let lines_log2 = self.lines_log2;
+        let Some(Block { base_ms, len, waiting }) = self.blocks.get_mut(block) else { return items.len() };
         if waiting.is_empty() {
-            // So that it may be followed by earlier ones.
-            *base_ms = timestamp_ms.saturating_sub(1 << 31);
+            waiting.resize(BLOCK_SAMPLES, Waiting::default());
         }
-        let Ok(delta_ms) = u32::try_from(timestamp_ms.wrapping_sub(*base_ms)) else { return false };
-        if waiting.len() == BLOCK_SAMPLES {
-            return false;
-        }
-        waiting.push(Waiting { value_bits: value.to_bits(), delta_ms, line, starts });
-        true
+        // Beside the loop, so that it stays in a register.
+        let mut at = *len;
+        let belongs = |item: &&Item| (item.number >> lines_log2) as usize == block;
+        let taken = items.iter().take_while(belongs).take_while(|item| {
+            let Some(Sample { timestamp_ms, value, starts }) = sample_of(item) else { return true };
+            if at == 0 {
+                // So that it may be followed by earlier ones.
+                *base_ms = timestamp_ms.saturating_sub(1 << 31);
+            }
+            let delta_ms = u32::try_from(timestamp_ms.wrapping_sub(*base_ms));
+            let (Ok(delta_ms), Some(to)) = (delta_ms, waiting.get_mut(at)) else { return false };
+            let line = (item.number & ((1 << lines_log2) - 1)) as u16;
+            *to = Waiting { value_bits: value.to_bits(), delta_ms, line, starts };
+            at += 1;
+            true
+        });
+        let taken = taken.count();
+        *len = at;
+        taken
     }
 
     /// Empties a block: has `take` take each line that has samples in it, with these in the order in which they came.
     #[inline(always)]
     pub(super) fn empty(&mut self, block: usize, mut take: impl FnMut(u32, &[Sample])) {
-        let Self { lines_log2, blocks, sorted, ends } = self;
-        let Some(Block { base_ms, waiting }) = blocks.get_mut(block) else { return };
+        let Self { lines_log2, blocks, order, ends, samples } = self;
+        let Some(Block { base_ms, len, waiting }) = blocks.get_mut(block) else { return };
+        let waiting = waiting.get(..std::mem::take(len)).unwrap_or_default();
         if waiting.is_empty() {
             return;
         }
         ends.clear();
         ends.resize(1 << *lines_log2, 0);
-        for sample in &*waiting {
+        for sample in waiting {
             ends[usize::from(sample.line)] += 1;
         }
         let mut start = 0;
@@ -116,21 +141,26 @@ impl Gathered {
             // For now each holds where its line begins.
             start += std::mem::replace(end, start);
         }
-        sorted.resize(waiting.len(), Sample { timestamp_ms: 0, value: 0.0, starts: false });
-        for &Waiting { value_bits, delta_ms, line, starts } in &*waiting {
-            let end = &mut ends[usize::from(line)];
-            let timestamp_ms = base_ms.wrapping_add(i64::from(delta_ms));
-            sorted[*end as usize] = Sample { timestamp_ms, value: f64::from_bits(value_bits), starts };
+        order.resize(waiting.len(), 0);
+        for (at, sample) in (0..).zip(waiting) {
+            let end = &mut ends[usize::from(sample.line)];
+            order[*end as usize] = at;
             *end += 1;
         }
-        waiting.clear();
         let (first, mut start) = ((block as u32) << *lines_log2, 0);
         for (number, &end) in (first..).zip(&*ends) {
-            let samples = sorted.get(start..end as usize).unwrap_or_default();
+            let order = order.get(start..end as usize).unwrap_or_default();
             start = end as usize;
-            if !samples.is_empty() {
-                take(number, samples);
+            if order.is_empty() {
+                continue;
             }
+            samples.clear();
+            samples.extend(order.iter().map(|&at| {
+                let Waiting { value_bits, delta_ms, starts, .. } = waiting[usize::from(at)];
+                let timestamp_ms = base_ms.wrapping_add(i64::from(delta_ms));
+                Sample { timestamp_ms, value: f64::from_bits(value_bits), starts }
+            }));
+            take(number, samples);
         }
     }
 }

@@ -145,17 +145,22 @@ impl Filling<'_> {
     /// Has floats of a batch wait for their series, but for those that chunks are known to have.
     fn gather(&mut self, batch: &Decoded, items: &[Item], gathered: &mut Gathered) {
         self.reach(gathered);
-        for &Item { number, at } in items {
-            let Some(&LoggedSample { timestamp_ms, value, .. }) = batch.samples.get(at as usize) else { continue };
-            if self.covers.know(number, timestamp_ms) {
-                self.tally.passed_over += 1;
-                continue;
+        let mut rest = items;
+        while let Some(first) = rest.first() {
+            let (covers, block, mut passed_over) = (&*self.covers, gathered.block_of(first.number), 0);
+            let taken = gathered.push(block, rest, |&Item { number, at }| {
+                let &LoggedSample { timestamp_ms, value, .. } = batch.samples.get(at as usize)?;
+                if covers.know(number, timestamp_ms) {
+                    passed_over += 1;
+                    return None;
+                }
+                Some(Sample { timestamp_ms, value, starts: batch.start_ms(at as usize) != 0 })
+            });
+            self.tally.passed_over += passed_over;
+            if taken == 0 {
+                self.empty(block, gathered);
             }
-            let sample = Sample { timestamp_ms, value, starts: batch.start_ms(at as usize) != 0 };
-            if !gathered.push(number, &sample) {
-                self.empty(gathered.block_of(number), gathered);
-                gathered.push(number, &sample);
-            }
+            rest = rest.get(taken..).unwrap_or_default();
         }
     }
 

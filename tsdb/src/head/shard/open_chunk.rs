@@ -151,7 +151,10 @@ impl Shard {
             };
             line.words += words.len as u8;
             let bytes = self.slab.bytes_mut(line.slot, new_bytes);
-            bytes[old_bytes..].copy_from_slice(words.words[..words.len].as_flattened());
+            // Mostly a few words: stores, not a call.
+            for (to, word) in bytes[old_bytes..].chunks_exact_mut(WORD_BYTES).zip(&words.words) {
+                to.copy_from_slice(word);
+            }
             words.len = 0;
         }
     }

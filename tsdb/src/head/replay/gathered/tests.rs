@@ -16,18 +16,27 @@ fn check(shards: usize, lines: u32, times: &[i64]) {
         gathered.empty(block, |number, samples| found[number as usize].extend_from_slice(samples));
         gathered.empty(block, |number, _| panic!("line {number} comes again"));
     };
+    let items: Vec<_> = (0..lines).map(|number| Item { number, at: number }).collect();
     for &timestamp_ms in times {
-        for number in 0..lines {
-            if !gathered.push(number, &sample(timestamp_ms)) {
-                let block = gathered.block_of(number);
+        let mut rest = &items[..];
+        while let Some(first) = rest.first() {
+            let block = gathered.block_of(first.number);
+            // Every fifth is not to be taken.
+            let taken = gathered.push(block, rest, |item| (item.number % 5 != 4).then(|| sample(timestamp_ms)));
+            rest = &rest[taken..];
+            if taken == 0 {
                 take(&mut gathered, block);
-                assert!(gathered.push(number, &sample(timestamp_ms)), "{timestamp_ms}");
+                let again = gathered.push(block, &rest[..1], |_| Some(sample(timestamp_ms)));
+                assert_eq!(again, 1, "{timestamp_ms}");
+                rest = &rest[1..];
             }
         }
     }
     (0..gathered.blocks()).for_each(|block| take(&mut gathered, block));
     let want: Vec<_> = times.iter().map(|&timestamp_ms| sample(timestamp_ms)).collect();
-    assert!(found.iter().all(|samples| *samples == want));
+    for (number, samples) in found.iter().enumerate() {
+        assert_eq!(samples, if number % 5 == 4 { &[][..] } else { &want }, "line {number}");
+    }
 }
 
 #[test]
