@@ -69,7 +69,7 @@ struct Dying {
 }
 
 /// The label set interned last, so that labels which the next one shares are compared, not looked up: series of one target
-/// come one after the other. Good only while the dictionary's lock is held.
+/// come one after the other. Good only while the dictionary's lock is held, or while no pair goes.
 #[derive(Debug, Default)]
 pub(super) struct InternMemo {
     packed: Vec<u8>,

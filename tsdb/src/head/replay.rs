@@ -73,7 +73,7 @@ pub struct Part {
     pub of: usize,
 }
 
-/// What a thread needs, to be used again.
+/// What a thread needs, to be used again in the same replay.
 #[derive(Debug, Default)]
 pub struct ReplayScratch {
     region: Vec<u8>,
@@ -177,13 +177,11 @@ impl Replay<'_> {
         let mut shard = self.head.shards[shard_number].lock();
         let found = shard.find(fingerprint);
         let number = found.unwrap_or_else(|| {
-            scratch.memo.forget();
+            // No pair goes while the head is filled, so what the memo has of the series before holds.
             scratch.pairs.clear();
             self.head.dictionary.write().intern(labels, &mut scratch.memo, &mut scratch.pairs);
             self.head.series.fetch_add(1, Ordering::Relaxed);
-            let number = shard.create(fingerprint, series, &scratch.pairs);
-            shard.postings.settle();
-            number
+            shard.create(fingerprint, series, &scratch.pairs)
         });
         let place = Located { shard: shard_number as u32, number };
         let mut aliased = None;
@@ -242,6 +240,7 @@ impl Replay<'_> {
     /// # Errors
     /// A chunk that cannot be read: the newest of a series that has nothing newer. The head is of no use then.
     pub fn finish(self) -> Result<ReplayStats, Unfinished> {
+        self.head.shards.iter().for_each(|shard| shard.lock().postings.settle());
         self.head.dictionary.write().pass_reference(SeriesRef(self.highest.load(Ordering::Relaxed)));
         self.fill_gaps();
         self.head.drop_late(HeadChunkRef(self.handed_over.load(Ordering::Relaxed)), &mut Truncation::default());
