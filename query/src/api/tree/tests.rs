@@ -74,6 +74,16 @@ fn operators() {
 }
 
 #[test]
+fn how_series_and_arguments_are_counted() {
+    let has = |text: &str, part: &str| assert!(tree(text).unwrap().contains(part), "{text}");
+    has("a * b", r#""card":"one-to-one""#);
+    has("a * on (c) group_right b", r#""card":"one-to-many""#);
+    has("a or b", r#""card":"many-to-many""#);
+    has(r#"label_join(a, "b", "c", "d")"#, r#""variadic":-1"#);
+    has("round(a)", r#""variadic":1"#);
+}
+
+#[test]
 fn a_fill_that_is_not_finite_cannot_be_written() {
     assert_eq!(tree("a + fill(Inf) b").unwrap_err().to_string(), "unsupported value: +Inf");
 }

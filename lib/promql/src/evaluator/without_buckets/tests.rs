@@ -12,10 +12,11 @@ use std::sync::Arc;
 fn check(steps: (i64, i64, i64), lookback_s: i64, texts: &[&str], want: &str) {
     let mut columns = SampleColumns::default();
     for (at, text) in texts.iter().enumerate() {
-        let histogram = histogram(text.trim_start_matches(['!', '=']));
+        let histogram = histogram(text.trim_start_matches(['!', '=', '~']));
         let hint = match text.as_bytes()[0] {
             b'!' => ResetHint::Reset,
             b'=' => ResetHint::NotReset,
+            b'~' => ResetHint::Gauge,
             _ => ResetHint::Unknown,
         };
         columns.push_histogram((at as i64 + 1) * 10_000, HistogramRef { hint, ..histogram.as_ref() });
@@ -51,6 +52,7 @@ fn hints_that_are_there_stay() {
         &["=s1 c4 x9 p1:4", "!s1 c5 x9 p1:5", "s1 c5 x9 p1:5"],
         "1 4 9 NotReset, 1 5 9 Reset, 1 5 9 NotReset",
     );
+    check((10, 20, 10), 300, &["s1 c4 x9 p1:4", "~s1 c5 x9 p1:5"], "1 4 9 Unknown, 1 5 9 Gauge");
 }
 
 #[test]
@@ -59,6 +61,8 @@ fn what_no_step_sees_is_not_compared_with() {
     // The second step sees the last two only.
     let want = "1 4 9 Unknown, 1 5 9 NotReset, 1 6 9 NotReset, 1 7 9 Unknown, 1 8 9 NotReset";
     check((10, 50, 40), 15, &texts, want);
+    // One that is just as old as the lookback is long is not seen either.
+    check((10, 50, 40), 20, &texts, want);
 }
 
 #[test]
