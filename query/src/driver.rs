@@ -90,7 +90,9 @@ impl Driver {
         for select in 0..query.selects().len() {
             let wanted = &query.selects()[select];
             let how = How { reading: scope.reading(wanted), flavour: scope.flavour };
-            let frames = self.store.series(scope.select(wanted));
+            let request = scope.select(wanted);
+            let newest = wanted.newest_only.then(|| self.store.select_last(request.clone())).flatten();
+            let frames = newest.unwrap_or_else(|| self.store.series(request));
             let mut steps = self.evaluate(frames, query.evaluator(select)?, how);
             while let Some(step) = steps.next().await {
                 match step? {

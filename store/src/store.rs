@@ -14,14 +14,11 @@ use crate::live_block::Asked;
 use crate::metrics::Metrics;
 use crate::pipeline::{BlockRequest, batch_bytes};
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryFutureExt};
 use model::{Clock, Matcher, TenantId, TimeRange};
 use parking_lot::RwLock;
 use std::sync::Arc;
-use storeapi::{
-    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
-};
+use storeapi::{Component, LabelsAnswer, LabelsRequest, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo};
 use ulid::Ulid;
 
 /// Blocks whose labels are read at the same time for one request.
@@ -115,10 +112,6 @@ impl Store for BucketStore {
         let store = Arc::clone(&self.0);
         let blocks = self.blocks();
         async move { series::open(&store, &blocks, request).await }.try_flatten_stream().boxed()
-    }
-
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {

@@ -19,7 +19,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use tsdb::head::{Head, LastSamples};
+use tsdb::ColumnSeriesBatch;
+use tsdb::head::Head;
 use tsdb::wal::Committers;
 use tsdb::{ChunkSeriesBatch, SeriesSource};
 
@@ -53,7 +54,7 @@ const QUESTIONS: [(&str, Ask); 8] = [
     ("all series with chunks", |head| series(head, &[], false)),
     ("newest sample of all series", |head| {
         let mut cursor = head.reader(TimeRange::ALL).select_last(&[], TimeRange::ALL);
-        let (mut batch, mut found) = (LastSamples::default(), 0);
+        let (mut batch, mut found) = (ColumnSeriesBatch::default(), 0);
         loop {
             cursor.next_batch(256, &mut batch).unwrap();
             if batch.is_empty() {

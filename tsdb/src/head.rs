@@ -59,7 +59,7 @@ use truncate::Pending;
 pub use append::{AppendScratch, Positions};
 pub use damaged::{BadChunk, ChunkKind};
 pub use exemplars::{Exemplar, ExemplarSeries};
-pub use last::{LastCursor, LastSamples};
+pub use last::LastCursor;
 pub use late::OutOfOrder;
 pub use read::HeadReader;
 pub use replay::{Lacking, LateReplay, LateScratch, Part, Replay, ReplayScratch, ReplayStats, Split, Unfinished};

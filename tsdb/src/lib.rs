@@ -30,4 +30,6 @@ pub mod wal;
 pub use append::{AppendLimits, AppendSource, Appended, ExemplarRefusals, MAX_EXEMPLAR_RUNES, Refused, RefusedBecause};
 pub use file_error::FileError;
 pub use samples::{SampleCursor, SampleError};
-pub use series::{Aggregate, Chunk, ChunkSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError};
+pub use series::{
+    Aggregate, Chunk, ChunkSeriesBatch, ColumnSeriesBatch, Encoding, SeriesCursor, SeriesSource, SourceError,
+};

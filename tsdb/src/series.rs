@@ -1,7 +1,11 @@
 //! How series leave the engine: batches of label sets with their chunks, sorted by labels.
 
+mod columns;
+
 use bytes::Bytes;
-use model::{LabelsRef, Matcher, TimeRange};
+use model::{Labels, LabelsRef, Matcher, TimeRange};
+
+pub use columns::ColumnSeriesBatch;
 
 /// How the samples of a chunk are encoded: the numbers of the chunk files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +78,14 @@ pub trait SeriesSource: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// A corrupt or unreadable file.
     fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Box<dyn SeriesCursor>, SourceError>;
+
+    /// The same source with `added` among the labels of each series that is selected, and series in the order of all of
+    /// these; matchers still are for the labels it has itself. `None`: it leaves that to whoever reads it, as where a series
+    /// has a label of one of these names, or one of `without`.
+    fn with_labels(&self, added: &Labels, without: &[Vec<u8>]) -> Option<Box<dyn SeriesSource>> {
+        let _ = (added, without);
+        None
+    }
 
     /// The label names of the series that `matchers` accept (of all, if there is none), sorted.
     ///

@@ -26,9 +26,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
+use tsdb::ColumnSeriesBatch;
 use tsdb::RefusedBecause;
 use tsdb::db::{Db, DbOptions};
-use tsdb::head::{AppendScratch, HeadReader, LastSamples, OutOfOrder};
+use tsdb::head::{AppendScratch, HeadReader, OutOfOrder};
 
 const WINDOW_MS: i64 = 3 * RANGE_MS;
 const CAP: u32 = 5;
@@ -325,7 +326,7 @@ fn the_newest_histogram_does_not_know_late_ones() {
         assert_eq!(appended.histograms, 1);
     };
     let newest_hint = || {
-        let mut last = LastSamples::default();
+        let mut last = ColumnSeriesBatch::default();
         db.head().reader(TimeRange::ALL).select_last(&[], TimeRange::ALL).next_batch(9, &mut last).unwrap();
         last.samples().histogram(0).unwrap().hint
     };

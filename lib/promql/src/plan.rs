@@ -110,6 +110,17 @@ pub(crate) enum Leaf {
     Samples { start_ms: i64, end_ms: i64, boundary: Option<Boundary> },
 }
 
+impl Leaf {
+    /// Whether it takes one sample of a series, the newest in its time. When the counter behind it began is not known of that
+    /// alone.
+    fn is_newest(&self) -> bool {
+        match self {
+            Self::Instant { grid, reading, .. } => grid.steps() == 1 && *reading != Reading::Start,
+            Self::Range(_) | Self::Smoothed { .. } | Self::Samples { .. } => false,
+        }
+    }
+}
+
 /// What of a sample an instant selector takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {

@@ -86,6 +86,8 @@ pub struct Select {
     pub range_ms: i64,
     /// The nearest function or aggregation around the selector; empty if there is none, or if several share the select.
     pub func: String,
+    /// Of each series the newest sample in `range` is all that is looked at.
+    pub newest_only: bool,
     /// So many selects, from the first on, have to be finished before the evaluator of this one can be had.
     pub after: usize,
 }

@@ -34,14 +34,14 @@ impl promql::SeriesBatch for EngineBatch {
     fn len(&self) -> usize {
         match &self.batch {
             SeriesBatch::Chunks(batch) => batch.len(),
-            SeriesBatch::Columns(series) => series.len(),
+            SeriesBatch::Columns(batch) => batch.len(),
         }
     }
 
     fn labels(&self, index: usize) -> LabelsRef<'_> {
         let labels = match &self.batch {
             SeriesBatch::Chunks(batch) => batch.get(index).map(|(labels, _)| labels),
-            SeriesBatch::Columns(series) => series.get(index).map(|(labels, _)| labels.as_ref()),
+            SeriesBatch::Columns(batch) => batch.get(index).map(|(labels, _)| labels),
         };
         labels.unwrap_or(LabelsRef::from_packed_unchecked(&[]))
     }
@@ -54,10 +54,8 @@ impl promql::SeriesBatch for EngineBatch {
                     .map_err(|fault| BatchError { labels: format!("{labels:?}"), fault: fault.to_string() }),
                 None => Ok(()),
             },
-            SeriesBatch::Columns(series) => {
-                if let Some((_, samples)) = series.get(index) {
-                    columns.clone_from(samples);
-                }
+            SeriesBatch::Columns(batch) => {
+                batch.append_to(index, columns);
                 Ok(())
             }
         }
@@ -66,10 +64,7 @@ impl promql::SeriesBatch for EngineBatch {
     fn size_bytes(&self) -> usize {
         match &self.batch {
             SeriesBatch::Chunks(batch) => batch.size_bytes(),
-            SeriesBatch::Columns(series) => series
-                .iter()
-                .map(|(labels, samples)| labels.as_ref().as_packed().len() + samples.len() * size_of::<(i64, f64)>())
-                .sum(),
+            SeriesBatch::Columns(batch) => batch.size_bytes(),
         }
     }
 }

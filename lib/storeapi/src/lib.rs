@@ -33,6 +33,6 @@ pub use proxy::{LiveStore, Proxy, StoreProvider};
 pub use relabel::RelabeledCursor;
 pub use sort_key::write_sort_key;
 pub use store::{
-    Component, LabelsAnswer, LabelsRequest, LastSample, LastSampleBatch, PartialResponse, SelectHints, SeriesBatch,
-    SeriesFrame, SeriesRequest, SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo, join_strings,
+    Component, LabelsAnswer, LabelsRequest, PartialResponse, SelectHints, SeriesBatch, SeriesFrame, SeriesRequest,
+    SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo, join_strings,
 };

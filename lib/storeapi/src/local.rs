@@ -15,12 +15,11 @@ pub use limits::SeriesLimits;
 
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest, joined};
 use crate::store::{
-    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, PartialResponse, SeriesRequest, SeriesStream, Store,
-    StoreError, StoreInfo, TsdbInfo,
+    Component, LabelsAnswer, LabelsRequest, PartialResponse, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
+    TsdbInfo,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use model::{Labels, Matcher, TimeRange};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -144,9 +143,9 @@ impl Store for LocalStore {
         series::stream(self.clone(), request)
     }
 
-    fn select_last(&self, request: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
+    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
         if !self.provider.missing().is_empty() {
-            // Its answer has no place for a warning.
+            // Who answers in full says what is missing.
             return None;
         }
         let groups = self.provider.heads(request.range)?;
@@ -226,6 +225,14 @@ pub fn matchers_left(external: &Labels, matchers: &[Matcher]) -> Option<Vec<Matc
         }
     }
     Some(left)
+}
+
+/// `labels` without those of the names in `without`.
+fn labels_but(labels: &Labels, without: &[Vec<u8>]) -> Labels {
+    let mut edit = labels.edit();
+    edit.retain(|name| !without.iter().any(|without| without == name));
+    // Fewer labels of a label set are one, too.
+    edit.build().unwrap_or_else(|_| labels.clone())
 }
 
 fn internal(store: &str, reason: impl ToString) -> StoreError {

@@ -11,12 +11,11 @@ mod told;
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::merge::merge_frames;
 use crate::store::{
-    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, PartialResponse, SeriesFrame, SeriesRequest, SeriesStream,
-    Store, StoreError, StoreInfo,
+    Component, LabelsAnswer, LabelsRequest, PartialResponse, SeriesFrame, SeriesRequest, SeriesStream, Store,
+    StoreError, StoreInfo,
 };
 use choose::Wanted;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use model::{Labels, TimeRange};
 use prometheus_client::metrics::counter::Counter;
@@ -126,29 +125,23 @@ impl Store for Proxy {
     }
 
     fn series(&self, request: SeriesRequest) -> SeriesStream {
-        let Some(matchers) = choose::left_over(&request.matchers, &self.selector_labels) else {
-            return futures::stream::empty().boxed();
-        };
-        if matchers.is_empty() {
-            let error = StoreError::Invalid("no matchers specified (excluding selector labels)".to_owned());
-            return futures::stream::iter([Err(error)]).boxed();
-        }
-        let wanted = Wanted { matchers: &matchers, range: request.range, stores: &request.stores };
-        let Chosen { stores, warning } = match self.choose(|info| wanted.may_be_in(info), request.partial) {
-            Ok(chosen) => chosen,
+        let (request, Chosen { stores, warning }) = match self.choose_for(request) {
+            Ok(Some(chosen)) => chosen,
+            Ok(None) => return futures::stream::empty().boxed(),
             Err(error) => return futures::stream::iter([Err(error)]).boxed(),
         };
-        let request = SeriesRequest { matchers, ..request };
-        let ask = |live: LiveStore| {
-            let answer = live.store.series(request.clone());
-            told::answer(answer, live.info, request.partial, self.empty_answers.clone())
-        };
+        let ask = |live: LiveStore| self.told(live.store.series(request.clone()), live.info, request.partial);
         let merged = merge_frames(stores.into_iter().map(ask).collect(), request.limit);
         futures::stream::iter(warning.map(|text| Ok(SeriesFrame::Warning(text)))).chain(merged).boxed()
     }
 
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
+    /// What one store has: samples of several are merged by who has all of them.
+    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
+        let (request, Chosen { stores, warning: None }) = self.choose_for(request).ok()?? else { return None };
+        let [live] = <[LiveStore; 1]>::try_from(stores).ok()?;
+        let partial = request.partial;
+        let answer = live.store.select_last(request)?;
+        Some(self.told(answer, live.info, partial))
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
@@ -165,6 +158,24 @@ impl Store for Proxy {
 }
 
 impl Proxy {
+    /// What the stores are to be asked, and which; `None` if there can be no series.
+    fn choose_for(&self, request: SeriesRequest) -> Result<Option<(SeriesRequest, Chosen)>, StoreError> {
+        let Some(matchers) = choose::left_over(&request.matchers, &self.selector_labels) else {
+            return Ok(None);
+        };
+        if matchers.is_empty() {
+            return Err(StoreError::Invalid("no matchers specified (excluding selector labels)".to_owned()));
+        }
+        let wanted = Wanted { matchers: &matchers, range: request.range, stores: &request.stores };
+        let chosen = self.choose(|info| wanted.may_be_in(info), request.partial)?;
+        Ok(Some((SeriesRequest { matchers, ..request }, chosen)))
+    }
+
+    /// The answer of a store, its failure told as `partial` says.
+    fn told(&self, answer: SeriesStream, info: Arc<StoreInfo>, partial: PartialResponse) -> SeriesStream {
+        told::answer(answer, info, partial, self.empty_answers.clone())
+    }
+
     /// Asks the chosen stores for label names or values, and joins what they say.
     fn union(
         &self,

@@ -4,9 +4,9 @@ use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use model::{Labels, Matcher, SampleColumns, TenantId, TimeRange};
+use model::{Labels, Matcher, TenantId, TimeRange};
 use std::sync::Arc;
-use tsdb::{Aggregate, ChunkSeriesBatch};
+use tsdb::{Aggregate, ChunkSeriesBatch, ColumnSeriesBatch};
 
 /// What a store says of itself: what it may hold, for choosing whom to ask.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,19 +119,8 @@ pub enum SeriesFrame {
 #[derive(Debug, Clone)]
 pub enum SeriesBatch {
     Chunks(ChunkSeriesBatch),
-    Columns(Vec<(Labels, SampleColumns)>),
+    Columns(Box<ColumnSeriesBatch>),
 }
-
-/// The newest sample of a series in a lookback window.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LastSample {
-    pub labels: Labels,
-    pub timestamp_ms: i64,
-    pub value: f64,
-}
-
-/// Last samples, in label order.
-pub type LastSampleBatch = Vec<LastSample>;
 
 /// What is asked of `LabelNames` and `LabelValues`.
 #[derive(Debug, Clone)]
@@ -267,9 +256,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The series that all matchers accept, sorted by labels.
     fn series(&self, request: SeriesRequest) -> SeriesStream;
 
-    /// For instant selectors: of each series the newest sample in `(time − lookback, time]`, as range of the request,
-    /// or nothing where that is a stale marker. `None`: this store cannot, ask for series.
-    fn select_last(&self, request: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>>;
+    /// For instant selectors: as [`Store::series`], but of each series at least the newest sample in the range of the request
+    /// (`(time − lookback, time]`), or nothing where that is a stale marker. `None`: this store has no shorter way to these,
+    /// ask for series.
+    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
+        let _ = request;
+        None
+    }
 
     /// Label names.
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>>;

@@ -88,6 +88,6 @@ impl List {
 fn for_each(batch: &SeriesBatch, mut take: impl FnMut(LabelsRef<'_>)) {
     match batch {
         SeriesBatch::Chunks(batch) => batch.iter().for_each(|(labels, _)| take(labels)),
-        SeriesBatch::Columns(series) => series.iter().for_each(|(labels, _)| take(labels.as_ref())),
+        SeriesBatch::Columns(batch) => batch.iter().for_each(|(labels, _)| take(labels)),
     }
 }

@@ -5,15 +5,14 @@
 //! the other series follow: sample `i` at minute `i`, of the second receiver seven seconds later and with a gap.
 
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use model::{Labels, Matcher, TimeRange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use storeapi::{
-    Component, EndpointStatus, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, LastSampleBatch,
-    LocalStore, SeriesRequest, SeriesStream, SourceGroup, SourceProvider, StatusProvider, Store, StoreError, StoreInfo,
+    Component, EndpointStatus, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, LocalStore,
+    SeriesRequest, SeriesStream, SourceGroup, SourceProvider, StatusProvider, Store, StoreError, StoreInfo,
 };
 use tsdb::block::Block;
 use tsdb::chunk::xor::XorState;
@@ -135,7 +134,7 @@ impl Store for WithExemplars {
         self.store.series(request)
     }
 
-    fn select_last(&self, request: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
+    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
         self.store.select_last(request)
     }
 
@@ -194,10 +193,6 @@ impl Store for Dead {
 
     fn series(&self, _: SeriesRequest) -> SeriesStream {
         futures::stream::iter([Err(Self::error())]).boxed()
-    }
-
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
     }
 
     fn label_names(&self, _: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {

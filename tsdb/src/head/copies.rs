@@ -3,9 +3,9 @@
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
 use super::damaged::ChunkKind;
-use super::dictionary::PairId;
+use super::dictionary::pair_texts;
 use super::late::{join, place_of};
-use super::selection::{Located, View, Window};
+use super::selection::{Bunch, View, Window};
 use super::shard::Shard;
 use super::tombstones::DeletedCopies;
 use crate::block::trim;
@@ -17,14 +17,13 @@ use bytes::Bytes;
 use model::{HistogramColumn, HistogramRef, LabelsRef, ResetHint, SampleColumns, TimeRange};
 use std::ops::Range;
 
-/// Copies of a few series: label pairs, chunks that are in memory, places of the others. Used again for the next few.
+/// Copies of a few series: chunks that are in memory, places of the others. Used again for the next few.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
-    /// Positions in the window, by shard.
+    /// Positions in the bunch, by shard.
     by_shard: Vec<u32>,
-    /// By position in the window; `None`: the series is gone, or nothing was wanted of it.
+    /// By position in the bunch; `None`: the series is gone, or nothing was wanted of it.
     series: Vec<Option<SeriesCopy>>,
-    pairs: Vec<PairId>,
     places: Vec<ChunkCopy>,
     /// Newest samples.
     histograms: HistogramColumn,
@@ -46,7 +45,6 @@ pub(super) struct Copies {
 /// What was taken of a series, as parts of [`Copies`].
 #[derive(Debug, Clone)]
 pub(super) struct SeriesCopy {
-    pairs: Range<usize>,
     /// Of places first, after [`Copies::read_chunks`] of chunks.
     chunks: Range<usize>,
     /// There are late chunks among them, last.
@@ -86,29 +84,31 @@ enum ChunkData {
 pub(super) const SERIES_PER_LOCK: usize = 256;
 
 impl Copies {
-    /// Replaces what is held by what `take` copies of each series in the window that is still there.
+    /// Replaces what is held by what `take` copies of each series in the bunch that is still there.
     pub(super) fn take(
         &mut self,
         view: &View,
-        window: &[Located],
+        bunch: Bunch<'_>,
         mut take: impl FnMut(&mut Self, &Shard, u32) -> Option<SeriesCopy>,
     ) {
-        self.pairs.clear();
         self.places.clear();
         self.data.clear();
         self.deleted.clear();
         self.histograms.clear();
         self.buffered.clear();
+        let window = bunch.series;
         self.series.clear();
         self.series.resize(window.len(), None);
         let mut by_shard = std::mem::take(&mut self.by_shard);
         by_shard.clear();
         by_shard.extend(0..window.len() as u32);
-        by_shard.sort_unstable_by_key(|&at| window[at as usize].shard);
-        for run in by_shard.chunk_by(|&one, &other| window[one as usize].shard == window[other as usize].shard) {
-            let shard = view.head.shards[window[run[0] as usize].shard as usize].lock();
+        by_shard.sort_unstable_by_key(|&at| window[at as usize].place.shard);
+        for run in
+            by_shard.chunk_by(|&one, &other| window[one as usize].place.shard == window[other as usize].place.shard)
+        {
+            let shard = view.head.shards[window[run[0] as usize].place.shard as usize].lock();
             for &at in run {
-                let number = window[at as usize].number;
+                let number = window[at as usize].place.number;
                 if view.sees(&shard, number) {
                     self.deleted.begin(&view.head.tombstones, shard.lines[number].reference());
                     self.series[at as usize] = take(self, &shard, number);
@@ -118,8 +118,8 @@ impl Copies {
         self.by_shard = by_shard;
     }
 
-    /// Copies the labels of a series and its chunks that overlap `times`, nothing if there are none; with no time at all only
-    /// labels.
+    /// Copies the chunks of a series that overlap `times`; nothing, not even that it is there, if there are none. With no time
+    /// at all no chunk is wanted.
     pub(super) fn take_series(&mut self, shard: &Shard, number: u32, times: Window) -> Option<SeriesCopy> {
         let first = self.places.len();
         if let Some(range) = times.in_order {
@@ -135,10 +135,10 @@ impl Copies {
             return None;
         }
         let late = self.places.len() > in_order;
-        Some(SeriesCopy { pairs: self.take_pairs(shard, number), chunks, late, last: None })
+        Some(SeriesCopy { chunks, late, last: None })
     }
 
-    /// Copies the labels and the newest sample of a series, which is all that is wanted of it.
+    /// Copies the newest sample of a series, which is all that is wanted of it.
     pub(super) fn take_last(&mut self, shard: &Shard, number: u32) -> SeriesCopy {
         let line = &shard.lines[number];
         let last = match line.is_histogram() {
@@ -155,7 +155,7 @@ impl Copies {
             }
             false => LastCopy { timestamp_ms: line.last_ms, value: f64::from_bits(line.value_bits), row: None },
         };
-        SeriesCopy { pairs: self.take_pairs(shard, number), chunks: 0..0, late: false, last: Some(last) }
+        SeriesCopy { chunks: 0..0, late: false, last: Some(last) }
     }
 
     /// Whether the sample in order of that time of the series that is being taken was deleted.
@@ -235,32 +235,34 @@ impl Copies {
         Ok(())
     }
 
-    /// Packs the labels of the series that are there.
-    pub(super) fn labels(&mut self, head: &Head) {
+    /// Packs the labels of the series that are there, and `added` with them, of which they have none. `bunch` is what they
+    /// were taken of.
+    pub(super) fn labels(&mut self, head: &Head, bunch: Bunch<'_>, added: LabelsRef<'_>) {
         self.labels.clear();
         self.label_ends.clear();
+        let added: Vec<_> = added.iter().map(|label| label.name).zip(pair_texts(added)).collect();
         let dictionary = head.dictionary.read();
-        for series in self.series.iter().flatten() {
-            for &pair in &self.pairs[series.pairs.clone()] {
+        let there = self.series.iter().zip(bunch.series).filter(|(series, _)| series.is_some());
+        for (_, picked) in there {
+            let mut added = added.iter().peekable();
+            for &pair in bunch.pairs(picked) {
+                while let Some((_, text)) = added.next_if(|(name, _)| *name < dictionary.label(pair).name) {
+                    self.labels.extend_from_slice(text);
+                }
                 self.labels.extend_from_slice(dictionary.packed(pair));
             }
+            added.for_each(|(_, text)| self.labels.extend_from_slice(text));
             self.label_ends.push(self.labels.len());
         }
     }
 
-    /// The series that are there, in the window's order: labels, the sample that needs no chunk, chunks.
+    /// The series that are there, in the order of the bunch: labels, the sample that needs no chunk, chunks.
     pub(super) fn series(&self) -> impl Iterator<Item = (LabelsRef<'_>, Option<LastCopy>, &[Chunk])> {
         let mut start = 0;
         self.series.iter().flatten().zip(&self.label_ends).map(move |(series, &end)| {
             let labels = LabelsRef::from_packed_unchecked(&self.labels[std::mem::replace(&mut start, end)..end]);
             (labels, series.last, &self.chunks[series.chunks.clone()])
         })
-    }
-
-    fn take_pairs(&mut self, shard: &Shard, number: u32) -> Range<usize> {
-        let start = self.pairs.len();
-        self.pairs.extend(shard.pairs(number));
-        start..self.pairs.len()
     }
 
     fn take_full_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {

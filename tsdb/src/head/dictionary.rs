@@ -378,7 +378,7 @@ fn expand(hash: u32) -> u64 {
 }
 
 /// The bytes of each label of a packed label set.
-fn pair_texts(labels: LabelsRef<'_>) -> impl Iterator<Item = &[u8]> {
+pub(super) fn pair_texts(labels: LabelsRef<'_>) -> impl Iterator<Item = &[u8]> {
     let packed = labels.as_packed();
     let mut start = 0;
     labels.iter().map_while(move |label| {

@@ -8,76 +8,25 @@ use super::copies::{Copies, LastCopy, SERIES_PER_LOCK, SeriesCopy, last_row};
 use super::selection::{Selection, View, Window};
 use super::shard::Shard;
 use crate::chunk;
-use crate::series::{Chunk, SourceError};
-use model::{HistogramColumn, HistogramRef, LabelsRef, Matcher, SampleColumns, TimeRange, is_stale};
+use crate::series::{Chunk, ColumnSeriesBatch, SourceError};
+use model::{HistogramColumn, Labels, Matcher, SampleColumns, TimeRange, is_stale};
 use std::sync::Arc;
-
-/// Series with one sample each, in order of their labels.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub struct LastSamples {
-    labels: Vec<u8>,
-    ends: Vec<usize>,
-    samples: SampleColumns,
-}
 
 /// A walk over the newest samples of selected series.
 #[derive(Debug)]
 pub struct LastCursor {
     selection: Selection,
+    added: Labels,
     window: Window,
     copies: Copies,
     columns: SampleColumns,
 }
 
-impl LastSamples {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Forgets all, keeps the memory.
-    pub fn clear(&mut self) {
-        self.labels.clear();
-        self.ends.clear();
-        self.samples.clear();
-    }
-
-    /// The samples, one a series. Their times are in no order.
-    pub fn samples(&self) -> &SampleColumns {
-        &self.samples
-    }
-
-    /// Labels, timestamp in milliseconds and value of each series, in order; of a histogram the value is its sum, and
-    /// [`SampleColumns::histogram`] of [`LastSamples::samples`] has the rest.
-    pub fn iter(&self) -> impl Iterator<Item = (LabelsRef<'_>, i64, f64)> {
-        let mut start = 0;
-        let samples = self.samples.timestamps_ms.iter().zip(&self.samples.values);
-        self.ends.iter().zip(samples).map_while(move |(&end, (&timestamp_ms, &value))| {
-            let packed = self.labels.get(std::mem::replace(&mut start, end)..end)?;
-            Some((LabelsRef::from_packed_unchecked(packed), timestamp_ms, value))
-        })
-    }
-
-    fn push(&mut self, labels: LabelsRef<'_>, last: LastCopy, histogram: Option<HistogramRef<'_>>) {
-        self.labels.extend_from_slice(labels.as_packed());
-        self.ends.push(self.labels.len());
-        match histogram {
-            Some(histogram) => self.samples.push_histogram(last.timestamp_ms, histogram),
-            None => self.samples.push(last.timestamp_ms, last.value),
-        }
-    }
-}
-
 impl LastCursor {
-    pub(super) fn new(view: Arc<View>, matchers: &[Matcher], range: TimeRange) -> Self {
+    pub(super) fn new(view: Arc<View>, added: Labels, matchers: &[Matcher], range: TimeRange) -> Self {
         let window = view.clip(range);
-        let selection = Selection::new(view, matchers, range);
-        Self { selection, window, copies: Copies::default(), columns: SampleColumns::default() }
+        let selection = Selection::new(view, matchers, range, added.as_ref());
+        Self { selection, added, window, copies: Copies::default(), columns: SampleColumns::default() }
     }
 
     /// Replaces the contents of `batch` by the next at most `max_series` series; leaves it empty at the end. Of each series
@@ -85,45 +34,49 @@ impl LastCursor {
     ///
     /// # Errors
     /// A chunk that cannot be read or decoded; the cursor is at its end afterwards.
-    pub fn next_batch(&mut self, max_series: usize, batch: &mut LastSamples) -> Result<(), SourceError> {
+    pub fn next_batch(&mut self, max_series: usize, batch: &mut ColumnSeriesBatch) -> Result<(), SourceError> {
         batch.clear();
         let (view, Some(range)) = (Arc::clone(&self.selection.view), self.window.whole()) else { return Ok(()) };
-        while batch.is_empty() {
-            let some = self.selection.next(max_series.min(SERIES_PER_LOCK));
-            if some.is_empty() {
+        let mut left = max_series;
+        while left > 0 {
+            let bunch = self.selection.next(left.min(SERIES_PER_LOCK));
+            if bunch.series.is_empty() {
                 return Ok(());
             }
             let times = self.window;
-            self.copies.take(&view, some, |copies, shard, number| take(copies, shard, number, times));
-            if let Err(error) = self.finish(&view.head, range) {
+            self.copies.take(&view, bunch, |copies, shard, number| take(copies, shard, number, times));
+            if let Err(error) = finish(&mut self.copies, &mut self.columns, &view.head, range) {
                 self.window = Window::default();
                 return Err(error);
             }
+            self.copies.labels(&view.head, bunch, self.added.as_ref());
             for (labels, last, _) in self.copies.series() {
-                let Some(last) = last else { continue };
-                batch.push(labels, last, last.row.and_then(|row| self.copies.histogram(row)));
+                let Some(LastCopy { timestamp_ms, value, row }) = last else { continue };
+                match row.and_then(|row| self.copies.histogram(row)) {
+                    Some(histogram) => batch.push_histogram(labels, timestamp_ms, histogram),
+                    None => batch.push_float(labels, timestamp_ms, value),
+                }
             }
+            left = max_series - batch.len();
         }
         Ok(())
     }
+}
 
-    /// Looks into chunks where that is needed, and drops series without a sample.
-    fn finish(&mut self, head: &Head, range: TimeRange) -> Result<(), SourceError> {
-        self.copies.read_chunks(head)?;
-        let (columns, mut result) = (&mut self.columns, Ok(()));
-        self.copies.retain(|copy, chunks, histograms| {
-            if copy.last.is_none() {
-                match newest_in(chunks, range, columns, histograms) {
-                    Ok(last) => copy.last = last,
-                    Err(error) => result = Err(error),
-                }
+/// Looks into chunks where that is needed, and drops series without a sample.
+fn finish(copies: &mut Copies, columns: &mut SampleColumns, head: &Head, range: TimeRange) -> Result<(), SourceError> {
+    copies.read_chunks(head)?;
+    let mut result = Ok(());
+    copies.retain(|copy, chunks, histograms| {
+        if copy.last.is_none() {
+            match newest_in(chunks, range, columns, histograms) {
+                Ok(last) => copy.last = last,
+                Err(error) => result = Err(error),
             }
-            copy.last.is_some_and(|last| !is_stale(last.value))
-        });
-        result?;
-        self.copies.labels(head);
-        Ok(())
-    }
+        }
+        copy.last.is_some_and(|last| !is_stale(last.value))
+    });
+    result
 }
 
 /// Takes the newest sample from the hot line, or the chunks it is in.

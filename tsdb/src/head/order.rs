@@ -74,6 +74,19 @@ impl Head {
         Ranks::Some(sorted.into_iter().zip(0..).collect())
     }
 
+    /// How many of the ranked pairs have a name before `name`.
+    pub(super) fn end_rank(&self, ranks: &Ranks, name: &[u8]) -> u32 {
+        if name.is_empty() {
+            return 0;
+        }
+        let dictionary = self.dictionary.read();
+        let is_before = |pair: PairId| dictionary.label(pair).name < name;
+        match ranks {
+            Ranks::All(ranking) => ranking.sorted.partition_point(|&pair| is_before(pair)) as u32,
+            Ranks::Some(ranks) => ranks.keys().filter(|&&pair| is_before(pair)).count() as u32,
+        }
+    }
+
     /// Brings the ranking up to date.
     fn refresh_ranking(&self, latest: Arc<Ranking>) -> Arc<Ranking> {
         let (version, generation, mut added) = self.added_since(&latest);

@@ -12,7 +12,7 @@ use super::copies::{Copies, SERIES_PER_LOCK};
 use super::last::LastCursor;
 use super::selection::{Selection, View, Window};
 use crate::series::{ChunkSeriesBatch, SeriesCursor, SeriesSource, SourceError};
-use model::{Matcher, TimeRange};
+use model::{Labels, Matcher, TimeRange};
 use std::sync::Arc;
 
 /// A head as a source of series. To be made before the list of blocks is read: then what moves into a block meanwhile is in
@@ -20,12 +20,15 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct HeadReader {
     view: Arc<View>,
+    /// Labels that no series of the head has, and all get.
+    added: Labels,
 }
 
 /// A walk over selected series.
 #[derive(Debug)]
 struct HeadCursor {
     selection: Selection,
+    added: Labels,
     window: Window,
     copies: Copies,
 }
@@ -33,29 +36,44 @@ struct HeadCursor {
 impl Head {
     /// Reads the head from now on, samples in `range`.
     pub fn reader(self: &Arc<Self>, range: TimeRange) -> HeadReader {
-        HeadReader { view: Arc::new(View::new(self, range)) }
+        HeadReader::of(View::new(self, range))
     }
 
     /// As [`Head::reader`], but series come in the order in which they were created: not for who merges them with others.
     pub fn reader_as_created(self: &Arc<Self>, range: TimeRange) -> HeadReader {
-        HeadReader { view: Arc::new(View::as_created(self, range)) }
+        HeadReader::of(View::as_created(self, range))
     }
 
     /// Reads the samples of the head that came in order, and no others.
     pub fn in_order_reader(self: &Arc<Self>, range: TimeRange) -> HeadReader {
-        HeadReader { view: Arc::new(View::in_order(self, range)) }
+        HeadReader::of(View::in_order(self, range))
     }
 
     /// Reads the late samples of the head, and no others.
     pub fn late_reader(self: &Arc<Self>, range: TimeRange) -> HeadReader {
-        HeadReader { view: Arc::new(View::of_late(self, range)) }
+        HeadReader::of(View::of_late(self, range))
     }
 }
 
 impl HeadReader {
+    fn of(view: View) -> Self {
+        Self { view: Arc::new(view), added: Labels::empty() }
+    }
+
+    /// The same reader, with `added` among the labels of all series. `None`: a series has a label of one of these names, or one
+    /// of `without`.
+    pub fn with_labels(&self, added: &Labels, without: &[Vec<u8>]) -> Option<Self> {
+        let dictionary = self.view.head.dictionary.read();
+        let mut names = added.iter().map(|label| label.name).chain(without.iter().map(Vec::as_slice));
+        // A name that comes later is that of a series which the reader does not see.
+        let is_new = names.all(|name| dictionary.find_name(name).is_none());
+        let is_alone = self.added.as_ref().is_empty();
+        (is_new && is_alone).then(|| Self { view: Arc::clone(&self.view), added: added.clone() })
+    }
+
     /// The newest sample in `range` of each series that `matchers` accept; see [`LastCursor`].
     pub fn select_last(&self, matchers: &[Matcher], range: TimeRange) -> LastCursor {
-        LastCursor::new(Arc::clone(&self.view), matchers, range)
+        LastCursor::new(Arc::clone(&self.view), self.added.clone(), matchers, range)
     }
 }
 
@@ -65,8 +83,13 @@ impl SeriesSource for HeadReader {
     }
 
     fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Box<dyn SeriesCursor>, SourceError> {
-        let selection = Selection::new(Arc::clone(&self.view), matchers, range);
-        Ok(Box::new(HeadCursor { selection, window: self.view.clip(range), copies: Copies::default() }))
+        let (window, added) = (self.view.clip(range), self.added.clone());
+        let selection = Selection::new(Arc::clone(&self.view), matchers, range, added.as_ref());
+        Ok(Box::new(HeadCursor { selection, added, window, copies: Copies::default() }))
+    }
+
+    fn with_labels(&self, added: &Labels, without: &[Vec<u8>]) -> Option<Box<dyn SeriesSource>> {
+        Some(Box::new(Self::with_labels(self, added, without)?))
     }
 
     fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
@@ -86,28 +109,20 @@ impl SeriesCursor for HeadCursor {
         batch: &mut ChunkSeriesBatch,
     ) -> Result<(), SourceError> {
         batch.clear();
+        let times = if skip_chunks { Window::default() } else { self.window };
         let view = Arc::clone(&self.selection.view);
         // Series that went away since they were found leave nothing; an empty batch would be the end.
         while batch.is_empty() {
-            let window = self.selection.next(max_series.min(SERIES_PER_LOCK));
-            if window.is_empty() {
+            let bunch = self.selection.next(max_series.min(SERIES_PER_LOCK));
+            if bunch.series.is_empty() {
                 return Ok(());
             }
-            let times = if skip_chunks { Window::default() } else { self.window };
-            self.copies.take(&view, window, |copies, shard, number| copies.take_series(shard, number, times));
-            self.push_copies(&view.head, batch)?;
-        }
-        Ok(())
-    }
-}
-
-impl HeadCursor {
-    /// Reads what lies in files and adds all to `batch`.
-    fn push_copies(&mut self, head: &Head, batch: &mut ChunkSeriesBatch) -> Result<(), SourceError> {
-        self.copies.read_chunks(head)?;
-        self.copies.labels(head);
-        for (labels, _, chunks) in self.copies.series() {
-            batch.push(labels, chunks.iter().cloned());
+            self.copies.take(&view, bunch, |copies, shard, number| copies.take_series(shard, number, times));
+            self.copies.read_chunks(&view.head)?;
+            self.copies.labels(&view.head, bunch, self.added.as_ref());
+            for (labels, _, chunks) in self.copies.series() {
+                batch.push(labels, chunks.iter().cloned());
+            }
         }
         Ok(())
     }

@@ -1,8 +1,12 @@
 //! Series that a select found, in order of their labels.
 //!
 //! What is kept of each is where it is and its first label pair, by which all are sorted at once. Only when a walk comes to
-//! series with one first pair (most often: of one metric) are the ranks of their other pairs fetched and sorted, so that
-//! a walk over a whole head never holds more than one metric's.
+//! series with one first pair (most often: of one metric) are their other pairs fetched and sorted by rank, so that a walk
+//! over a whole head never holds more than one metric's.
+//!
+//! Labels that all series are given on top change their order in one case only: of two label sets one of which is the
+//! beginning of the other, the shorter one goes first unless an added name sorts behind the name that follows in the longer
+//! one. So the end of a list of pairs has a rank as well: that of the last name added.
 
 use super::Head;
 use super::dictionary::PairId;
@@ -11,8 +15,9 @@ use super::order::Ranks;
 use super::select::Plan;
 use super::shard::Shard;
 use crate::head_chunks::HeadChunkRef;
-use model::{Matcher, SeriesRef, TimeRange};
+use model::{LabelsRef, Matcher, SeriesRef, TimeRange};
 use parking_lot::Mutex;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a reader may see.
@@ -55,16 +60,35 @@ pub(super) struct Selection {
     found: Vec<Found>,
     /// Ranks of all pairs, where it was worth making them.
     ranks: Option<Ranks>,
+    /// Of the names that are added to labels the last.
+    last_added: Vec<u8>,
     /// Up to where `found` was sorted into `bunch`.
     taken: usize,
     /// The next series in order, and how many of them were walked over.
-    bunch: Vec<Located>,
+    bunch: Vec<Picked>,
     walked: usize,
+    /// The label pairs of the bunch.
+    pairs: Vec<PairId>,
+}
+
+/// A series that a walk has come to.
+#[derive(Debug, Clone)]
+pub(super) struct Picked {
+    pub(super) place: Located,
+    /// Its labels, among [`Bunch::pairs`]; none if it fell away.
+    pairs: Range<usize>,
+}
+
+/// A few series that a walk has come to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bunch<'a> {
+    pub(super) series: &'a [Picked],
+    pairs: &'a [PairId],
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Found {
-    /// 0: it has no label.
+    /// See [`RankLists`].
     first_rank: u32,
     place: Located,
 }
@@ -150,8 +174,9 @@ impl View {
 }
 
 impl Selection {
-    /// Finds the series that `matchers` accept and that have a sample's chunk in `range`.
-    pub(super) fn new(view: Arc<View>, matchers: &[Matcher], range: TimeRange) -> Self {
+    /// Finds the series that `matchers` accept and that have a sample's chunk in `range`, to be walked over in the order they
+    /// have with `added` among their labels.
+    pub(super) fn new(view: Arc<View>, matchers: &[Matcher], range: TimeRange, added: LabelsRef<'_>) -> Self {
         let mut found = Vec::new();
         let window = view.clip(range);
         if window.whole().is_some() {
@@ -171,100 +196,141 @@ impl Selection {
                 }
             }
         }
-        if view.as_created {
-            return Self::by_reference(view, found.into_iter().map(|(_, place)| place).collect());
+        let last_added = added.iter().last().map_or(&[] as &[u8], |label| label.name).to_vec();
+        let mut selection = Self {
+            view,
+            found: Vec::new(),
+            ranks: None,
+            last_added,
+            taken: 0,
+            bunch: Vec::new(),
+            walked: 0,
+            pairs: Vec::new(),
+        };
+        match selection.view.as_created {
+            true => selection.by_reference(found),
+            false => selection.by_first_pair(found),
         }
-        let ranks = view.head.ranks(found.len(), found.iter().filter_map(|(first, _)| *first));
-        let rank = |first: Option<PairId>| first.map_or(0, |first| ranks.of(first).saturating_add(1));
-        let mut found: Vec<_> =
-            found.into_iter().map(|(first, place)| Found { first_rank: rank(first), place }).collect();
-        found.sort_unstable_by_key(|found| (found.first_rank, found.place.shard, found.place.number));
-        let ranks = matches!(ranks, Ranks::All(_)).then_some(ranks);
-        Self { view, found, ranks, taken: 0, bunch: Vec::new(), walked: 0 }
+        selection
     }
 
-    /// A walk over those in order of their references.
-    fn by_reference(view: Arc<View>, mut found: Vec<Located>) -> Self {
-        found.sort_by_cached_key(|place| {
-            view.head.shards.get(place.shard as usize).map(|shard| shard.lock().lines[place.number].reference())
+    /// Walks over those found in order of their references.
+    fn by_reference(&mut self, found: Vec<(Option<PairId>, Located)>) {
+        self.found = found.into_iter().map(|(_, place)| Found { first_rank: 0, place }).collect();
+        let shards = &self.view.head.shards;
+        self.found.sort_by_cached_key(|Found { place, .. }| {
+            shards.get(place.shard as usize).map(|shard| shard.lock().lines[place.number].reference())
         });
-        Self { view, found: Vec::new(), ranks: None, taken: 0, bunch: found, walked: 0 }
+    }
+
+    /// Walks over those found in order of their labels.
+    fn by_first_pair(&mut self, found: Vec<(Option<PairId>, Located)>) {
+        let head = &self.view.head;
+        let ranks = head.ranks(found.len(), found.iter().filter_map(|(first, _)| *first));
+        let end = head.end_rank(&ranks, &self.last_added);
+        let rank = |first: Option<PairId>| first.map_or(end, |first| shifted(ranks.of(first), end));
+        self.found = found.into_iter().map(|(first, place)| Found { first_rank: rank(first), place }).collect();
+        self.found.sort_unstable_by_key(|found| (found.first_rank, found.place.shard, found.place.number));
+        self.ranks = matches!(ranks, Ranks::All(_)).then_some(ranks);
     }
 
     /// The next series, at most `max`; none at the end.
-    pub(super) fn next(&mut self, max: usize) -> &[Located] {
+    pub(super) fn next(&mut self, max: usize) -> Bunch<'_> {
         if self.walked == self.bunch.len() {
             self.sort_bunch();
         }
         let start = self.walked;
         self.walked = self.bunch.len().min(start + max.max(1));
-        self.bunch.get(start..self.walked).unwrap_or_default()
+        Bunch { series: self.bunch.get(start..self.walked).unwrap_or_default(), pairs: &self.pairs }
     }
 
     /// Sorts the next series: all with one first pair, or with several if those have few.
     fn sort_bunch(&mut self) {
         self.walked = 0;
-        self.bunch.clear();
         let rest = self.found.get(self.taken..).unwrap_or_default();
-        let mut end = 0;
+        let mut end = if self.view.as_created { rest.len().min(BUNCH) } else { 0 };
         while let Some(next) = rest.get(end).filter(|_| end < BUNCH) {
             end += rest.get(end..).unwrap_or_default().partition_point(|found| found.first_rank == next.first_rank);
         }
         let rest = rest.get(..end).unwrap_or_default();
-        self.taken += end;
-        if let [only] = rest {
-            return self.bunch.push(only.place);
-        }
-        let mut lists = RankLists::default();
-        for run in rest.chunk_by(|one, other| one.place.shard == other.place.shard) {
-            for some in run.chunks(LABELS_PER_LOCK) {
-                self.gather(some, &mut lists);
-            }
-        }
-        match &self.ranks {
-            Some(ranks) => lists.map(ranks),
-            None => {
-                let ranks = self.view.head.ranks(rest.len(), lists.values.iter().copied());
-                lists.map(&ranks);
-            }
-        }
-        self.bunch.extend(lists.sorted().into_iter().map(|at| rest[at as usize].place));
-    }
-
-    /// Fetches the pairs of series of one shard.
-    fn gather(&self, some: &[Found], lists: &mut RankLists) {
-        let Some(shard) = some.first().and_then(|found| self.view.head.shards.get(found.place.shard as usize)) else {
-            return;
+        let spans = gather(&self.view, rest, &mut self.pairs);
+        let picked = |at: u32| {
+            let at = at as usize;
+            Picked { place: rest[at].place, pairs: spans[at].clone() }
         };
-        let shard = shard.lock();
-        for found in some {
-            // Those that fell away have no labels any longer. They stay in the walk, and whoever walks skips them.
-            if self.view.sees(&shard, found.place.number) {
-                lists.values.extend(shard.pairs(found.place.number));
+        self.bunch.clear();
+        if self.view.as_created || rest.len() < 2 {
+            self.bunch.extend((0..rest.len() as u32).map(picked));
+        } else {
+            self.bunch.extend(self.rank_lists(&spans).sorted().into_iter().map(picked));
+        }
+        self.taken += end;
+    }
+
+    /// The ranks of the pairs of the bunch, whose lists are `spans`.
+    fn rank_lists<'a>(&self, spans: &'a [Range<usize>]) -> RankLists<'a> {
+        let head = &self.view.head;
+        let some = match self.ranks {
+            Some(_) => None,
+            None => Some(head.ranks(spans.len(), self.pairs.iter().copied())),
+        };
+        let Some(ranks) = self.ranks.as_ref().or(some.as_ref()) else {
+            return RankLists { ranks: Vec::new(), spans, end: 0 };
+        };
+        let end = head.end_rank(ranks, &self.last_added);
+        RankLists { ranks: self.pairs.iter().map(|&pair| shifted(ranks.of(pair), end)).collect(), spans, end }
+    }
+}
+
+impl<'a> Bunch<'a> {
+    /// The label pairs of one of the series, in order of their names.
+    pub(super) fn pairs(self, of: &Picked) -> &'a [PairId] {
+        self.pairs.get(of.pairs.clone()).unwrap_or_default()
+    }
+}
+
+/// Replaces `pairs` by those of the series in `some`, and says where those of each are.
+fn gather(view: &View, some: &[Found], pairs: &mut Vec<PairId>) -> Vec<Range<usize>> {
+    pairs.clear();
+    let mut spans = vec![0..0; some.len()];
+    let mut by_shard: Vec<_> = some.iter().zip(&mut spans).collect();
+    by_shard.sort_unstable_by_key(|(found, _)| (found.place.shard, found.place.number));
+    for run in by_shard.chunk_by_mut(|(one, _), (other, _)| one.place.shard == other.place.shard) {
+        let Some(shard) = run.first().and_then(|(found, _)| view.head.shards.get(found.place.shard as usize)) else {
+            continue;
+        };
+        for few in run.chunks_mut(LABELS_PER_LOCK) {
+            let shard = shard.lock();
+            for (found, span) in few {
+                let start = pairs.len();
+                // Those that fell away have no labels any longer. They stay in the walk, and whoever walks skips them.
+                if view.sees(&shard, found.place.number) {
+                    pairs.extend(shard.pairs(found.place.number));
+                }
+                **span = start..pairs.len();
             }
-            lists.ends.push(lists.values.len() as u32);
         }
     }
+    spans
 }
 
-/// Lists of pairs, later of their ranks, one behind the other.
-#[derive(Debug, Default)]
-struct RankLists {
-    values: Vec<u32>,
-    ends: Vec<u32>,
+/// Leaves rank `end` free.
+fn shifted(rank: u32, end: u32) -> u32 {
+    rank.saturating_add(u32::from(rank >= end))
 }
 
-impl RankLists {
-    /// Turns pairs into ranks.
-    fn map(&mut self, ranks: &Ranks) {
-        for value in &mut self.values {
-            *value = ranks.of(*value);
-        }
-    }
+/// Lists of ranks. Where a list ends, it has rank `end`, which no pair has.
+#[derive(Debug)]
+struct RankLists<'a> {
+    ranks: Vec<u32>,
+    spans: &'a [Range<usize>],
+    end: u32,
+}
 
+impl RankLists<'_> {
     /// The order of the lists. Column by column, because most columns of a metric's series hold few ranks, many only one.
     fn sorted(&self) -> Vec<u32> {
-        let mut keys: Vec<u64> = (0..self.ends.len() as u64).collect();
+        let mut keys: Vec<u64> = (0..self.spans.len() as u64).collect();
         let mut todo = vec![(0, keys.len(), 0)];
         while let Some((start, end, column)) = todo.pop() {
             let run = &mut keys[start..end];
@@ -272,9 +338,9 @@ impl RankLists {
             let (mut is_constant, mut any) = (true, false);
             for key in run.iter_mut() {
                 let list = *key as u32;
-                // Ended lists come first.
-                let rank = self.get(list, column).map_or(0, |rank| u64::from(rank) + 1);
-                any |= rank > 0;
+                let rank = self.get(list, column);
+                any |= rank.is_some();
+                let rank = u64::from(rank.unwrap_or(self.end));
                 is_constant &= *first.get_or_insert(rank) == rank;
                 *key = rank << 32 | u64::from(list);
             }
@@ -297,9 +363,8 @@ impl RankLists {
         keys.into_iter().map(|key| key as u32).collect()
     }
 
-    fn get(&self, list: u32, column: u32) -> Option<u32> {
-        let start = list.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
-        let at = start + column;
-        (at < self.ends[list as usize]).then(|| self.values[at as usize])
+    fn get(&self, list: u32, column: usize) -> Option<u32> {
+        let span = self.spans.get(list as usize)?;
+        self.ranks.get(span.clone())?.get(column).copied()
     }
 }

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use testkit::{Loss, SimFs};
+use tsdb::ColumnSeriesBatch;
 use tsdb::db::{Db, DbOptions};
 use tsdb::fs::StdFs;
-use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
+use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::{ChunkSeriesBatch, SeriesSource};
 
 pub(crate) fn of(numbers: &str) -> [Matcher; 1] {
@@ -259,13 +260,14 @@ fn check_newest(db: &Db, range: TimeRange, expected: &Contents) {
     for ((labels, at_ms), bits) in expected.iter().filter(|((_, at_ms), _)| range.contains(*at_ms)) {
         newest.insert(labels.clone(), (*at_ms, *bits));
     }
-    let (mut cursor, mut batch) = (db.head().reader(range).select_last(&[], range), LastSamples::default());
+    let (mut cursor, mut batch) = (db.head().reader(range).select_last(&[], range), ColumnSeriesBatch::default());
     let mut found = BTreeMap::new();
     while {
         cursor.next_batch(2, &mut batch).unwrap();
         !batch.is_empty()
     } {
-        found.extend(batch.iter().map(|(labels, at_ms, value)| (labels.to_owned(), (at_ms, value.to_bits()))));
+        let sample = |at: usize| (batch.samples().timestamps_ms[at], batch.samples().values[at].to_bits());
+        found.extend(batch.iter().map(|(labels, range)| (labels.to_owned(), sample(range.start))));
     }
     assert_eq!(found, newest, "{range:?}");
 }

@@ -4,8 +4,8 @@ use super::contents::{Samples, read};
 use super::samples::Sample;
 use model::{Matcher, TimeRange};
 use std::collections::BTreeMap;
+use tsdb::ColumnSeriesBatch;
 use tsdb::db::Db;
-use tsdb::head::LastSamples;
 
 /// All that was accepted is there, and nothing else.
 pub(crate) fn check(db: &Db, expected: &Samples) {
@@ -45,15 +45,16 @@ pub(crate) fn check_last(db: &Db, expected: &Samples, matcher: &Matcher, range: 
             want.insert(labels.clone(), (at_ms, samples.clone()));
         }
     }
-    let (mut batch, mut got) = (LastSamples::default(), BTreeMap::new());
+    let (mut batch, mut got) = (ColumnSeriesBatch::default(), BTreeMap::new());
     let mut cursor = reader.select_last(std::slice::from_ref(matcher), range);
     loop {
         cursor.next_batch(1, &mut batch).unwrap();
         if batch.is_empty() {
             break;
         }
-        for (at, (labels, at_ms, _)) in batch.iter().enumerate() {
-            got.insert(labels.to_owned(), (at_ms, Sample::read(batch.samples(), at)));
+        for (labels, range) in batch.iter() {
+            let (columns, at) = (batch.samples(), range.start);
+            got.insert(labels.to_owned(), (columns.timestamps_ms[at], Sample::read(columns, at)));
         }
     }
     for (labels, (at_ms, samples)) in &want {

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::db::{Db, DbOptions};
-use tsdb::head::{AppendScratch, LastSamples, OutOfOrder};
-use tsdb::{Appended, Refused, RefusedBecause};
+use tsdb::head::{AppendScratch, OutOfOrder};
+use tsdb::{Appended, ColumnSeriesBatch, Refused, RefusedBecause};
 
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
 const STEP_MS: i64 = 1_500;
@@ -332,7 +332,7 @@ impl World {
         let reader = self.db().head().reader(range);
         let mut held = Samples::new();
         read(&reader, matchers, range, &mut held).unwrap();
-        let (mut batch, mut found) = (LastSamples::default(), BTreeMap::new());
+        let (mut batch, mut found) = (ColumnSeriesBatch::default(), BTreeMap::new());
         let mut cursor = reader.select_last(matchers, range);
         loop {
             cursor.next_batch(5, &mut batch).unwrap();
@@ -340,8 +340,9 @@ impl World {
                 break;
             }
             let columns: &SampleColumns = batch.samples();
-            for (at, (labels, at_ms, _)) in batch.iter().enumerate() {
-                found.insert(labels.to_owned(), (at_ms, Sample::read(columns, at)));
+            for (labels, range) in batch.iter() {
+                let at = range.start;
+                found.insert(labels.to_owned(), (columns.timestamps_ms[at], Sample::read(columns, at)));
             }
         }
         for (labels, samples) in held {

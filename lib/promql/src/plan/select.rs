@@ -48,6 +48,7 @@ pub(super) fn share(mut uses: Vec<PlannedUse>, params: &QueryParams, plan: &mut 
                     step_ms: planned.step_ms,
                     range_ms: planned.range_ms,
                     func: planned.func,
+                    newest_only: planned.planned.leaf.is_newest(),
                     after,
                 });
                 plan.uses.push(vec![planned.planned]);
@@ -68,6 +69,7 @@ impl Select {
 
     /// Asks for what another selector needs as well.
     fn widen(&mut self, other: &PlannedUse) {
+        self.newest_only &= other.planned.leaf.is_newest() && self.range == other.range;
         self.range = union(self.range, other.range);
         if self.func != other.func {
             self.func.clear();

@@ -63,7 +63,9 @@ fn a_chunk_that_cannot_be_decoded_names_its_series() {
 fn columns_pass_as_they_are() {
     let mut filled = SampleColumns::default();
     filled.push(1, 1.5);
-    let batch = EngineBatch::new(SeriesBatch::Columns(vec![(labels(&[("a", "1")]), filled.clone())]));
+    let mut columns = tsdb::ColumnSeriesBatch::default();
+    columns.push(labels(&[("a", "1")]).as_ref(), &filled);
+    let batch = EngineBatch::new(SeriesBatch::Columns(Box::new(columns)));
     let mut columns = SampleColumns::default();
     batch.samples(0, &mut columns).unwrap();
     assert_eq!((batch.len(), batch.labels(0), columns), (1, labels(&[("a", "1")]).as_ref(), filled));

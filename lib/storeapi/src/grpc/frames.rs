@@ -10,7 +10,7 @@ use proto::grpc::Raw;
 use proto::series::{Encoding, FrameForm, FrameWriter, WireChunk, warning_frame};
 use std::collections::VecDeque;
 use tonic::Status;
-use tsdb::chunk::{ChunkError, encode, to_common};
+use tsdb::chunk::{ChunkError, to_common};
 use tsdb::{Chunk, ChunkSeriesBatch};
 
 /// A walk over a store's answer. It is asked for a frame when the connection can take one, so that no more waits here
@@ -57,10 +57,7 @@ impl Frames {
     fn write(&mut self, frame: SeriesFrame) -> Result<(), StoreError> {
         match frame {
             SeriesFrame::Series(SeriesBatch::Chunks(batch)) => self.write_batch(&batch),
-            SeriesFrame::Series(SeriesBatch::Columns(series)) => {
-                series.iter().for_each(|(labels, columns)| self.write_series(labels.as_ref(), &encode(columns)));
-                Ok(())
-            }
+            SeriesFrame::Series(SeriesBatch::Columns(batch)) => self.write_batch(&batch.encoded()),
             SeriesFrame::Warning(text) => {
                 self.ready.extend(self.writer.finish());
                 self.ready.push_back(warning_frame(&text));

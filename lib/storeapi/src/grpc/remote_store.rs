@@ -6,11 +6,10 @@ use super::request::{for_tenant, write_names, write_series, write_values};
 use super::{Channel, exemplars};
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::store::{
-    LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store,
-    StoreError, StoreInfo,
+    LabelsAnswer, LabelsRequest, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
 };
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use parking_lot::RwLock;
 use proto::grpc::Raw;
@@ -89,10 +88,6 @@ impl<C: Channel> Store for RemoteStore<C> {
         let frames =
             |answer: Answer| stream::unfold(answer, |mut answer| async move { Some((answer.next().await?, answer)) });
         stream::once(opened).map_ok(frames).try_flatten().boxed()
-    }
-
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {

@@ -6,8 +6,8 @@ mod peers;
 use super::*;
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::store::{
-    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, PartialResponse, SelectHints, SeriesBatch, SeriesFrame,
-    SeriesRequest, SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo,
+    Component, LabelsAnswer, LabelsRequest, PartialResponse, SelectHints, SeriesBatch, SeriesFrame, SeriesRequest,
+    SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo,
 };
 use crate::table::{Row, labels, row};
 use futures::future::BoxFuture;
@@ -64,10 +64,6 @@ impl Store for Told {
             frame
         };
         frames.map(count).boxed()
-    }
-
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
@@ -265,7 +261,9 @@ async fn columns_are_cut_into_chunks() {
         values: (0..count).map(|at| at as f64 * 0.5).collect(),
         ..model::SampleColumns::default()
     };
-    let series = SeriesFrame::Series(SeriesBatch::Columns(vec![(labels(&[("a", "b")]), columns(250))]));
+    let mut batch = tsdb::ColumnSeriesBatch::default();
+    batch.push(labels(&[("a", "b")]).as_ref(), &columns(250));
+    let series = SeriesFrame::Series(SeriesBatch::Columns(Box::new(batch)));
     let told = Arc::new(Told { series: vec![Ok(series)], ..Told::default() });
     let frames: Vec<_> = remote(&told).series(wanting()).try_collect().await.unwrap();
     let [SeriesFrame::Series(SeriesBatch::Chunks(batch))] = frames.as_slice() else { panic!("{frames:?}") };

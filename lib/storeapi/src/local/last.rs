@@ -2,84 +2,159 @@
 
 use super::limits::Taken;
 use super::walk::{self, Sink, Stopped};
-use super::{HeadGroup, LocalStore, internal, matchers_left};
-use crate::store::{LastSample, LastSampleBatch, SeriesRequest, StoreError};
-use futures::stream::BoxStream;
-use model::{LabelsRef, Matcher};
+use super::{HeadGroup, LocalStore, internal, labels_but, matchers_left};
+use crate::loser_tree::LoserTree;
+use crate::sort_key::write_sort_key;
+use crate::store::{SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Shard};
+use model::Matcher;
 use std::sync::Arc;
-use tsdb::head::LastSamples;
+use tsdb::head::{HeadReader, LastCursor};
+use tsdb::{ColumnSeriesBatch, SourceError};
 
-const BATCH_SAMPLES: usize = 128;
+/// Series a frame: each is small.
+const FRAME_SERIES: usize = 1024;
 
-/// A group and what is asked of its head.
-type Asked = (HeadGroup, Vec<Matcher>);
+/// A head that gives its series the labels of its group, and what is asked of it.
+type Asked = (HeadReader, Vec<Matcher>);
 
 /// `None` where the answer would have to be put together from more than the newest samples, or where a request is to be
 /// refused by who answers it in full.
-pub(super) fn stream(
-    store: &LocalStore,
-    groups: Vec<HeadGroup>,
-    request: SeriesRequest,
-) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-    // Series that become equal without a label are one, of whose samples any may be the newest.
-    if !request.without_labels.is_empty() || request.skip_chunks {
-        return None;
-    }
-    if store.needs_matchers && request.matchers.is_empty() {
+pub(super) fn stream(store: &LocalStore, groups: Vec<HeadGroup>, request: SeriesRequest) -> Option<SeriesStream> {
+    if request.skip_chunks || (store.needs_matchers && request.matchers.is_empty()) {
         return None;
     }
     let mut asked: Vec<Asked> = Vec::with_capacity(groups.len());
     for group in groups {
-        match matchers_left(&group.external, &request.matchers) {
-            None => {}
-            Some(matchers) if store.needs_matchers && matchers.is_empty() => return None,
-            Some(matchers) => asked.push((group, matchers)),
+        let Some(matchers) = matchers_left(&group.external, &request.matchers) else { continue };
+        if store.needs_matchers && matchers.is_empty() {
+            return None;
         }
+        let (added, without) = (labels_but(&group.external, &request.without_labels), &request.without_labels);
+        asked.push((group.head.with_labels(&added, without)?, matchers));
+    }
+    // Replicas are told apart by what is left out: which of two has the newest sample that counts is for others to say.
+    if asked.len() > 1 && !request.without_labels.is_empty() {
+        return None;
     }
     let store = store.clone();
     let name = Arc::clone(&store.name);
-    Some(walk::stream(name, move |batches| send_all(&store, &asked, &request, batches)))
+    Some(walk::stream(name, move |frames| send_all(&store, &asked, &request, frames)))
 }
 
 fn send_all(
     store: &LocalStore,
     asked: &[Asked],
     request: &SeriesRequest,
-    batches: &Sink<LastSampleBatch>,
+    frames: &Sink<SeriesFrame>,
 ) -> Result<(), Stopped> {
-    let (mut all, mut read, mut packed) = (Vec::new(), LastSamples::default(), Vec::new());
-    let mut taken = Taken::new(store.limits);
-    for (group, matchers) in asked {
-        let mut cursor = group.head.select_last(matchers, request.range);
-        loop {
-            cursor.next_batch(BATCH_SAMPLES, &mut read).map_err(|error| internal(&store.name, error))?;
-            if read.is_empty() {
-                break;
-            }
-            if read.samples().has_histograms() {
-                // A sum is no value.
-                let reason = "the newest samples of native histograms cannot be had".to_owned();
-                return Err(StoreError::Unsupported { store: store.name.to_string(), reason }.into());
-            }
-            for (labels, timestamp_ms, value) in read.iter() {
-                labels.overlay(group.external.as_ref(), |_| false, &mut packed);
-                let labels = LabelsRef::from_packed_unchecked(&packed);
-                if request.shard.as_ref().is_some_and(|shard| !shard.holds(labels)) {
-                    continue;
-                }
-                taken.add_series(1)?;
-                all.push(LastSample { labels: labels.to_owned(), timestamp_ms, value });
-            }
+    let cursors = asked.iter().map(|(head, matchers)| head.select_last(matchers, request.range));
+    let failed = |error| internal(&store.name, error);
+    let mut newest = Newest::new(cursors).map_err(failed)?;
+    let (mut left, mut taken) = (request.limit.unwrap_or(usize::MAX), Taken::new(store.limits));
+    while left > 0 {
+        let mut batch = Box::<ColumnSeriesBatch>::default();
+        newest.next_batch(left.min(FRAME_SERIES), &mut batch).map_err(failed)?;
+        if batch.is_empty() {
+            break;
+        }
+        if let Some(shard) = &request.shard {
+            *batch = of_shard(&batch, shard);
+        }
+        left -= batch.len();
+        (0..batch.len()).try_for_each(|_| taken.add_series(1))?;
+        if !batch.is_empty() {
+            frames.send(SeriesFrame::Series(SeriesBatch::Columns(batch)))?;
         }
     }
-    // External labels change the order of series, and groups lie side by side. Few label sets are in two groups; of these
-    // the newest sample counts.
-    all.sort_unstable_by(|left, right| left.labels.cmp(&right.labels).then(right.timestamp_ms.cmp(&left.timestamp_ms)));
-    all.dedup_by(|next, first| next.labels == first.labels);
-    all.truncate(request.limit.unwrap_or(usize::MAX));
-    let mut all = all.into_iter().peekable();
-    while all.peek().is_some() {
-        batches.send(all.by_ref().take(BATCH_SAMPLES).collect())?;
-    }
     Ok(())
+}
+
+fn of_shard(batch: &ColumnSeriesBatch, shard: &Shard) -> ColumnSeriesBatch {
+    let mut held = ColumnSeriesBatch::default();
+    for (labels, range) in batch.iter().filter(|(labels, _)| shard.holds(*labels)) {
+        held.push_from(labels, batch.samples(), range);
+    }
+    held
+}
+
+/// The newest samples of all heads in one order.
+struct Newest {
+    sources: Vec<Source>,
+    tree: LoserTree,
+    /// The series that is being put together.
+    open: ColumnSeriesBatch,
+}
+
+struct Source {
+    cursor: LastCursor,
+    batch: ColumnSeriesBatch,
+    at: usize,
+}
+
+impl Newest {
+    fn new(cursors: impl Iterator<Item = LastCursor>) -> Result<Self, SourceError> {
+        let source = |cursor| Source { cursor, batch: ColumnSeriesBatch::default(), at: 0 };
+        let mut sources: Vec<_> = cursors.map(source).collect();
+        let mut keys = Vec::with_capacity(sources.len());
+        // One alone is not compared with anything.
+        if sources.len() > 1 {
+            for source in &mut sources {
+                let mut key = Vec::new();
+                keys.push(source.read_key(&mut key)?.then_some(key));
+            }
+        }
+        Ok(Self { sources, tree: LoserTree::new(keys), open: ColumnSeriesBatch::default() })
+    }
+
+    /// Replaces the contents of `batch` by the next at most `max_series` series; leaves it empty at the end.
+    fn next_batch(&mut self, max_series: usize, batch: &mut ColumnSeriesBatch) -> Result<(), SourceError> {
+        if let [source] = self.sources.as_mut_slice() {
+            return source.cursor.next_batch(max_series, batch);
+        }
+        batch.clear();
+        while batch.len() < max_series && self.put_together()? {
+            self.open.iter().for_each(|(labels, range)| batch.push_from(labels, self.open.samples(), range));
+        }
+        Ok(())
+    }
+
+    /// Puts the next series together: of several with equal labels the newest sample. `false` at the end.
+    fn put_together(&mut self) -> Result<bool, SourceError> {
+        self.open.clear();
+        let Some((_, key)) = self.tree.winner() else { return Ok(false) };
+        let key = key.to_vec();
+        while let Some((source, _)) = self.tree.winner().filter(|(_, other)| *other == key) {
+            let source = &mut self.sources[source];
+            if let Some((labels, range)) = source.batch.get(source.at) {
+                let time_ms = |batch: &ColumnSeriesBatch, at: usize| batch.samples().timestamps_ms.get(at).copied();
+                if time_ms(&source.batch, range.start) > time_ms(&self.open, 0) {
+                    self.open.clear();
+                    self.open.push_from(labels, source.batch.samples(), range);
+                }
+            }
+            source.at += 1;
+            let mut read = Ok(());
+            self.tree.advance(|key| {
+                source.read_key(key).unwrap_or_else(|error| {
+                    read = Err(error);
+                    false
+                })
+            });
+            read?;
+        }
+        Ok(true)
+    }
+}
+
+impl Source {
+    /// Replaces `key` by that of the current series, reading on where the batch is used up; `false` at the end.
+    fn read_key(&mut self, key: &mut Vec<u8>) -> Result<bool, SourceError> {
+        if self.at == self.batch.len() {
+            self.cursor.next_batch(FRAME_SERIES, &mut self.batch)?;
+            self.at = 0;
+        }
+        let Some((labels, _)) = self.batch.get(self.at) else { return Ok(false) };
+        write_sort_key(labels, key);
+        Ok(true)
+    }
 }

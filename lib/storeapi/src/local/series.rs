@@ -2,7 +2,7 @@
 
 use super::limits::Taken;
 use super::walk::{self, Sink, Stopped};
-use super::{LocalStore, SourceGroup, internal};
+use super::{LocalStore, SourceGroup, internal, labels_but};
 use crate::merge::MergedCursor;
 use crate::relabel::RelabeledCursor;
 use crate::store::{PartialResponse, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Shard, StoreError};
@@ -47,13 +47,16 @@ fn open(
             }
             continue;
         }
-        let mut set = group.external.edit();
-        set.retain(|name| !request.without_labels.iter().any(|without| without == name));
-        // Fewer labels of a label set are one, too.
-        let set = set.build().unwrap_or_else(|_| group.external.clone());
+        let (added, without) = (labels_but(&group.external, &request.without_labels), &request.without_labels);
         for source in &group.sources {
-            let cursor = source.select(&matchers, request.range).map_err(|error| internal(&store.name, error))?;
-            cursors.push(RelabeledCursor::wrap(cursor, &set, &request.without_labels));
+            let failed = |error| internal(&store.name, error);
+            cursors.push(match source.with_labels(&added, without) {
+                Some(labelled) => labelled.select(&matchers, request.range).map_err(failed)?,
+                None => {
+                    let cursor = source.select(&matchers, request.range).map_err(failed)?;
+                    RelabeledCursor::wrap(cursor, &added, without)
+                }
+            });
         }
     }
     Ok((MergedCursor::new(cursors), warnings))

@@ -10,9 +10,8 @@ use crate::store::{SeriesBatch, SeriesFrame, SeriesStream, StoreError};
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered};
 use futures::{FutureExt, StreamExt};
-use model::{Labels, LabelsRef, SampleColumns};
+use model::LabelsRef;
 use std::collections::VecDeque;
-use tsdb::chunk::encode;
 use tsdb::{Chunk, ChunkSeriesBatch};
 
 /// A batch is full with so many series,
@@ -159,7 +158,7 @@ impl MergedFrames {
             Some(Ok(SeriesFrame::Series(batch))) => {
                 let batch = match batch {
                     SeriesBatch::Chunks(batch) => batch,
-                    SeriesBatch::Columns(series) => encoded(series),
+                    SeriesBatch::Columns(batch) => batch.encoded(),
                 };
                 if !batch.is_empty() {
                     state.waiting_bytes += batch.size_bytes();
@@ -344,15 +343,6 @@ impl OpenSeries {
         }
         self.chunks.add(chunks);
     }
-}
-
-/// Columns as chunks, so that all can be merged alike.
-fn encoded(series: Vec<(Labels, SampleColumns)>) -> ChunkSeriesBatch {
-    let mut batch = ChunkSeriesBatch::default();
-    for (labels, columns) in &series {
-        batch.push(labels.as_ref(), encode(columns));
-    }
-    batch
 }
 
 #[cfg(test)]

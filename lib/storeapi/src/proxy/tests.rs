@@ -49,10 +49,6 @@ impl Store for FakeStore {
         futures::stream::iter(self.series.clone()).map(frame).boxed()
     }
 
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
-    }
-
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
         self.asked.lock().push(request.matchers);
         let strings = |strings: &Vec<&str>| strings.iter().map(|text| text.as_bytes().to_vec()).collect();

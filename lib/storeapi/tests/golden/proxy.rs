@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use storeapi::{
-    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, Proxy, SeriesBatch, SeriesFrame, SeriesRequest,
+    Component, LabelsAnswer, LabelsRequest, Proxy, SeriesBatch, SeriesFrame, SeriesRequest,
     SeriesStream, Store, StoreError, StoreInfo,
 };
 use telemetry::Registry;
@@ -57,10 +57,6 @@ impl Store for Recorded {
             Ok(SeriesFrame::Series(SeriesBatch::Chunks(batch)))
         };
         futures::stream::iter(series.into_iter().map(frame).collect::<Vec<_>>()).boxed()
-    }
-
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
     }
 
     fn label_names(&self, _: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {

@@ -80,13 +80,6 @@ impl Store for Told {
         Box::pin(futures::stream::empty())
     }
 
-    fn select_last(
-        &self,
-        _: storeapi::SeriesRequest,
-    ) -> Option<futures::stream::BoxStream<'static, Result<storeapi::LastSampleBatch, storeapi::StoreError>>> {
-        None
-    }
-
     fn label_names(
         &self,
         _: storeapi::LabelsRequest,

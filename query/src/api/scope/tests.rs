@@ -106,6 +106,7 @@ fn a_select_asks_for_what_its_function_reads() {
         step_ms: 60_000,
         range_ms,
         func: func.to_owned(),
+        newest_only: false,
         after: 0,
     };
     let rate = scope.select(&select("rate", 600_000));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::Shard;
-use model::{ExemplarRef, Fingerprint, Fingerprinter, LabelsRef, STALE_NAN};
+use model::{ExemplarRef, Fingerprint, Fingerprinter, LabelsRef, STALE_NAN, SampleColumns};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use tsdb::head::{AppendScratch, ExemplarSeries, Head, HeadOptions};
@@ -103,8 +103,12 @@ fn store() -> LocalStore {
         ],
     );
     let b = head_group("b", &[(&[("__name__", "up"), ("job", "x")], &[(11, 6.0)])]);
-    let (groups, exemplars) = [b, a].into_iter().unzip();
-    LocalStore::new("heads", Component::Receive, Arc::new(Heads { groups, exemplars, since_ms: 4 }))
+    store_of([b, a], 4)
+}
+
+fn store_of<const N: usize>(groups: [(HeadGroup, ExemplarGroup); N], since_ms: i64) -> LocalStore {
+    let (groups, exemplars) = groups.into_iter().unzip();
+    LocalStore::new("heads", Component::Receive, Arc::new(Heads { groups, exemplars, since_ms }))
 }
 
 fn ask(range: (i64, i64), of: &[(&str, MatchOp, &str)]) -> SeriesRequest {
@@ -112,17 +116,31 @@ fn ask(range: (i64, i64), of: &[(&str, MatchOp, &str)]) -> SeriesRequest {
 }
 
 async fn last(store: &LocalStore, request: SeriesRequest) -> Option<Result<Vec<String>, StoreError>> {
-    let (mut batches, mut lines) = (store.select_last(request)?, Vec::new());
-    while let Some(batch) = batches.next().await {
-        match batch {
-            Ok(batch) => {
-                lines
-                    .extend(batch.iter().map(|last| format!("{:?} {} {}", last.labels, last.timestamp_ms, last.value)));
+    let (mut frames, mut lines) = (store.select_last(request)?, Vec::new());
+    while let Some(frame) = frames.next().await {
+        match frame {
+            Ok(SeriesFrame::Series(SeriesBatch::Columns(batch))) => {
+                let SampleColumns { timestamps_ms, values, .. } = batch.samples();
+                lines.extend(batch.iter().map(|(labels, range)| {
+                    assert_eq!(range.len(), 1, "{labels:?}");
+                    format!("{labels:?} {} {}", timestamps_ms[range.start], values[range.start])
+                }));
             }
+            Ok(other) => panic!("{other:?}"),
             Err(error) => return Some(Err(error)),
         }
     }
     Some(Ok(lines))
+}
+
+/// Labels of the series of an answer, and how many chunks each has.
+async fn series(store: &LocalStore, request: SeriesRequest) -> Vec<(String, usize)> {
+    let (mut frames, mut found) = (store.series(request), Vec::new());
+    while let Some(frame) = frames.next().await {
+        let SeriesFrame::Series(SeriesBatch::Chunks(batch)) = frame.unwrap() else { panic!("no chunks") };
+        found.extend(batch.iter().map(|(labels, chunks)| (format!("{labels:?}"), chunks.len())));
+    }
+    found
 }
 
 const UP: &[(&str, MatchOp, &str)] = &[("__name__", Equal, "up")];
@@ -211,4 +229,37 @@ async fn exemplars_have_the_labels_that_their_series_are_read_with() {
 async fn who_keeps_exemplars_says_so() {
     assert_eq!(store().info().exemplars, Some(TimeRange::ALL));
     assert_eq!(super::store().info().exemplars, None);
+}
+
+/// Label sets of all kinds, of which many are the beginning of others, so that what is added changes their order.
+#[tokio::test]
+async fn series_come_in_the_order_that_they_have_with_external_labels() {
+    let names = ["a", "n", "replica_set", "s", "tenant_id", "z"];
+    let sets: Vec<Vec<(&str, &str)>> = (1..1_u32 << names.len())
+        .map(|bits| (0..names.len()).filter(|at| bits >> at & 1 == 1).map(|at| (names[at], "v")).collect())
+        .collect();
+    let samples = [(10, 1.0)];
+    let held: Vec<Samples<'_>> = sets.iter().map(|set| (set.as_slice(), samples.as_slice())).collect();
+    let group = head_group("t", &held);
+    let mut expected: Vec<Labels> = sets
+        .iter()
+        .map(|set| labels(&[set.as_slice(), [("replica", "r"), ("tenant", "t")].as_slice()].concat()))
+        .collect();
+    expected.sort_unstable();
+    let expected: Vec<String> = expected.iter().map(|labels| format!("{labels:?} 10 1")).collect();
+    let store = store_of([group], 0);
+    let all = || ask((5, 30), &[("tenant", Equal, "t")]);
+    assert_eq!(last(&store, all()).await.unwrap().unwrap(), expected);
+    let series = series(&store, all()).await.into_iter().map(|(labels, _)| format!("{labels} 10 1"));
+    assert_eq!(series.collect::<Vec<_>>(), expected);
+}
+
+/// A label that is to be left out may be one that series have themselves: these may become equal.
+#[tokio::test]
+async fn a_head_whose_series_have_an_external_label_leaves_it_to_the_reader() {
+    let group = head_group("a", &[(&[("n", "1"), ("tenant", "own")], &[(10, 1.0)]), (&[("n", "1")], &[(11, 2.0)])]);
+    let store = store_of([group], 0);
+    let all = || ask((5, 30), &[("n", Equal, "1")]);
+    assert!(last(&store, all()).await.is_none());
+    assert_eq!(series(&store, all()).await, [(r#"{n="1", replica="r", tenant="a"}"#.to_owned(), 2)]);
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::table::{Row, row};
 use bytes::Bytes;
+use model::SampleColumns;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -158,7 +159,9 @@ fn warnings_pass_and_an_error_ends_it() {
 fn columns_become_chunks() {
     let mut columns = SampleColumns::default();
     (0..300).for_each(|i| columns.push(i * 1000, i as f64));
-    let columns_frame = Ok(SeriesFrame::Series(SeriesBatch::Columns(vec![(one("1", "").0, columns.clone())])));
+    let mut batch = tsdb::ColumnSeriesBatch::default();
+    batch.push(one("1", "").0.as_ref(), &columns);
+    let columns_frame = Ok(SeriesFrame::Series(SeriesBatch::Columns(Box::new(batch))));
     let mut merged = merge_frames(streams(vec![vec![columns_frame], vec![]]), None);
     let Some(Ok(SeriesFrame::Series(SeriesBatch::Chunks(batch)))) = futures::executor::block_on(merged.next()) else {
         panic!("no series")
