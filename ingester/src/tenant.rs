@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use storeapi::{ExemplarGroup, SourceGroup};
+use storeapi::{ExemplarGroup, HeadGroup, SourceGroup};
 use tracing::{info, warn};
 use tsdb::db::{CutBlock, Db, DbError, DbOptions, DbParts, Opened, SetAside};
 use tsdb::fs::Fs;
@@ -158,6 +158,11 @@ impl Tenant {
     pub(crate) fn exemplars(&self) -> Option<ExemplarGroup> {
         let kept = self.shared.config.db.max_exemplars > 0;
         kept.then(|| ExemplarGroup { external: self.external.clone(), head: Arc::clone(self.db.head()) })
+    }
+
+    /// The head, if it holds all there is in `range`.
+    pub(crate) fn head_alone(&self, range: TimeRange) -> Option<HeadGroup> {
+        Some(HeadGroup { external: self.external.clone(), head: Arc::new(self.db.head_alone(range)?) })
     }
 
     /// Cuts blocks and drops old ones, if it is time. Blocks while files are written.

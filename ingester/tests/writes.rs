@@ -8,15 +8,16 @@ mod rig;
 #[path = "writes/ship.rs"]
 mod ship;
 
-use model::{STALE_NAN, TenantId};
+use futures::TryStreamExt;
+use model::{STALE_NAN, TenantId, TimeRange};
 use proto::{Rejection, WriteError};
-use rig::{NOW_MS, Pairs, Rig, body, config, dir, one, tenant};
+use rig::{NOW_MS, Pairs, Rig, body, config, dir, external, one, tenant};
 use service::{Probes, Tasks};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::Store;
+use storeapi::{SeriesBatch, SeriesFrame, SeriesRequest, Store};
 use testkit::{Fault, Loss, SimFs};
 use tsdb::fs::Fs;
 
@@ -376,4 +377,26 @@ async fn large_batches_are_appended_on_another_thread() {
         let dropped = dropped.lock().unwrap();
         assert_eq!(dropped != std::thread::current().id(), elsewhere, "{series} series, {bytes} bytes");
     }
+}
+
+#[tokio::test]
+async fn instant_selectors_are_answered_by_the_heads_alone_where_no_block_has_a_part() {
+    let fs = SimFs::new();
+    let rig = Rig::open(&fs).await;
+    let step_ms = 600_000;
+    for step in -36..=0 {
+        rig.writes("one", &body(&[(UP, &[(T + step * step_ms, step as f64)])]), 1).await;
+    }
+    rig.writes("two", &body(&[(UP, &[(T - 1, 7.0)])]), 1).await;
+    rig.ingester.maintain().await;
+    let newest = async |lookback_ms| {
+        let request = SeriesRequest::new(&[][..], TimeRange::new(T - lookback_ms, T).unwrap());
+        let frames: Vec<_> = rig.app.store().select_last(request)?.try_collect().await.unwrap();
+        let [SeriesFrame::Series(SeriesBatch::Columns(batch))] = frames.as_slice() else { panic!("{frames:?}") };
+        let sample = |at: usize| (batch.samples().timestamps_ms[at], batch.samples().values[at]);
+        Some(batch.iter().map(|(labels, range)| (labels.to_owned(), sample(range.start))).collect::<Vec<_>>())
+    };
+    let expected = [(external("one", UP), (T, 0.0)), (external("two", UP), (T - 1, 7.0))];
+    assert_eq!(newest(300_000).await.as_deref(), Some(&expected[..]));
+    assert_eq!(newest(36 * step_ms).await, None, "a block may hold the newest sample of a series");
 }

@@ -21,7 +21,7 @@ use crate::append::{AppendLimits, AppendSource, Appended};
 use crate::block::{Block, BlockWriteError};
 use crate::file_error::FileError;
 use crate::fs::{Fs, LockGuard};
-use crate::head::{AppendScratch, Head, OutOfOrder, Positions, SnapshotWriteError};
+use crate::head::{AppendScratch, Head, HeadReader, OutOfOrder, Positions, SnapshotWriteError};
 use crate::head_chunks::HeadChunks;
 use crate::series::{SeriesSource, SourceError};
 use crate::wal::{Commit, Committers, Log, LogError, LogOptions};
@@ -141,6 +141,14 @@ impl Db {
         let in_range = blocks.iter().filter(|block| block.time_range().is_some_and(|held| held.overlaps(range)));
         let blocks = in_range.map(|block| Arc::new(block.clone()) as Arc<dyn SeriesSource>);
         blocks.chain(head).collect()
+    }
+
+    /// The head, if nothing but the head may hold samples in `range`.
+    pub fn head_alone(&self, range: TimeRange) -> Option<HeadReader> {
+        // The head first: see `HeadReader`.
+        let head = self.head.reader(range);
+        let overlaps = |block: &Block| block.time_range().is_some_and(|held| held.overlaps(range));
+        (!self.blocks.read().iter().any(overlaps)).then_some(head)
     }
 
     fn head_source(&self, range: TimeRange) -> Option<Arc<dyn SeriesSource>> {

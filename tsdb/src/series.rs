@@ -145,6 +145,13 @@ impl ChunkSeriesBatch {
         self.ends.push(SeriesEnd { labels: self.labels.len(), chunks: self.chunks.len() });
     }
 
+    /// Has room for so many more series, bytes of packed labels and chunks.
+    pub(crate) fn reserve(&mut self, series: usize, label_bytes: usize, chunks: usize) {
+        self.ends.reserve(series);
+        self.labels.reserve(label_bytes);
+        self.chunks.reserve(chunks);
+    }
+
     /// Forgets all series, keeps the memory.
     pub fn clear(&mut self) {
         self.labels.clear();

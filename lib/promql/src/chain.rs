@@ -227,7 +227,7 @@ impl Passing {
                 if !self.column.histograms.is_empty() {
                     self.metric = cx.scratch.labels.labels().get(METRIC_NAME).map(Box::from);
                 }
-                cx.scratch.labels.retain(|name| names.keeps(name));
+                cx.scratch.labels.keep(names);
             }
         }
         Ok(())

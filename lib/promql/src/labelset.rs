@@ -5,6 +5,7 @@ mod tests;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use model::{Label, Labels, LabelsRef, METRIC_NAME};
+use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
 /// Sizes below this are one byte in the packed layout, others `ff` and three bytes.
@@ -45,6 +46,13 @@ impl LabelScratch {
         let changed = self.next.len() != self.current.len();
         std::mem::swap(&mut self.current, &mut self.next);
         changed
+    }
+
+    /// Keeps the labels that `names` keeps.
+    pub(crate) fn keep(&mut self, names: &NameSet) {
+        self.next.clear();
+        names.write(LabelsRef::from_packed_unchecked(&self.current), &mut self.next);
+        std::mem::swap(&mut self.current, &mut self.next);
     }
 
     /// Takes away name, type and unit; answers whether there was any of them.
@@ -108,11 +116,6 @@ impl NameSet {
         Self { names, without }
     }
 
-    /// Whether a label of this name stays.
-    pub(crate) fn keeps(&self, name: &[u8]) -> bool {
-        self.names.binary_search_by(|own| own.as_slice().cmp(name)).is_ok() != self.without
-    }
-
     /// Adds a name to those that stay.
     pub(crate) fn also(mut self, name: &[u8]) -> Self {
         if !self.without {
@@ -121,10 +124,22 @@ impl NameSet {
         Self::new(self.names, self.without)
     }
 
-    /// Appends the labels that stay, packed.
+    /// Appends the labels that stay, packed. Labels and names are sorted: they are walked over side by side.
     pub(crate) fn write(&self, labels: LabelsRef<'_>, out: &mut Vec<u8>) {
-        for label in labels.iter().filter(|label| self.keeps(label.name)) {
-            push_label(out, label);
+        let mut names = self.names.iter().peekable();
+        for label in labels.iter() {
+            let order = loop {
+                match names.peek().map(|name| name.as_slice().cmp(label.name)) {
+                    Some(Ordering::Less) => names.next(),
+                    order => break order,
+                };
+            };
+            if order.is_none() && !self.without {
+                return;
+            }
+            if (order == Some(Ordering::Equal)) != self.without {
+                push_label(out, label);
+            }
         }
     }
 }

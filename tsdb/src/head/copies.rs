@@ -12,7 +12,7 @@ use crate::block::trim;
 use crate::chunk;
 use crate::deleted::{self, Deleted};
 use crate::head_chunks::HeadChunkRef;
-use crate::series::{Chunk, Encoding, SourceError};
+use crate::series::{Chunk, ChunkSeriesBatch, Encoding, SourceError};
 use bytes::Bytes;
 use model::{HistogramColumn, HistogramRef, LabelsRef, ResetHint, SampleColumns, TimeRange};
 use std::ops::Range;
@@ -186,7 +186,9 @@ impl Copies {
     /// # Errors
     /// A chunk that cannot be read, from which nothing can be left out, or that cannot be joined.
     pub(super) fn read_chunks(&mut self, head: &Head) -> Result<(), SourceError> {
-        let memory = Bytes::copy_from_slice(&self.data);
+        // The next few series have about as much.
+        let room = Vec::with_capacity(self.data.len());
+        let memory = Bytes::from(std::mem::replace(&mut self.data, room));
         self.chunks.clear();
         self.starts.clear();
         for copy in &self.places {
@@ -256,13 +258,24 @@ impl Copies {
         }
     }
 
-    /// The series that are there, in the order of the bunch: labels, the sample that needs no chunk, chunks.
-    pub(super) fn series(&self) -> impl Iterator<Item = (LabelsRef<'_>, Option<LastCopy>, &[Chunk])> {
+    /// The series that are there, in the order of the bunch: labels, and the sample that needs no chunk.
+    pub(super) fn series(&self) -> impl Iterator<Item = (LabelsRef<'_>, Option<LastCopy>)> {
         let mut start = 0;
         self.series.iter().flatten().zip(&self.label_ends).map(move |(series, &end)| {
             let labels = LabelsRef::from_packed_unchecked(&self.labels[std::mem::replace(&mut start, end)..end]);
-            (labels, series.last, &self.chunks[series.chunks.clone()])
+            (labels, series.last)
         })
+    }
+
+    /// Moves the series that are there to `batch`.
+    pub(super) fn move_to(&mut self, batch: &mut ChunkSeriesBatch) {
+        batch.reserve(self.label_ends.len(), self.labels.len(), self.chunks.len());
+        let mut start = 0;
+        for (series, &end) in self.series.iter().flatten().zip(&self.label_ends) {
+            let labels = LabelsRef::from_packed_unchecked(&self.labels[std::mem::replace(&mut start, end)..end]);
+            let chunks = self.chunks[series.chunks.clone()].iter_mut();
+            batch.push(labels, chunks.map(|chunk| Chunk { data: std::mem::take(&mut chunk.data), ..*chunk }));
+        }
     }
 
     fn take_full_chunks(&mut self, shard: &Shard, number: u32, range: TimeRange) {

@@ -50,7 +50,7 @@ impl LastCursor {
                 return Err(error);
             }
             self.copies.labels(&view.head, bunch, self.added.as_ref());
-            for (labels, last, _) in self.copies.series() {
+            for (labels, last) in self.copies.series() {
                 let Some(LastCopy { timestamp_ms, value, row }) = last else { continue };
                 match row.and_then(|row| self.copies.histogram(row)) {
                     Some(histogram) => batch.push_histogram(labels, timestamp_ms, histogram),

@@ -120,9 +120,7 @@ impl SeriesCursor for HeadCursor {
             self.copies.take(&view, bunch, |copies, shard, number| copies.take_series(shard, number, times));
             self.copies.read_chunks(&view.head)?;
             self.copies.labels(&view.head, bunch, self.added.as_ref());
-            for (labels, _, chunks) in self.copies.series() {
-                batch.push(labels, chunks.iter().cloned());
-            }
+            self.copies.move_to(batch);
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ impl CountValues {
         self.scratch.start(row.labels.as_ref());
         self.scratch.set(&self.label, value.as_bytes());
         let group = &self.group;
-        self.scratch.retain(|name| group.keeps(name));
+        self.scratch.keep(group);
         let (id, is_new) = self.names.insert(self.scratch.labels());
         if is_new {
             cx.hold(self.steps * size_of::<f64>() + self.scratch.labels().as_packed().len())?;

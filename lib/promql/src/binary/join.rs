@@ -246,7 +246,7 @@ impl Join {
             labels.retain(|name| !is_metadata(name));
         }
         if self.plan.card == Cardinality::OneToOne {
-            labels.retain(|name| self.plan.kept.keeps(name));
+            labels.keep(&self.plan.kept);
         }
         for name in &self.plan.include {
             labels.set(name, one.get(name).unwrap_or_default());

@@ -6,14 +6,13 @@ use crate::metrics::Metrics;
 use axum::body::Body;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use http_body_util::BodyExt;
 use model::{Labels, SystemClock};
 use parking_lot::Mutex;
 use service::CpuPool;
 use storeapi::{
-    Component, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesRequest,
-    SeriesStream, Store, StoreError, StoreInfo,
+    Component, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, SeriesRequest, SeriesStream, Store,
+    StoreError, StoreInfo,
 };
 use telemetry::Registry;
 use tower::ServiceExt;
@@ -41,10 +40,6 @@ impl Store for Replicas {
 
     fn series(&self, _: SeriesRequest) -> SeriesStream {
         Box::pin(futures::stream::empty())
-    }
-
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
     }
 
     fn label_names(&self, _: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {

@@ -4,7 +4,7 @@ use crate::driver::Driver;
 use crate::metrics::Metrics;
 use axum::body::Body;
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use futures::{FutureExt, StreamExt};
 use http_body_util::BodyExt;
 use model::{Labels, SampleColumns, SystemClock};
@@ -12,8 +12,8 @@ use service::CpuPool;
 use std::sync::Arc;
 use std::time::Duration;
 use storeapi::{
-    Component, LabelsAnswer, LabelsRequest, LastSampleBatch, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream,
-    Store, StoreError, StoreInfo,
+    Component, LabelsAnswer, LabelsRequest, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError,
+    StoreInfo,
 };
 use telemetry::Registry;
 use tower::ServiceExt;
@@ -40,11 +40,9 @@ impl Store for Samples {
         let mut columns = SampleColumns::default();
         (0..self.0).for_each(|at| columns.push(at as i64, at as f64));
         let labels = Labels::from_pairs([("__name__", "up")]).unwrap();
-        stream::iter([Ok(SeriesFrame::Series(SeriesBatch::Columns(vec![(labels, columns)])))]).boxed()
-    }
-
-    fn select_last(&self, _: SeriesRequest) -> Option<BoxStream<'static, Result<LastSampleBatch, StoreError>>> {
-        None
+        let mut batch = Box::<tsdb::ColumnSeriesBatch>::default();
+        batch.push(labels.as_ref(), &columns);
+        stream::iter([Ok(SeriesFrame::Series(SeriesBatch::Columns(batch)))]).boxed()
     }
 
     fn label_names(&self, _: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
