@@ -1,6 +1,7 @@
 //! Floats as Go prints them, which is how Prometheus' texts, metrics and answers have them.
 
 use std::fmt::{self, Display, Formatter};
+use std::io::Write;
 
 /// Go's `strconv.FormatFloat(value, 'f', -1, 64)`: the fewest digits that give the same number again, no exponent.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,9 @@ pub struct SampleFloat(pub f64);
 /// From here on the text of a whole number may be halfway between two others.
 const WHOLE_TIES_FROM: f64 = (1_u64 << 49) as f64;
 
+/// Numbers of this size are written without an exponent by `ryu`, too.
+const RYU_PLAIN: std::ops::Range<f64> = 1e-4..1e15;
+
 /// Texts of at most 15 digits are farther apart than numbers are.
 const TIES_FROM_DIGITS: i32 = 16;
 
@@ -32,6 +36,23 @@ fn may_be_halfway(value: f64) -> bool {
     // As many places behind the point has it in base two, and so in base ten. More than 25 would be too many digits.
     let places = 1075 - exponent - (fraction | 1 << 52).trailing_zeros().cast_signed();
     (1..=25).contains(&places) && value >= 10_f64.powi(TIES_FROM_DIGITS - places)
+}
+
+impl SampleFloat {
+    /// Appends the text. Nearly all numbers are printed by the shortest way there is.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        let (value, size) = (self.0, self.0.abs());
+        if size < WHOLE_TIES_FROM && value.trunc() == value && !(value == 0.0 && value.is_sign_negative()) {
+            out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+        } else if RYU_PLAIN.contains(&size) && !may_be_halfway(value) {
+            let mut buffer = ryu::Buffer::new();
+            let text = buffer.format_finite(value);
+            out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
+        } else {
+            // Writing to a vector cannot fail.
+            let _ = write!(out, "{self}");
+        }
+    }
 }
 
 impl Display for PlainFloat {

@@ -5,12 +5,12 @@ use std::io::Write;
 
 /// Appends a sample's value.
 pub(crate) fn push_value(value: f64, out: &mut Vec<u8>) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{}", SampleFloat(value));
+    SampleFloat(value).append_to(out);
 }
 
 /// Appends a scalar: never with an exponent.
 pub(crate) fn push_plain(value: f64, out: &mut Vec<u8>) {
+    // Writing to a vector cannot fail.
     let _ = write!(out, "{}", PlainFloat(value));
 }
 
@@ -21,10 +21,11 @@ pub(crate) fn push_time(time_ms: i64, out: &mut Vec<u8>) {
     }
     let time_ms = time_ms.unsigned_abs();
     let (seconds, milliseconds) = (time_ms / 1000, time_ms % 1000);
-    let _ = match milliseconds {
-        0 => write!(out, "{seconds}"),
-        _ => write!(out, "{seconds}.{milliseconds:03}"),
-    };
+    out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
+    if milliseconds > 0 {
+        let digit = |unit: u64| b'0' + (milliseconds / unit % 10) as u8;
+        out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
+    }
 }
 
 #[cfg(test)]

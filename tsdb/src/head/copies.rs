@@ -3,9 +3,9 @@
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
 use super::damaged::ChunkKind;
-use super::dictionary::pair_texts;
+use super::dictionary::{PairId, pair_texts};
 use super::late::{join, place_of};
-use super::selection::{Bunch, View, Window};
+use super::selection::{Bunch, FAR_AHEAD, NEAR_AHEAD, View, Window};
 use super::shard::Shard;
 use super::tombstones::DeletedCopies;
 use crate::block::trim;
@@ -40,6 +40,8 @@ pub(super) struct Copies {
     /// After [`Copies::labels`]: packed labels and where each set ends, in order of the series that are there.
     labels: Vec<u8>,
     label_ends: Vec<usize>,
+    /// By number of a name, once known: how many of the labels that all series get go before it.
+    added_before: Vec<Option<usize>>,
 }
 
 /// What was taken of a series, as parts of [`Copies`].
@@ -84,11 +86,13 @@ enum ChunkData {
 pub(super) const SERIES_PER_LOCK: usize = 256;
 
 impl Copies {
-    /// Replaces what is held by what `take` copies of each series in the bunch that is still there.
+    /// Replaces what is held by what `take` copies of each series in the bunch that is still there. `with_chunks`: it mostly
+    /// looks at chunks.
     pub(super) fn take(
         &mut self,
         view: &View,
         bunch: Bunch<'_>,
+        with_chunks: bool,
         mut take: impl FnMut(&mut Self, &Shard, u32) -> Option<SeriesCopy>,
     ) {
         self.places.clear();
@@ -107,8 +111,13 @@ impl Copies {
             by_shard.chunk_by(|&one, &other| window[one as usize].place.shard == window[other as usize].place.shard)
         {
             let shard = view.head.shards[window[run[0] as usize].place.shard as usize].lock();
-            for &at in run {
-                let number = window[at as usize].place.number;
+            let number_of = |at: &u32| window[*at as usize].place.number;
+            for (index, &at) in run.iter().enumerate() {
+                run.get(index + FAR_AHEAD).into_iter().for_each(|far| shard.prefetch_series(number_of(far)));
+                if with_chunks {
+                    run.get(index + NEAR_AHEAD).into_iter().for_each(|near| shard.prefetch_chunks(number_of(near)));
+                }
+                let number = number_of(&at);
                 if view.sees(&shard, number) {
                     self.deleted.begin(&view.head.tombstones, shard.lines[number].reference());
                     self.series[at as usize] = take(self, &shard, number);
@@ -244,16 +253,28 @@ impl Copies {
         self.label_ends.clear();
         let added: Vec<_> = added.iter().map(|label| label.name).zip(pair_texts(added)).collect();
         let dictionary = head.dictionary.read();
+        // Of a pair all that matters is which of the added labels go before it: the same for all pairs of a name.
+        self.added_before.clear();
+        let mut added_before = |pair: PairId| {
+            let name = dictionary.name_of(pair) as usize;
+            if self.added_before.len() <= name {
+                self.added_before.resize(name + 1, None);
+            }
+            let count = || added.partition_point(|(added, _)| *added < dictionary.label(pair).name);
+            *self.added_before[name].get_or_insert_with(count)
+        };
         let there = self.series.iter().zip(bunch.series).filter(|(series, _)| series.is_some());
         for (_, picked) in there {
-            let mut added = added.iter().peekable();
+            let mut done = 0;
             for &pair in bunch.pairs(picked) {
-                while let Some((_, text)) = added.next_if(|(name, _)| *name < dictionary.label(pair).name) {
-                    self.labels.extend_from_slice(text);
+                let before = added_before(pair);
+                if done < before {
+                    added[done..before].iter().for_each(|(_, text)| self.labels.extend_from_slice(text));
+                    done = before;
                 }
                 self.labels.extend_from_slice(dictionary.packed(pair));
             }
-            added.for_each(|(_, text)| self.labels.extend_from_slice(text));
+            added[done..].iter().for_each(|(_, text)| self.labels.extend_from_slice(text));
             self.label_ends.push(self.labels.len());
         }
     }

@@ -44,7 +44,7 @@ impl LastCursor {
                 return Ok(());
             }
             let times = self.window;
-            self.copies.take(&view, bunch, |copies, shard, number| take(copies, shard, number, times));
+            self.copies.take(&view, bunch, false, |copies, shard, number| take(copies, shard, number, times));
             if let Err(error) = finish(&mut self.copies, &mut self.columns, &view.head, range) {
                 self.window = Window::default();
                 return Err(error);

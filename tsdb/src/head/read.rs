@@ -117,7 +117,8 @@ impl SeriesCursor for HeadCursor {
             if bunch.series.is_empty() {
                 return Ok(());
             }
-            self.copies.take(&view, bunch, |copies, shard, number| copies.take_series(shard, number, times));
+            self.copies
+                .take(&view, bunch, !skip_chunks, |copies, shard, number| copies.take_series(shard, number, times));
             self.copies.read_chunks(&view.head)?;
             self.copies.labels(&view.head, bunch, self.added.as_ref());
             self.copies.move_to(batch);

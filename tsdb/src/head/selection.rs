@@ -98,6 +98,11 @@ pub(super) const LABELS_PER_LOCK: usize = 4096;
 /// So many series, at least, are sorted at once.
 const BUNCH: usize = 1024;
 
+/// How many series ahead of the one that is looked at memory is asked for: series that are read together lie apart. First for
+/// what says where the rest is, then for the rest.
+pub(super) const FAR_AHEAD: usize = 16;
+pub(super) const NEAR_AHEAD: usize = 8;
+
 impl Window {
     /// All times in it.
     pub(super) fn whole(self) -> Option<TimeRange> {
@@ -190,8 +195,12 @@ impl Selection {
                             && window.has(&shard, number)
                             && !view.head.tombstones.hide(&shard, number, window)
                     };
-                    for &number in some.iter().filter(|&&number| fits(number)) {
-                        found.push((shard.pairs(number).next(), Located { shard: index, number }));
+                    for (at, &number) in some.iter().enumerate() {
+                        some.get(at + FAR_AHEAD).into_iter().for_each(|&far| shard.prefetch_series(far));
+                        some.get(at + NEAR_AHEAD).into_iter().for_each(|&near| shard.prefetch_pairs(near));
+                        if fits(number) {
+                            found.push((shard.pairs(number).next(), Located { shard: index, number }));
+                        }
                     }
                 }
             }
@@ -301,7 +310,10 @@ fn gather(view: &View, some: &[Found], pairs: &mut Vec<PairId>) -> Vec<Range<usi
         };
         for few in run.chunks_mut(LABELS_PER_LOCK) {
             let shard = shard.lock();
-            for (found, span) in few {
+            for at in 0..few.len() {
+                few.get(at + FAR_AHEAD).into_iter().for_each(|(far, _)| shard.prefetch_series(far.place.number));
+                few.get(at + NEAR_AHEAD).into_iter().for_each(|(near, _)| shard.prefetch_pairs(near.place.number));
+                let (found, span) = &mut few[at];
                 let start = pairs.len();
                 // Those that fell away have no labels any longer. They stay in the walk, and whoever walks skips them.
                 if view.sees(&shard, found.place.number) {

@@ -59,6 +59,9 @@ pub(super) struct Cold {
     chunk_bytes: u32,
 }
 
+/// What the processor fetches at once.
+const CACHE_LINE_BYTES: usize = 64;
+
 /// What samples are held to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -134,6 +137,34 @@ impl Shard {
         if line.pending_bits() >= LIKELY_FULL_BITS && line.words > 0 {
             let bytes = self.slab.bytes(line.slot, usize::from(line.words) * WORD_BYTES);
             bytes.last().into_iter().for_each(prefetch);
+        }
+    }
+
+    /// Asks for what says where the rest of a series is.
+    #[inline]
+    pub(super) fn prefetch_series(&self, number: u32) {
+        prefetch(&self.lines[number]);
+        prefetch(&self.cold[number]);
+    }
+
+    /// Asks for the labels of a series, of which the rest should be at hand.
+    #[inline]
+    pub(super) fn prefetch_pairs(&self, number: u32) {
+        let cold = &self.cold[number];
+        if cold.label_count > 0 {
+            let bytes = self.slab.bytes(cold.labels, cold.label_count as usize * size_of::<PairId>());
+            bytes.first().into_iter().chain(bytes.last()).for_each(prefetch);
+        }
+    }
+
+    /// Asks for the list of full chunks of a series, and for its open chunk.
+    #[inline]
+    pub(super) fn prefetch_chunks(&self, number: u32) {
+        self.chunk_list(number).first().into_iter().for_each(prefetch);
+        let line = &self.lines[number];
+        if line.words > 0 {
+            let bytes = self.slab.bytes(line.slot, usize::from(line.words) * WORD_BYTES);
+            bytes.chunks(CACHE_LINE_BYTES).filter_map(<[u8]>::first).for_each(prefetch);
         }
     }
 

@@ -25,5 +25,27 @@ fn each_form_of_the_same_number() {
         assert_eq!(PlainFloat(value).to_string(), plain);
         assert_eq!(ShortFloat(value).to_string(), short);
         assert_eq!(SampleFloat(value).to_string(), sample);
+        assert_eq!(appended(value), sample);
+    }
+}
+
+fn appended(value: f64) -> String {
+    let mut out = Vec::new();
+    SampleFloat(value).append_to(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_short_way_prints_the_same() {
+    let sizes = [1e-5, 0.0001, 0.00012, 0.3, 1.0, 7.25, 1e3, 123.456, 1e9, 1e14, 1e15, 5e16, 1e20, 1e21];
+    let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..20_000_usize {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let fraction = (bits >> 11) as f64 / (1_u64 << 53) as f64;
+        let size = sizes[round % sizes.len()];
+        let whole = (fraction * size).trunc();
+        for value in [fraction * size, -fraction * size, whole, -whole, (fraction * size * 100.0).trunc() / 100.0] {
+            assert_eq!(appended(value), SampleFloat(value).to_string());
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn extrapolated(
     let is_counter = kernel != Kernel::Delta;
     let resets = &mut scratch.indices;
     resets.clear();
-    if is_counter {
+    if is_counter && may_have_resets(windows.samples) {
         find_pairs(windows.samples, is_reset, resets);
     }
     let mut next_reset = 0;
@@ -168,6 +168,13 @@ pub(crate) fn count_pairs(
 /// The positions of samples that, with the one before them, are as `is_one` says.
 fn find_pairs(samples: Samples<'_>, is_one: impl Fn(Samples<'_>, usize) -> bool, found: &mut Vec<usize>) {
     found.extend((1..samples.values.len()).filter(|at| is_one(samples, *at)));
+}
+
+/// Most counters have none, and that is seen at a glance: not `any`, which would look at one pair after the other.
+fn may_have_resets(samples: Samples<'_>) -> bool {
+    let Samples { values, starts_ms, .. } = samples;
+    let falls = values.iter().zip(values.get(1..).unwrap_or_default());
+    !starts_ms.is_empty() || falls.fold(false, |found, (before, after)| found | (after < before))
 }
 
 /// Whether the counter of the sample at `at`, which is not the first, began anew after the one before it.

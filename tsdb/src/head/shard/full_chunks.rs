@@ -60,7 +60,7 @@ impl Shard {
         chunk_list::chunks(self.chunk_list(number))
     }
 
-    fn chunk_list(&self, number: u32) -> &[u8] {
+    pub(super) fn chunk_list(&self, number: u32) -> &[u8] {
         match &self.cold[number] {
             Cold { chunk_bytes: 0, .. } => &[],
             cold => self.slab.bytes(cold.chunks, cold.chunk_len()),
