@@ -27,7 +27,6 @@ mod logged_series;
 mod metadata;
 mod order;
 mod postings;
-mod prefetch;
 mod read;
 mod replay;
 mod select;

@@ -220,6 +220,11 @@ impl HeadChunks {
         self.suspect.store(false, Ordering::Relaxed);
     }
 
+    /// Asks for the memory of chunks that will be read.
+    pub(crate) fn prefetch(&self, places: impl Iterator<Item = HeadChunkRef>) {
+        self.files.prefetch(places);
+    }
+
     fn try_read(&self, place: HeadChunkRef) -> Result<Chunk, SourceError> {
         let buffered = self.buffer.lock().get(place);
         let section = match buffered {

@@ -20,6 +20,7 @@ pub mod fs;
 pub mod head;
 pub mod head_chunks;
 pub mod index;
+mod prefetch;
 mod samples;
 pub mod segment;
 mod series;

@@ -200,6 +200,10 @@ impl Copies {
         let memory = Bytes::from(std::mem::replace(&mut self.data, room));
         self.chunks.clear();
         self.starts.clear();
+        head.files.prefetch(self.places.iter().filter_map(|copy| match copy.data {
+            ChunkData::InFile(place) => Some(place),
+            ChunkData::Copied(..) | ChunkData::Buffered(_) => None,
+        }));
         for copy in &self.places {
             let start = self.chunks.len();
             self.starts.push(start);

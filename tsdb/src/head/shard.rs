@@ -12,9 +12,9 @@ use super::late::Late;
 use super::layouts::Layouts;
 use super::metadata::Metadata;
 use super::postings::Postings;
-use super::prefetch::prefetch;
 use super::slab::{Slab, Slot, Use};
 use crate::append::RefusedBecause;
+use crate::prefetch::{prefetch, prefetch_bytes};
 use full_chunks::Kept;
 use hashbrown::HashTable;
 use histograms::Histograms;
@@ -58,9 +58,6 @@ pub(super) struct Cold {
     /// The size of the list of full chunks.
     chunk_bytes: u32,
 }
-
-/// What the processor fetches at once.
-const CACHE_LINE_BYTES: usize = 64;
 
 /// What samples are held to.
 #[derive(Debug, Clone, Copy)]
@@ -163,8 +160,7 @@ impl Shard {
         self.chunk_list(number).first().into_iter().for_each(prefetch);
         let line = &self.lines[number];
         if line.words > 0 {
-            let bytes = self.slab.bytes(line.slot, usize::from(line.words) * WORD_BYTES);
-            bytes.chunks(CACHE_LINE_BYTES).filter_map(<[u8]>::first).for_each(prefetch);
+            prefetch_bytes(self.slab.bytes(line.slot, usize::from(line.words) * WORD_BYTES));
         }
     }
 

@@ -8,6 +8,7 @@ use super::{ChunkFile, HeadChunkError, HeadChunkRef, file_name};
 use crate::cursor::{Corruption, Fault};
 use crate::file_error::FileError;
 use crate::fs::{AppendFile, Fs, ReadFile, make_way};
+use crate::prefetch::prefetch_bytes;
 use crate::series::SourceError;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -19,6 +20,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is read at once of a chunk whose size is not known yet.
 const READ_BYTES: u64 = 512;
+/// And most of one, which is asked for in memory.
+const PREFETCH_BYTES: usize = 256;
 
 /// All files of a directory, by number.
 #[derive(Debug)]
@@ -110,14 +113,14 @@ impl Files {
     /// Bytes that begin with the frame at `place`, and may go on beyond it.
     pub(super) fn section(&self, place: HeadChunkRef) -> Result<Bytes, SourceError> {
         let found = self.files.read().get(&place.file()).map(|file| (file.content.clone(), file.size_bytes));
-        let path = self.path(place);
         let Some((content, size_bytes)) = found else {
-            return Err(FileError::at(&path)(ErrorKind::NotFound.into()).into());
+            return Err(FileError::at(&self.path(place))(ErrorKind::NotFound.into()).into());
         };
         let left = size_bytes.saturating_sub(place.offset());
         match content {
             Content::Mapped(bytes) => Ok(bytes.slice((bytes.len() as u64 - left) as usize..)),
             Content::Read(file) => {
+                let path = self.path(place);
                 let read = |size| read_at(&*file, place.offset(), size).map_err(FileError::at(&path));
                 let begin = read(left.min(READ_BYTES))?;
                 let size = frame::size_of(&begin).map_err(Corruption::in_file(&path, place.offset()))?;
@@ -130,6 +133,19 @@ impl Files {
                 }
                 Ok(read(size)?)
             }
+        }
+    }
+
+    /// Asks for the memory of frames that will be read.
+    pub(super) fn prefetch(&self, places: impl Iterator<Item = HeadChunkRef>) {
+        let files = self.files.read();
+        for place in places {
+            let Some(File { content: Content::Mapped(bytes), size_bytes, .. }) = files.get(&place.file()) else {
+                continue;
+            };
+            let left = size_bytes.saturating_sub(place.offset());
+            let section = bytes.get((bytes.len() as u64).saturating_sub(left) as usize..).unwrap_or_default();
+            prefetch_bytes(section.get(..PREFETCH_BYTES).unwrap_or(section));
         }
     }
 
