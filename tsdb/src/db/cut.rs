@@ -55,9 +55,9 @@ impl Db {
     pub(super) fn cut_due(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
         let mut cut = Vec::new();
         while let Some((min_ms, max_ms)) = self.due() {
-            let block = self.cut_one(min_ms, max_ms)?;
+            let block = self.cut_one(min_ms, max_ms, marks)?;
             if block.meta.is_none() {
-                self.skip_gap(max_ms)?;
+                self.skip_gap(max_ms, marks)?;
             }
             cut.push(block);
             self.let_go_of_log(max_ms, marks)?;
@@ -71,9 +71,9 @@ impl Db {
         let mut cut = Vec::new();
         while let Some(held) = self.head.time_range() {
             let end_ms = self.range_end(held.min_ms()).min(held.max_ms().saturating_add(1));
-            let block = self.cut_one(held.min_ms(), end_ms)?;
+            let block = self.cut_one(held.min_ms(), end_ms, marks)?;
             if block.meta.is_none() {
-                self.skip_gap(end_ms)?;
+                self.skip_gap(end_ms, marks)?;
             }
             cut.push(block);
             self.let_go_of_log(end_ms, marks)?;
@@ -95,7 +95,7 @@ impl Db {
         (span_ms > range_ms.saturating_add(range_ms / 2)).then_some((held.min_ms(), self.range_end(held.min_ms())))
     }
 
-    fn cut_one(&self, min_ms: i64, max_ms: i64) -> Result<CutBlock, DbError> {
+    fn cut_one(&self, min_ms: i64, max_ms: i64, marks: &mut Marks) -> Result<CutBlock, DbError> {
         self.head.close_before(max_ms);
         let mut meta = None;
         if let Some(range) = TimeRange::new(min_ms, max_ms.saturating_sub(1)) {
@@ -105,8 +105,16 @@ impl Db {
             self.add_block(meta)?;
             self.head.blocks_reach(max_ms);
         }
-        self.head.truncate(max_ms)?;
+        self.move_floor(max_ms, marks)?;
         Ok(CutBlock { min_ms, max_ms, meta })
+    }
+
+    /// Drops what the head has before `floor_ms`: blocks have it, or it was deleted.
+    fn move_floor(&self, floor_ms: i64, marks: &mut Marks) -> Result<(), DbError> {
+        // Dropped it is in any case: a block of it must not be written twice.
+        let forgotten = self.forget_snapshots(floor_ms, marks);
+        self.head.truncate(floor_ms)?;
+        forgotten
     }
 
     /// Takes a block that was published into the list.
@@ -120,7 +128,7 @@ impl Db {
 
     /// Moves the head's floor over ranges without samples, from `from_ms` on: a first sample of 1970 must not cost a cut for
     /// every range since.
-    fn skip_gap(&self, from_ms: i64) -> Result<(), DbError> {
+    fn skip_gap(&self, from_ms: i64, marks: &mut Marks) -> Result<(), DbError> {
         let Some(rest) = TimeRange::new(from_ms, i64::MAX) else {
             return Ok(());
         };
@@ -129,7 +137,7 @@ impl Db {
         let floor_ms = oldest_ms.div_euclid(range_ms).saturating_mul(range_ms);
         if floor_ms > from_ms {
             // Between the two lies nothing, and nothing can come there any more: it is far behind the newest sample.
-            self.head.truncate(floor_ms.min(self.closed_ms()))?;
+            self.move_floor(floor_ms.min(self.closed_ms()), marks)?;
         }
         Ok(())
     }
@@ -257,6 +265,12 @@ impl Db {
         }
         Ok(())
     }
+}
+
+/// Up to where blocks say that the head was cut, outside; `None` if none says so.
+pub(super) fn blocks_end_ms(blocks: &[Block], block_range_ms: i64) -> Option<i64> {
+    let whole = blocks.iter().filter(|block| !block.meta().compaction.is_partial());
+    whole.map(|block| block.end_ms(block_range_ms)).max()
 }
 
 impl Marks {

@@ -76,8 +76,7 @@ impl Db {
         // An earlier process may have made the directories in here and ended before it synced their names.
         fs.sync_dir(dir).map_err(FileError::at(dir))?;
         let late_log = open_late_log(&fs, dir, &options, &committers, found.iter().any(|chunk| chunk.out_of_order))?;
-        let whole = blocks.iter().filter(|block| !block.meta().compaction.is_partial());
-        let blocks_end_ms = whole.map(|block| block.end_ms(options.block_range_ms)).max();
+        let blocks_end_ms = cut::blocks_end_ms(&blocks, options.block_range_ms);
         let head_options = HeadOptions::new(options.cores.get(), options.block_range_ms)
             .with_exemplars(options.max_exemplars, options.out_of_order.window_ms);
         let new_head = || {

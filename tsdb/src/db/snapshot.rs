@@ -4,7 +4,7 @@
 //! account of a snapshot, only when blocks have what it says. So whatever is wrong with a snapshot, or with the chunk files
 //! that it relies on, it is set aside, and an older one or the whole log takes its place.
 
-use super::cut::Marks;
+use super::cut::{self, Marks};
 use super::damaged::copy_aside;
 use super::open::{self, Opened, SetAside};
 use super::{Db, DbError, DbOptions};
@@ -238,6 +238,21 @@ impl Db {
         self.write_snapshot(segment)?;
         marks.snapshot.through = Some(logged);
         Ok(())
+    }
+
+    /// The head's floor is about to move to `floor_ms`, and files of chunks before it go. A snapshot that relies on such a file
+    /// goes first, if no block says that its time was cut, because all in it was deleted: the next start would miss the file.
+    /// The log has what the snapshot has.
+    pub(super) fn forget_snapshots(&self, floor_ms: i64, marks: &mut Marks) -> Result<(), DbError> {
+        let known_ms = cut::blocks_end_ms(&self.blocks.read(), self.options.block_range_ms);
+        let known_ms = known_ms.unwrap_or(i64::MIN).max(self.head.floor_ms());
+        if !self.head_chunks.files().iter().any(|file| (known_ms..floor_ms).contains(&file.newest_ms)) {
+            return Ok(());
+        }
+        // The next one is due though nothing is logged.
+        marks.snapshot.through = None;
+        let found = SnapshotDirs::find(&*self.fs, &self.dir).map_err(FileError::at(&self.dir))?;
+        Ok(found.remove_all(&*self.fs, &self.dir).map_err(FileError::at(&self.dir))?)
     }
 
     /// Writes the last snapshot, if one is wanted. Nothing is logged any more.

@@ -106,7 +106,9 @@ impl Head {
         written.map_err(at)?;
         self.files.sync()?;
         let highest = SeriesRef(self.dictionary.read().next_reference().0.saturating_sub(1));
-        writer.relies_on(&Relied { highest, exemplars, chunk_files: self.files.files() }).map_err(at)?;
+        // What lies before the floor is dropped when no reader keeps it any longer, be that tomorrow.
+        let chunk_files = self.files.files().into_iter().filter(|file| file.newest_ms >= self.floor_ms()).collect();
+        writer.relies_on(&Relied { highest, exemplars, chunk_files }).map_err(at)?;
         Ok(())
     }
 }

@@ -1,0 +1,158 @@
+//! Snapshots of a head of which less is left than they rely on, because it was deleted before it became a block: an orderly
+//! end of theirs, however it is cut short, is no damage.
+
+use crate::delete::{of, range};
+use crate::rig::{Batch, Contents, NO_LIMITS, append, contents, names, open_on, options, series};
+use model::{Matcher, TimeRange};
+use std::path::Path;
+use std::sync::Arc;
+use testkit::{Loss, SimFs};
+use tsdb::db::{Db, DbError, DbOptions, Snapshots};
+use tsdb::fs::Fs;
+use tsdb::head::AppendScratch;
+use tsdb::snapshot::SnapshotDirs;
+
+const DIR: &str = "/data";
+
+fn open(fs: &SimFs, snapshots: Snapshots) -> Result<Db, DbError> {
+    open_on(Arc::new(fs.clone()), Path::new(DIR), DbOptions { snapshots, ..options() })
+}
+
+fn snapshots(fs: &SimFs) -> usize {
+    SnapshotDirs::find(fs, Path::new(DIR)).unwrap().published.len()
+}
+
+fn chunk_files(fs: &SimFs) -> usize {
+    fs.read_dir(&Path::new(DIR).join("chunks_head")).unwrap().len()
+}
+
+/// What happens to a head that has samples up to `to_ms`, and a snapshot that relies on a file of its chunks.
+struct Story {
+    name: &'static str,
+    to_ms: i64,
+    deleted: TimeRange,
+    life: fn(&Db) -> Result<(), DbError>,
+    /// How many snapshots are there in the end.
+    left: usize,
+}
+
+fn flush(db: &Db) -> Result<(), DbError> {
+    db.flush().map(drop)
+}
+
+fn maintain(db: &Db) -> Result<(), DbError> {
+    db.maintain().map(drop)
+}
+
+/// A snapshot is written while a reader still keeps the file.
+fn flush_under_a_reader(db: &Db) -> Result<(), DbError> {
+    let reader = db.head().reader(TimeRange::ALL);
+    flush(db)?;
+    maintain(db)?;
+    drop(reader);
+    maintain(db)
+}
+
+fn stories() -> [Story; 5] {
+    let all = TimeRange::ALL;
+    [
+        Story { name: "all goes", to_ms: 145_000, deleted: all, life: flush, left: 0 },
+        Story { name: "the end goes", to_ms: 145_000, deleted: range(100_000, i64::MAX), life: flush, left: 0 },
+        Story {
+            name: "the end of a block goes",
+            to_ms: 80_000,
+            deleted: range(40_000, i64::MAX),
+            life: flush,
+            left: 0,
+        },
+        Story { name: "under a reader", to_ms: 145_000, deleted: all, life: flush_under_a_reader, left: 1 },
+        // Nothing that the snapshot relies on: it stays.
+        Story { name: "a hole", to_ms: 145_000, deleted: range(20_000, 40_000), life: flush, left: 1 },
+    ]
+}
+
+/// A disk as an orderly end left it, with a snapshot.
+fn prepare(to_ms: i64) -> (SimFs, Contents) {
+    let (fs, mut all) = (SimFs::new(), Contents::new());
+    let db = open(&fs, Snapshots { at_end: true, every_ms: None }).unwrap();
+    // Four chunks in a block's range.
+    let samples = |number: i64| (0..to_ms).step_by(250).map(|at_ms| (at_ms, number as f64)).collect();
+    let batch = Batch { names: names(), series: (0..2).map(|number| (series(number), samples(number))).collect() };
+    let (_, commit) = db.append(&batch, NO_LIMITS, &mut AppendScratch::default()).unwrap();
+    let _durable = commit.wait().unwrap();
+    batch.add_to(&mut all);
+    db.close().unwrap();
+    assert_eq!((snapshots(&fs), chunk_files(&fs)), (1, 1));
+    (fs, all)
+}
+
+fn live(fs: &SimFs, story: &Story) -> Result<(), DbError> {
+    let db = open(fs, Snapshots { at_end: false, every_ms: Some(0) })?;
+    let _durable = db.delete(&[] as &[Matcher; 0], story.deleted)?.durable;
+    (story.life)(&db)
+}
+
+/// Opens what a process left, and checks that nothing is set aside, lost or back.
+fn check_next(fs: &SimFs, all: &Contents, story: &Story, crash: Option<(u64, Loss)>) {
+    let db = open(fs, Snapshots::default()).unwrap();
+    let (at, opened) = (format!("{}, {crash:?}", story.name), db.opened());
+    // A torn record at the end of the log is what a crash leaves.
+    let aside = opened.set_aside.iter().find(|one| !one.from.starts_with("/data/wal"));
+    assert_eq!((aside, opened.snapshots_set_aside), (None, 0), "{at}");
+    let (found, is_deleted) = (contents(&db, TimeRange::ALL), |at_ms: &i64| story.deleted.contains(*at_ms));
+    assert!(found.iter().all(|(key, bits)| all.get(key) == Some(bits)), "{at}");
+    let kept = all.keys().filter(|(_, at_ms)| !is_deleted(at_ms));
+    let lost = kept.filter(|key| !found.contains_key(key)).count();
+    assert_eq!(lost, 0, "{at}");
+    let back = found.keys().filter(|(_, at_ms)| is_deleted(at_ms)).count();
+    // A crash may have come before the deletion.
+    assert!(back == 0 || crash.is_some(), "{at}: {back}");
+}
+
+#[test]
+fn a_snapshot_goes_before_what_it_relies_on() {
+    for story in stories() {
+        let (fs, all) = prepare(story.to_ms);
+        live(&fs, &story).unwrap();
+        assert_eq!((snapshots(&fs), chunk_files(&fs)), (story.left, 0), "{}", story.name);
+        check_next(&fs, &all, &story, None);
+    }
+}
+
+#[test]
+fn a_crash_while_a_snapshot_goes_is_no_damage() {
+    for story in stories() {
+        let (closed, all) = prepare(story.to_ms);
+        let whole = closed.crash(Loss::All);
+        let before = whole.steps();
+        live(&whole, &story).unwrap();
+        for step in 0..=whole.steps() - before {
+            for loss in [Loss::All, Loss::Torn(step), Loss::Reordered(step)] {
+                let fs = closed.crash(Loss::All);
+                fs.stop_after(before + step);
+                let _cut_off = live(&fs, &story);
+                check_next(&fs.crash(loss), &all, &story, Some((step, loss)));
+            }
+        }
+    }
+}
+
+/// The next snapshot does not wait until something is logged: it would be the whole log that the next start reads.
+#[test]
+fn another_snapshot_takes_the_place_of_one_that_went() {
+    let (fs, _) = prepare(145_000);
+    let db = open(&fs, Snapshots { at_end: false, every_ms: Some(0) }).unwrap();
+    let _durable = db.delete(&of(".*"), TimeRange::ALL).unwrap().durable;
+    maintain(&db).unwrap();
+    flush(&db).unwrap();
+    assert_eq!(snapshots(&fs), 0);
+    maintain(&db).unwrap();
+    assert_eq!(snapshots(&fs), 1);
+    drop(db);
+    let db = open(&fs, Snapshots::default()).unwrap();
+    assert!(db.opened().snapshot.is_some() && db.opened().log.report.records == 0);
+    let mut expected = contents(&db, TimeRange::ALL);
+    assert!(expected.is_empty());
+    append(&db, 5, 200_000, &mut expected);
+    crate::rig::check(&db, &expected);
+}
