@@ -6,7 +6,13 @@
 use std::path::Path;
 use tonic_build::manual::{Builder, Method, Service};
 
-const FILES: [&str; 4] = ["thanos/store.proto", "thanos/hints.proto", "thanos/info.proto", "thanos/exemplars.proto"];
+const FILES: [&str; 5] = [
+    "thanos/store.proto",
+    "thanos/hints.proto",
+    "thanos/info.proto",
+    "thanos/exemplars.proto",
+    "thanos/metadata.proto",
+];
 const RAW: &str = "crate::grpc::Raw";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,9 +21,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::env::var("OUT_DIR")?;
     std::fs::write(Path::new(&out).join("descriptors.bin"), prost::Message::encode_to_vec(&files))?;
     for file in &mut files.file {
-        file.service.retain(|service| ["Info", "Exemplars"].contains(&service.name()));
+        file.service.retain(|service| ["Info", "Exemplars", "Metadata"].contains(&service.name()));
     }
-    tonic_prost_build::configure().bytes(".").build_transport(false).compile_fds(files)?;
+    tonic_prost_build::configure().bytes(".").btree_map(".").build_transport(false).compile_fds(files)?;
     Builder::new().build_transport(false).compile(&[store(), writeable_store()]);
     Ok(())
 }

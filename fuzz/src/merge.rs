@@ -89,6 +89,7 @@ pub fn fuzz_hostile_stores(data: &[u8]) {
             drops_labels: true,
             shards: true,
             exemplars: None,
+            metadata: false,
         };
         let store = RemoteStore::new(info, Peer(bytes.into()), RemoteOptions::default());
         streams.push(store.series(SeriesRequest::new(Arc::default(), TimeRange::ALL)));

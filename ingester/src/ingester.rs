@@ -10,7 +10,9 @@ use proto::{SeriesSlice, WriteBatch, WriteError, WriteOutcome, WriteTarget};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use storeapi::{Component, ExemplarGroup, HeadGroup, LocalStore, MissingGroup, SourceGroup, SourceProvider};
+use storeapi::{
+    Component, ExemplarGroup, HeadGroup, LocalStore, MetadataGroup, MissingGroup, SourceGroup, SourceProvider,
+};
 use tracing::{error, info};
 
 /// Stores what is written, tenant by tenant.
@@ -174,6 +176,10 @@ impl SourceProvider for Ingester {
 
     fn exemplars(&self) -> Vec<ExemplarGroup> {
         self.tenants.open().iter().filter_map(|tenant| tenant.exemplars()).collect()
+    }
+
+    fn metadata(&self) -> Vec<MetadataGroup> {
+        self.tenants.open().iter().map(|tenant| tenant.metadata()).collect()
     }
 
     fn heads(&self, range: TimeRange) -> Option<Vec<HeadGroup>> {

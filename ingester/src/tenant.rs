@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use storeapi::{ExemplarGroup, HeadGroup, SourceGroup};
+use storeapi::{ExemplarGroup, HeadGroup, MetadataGroup, SourceGroup};
 use tracing::{info, warn};
 use tsdb::db::{CutBlock, Db, DbError, DbOptions, DbParts, Opened, SetAside};
 use tsdb::fs::Fs;
@@ -158,6 +158,11 @@ impl Tenant {
     pub(crate) fn exemplars(&self) -> Option<ExemplarGroup> {
         let kept = self.shared.config.db.max_exemplars > 0;
         kept.then(|| ExemplarGroup { external: self.external.clone(), head: Arc::clone(self.db.head()) })
+    }
+
+    /// Its head, with what is said of its metrics.
+    pub(crate) fn metadata(&self) -> MetadataGroup {
+        MetadataGroup { external: self.external.clone(), head: Arc::clone(self.db.head()) }
     }
 
     /// The head, if it holds all there is in `range`.

@@ -9,7 +9,7 @@ mod rig;
 mod ship;
 
 use futures::TryStreamExt;
-use model::{STALE_NAN, TenantId, TimeRange};
+use model::{MatchOp, Matcher, STALE_NAN, TenantId, TimeRange};
 use proto::{Rejection, WriteError};
 use rig::{NOW_MS, Pairs, Rig, body, config, dir, external, one, tenant};
 use service::{Probes, Tasks};
@@ -17,7 +17,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::{SeriesBatch, SeriesFrame, SeriesRequest, Store};
+use storeapi::{MetadataRequest, MetricSaid, SeriesBatch, SeriesFrame, SeriesRequest, Store};
 use testkit::{Fault, Loss, SimFs};
 use tsdb::fs::Fs;
 
@@ -59,6 +59,43 @@ async fn labels_in_any_order_are_one_series() {
     assert_eq!(rig.stored().await, one("default-tenant", UP, &samples));
     assert_eq!(rig.metric(r#"gauntlet_wire_cache_entries{tenant="default-tenant"}"#), Some(2.0));
     assert_eq!(rig.metric(r#"prometheus_tsdb_head_series{tenant="default-tenant"}"#), Some(1.0));
+}
+
+/// What senders say of a metric is told by the store, of each tenant's under its own labels.
+#[tokio::test]
+async fn what_is_said_of_metrics_is_told() {
+    let field = |number: u8, message: &[u8]| [&[number << 3 | 2, message.len() as u8][..], message].concat();
+    let said = |name: &str, kind: u8, help: &str| {
+        let label = field(1, &[field(1, b"__name__"), field(2, name.as_bytes())].concat());
+        let sample = field(2, &[&[0x09][..], &1f64.to_le_bytes(), &[0x10], &varint(T as u64)].concat());
+        let said = field(15, &[&[0x08, kind][..], &field(4, help.as_bytes()), &field(5, b"s")].concat());
+        field(1, &[label, sample, said].concat())
+    };
+    let rig = Rig::open(&SimFs::new()).await;
+    rig.writes("a", &[said("m_bucket", 3, "of a"), said("m_sum", 3, "of a")].concat(), 2).await;
+    rig.writes("b", &said("m", 3, "of b"), 1).await;
+    let told = async |external: &[Matcher]| {
+        let request = MetadataRequest { external: external.into(), ..MetadataRequest::default() };
+        let answer = rig.app.store().metadata(request).await.unwrap();
+        let text = |one: &MetricSaid| format!("{} {} {}", one.kind.as_str(), one.help, one.unit);
+        let said = |(metric, said): (String, Vec<MetricSaid>)| (metric, said.iter().map(text).collect::<Vec<_>>());
+        answer.metrics.into_iter().map(said).collect::<Vec<_>>()
+    };
+    let want = |said: &[&str]| vec![("m".to_owned(), said.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>())];
+    assert_eq!(told(&[]).await, want(&["histogram of a s", "histogram of b s"]));
+    let only_b = Matcher::new(MatchOp::Equal, "tenant_id", "b").unwrap();
+    assert_eq!(told(&[only_b]).await, want(&["histogram of b s"]));
+    assert!(rig.app.store().info().metadata);
+}
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod instant;
 mod json;
 mod labels;
 mod language;
+mod metadata;
 mod nothing;
 mod number;
 mod operators;
@@ -148,7 +149,7 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/labels", only(both, labels::names))
         .route("/api/v1/label/{name}/values", only(MethodFilter::GET, labels::values))
         .route("/api/v1/query_exemplars", only(both, exemplars::exemplars))
-        .route("/api/v1/metadata", only(MethodFilter::GET, nothing::metadata))
+        .route("/api/v1/metadata", only(MethodFilter::GET, metadata::metadata))
         .route("/api/v1/rules", only(MethodFilter::GET, nothing::rules))
         .route("/api/v1/alerts", only(MethodFilter::GET, nothing::alerts))
         .route("/api/v1/targets", only(MethodFilter::GET, nothing::targets))

@@ -5,7 +5,7 @@
 //! their results accepted in order. The answer is written as JSON straight from the engine's columns.
 //!
 //! Whom a request asks, on whose behalf and how answers are read is its scope (`api/scope.rs`).
-//! What it does not have (exemplars, metadata, rules) it answers with empty successes; what would change an answer and
+//! What it does not have (rules, targets) it answers with empty successes; what would change an answer and
 //! is not honoured it refuses.
 
 mod api;

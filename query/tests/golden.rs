@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use storeapi::{Component, LocalStore, SourceGroup, SourceProvider, Store};
+use storeapi::{Component, LocalStore, Proxy, SourceGroup, SourceProvider, Store};
 use telemetry::Registry;
 use tower::ServiceExt;
 use tsdb::SeriesSource;
@@ -330,6 +330,33 @@ async fn exemplars_are_answered_as_recorded() {
     let exemplars: Vec<_> = all["data"].as_array().unwrap().iter().map(told).collect();
     assert!(exemplars.len() > 1, "{all}");
     let app = app_over(|store| fleet::with_exemplars(store, exemplars.clone()), &recorded.with_file_name("blocks"));
+    for entry in &asked {
+        let want = (u16::try_from(entry["response"]["status"].as_u64().unwrap()).unwrap(), body(entry));
+        assert_eq!(ask(&app, entry).await, want, "{}", entry["path"]);
+    }
+    println!("{} answers equal", asked.len());
+    assert!(asked.len() > 5);
+}
+
+/// The answers of the server that scraped, over what it said when it was asked for all.
+#[tokio::test]
+async fn metadata_is_answered_as_recorded() {
+    let Some(recorded) = testkit::golden("query metadata", "httpapi/http.jsonl") else { return };
+    let text = std::fs::read_to_string(&recorded).unwrap();
+    let entries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let asked: Vec<_> = entries
+        .filter(|entry| entry["path"].as_str().unwrap().starts_with("/api/v1/metadata") && entry["method"] == "GET")
+        .filter(|entry| entry.get("server").is_none())
+        .collect();
+    let body = |entry: &Value| entry["response"]["body"].as_str().unwrap().to_owned();
+    let all = asked.iter().find(|entry| entry["path"] == "/api/v1/metadata").map(body).unwrap();
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let proxied = |store| {
+        let stores = vec![fleet::with_metadata(store, &all["data"])];
+        let proxy = Proxy::new("all", Component::Query, Arc::new(stores), Labels::empty(), &Registry::default());
+        Arc::new(proxy) as Arc<dyn Store>
+    };
+    let app = app_over(proxied, &recorded.with_file_name("blocks"));
     for entry in &asked {
         let want = (u16::try_from(entry["response"]["status"].as_u64().unwrap()).unwrap(), body(entry));
         assert_eq!(ask(&app, entry).await, want, "{}", entry["path"]);

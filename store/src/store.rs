@@ -105,6 +105,7 @@ impl Store for BucketStore {
             drops_labels: true,
             shards: true,
             exemplars: None,
+            metadata: false,
         }
     }
 

@@ -7,7 +7,7 @@ use query::Status;
 use service::{ClientMetrics, ClientOptions, CpuPool, Entry, GrpcChannel, HttpMetrics, WebOptions, admin, web};
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::grpc::{ExemplarsServer, InfoServer, StoreServer};
+use storeapi::grpc::{ExemplarsServer, InfoServer, MetadataServer, StoreServer};
 use storeapi::{Component, Dial, Endpoints, Proxy, StatusProvider, Store, StoreProvider};
 use tonic::service::Routes;
 
@@ -66,6 +66,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let app = app.with_querier(config.querier, Some(statuses));
     let calls = Routes::new(StoreServer::service(Arc::clone(&store)))
         .add_service(ExemplarsServer::service(Arc::clone(&store)))
+        .add_service(MetadataServer::service(Arc::clone(&store)))
         .add_service(InfoServer::service(store));
     let metrics = HttpMetrics::new(&base.registry, config.tenants);
     let pages = admin(&base.probes, &base.registry, "Gauntlet query", &ENTRIES);

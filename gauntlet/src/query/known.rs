@@ -14,6 +14,8 @@ impl Table for QueryTable {
 
 /// Why partial answers of what is not stored anywhere cannot be chosen.
 const NOT_ASKED: &str = "nobody is asked for these: answers are empty";
+/// The same for what is asked as everything else is.
+const AS_QUERIES: &str = "query.partial-response and the parameter partial_response decide";
 const ONE_ENGINE: &str = "there is one engine, with the answers of Prometheus'";
 
 const OWN: &[Known] = &[
@@ -37,8 +39,8 @@ const OWN: &[Known] = &[
     not_yet("selector.relabel-config", Value, ""),
     no_effect("rule.partial-response", Switch, "true", NOT_ASKED),
     no_effect("target.partial-response", Switch, "true", NOT_ASKED),
-    no_effect("metric-metadata.partial-response", Switch, "true", NOT_ASKED),
-    no_effect("exemplar.partial-response", Switch, "true", NOT_ASKED),
+    no_effect("metric-metadata.partial-response", Switch, "true", AS_QUERIES),
+    no_effect("exemplar.partial-response", Switch, "true", AS_QUERIES),
     no_effect("status.partial-response", Switch, "true", NOT_ASKED),
     not_yet("query.active-query-path", Value, ""),
     not_yet("query.default-evaluation-interval", Value, "1m"),

@@ -8,7 +8,7 @@ use proto::{RemoteWriteServer, WriteTarget};
 use router::{Forwarder, ForwarderParts, GrpcDial, Inbound, LocalNode, RingFile};
 use service::{Entry, HttpMetrics, Stop, WebOptions, admin, web};
 use std::sync::Arc;
-use storeapi::grpc::{ExemplarsServer, InfoServer, StoreServer};
+use storeapi::grpc::{ExemplarsServer, InfoServer, MetadataServer, StoreServer};
 use storeapi::{Component, Proxy, SeriesLimits, Store};
 use tonic::service::Routes;
 use tsdb::fs::StdFs;
@@ -65,6 +65,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let calls = Routes::new(write_budget.around(writes))
         .add_service(StoreServer::service(Arc::clone(&parts.store)))
         .add_service(ExemplarsServer::service(Arc::clone(&parts.store)))
+        .add_service(MetadataServer::service(Arc::clone(&parts.store)))
         .add_service(InfoServer::service(parts.store));
     let pages = admin(&base.probes, &base.registry, "Gauntlet receive", &ENTRIES);
     let pages = web(pages, &base.registry, WebOptions { cors: false });

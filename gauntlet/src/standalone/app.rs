@@ -9,7 +9,7 @@ use proto::RemoteWriteServer;
 use query::Admin;
 use service::{CpuPool, Entry, HttpMetrics, WebOptions, admin, web};
 use std::sync::Arc;
-use storeapi::grpc::{ExemplarsServer, InfoServer, StoreServer};
+use storeapi::grpc::{ExemplarsServer, InfoServer, MetadataServer, StoreServer};
 use storeapi::{Component, Proxy, Store};
 use tonic::service::Routes;
 use tracing::info;
@@ -42,7 +42,11 @@ const ENTRIES: [Entry; 18] = [
         methods: "GET, POST",
         what: "exemplars of the series of a query: query, start, end",
     },
-    Entry { path: "/api/v1/metadata", methods: "GET", what: "always empty: metadata is not stored" },
+    Entry {
+        path: "/api/v1/metadata",
+        methods: "GET",
+        what: "kind, help and unit of metrics: metric, limit, limit_per_metric",
+    },
     Entry { path: "/api/v1/rules", methods: "GET", what: "always empty: there is no ruler" },
     Entry { path: "/api/v1/alerts", methods: "GET", what: "always empty: there is no ruler" },
     Entry {
@@ -115,6 +119,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let target = storage.ingester.ingester();
     let calls = Routes::new(StoreServer::service(Arc::clone(&storage.all)))
         .add_service(ExemplarsServer::service(Arc::clone(&storage.all)))
+        .add_service(MetadataServer::service(Arc::clone(&storage.all)))
         .add_service(InfoServer::service(Arc::clone(&storage.all)))
         .add_service(write_budget.around(RemoteWriteServer::service(target, fingerprinter, clock, max_message_bytes)));
     let pages = admin(&base.probes, &base.registry, "Gauntlet standalone", &ENTRIES);

@@ -1,5 +1,5 @@
-//! StoreAPI between processes: `thanos.Store`, `thanos.Exemplars` and `thanos.info.Info` over any [`Store`], and a [`Store`]
-//! over those of a peer.
+//! StoreAPI between processes: `thanos.Store`, `thanos.Exemplars`, `thanos.Metadata` and `thanos.info.Info` over any
+//! [`Store`], and a [`Store`] over those of a peer.
 //!
 //! [`Store`]: crate::Store
 
@@ -8,6 +8,7 @@ mod exemplars;
 mod frames;
 mod info;
 mod joined;
+mod metadata;
 mod remote_store;
 mod request;
 mod store_server;
@@ -16,6 +17,7 @@ pub(crate) use codes::{code_of, go_text};
 pub use codes::{error_of, status_of};
 pub use exemplars::ExemplarsServer;
 pub use info::{InfoServer, fetch_info};
+pub use metadata::MetadataServer;
 pub use remote_store::{RemoteOptions, RemoteStore};
 pub use store_server::StoreServer;
 

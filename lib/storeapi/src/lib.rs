@@ -10,6 +10,7 @@ pub mod grpc;
 mod local;
 mod loser_tree;
 mod merge;
+mod metadata;
 mod proxy;
 mod relabel;
 mod shard;
@@ -25,10 +26,12 @@ pub use endpoints::{
 pub use engine::{DedupFunc, EngineBatch, ReadOptions, Reading, aggregates_for};
 pub use exemplars::{ExemplarsAnswer, ExemplarsRequest};
 pub use local::{
-    ExemplarGroup, HeadGroup, LocalStore, MissingGroup, SeriesLimits, SourceGroup, SourceProvider, matchers_left,
+    ExemplarGroup, HeadGroup, LocalStore, MetadataGroup, MissingGroup, SeriesLimits, SourceGroup, SourceProvider,
+    matchers_left,
 };
 pub use loser_tree::LoserTree;
 pub use merge::{MergedCursor, merge_frames_within};
+pub use metadata::{MetadataAnswer, MetadataRequest, MetricSaid};
 pub use proxy::{LiveStore, Proxy, StoreProvider};
 pub use relabel::RelabeledCursor;
 pub use sort_key::write_sort_key;

@@ -7,13 +7,16 @@ mod exemplars;
 mod labels;
 mod last;
 mod limits;
+mod metadata;
 mod series;
 mod walk;
 
 pub use exemplars::ExemplarGroup;
 pub use limits::SeriesLimits;
+pub use metadata::MetadataGroup;
 
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest, joined};
+use crate::metadata::{Collected, MetadataAnswer, MetadataRequest};
 use crate::store::{
     Component, LabelsAnswer, LabelsRequest, PartialResponse, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
     TsdbInfo,
@@ -71,6 +74,11 @@ pub trait SourceProvider: Debug + Send + Sync {
 
     /// The heads that keep exemplars.
     fn exemplars(&self) -> Vec<ExemplarGroup> {
+        Vec::new()
+    }
+
+    /// The heads that keep what is said of metrics.
+    fn metadata(&self) -> Vec<MetadataGroup> {
         Vec::new()
     }
 }
@@ -136,6 +144,7 @@ impl Store for LocalStore {
             drops_labels: true,
             shards: true,
             exemplars: (!self.provider.exemplars().is_empty()).then_some(TimeRange::ALL),
+            metadata: !self.provider.metadata().is_empty(),
         }
     }
 
@@ -170,6 +179,18 @@ impl Store for LocalStore {
         self.blocking(move || {
             let series = groups.iter().flat_map(|group| group.select(&request)).collect();
             Ok(ExemplarsAnswer { series: joined(series), warnings: warnings? })
+        })
+    }
+
+    fn metadata(&self, request: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
+        let (name, warnings) = (Arc::clone(&self.name), self.missing([&*request.external], request.partial));
+        let groups = self.provider.metadata();
+        self.blocking(move || {
+            let mut all = Collected::new(&name, &request);
+            for group in groups.iter().filter(|group| request.accepts(&group.external)) {
+                group.collect(&mut all)?;
+            }
+            Ok(MetadataAnswer { metrics: all.finish(), warnings: warnings? })
         })
     }
 }

@@ -6,10 +6,12 @@
 mod choose;
 mod exemplars;
 mod labels;
+mod metadata;
 mod told;
 
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::merge::merge_frames;
+use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
     Component, LabelsAnswer, LabelsRequest, PartialResponse, SeriesFrame, SeriesRequest, SeriesStream, Store,
     StoreError, StoreInfo,
@@ -121,6 +123,7 @@ impl Store for Proxy {
             drops_labels: true,
             shards: true,
             exemplars: infos.iter().filter_map(|info| info.exemplars).reduce(TimeRange::hull),
+            metadata: infos.iter().any(|info| info.metadata),
         }
     }
 
@@ -154,6 +157,10 @@ impl Store for Proxy {
 
     fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
         self.all_exemplars(request).boxed()
+    }
+
+    fn metadata(&self, request: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
+        self.all_metadata(request).boxed()
     }
 }
 

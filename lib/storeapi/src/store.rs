@@ -1,6 +1,7 @@
 //! The trait that both transports implement.
 
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
+use crate::metadata::{MetadataAnswer, MetadataRequest};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -26,6 +27,8 @@ pub struct StoreInfo {
     pub shards: bool,
     /// In which time it may have exemplars; `None`: it has none.
     pub exemplars: Option<TimeRange>,
+    /// It tells what is said of metrics.
+    pub metadata: bool,
 }
 
 /// The time in which series of one external label set have samples. Both ends inside.
@@ -274,5 +277,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
         let _ = request;
         std::future::ready(Ok(ExemplarsAnswer::default())).boxed()
+    }
+
+    /// What is said of metrics. Most stores know nothing of it.
+    fn metadata(&self, request: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
+        let _ = request;
+        std::future::ready(Ok(MetadataAnswer::default())).boxed()
     }
 }

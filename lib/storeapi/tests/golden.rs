@@ -6,6 +6,8 @@
 mod calls;
 #[path = "golden/frames.rs"]
 mod frames;
+#[path = "golden/metadata.rs"]
+mod metadata;
 #[path = "golden/requests.rs"]
 mod requests;
 #[path = "golden/shard.rs"]

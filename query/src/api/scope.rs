@@ -11,8 +11,8 @@ use promql::{ParseOptions, Select};
 use serde::Deserialize;
 use std::sync::Arc;
 use storeapi::{
-    ExemplarsAnswer, ExemplarsRequest, LabelsRequest, PartialResponse, ReadOptions, Reading, SelectHints,
-    SeriesRequest, Shard,
+    ExemplarsAnswer, ExemplarsRequest, LabelsRequest, MetadataRequest, PartialResponse, ReadOptions, Reading,
+    SelectHints, SeriesRequest, Shard,
 };
 
 /// Where Thanos looks for a tenant besides the configured header.
@@ -177,6 +177,18 @@ impl Scope {
     /// The exemplars of replicas as those of one series.
     pub(super) fn joined(&self, exemplars: ExemplarsAnswer) -> ExemplarsAnswer {
         exemplars.without(&self.replica_labels)
+    }
+
+    /// A request for what is said of metrics.
+    pub(super) fn metadata(&self, metric: Option<&str>, limit: Option<usize>) -> MetadataRequest {
+        MetadataRequest {
+            metric: metric.map(str::to_owned),
+            limit,
+            external: self.tenant_matcher.iter().cloned().collect(),
+            partial: self.partial,
+            stores: Arc::clone(&self.stores),
+            tenant: self.tenant.clone(),
+        }
     }
 
     /// A request for label names or values, replica labels among them.

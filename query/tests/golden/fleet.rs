@@ -6,13 +6,15 @@
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use model::{Labels, Matcher, TimeRange};
+use model::{Labels, Matcher, MetricKind, TimeRange};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use storeapi::{
     Component, EndpointStatus, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, LocalStore,
-    SeriesRequest, SeriesStream, SourceGroup, SourceProvider, StatusProvider, Store, StoreError, StoreInfo,
+    MetadataAnswer, MetadataRequest, MetricSaid, SeriesRequest, SeriesStream, SourceGroup, SourceProvider,
+    StatusProvider, Store, StoreError, StoreInfo,
 };
 use tsdb::block::Block;
 use tsdb::chunk::xor::XorState;
@@ -51,7 +53,7 @@ pub(crate) fn bucket(folder: &Path) -> Arc<dyn Store> {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let Ok(meta) = std::fs::read_to_string(path.join("meta.json")) else { continue };
-        let meta: serde_json::Value = serde_json::from_str(&meta).unwrap();
+        let meta: Value = serde_json::from_str(&meta).unwrap();
         let thanos = &meta["thanos"];
         if path.join("deletion-mark.json").exists() || thanos["downsample"]["resolution"] != 0 {
             continue;
@@ -162,6 +164,56 @@ pub(crate) fn with_exemplars(store: Arc<dyn Store>, exemplars: Vec<ExemplarSerie
     Arc::new(WithExemplars { store, exemplars })
 }
 
+/// A store, and what is said of metrics.
+#[derive(Debug)]
+struct WithMetadata {
+    store: Arc<dyn Store>,
+    told: MetadataAnswer,
+}
+
+impl Store for WithMetadata {
+    fn info(&self) -> StoreInfo {
+        StoreInfo { metadata: true, ..self.store.info() }
+    }
+
+    fn series(&self, request: SeriesRequest) -> SeriesStream {
+        self.store.series(request)
+    }
+
+    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
+        self.store.select_last(request)
+    }
+
+    fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
+        self.store.label_names(request)
+    }
+
+    fn label_values(&self, name: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
+        self.store.label_values(name, request)
+    }
+
+    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        self.store.exemplars(request)
+    }
+
+    /// All of it, whatever was asked.
+    fn metadata(&self, _: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
+        std::future::ready(Ok(self.told.clone())).boxed()
+    }
+}
+
+/// `store`, which says of metrics what the recorded answer `data` says.
+pub(crate) fn with_metadata(store: Arc<dyn Store>, data: &Value) -> Arc<dyn Store> {
+    let said = |meta: &Value| {
+        let text = |name: &str| meta[name].as_str().unwrap().to_owned();
+        let kind = (0..8).map(MetricKind::from_number).find(|kind| kind.as_str() == text("type")).unwrap();
+        MetricSaid { kind, help: text("help"), unit: text("unit") }
+    };
+    let metrics = data.as_object().unwrap().iter();
+    let metrics = metrics.map(|(name, metas)| (name.clone(), metas.as_array().unwrap().iter().map(said).collect()));
+    Arc::new(WithMetadata { store, told: MetadataAnswer { metrics: metrics.collect(), warnings: Vec::new() } })
+}
+
 /// A strict endpoint that is not there.
 #[derive(Debug)]
 pub(crate) struct Dead;
@@ -188,6 +240,7 @@ impl Store for Dead {
             drops_labels: true,
             shards: true,
             exemplars: None,
+            metadata: false,
         }
     }
 

@@ -112,6 +112,7 @@ pub(super) fn unknown(address: &str) -> StoreInfo {
         drops_labels: false,
         shards: false,
         exemplars: None,
+        metadata: false,
     }
 }
 

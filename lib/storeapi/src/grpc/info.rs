@@ -4,7 +4,8 @@ use super::Channel;
 use super::codes::error_of;
 use crate::store::{Component, Store, StoreError, StoreInfo, TsdbInfo};
 use model::{Labels, TimeRange};
-use proto::thanos::info::{self, ExemplarsInfo, InfoRequest, InfoResponse, info_client::InfoClient, info_server};
+use proto::thanos::info::{self, ExemplarsInfo, InfoRequest, InfoResponse, MetricMetadataInfo};
+use proto::thanos::info::{info_client::InfoClient, info_server};
 use proto::thanos::{Label, LabelSet};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -64,6 +65,7 @@ fn write(store: &StoreInfo) -> InfoResponse {
             supports_projections: false,
         }),
         exemplars: store.exemplars.map(|range| ExemplarsInfo { min_time: range.min_ms(), max_time: range.max_ms() }),
+        metric_metadata: store.metadata.then_some(MetricMetadataInfo {}),
         ..InfoResponse::default()
     }
 }
@@ -90,6 +92,7 @@ fn read(name: &str, message: InfoResponse) -> Result<StoreInfo, StoreError> {
         drops_labels: store.supports_without_replica_labels,
         shards: store.supports_sharding,
         exemplars: message.exemplars.and_then(|held| TimeRange::new(held.min_time, held.max_time)),
+        metadata: message.metric_metadata.is_some(),
     })
 }
 

@@ -3,8 +3,9 @@
 use super::codes::error_of;
 use super::joined::{Joined, Redone};
 use super::request::{for_tenant, write_names, write_series, write_values};
-use super::{Channel, exemplars};
+use super::{Channel, exemplars, metadata};
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
+use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
     LabelsAnswer, LabelsRequest, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
 };
@@ -112,6 +113,10 @@ impl<C: Channel> Store for RemoteStore<C> {
 
     fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
         exemplars::fetch(self.peer(), self.channel.clone(), self.options, request).boxed()
+    }
+
+    fn metadata(&self, request: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
+        metadata::fetch(self.peer(), self.channel.clone(), self.options, request).boxed()
     }
 }
 

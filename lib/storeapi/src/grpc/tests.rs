@@ -1,10 +1,12 @@
 //! Both ends in one process: what a store is asked and answers, through messages.
 
 mod exemplars;
+mod metadata;
 mod peers;
 
 use super::*;
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
+use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
     Component, LabelsAnswer, LabelsRequest, PartialResponse, SelectHints, SeriesBatch, SeriesFrame, SeriesRequest,
     SeriesStream, Shard, Store, StoreError, StoreInfo, TsdbInfo,
@@ -28,6 +30,7 @@ struct Told {
     series: Vec<Result<SeriesFrame, StoreError>>,
     labels: Result<LabelsAnswer, StoreError>,
     exemplars: Result<ExemplarsAnswer, StoreError>,
+    metadata: Result<MetadataAnswer, StoreError>,
     asked: Mutex<Vec<String>>,
     /// Frames that were taken.
     taken: Arc<AtomicUsize>,
@@ -42,6 +45,7 @@ impl Default for Told {
             series: Vec::new(),
             labels: Ok(LabelsAnswer::default()),
             exemplars: Ok(ExemplarsAnswer::default()),
+            metadata: Ok(MetadataAnswer::default()),
             asked: Mutex::default(),
             taken: Arc::default(),
             open: Arc::default(),
@@ -80,6 +84,11 @@ impl Store for Told {
         self.asked.lock().push(format!("{request:?}"));
         async { self.exemplars.clone() }.boxed()
     }
+
+    fn metadata(&self, request: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
+        self.asked.lock().push(format!("{request:?}"));
+        async { self.metadata.clone() }.boxed()
+    }
 }
 
 fn info(name: &str) -> StoreInfo {
@@ -92,6 +101,7 @@ fn info(name: &str) -> StoreInfo {
         drops_labels: true,
         shards: true,
         exemplars: TimeRange::new(4, i64::MAX),
+        metadata: true,
     }
 }
 

@@ -1,9 +1,10 @@
 use super::*;
+use crate::metadata::MetricSaid;
 use crate::store::{SeriesBatch, TsdbInfo};
 use crate::table::labels;
 use bytes::Bytes;
 use model::MatchOp::{self, Equal, NotEqual, Regex};
-use model::Matcher;
+use model::{Matcher, MetricKind};
 use parking_lot::Mutex;
 use tsdb::head::{Exemplar, ExemplarSeries};
 use tsdb::{Chunk, ChunkSeriesBatch, Encoding};
@@ -71,6 +72,18 @@ impl Store for FakeStore {
             .map(|strings| ExemplarsAnswer { series: strings.iter().map(series).collect(), warnings: Vec::new() });
         std::future::ready(answer.map_err(Clone::clone)).boxed()
     }
+
+    /// Metrics of its strings, which are said to be of its name.
+    fn metadata(&self, request: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
+        self.asked.lock().push(request.external);
+        let help = self.info.name.get(..2).unwrap_or(&self.info.name);
+        let said = || vec![MetricSaid { kind: MetricKind::Gauge, help: help.to_owned(), unit: String::new() }];
+        let answer = self.strings.as_ref().map(|strings| MetadataAnswer {
+            metrics: strings.iter().map(|text| ((*text).to_owned(), said())).collect(),
+            warnings: Vec::new(),
+        });
+        std::future::ready(answer.map_err(Clone::clone)).boxed()
+    }
 }
 
 fn fake(name: &str, label_sets: &[&[(&str, &str)]], range: (i64, i64), series: &[&'static str]) -> FakeStore {
@@ -84,6 +97,7 @@ fn fake(name: &str, label_sets: &[&[(&str, &str)]], range: (i64, i64), series: &
             drops_labels: true,
             shards: true,
             exemplars: TimeRange::new(range.0, range.1),
+            metadata: true,
         },
         series: series.iter().map(|series| Ok(*series)).collect(),
         strings: Ok(series.to_vec()),
@@ -357,4 +371,76 @@ async fn exemplars_are_not_asked_for_by_labels_that_all_series_have() {
     let selectors: [&[_]; 2] = [&[("zone", Equal, "z"), ("n", Equal, "x")], &[("zone", Equal, "y")]];
     proxy.exemplars(exemplars_of(&selectors, (0, 9))).await.unwrap();
     assert_eq!(*stores.0[0].asked.lock(), [matchers(&[("n", Equal, "x")])]);
+}
+
+const METADATA: [&str; 3] = ["bucket: st", "r1: in", "r2: in"];
+
+async fn check_metadata(request: MetadataRequest, want: &[&str]) {
+    let (proxy, _) = proxy(fleet(), &[("zone", "z")]);
+    let answer = proxy.metadata(request).await.unwrap();
+    let text = |(metric, said): (&String, &Vec<MetricSaid>)| {
+        format!("{metric}: {}", said.iter().map(|one| one.help.as_str()).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(answer.metrics.iter().map(text).collect::<Vec<_>>(), want);
+    assert_eq!(answer.warnings, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn metadata_is_asked_of_whom_tells_it() {
+    let all = MetadataRequest::default();
+    check_metadata(all.clone(), &METADATA).await;
+    check_metadata(MetadataRequest { limit: Some(1), ..all.clone() }, &METADATA[..1]).await;
+    check_metadata(MetadataRequest { metric: Some("r2".to_owned()), ..all.clone() }, &METADATA[2..]).await;
+    let address = MetadataRequest { stores: Arc::from([matchers(&[("__address__", Equal, "in:2")])]), ..all.clone() };
+    check_metadata(address, &METADATA[2..]).await;
+    let silent = FakeStore { info: StoreInfo { metadata: false, ..fleet()[0].info.clone() }, ..fleet().remove(0) };
+    let (proxy, _) = proxy(vec![silent], &[]);
+    assert!(!proxy.info().metadata);
+    assert_eq!(proxy.metadata(all).await.unwrap(), MetadataAnswer::default());
+}
+
+/// Of two tenants' peer it cannot be told whose metrics it speaks of.
+#[tokio::test]
+async fn metadata_of_one_tenant_is_not_asked_of_who_has_others() {
+    let of = |name: &str, value: &str| MetadataRequest {
+        external: matchers(&[(name, Equal, value)]),
+        ..MetadataRequest::default()
+    };
+    let both: &[&[(&str, &str)]] = &[&[("tenant", "a")], &[("tenant", "b")]];
+    let stores = || {
+        let a = fake("1", &[&[("tenant", "a")]], (0, 9), &["x"]);
+        vec![a, fake("2", both, (0, 9), &["y"]), fake("3", &[], (0, 9), &["z"])]
+    };
+    let ask = async |request| {
+        let (proxy, stores) = proxy(stores(), &[("zone", "z")]);
+        let metrics = proxy.metadata(request).await.unwrap().metrics;
+        let asked: Vec<_> = stores.0.iter().map(|store| store.asked.lock().len()).collect();
+        (metrics.into_keys().collect::<Vec<_>>().concat(), asked)
+    };
+    assert_eq!(ask(of("tenant", "a")).await, ("x".to_owned(), vec![1, 0, 0]));
+    assert_eq!(ask(of("tenant", "b")).await, (String::new(), vec![0, 0, 0]));
+    assert_eq!(ask(of("zone", "z")).await, ("xyz".to_owned(), vec![1, 1, 1]), "which all have");
+    assert_eq!(ask(of("zone", "y")).await, (String::new(), vec![0, 0, 0]));
+}
+
+/// Stores of which two tell of the same metric, one the same and one something else, and one says nothing.
+#[tokio::test]
+async fn metadata_of_several_stores_is_joined_and_failures_told() {
+    let gone = StoreError::Unavailable { store: "c".to_owned(), reason: "gone".to_owned() };
+    let stores = || {
+        let failing = failing(fake("c", &[], (0, 9), &[]), &gone);
+        let all = [("a1x", ["x", "z"]), ("a1y", ["x", "w"]), ("b1", ["y", "x"])];
+        all.iter().map(|(name, metrics)| fake(name, &[], (0, 9), metrics)).chain([failing]).collect::<Vec<_>>()
+    };
+    let (proxy, _) = proxy(stores(), &[]);
+    let answer = proxy.metadata(MetadataRequest::default()).await.unwrap();
+    let said = |metric: &str| answer.metrics[metric].iter().map(|one| one.help.as_str()).collect::<Vec<_>>().join(" ");
+    assert_eq!(["w", "x", "y", "z"].map(said), ["a1", "a1 b1", "b1", "a1"]);
+    assert_eq!(
+        answer.warnings,
+        ["fetch metadata from store Addr: c MinTime: 0 MaxTime: 9: rpc error: code = Unavailable desc = gone"]
+    );
+    let abort = MetadataRequest { partial: PartialResponse::Abort, ..MetadataRequest::default() };
+    let error = proxy.metadata(abort).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
 }

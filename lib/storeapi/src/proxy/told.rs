@@ -70,6 +70,11 @@ pub(super) fn exemplars_failed(info: &StoreInfo, error: StoreError) -> StoreErro
     told(error, info, format!("fetch exemplars from store {}", describe(info)))
 }
 
+/// The failure of a store to tell what is said of metrics.
+pub(super) fn metadata_failed(info: &StoreInfo, error: StoreError) -> StoreError {
+    told(error, info, format!("fetch metadata from store {}", describe(info)))
+}
+
 /// What is said of a failure: who failed and why, nothing before it.
 pub(super) fn text(error: &StoreError) -> String {
     match error {

@@ -218,6 +218,7 @@ fn remote(channel: impl Channel) -> RemoteStore<impl Channel> {
         drops_labels: true,
         shards: true,
         exemplars: None,
+        metadata: false,
     };
     RemoteStore::new(info, channel, RemoteOptions::default())
 }

@@ -40,6 +40,7 @@ impl Store for Recorded {
             drops_labels: true,
             shards: true,
             exemplars: None,
+            metadata: false,
         }
     }
 

@@ -35,6 +35,7 @@ impl Store for Replicas {
             drops_labels: true,
             shards: true,
             exemplars: None,
+            metadata: false,
         }
     }
 

@@ -33,6 +33,7 @@ impl Store for Samples {
             drops_labels: true,
             shards: true,
             exemplars: None,
+            metadata: false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::Shard;
-use model::{ExemplarRef, Fingerprint, Fingerprinter, LabelsRef, STALE_NAN, SampleColumns};
+use model::{ExemplarRef, Fingerprint, Fingerprinter, LabelsRef, MetadataRef, MetricKind, STALE_NAN, SampleColumns};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use tsdb::head::{AppendScratch, ExemplarSeries, Head, HeadOptions};
@@ -40,6 +40,12 @@ impl AppendSource for Batch {
     fn exemplars(&self, index: usize) -> impl Iterator<Item = ExemplarRef<'_>> {
         let exemplar = |&(timestamp_ms, value)| ExemplarRef { labels: self.trace.as_ref(), timestamp_ms, value };
         self.series[index].1.iter().map(exemplar)
+    }
+
+    /// Of those that have a job.
+    fn metadata(&self, index: usize) -> Option<MetadataRef<'_>> {
+        let help = self.series[index].0.get(b"job")?;
+        Some(MetadataRef { kind: MetricKind::Gauge, unit: b"s", help })
     }
 }
 
@@ -88,6 +94,12 @@ impl SourceProvider for Heads {
 
     fn exemplars(&self) -> Vec<ExemplarGroup> {
         self.exemplars.clone()
+    }
+
+    fn metadata(&self) -> Vec<MetadataGroup> {
+        let group =
+            |group: &ExemplarGroup| MetadataGroup { external: group.external.clone(), head: group.head.clone() };
+        self.exemplars.iter().map(group).collect()
     }
 }
 
@@ -262,4 +274,29 @@ async fn a_head_whose_series_have_an_external_label_leaves_it_to_the_reader() {
     let all = || ask((5, 30), &[("n", Equal, "1")]);
     assert!(last(&store, all()).await.is_none());
     assert_eq!(series(&store, all()).await, [(r#"{n="1", replica="r", tenant="a"}"#.to_owned(), 2)]);
+}
+
+async fn check_metadata(request: MetadataRequest, want: &[&str]) {
+    let answer = store().metadata(request).await.unwrap();
+    let text = |(metric, said): (&String, &Vec<crate::metadata::MetricSaid>)| {
+        let said: Vec<_> = said.iter().map(|one| format!("{} {} {}", one.kind.as_str(), one.help, one.unit)).collect();
+        format!("{metric}: {}", said.join(", "))
+    };
+    assert_eq!(answer.metrics.iter().map(text).collect::<Vec<_>>(), want);
+}
+
+#[tokio::test]
+async fn what_is_said_of_metrics_is_that_of_those_who_are_meant() {
+    let all = MetadataRequest::default();
+    let of = |name, value| MetadataRequest {
+        external: Arc::from([Matcher::new(MatchOp::Equal, name, value).unwrap()]),
+        ..all.clone()
+    };
+    check_metadata(all.clone(), &["up: gauge x s, gauge y s"]).await;
+    check_metadata(of("tenant", "b"), &["up: gauge x s"]).await;
+    check_metadata(of("tenant", "c"), &[]).await;
+    check_metadata(MetadataRequest { metric: Some("down".to_owned()), ..all.clone() }, &[]).await;
+    check_metadata(MetadataRequest { limit: Some(0), ..all.clone() }, &[]).await;
+    assert!(store().info().metadata && !super::store().info().metadata);
+    assert_eq!(super::store().metadata(all).await.unwrap().metrics.len(), 0);
 }
