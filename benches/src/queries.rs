@@ -140,14 +140,15 @@ fn ask(running: &Running, shape: &Shape, end_ms: i64) -> anyhow::Result<Asked> {
     }
 }
 
-/// All values of an answer by series and time; without names, which VictoriaMetrics takes away elsewhere, and without the
-/// external label of ours.
+/// All values of an answer by series and time; without names, which VictoriaMetrics takes away elsewhere, and without our
+/// external labels.
 fn numbers(answer: &Value) -> BTreeMap<String, f64> {
     let mut found = BTreeMap::new();
     for series in answer.pointer("/data/result").and_then(Value::as_array).into_iter().flatten() {
         let mut labels = series["metric"].as_object().cloned().unwrap_or_default();
-        labels.remove("__name__");
-        labels.remove("replica");
+        ["__name__", "replica", "tenant_id"].iter().for_each(|name| {
+            labels.remove(*name);
+        });
         let many = series["values"].as_array().into_iter().flatten();
         for sample in many.chain(series.get("value")) {
             let value = sample[1].as_str().and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
