@@ -74,8 +74,8 @@ pub fn fuzz_remote_write_v2(data: &[u8]) {
 /// A remote read request: what it takes is bounded by what it may ask for, a fault lies inside the body, and what is behind the
 /// last field of a request does not change those before.
 pub fn fuzz_remote_read(data: &[u8]) {
-    // A query and a matcher take two bytes each where they are empty.
-    let decode = |data: &[u8]| meter::within(data.len(), 64, 4 << 10, || ReadRequest::decode(data));
+    // A query and a matcher take two bytes each where they are empty, and lists have room for twice as many.
+    let decode = |data: &[u8]| meter::within(data.len(), 160, 4 << 10, || ReadRequest::decode(data));
     let Ok(request) = decode(data).map_err(|fault| assert!(fault.at <= data.len(), "{fault}")) else { return };
     assert!(request.queries.len() <= 1000 && request.queries.iter().all(|query| query.matchers.len() <= 1000));
     let texts = request.queries.iter().flat_map(|query| &query.matchers).map(|one| one.name.len() + one.value.len());
