@@ -229,7 +229,7 @@ impl HeadChunks {
         let buffered = self.buffer.lock().get(place);
         let section = match buffered {
             Some(section) => section,
-            None => self.files.section(place)?,
+            None => self.files.section(&*self.fs, place)?,
         };
         let corrupt = |fault| Corruption::in_file(&self.files.path(place), place.offset())(fault);
         let (frame, _) = frame::decode(&section).map_err(corrupt)?;

@@ -116,6 +116,31 @@ fn chunks_are_read_from_buffer_growing_file_and_mapping() {
     assert_eq!(place, HeadChunkRef(4 << 32 | 8));
 }
 
+/// Also while writes fail and are repeated.
+#[test]
+fn a_file_that_grows_is_mapped_as_far_as_it_was_written() {
+    const SIZE: usize = 1000;
+    let fs = sim_fs();
+    let opened = open(&fs);
+    let mut places = Vec::new();
+    for n in 0..700 {
+        places.push(append(&opened.chunks, n, SIZE).unwrap());
+        if n % 100 < 99 {
+            continue;
+        }
+        let (step, path_part) = (Step::Append, "chunks_head".to_owned());
+        fs.fail(Fault { step, path_part, skip: 0, times: 1, error: ErrorKind::StorageFull, written_bytes: 5000 });
+        assert!(opened.chunks.flush().is_err());
+        places.iter().zip(0..).for_each(|(&place, n)| check_read(&opened.chunks, place, n, SIZE));
+        opened.chunks.flush().unwrap();
+        places.iter().zip(0..).for_each(|(&place, n)| check_read(&opened.chunks, place, n, SIZE));
+    }
+    // Whoever has to read does not find anything any more.
+    fs.truncate(&Path::new(DIR).join("000001"), 0).unwrap();
+    let mapped = places.iter().take_while(|&&place| opened.chunks.read(place).is_ok()).count();
+    assert!((500..=700).contains(&mapped), "{mapped} of 700 chunks need not be read");
+}
+
 #[test]
 fn places_where_no_chunk_is_are_errors() {
     let fs = sim_fs();

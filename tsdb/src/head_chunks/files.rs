@@ -20,7 +20,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is read at once of a chunk whose size is not known yet.
 const READ_BYTES: u64 = 512;
-/// And most of one, which is asked for in memory.
+/// A file that grows is mapped anew once it has grown by so much: until then what is new is read.
+const MAP_MORE_BYTES: u64 = 256 << 10;
+/// Most of a chunk, which is asked for in memory.
 const PREFETCH_BYTES: usize = 256;
 
 /// All files of a directory, by number.
@@ -47,8 +49,8 @@ struct File {
 
 #[derive(Debug, Clone)]
 enum Content {
-    /// The file still grows, or could not be mapped when it no longer did.
-    Read(Arc<dyn ReadFile>),
+    /// The file still grows, or could not be mapped when it no longer did. Of what it had a while ago there is a map.
+    Read(Arc<dyn ReadFile>, Bytes),
     Mapped(Bytes),
 }
 
@@ -111,7 +113,7 @@ impl Files {
     }
 
     /// Bytes that begin with the frame at `place`, and may go on beyond it.
-    pub(super) fn section(&self, place: HeadChunkRef) -> Result<Bytes, SourceError> {
+    pub(super) fn section(&self, fs: &dyn Fs, place: HeadChunkRef) -> Result<Bytes, SourceError> {
         let found = self.files.read().get(&place.file()).map(|file| (file.content.clone(), file.size_bytes));
         let Some((content, size_bytes)) = found else {
             return Err(FileError::at(&self.path(place))(ErrorKind::NotFound.into()).into());
@@ -119,8 +121,16 @@ impl Files {
         let left = size_bytes.saturating_sub(place.offset());
         match content {
             Content::Mapped(bytes) => Ok(bytes.slice((bytes.len() as u64 - left) as usize..)),
-            Content::Read(file) => {
+            Content::Read(file, mut mapped) => {
                 let path = self.path(place);
+                if place.offset() >= mapped.len() as u64
+                    && size_bytes.saturating_sub(mapped.len() as u64) >= MAP_MORE_BYTES
+                {
+                    mapped = self.map_more(fs, &path, (place, size_bytes));
+                }
+                if let Some(section) = whole_frame(&mapped, place.offset()) {
+                    return Ok(section);
+                }
                 let read = |size| read_at(&*file, place.offset(), size).map_err(FileError::at(&path));
                 let begin = read(left.min(READ_BYTES))?;
                 let size = frame::size_of(&begin).map_err(Corruption::in_file(&path, place.offset()))?;
@@ -136,15 +146,28 @@ impl Files {
         }
     }
 
+    /// Maps the file at `path`, that of `place`, which grows, as far as it was written. Nothing, if it cannot be mapped.
+    fn map_more(&self, fs: &dyn Fs, path: &Path, (place, size_bytes): (HeadChunkRef, u64)) -> Bytes {
+        let mut mapped = fs.map(path).unwrap_or_default();
+        // What lies behind may be taken back.
+        mapped.truncate(size_bytes as usize);
+        if let Some(File { content: Content::Read(_, known), .. }) = self.files.write().get_mut(&place.file())
+            && known.len() < mapped.len()
+        {
+            *known = mapped.clone();
+        }
+        mapped
+    }
+
     /// Asks for the memory of frames that will be read.
     pub(super) fn prefetch(&self, places: impl Iterator<Item = HeadChunkRef>) {
         let files = self.files.read();
         for place in places {
-            let Some(File { content: Content::Mapped(bytes), size_bytes, .. }) = files.get(&place.file()) else {
+            let Some(File { content: Content::Mapped(bytes) | Content::Read(_, bytes), .. }) = files.get(&place.file())
+            else {
                 continue;
             };
-            let left = size_bytes.saturating_sub(place.offset());
-            let section = bytes.get((bytes.len() as u64).saturating_sub(left) as usize..).unwrap_or_default();
+            let section = bytes.get(place.offset() as usize..).unwrap_or_default();
             prefetch_bytes(section.get(..PREFETCH_BYTES).unwrap_or(section));
         }
     }
@@ -160,7 +183,7 @@ impl Files {
                 let start = (bytes.len() as u64).saturating_sub(left) as usize;
                 Ok(bytes.slice(start..start + size as usize))
             }
-            Content::Read(file) => read_at(&**file, place.offset(), size).map_err(FileError::at(&self.path(place))),
+            Content::Read(file, _) => read_at(&**file, place.offset(), size).map_err(FileError::at(&self.path(place))),
         };
         let begin = read(left.min(READ_BYTES))?;
         read(frame::size_of(&begin).unwrap_or(left).min(left))
@@ -236,7 +259,7 @@ impl Files {
             let _ = fs.remove_file(&path);
             return Err(FileError { path: self.dir.clone(), source });
         }
-        let content = Content::Read(file.reader().map_err(FileError::at(&path))?.into());
+        let content = Content::Read(file.reader().map_err(FileError::at(&path))?.into(), Bytes::new());
         let entry = File { content, size_bytes: 0, newest: Newest::NONE, in_doubt: None };
         self.files.write().insert(number, entry);
         Ok(Active { number, path, file, written_bytes: 0, ragged: false, unsynced: true })
@@ -301,6 +324,13 @@ impl Active {
         self.written_bytes += bytes.len() as u64;
         Ok(())
     }
+}
+
+/// Bytes that begin with the frame at `offset`, if all of it is in `mapped`.
+fn whole_frame(mapped: &Bytes, offset: u64) -> Option<Bytes> {
+    let section = mapped.get(offset as usize..)?;
+    let is_whole = frame::size_of(section).is_ok_and(|size| size <= section.len() as u64);
+    is_whole.then(|| mapped.slice(offset as usize..))
 }
 
 fn read_at(file: &dyn ReadFile, offset: u64, size: u64) -> io::Result<Bytes> {
