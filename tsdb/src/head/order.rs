@@ -12,9 +12,17 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Ranks of pairs: of all there were, or of some.
+/// Ranks of pairs, and of the end of a list of pairs: it comes behind all pairs with a name before some name, and before the
+/// others. None of these has its rank.
 #[derive(Debug)]
-pub(super) enum Ranks {
+pub(super) struct Ranks {
+    of: RanksOf,
+    end: u32,
+}
+
+/// Ranks without that of the end: of all pairs there were, or of some.
+#[derive(Debug)]
+enum RanksOf {
     All(Arc<Ranking>),
     Some(HashMap<PairId, u32>),
 }
@@ -45,46 +53,55 @@ impl Ranks {
     /// The rank of a pair.
     #[inline]
     pub(super) fn of(&self, pair: PairId) -> u32 {
-        match self {
-            Self::All(ranking) => ranking.ranks.get(pair as usize).copied().unwrap_or(NO_RANK),
-            Self::Some(ranks) => ranks.get(&pair).copied().unwrap_or(NO_RANK),
-        }
+        let rank = match &self.of {
+            RanksOf::All(ranking) => ranking.ranks.get(pair as usize).copied(),
+            RanksOf::Some(ranks) => ranks.get(&pair).copied(),
+        };
+        let rank = rank.unwrap_or(NO_RANK);
+        rank.saturating_add(u32::from(rank >= self.end))
+    }
+
+    /// The rank of the end of a list.
+    pub(super) fn end(&self) -> u32 {
+        self.end
+    }
+
+    /// Whether they are those of all pairs.
+    pub(super) fn are_of_all(&self) -> bool {
+        matches!(self.of, RanksOf::All(_))
     }
 }
 
 impl Head {
-    /// Ranks for the pairs of `series` series, which `pairs` names, some more than once. The caller holds a pin, so the pairs
-    /// stay what they are.
-    pub(super) fn ranks(&self, series: usize, pairs: impl Iterator<Item = PairId>) -> Ranks {
-        let latest = Arc::clone(&self.ranking.latest.lock());
-        let (version, len) = {
+    /// Ranks for the pairs of `series` series, which `pairs` names, some more than once; lists end behind what has a name
+    /// before `last_name`. The caller holds a pin, so the pairs stay what they are.
+    pub(super) fn ranks(&self, series: usize, pairs: impl Iterator<Item = PairId>, last_name: &[u8]) -> Ranks {
+        loop {
+            let latest = Arc::clone(&self.ranking.latest.lock());
+            let (version, len) = {
+                let dictionary = self.dictionary.read();
+                (dictionary.version(), dictionary.len())
+            };
+            if latest.version != version && series < len / FEW {
+                break;
+            }
+            let ranking = if latest.version == version { latest } else { self.refresh_ranking(latest) };
             let dictionary = self.dictionary.read();
-            (dictionary.version(), dictionary.len())
-        };
-        if latest.version == version {
-            return Ranks::All(latest);
-        }
-        if series >= len / FEW {
-            return Ranks::All(self.refresh_ranking(latest));
+            // Pairs that no reader looks at may have been freed: of such a one there is no name to compare.
+            if dictionary.generation() == ranking.generation {
+                let end = ranking.sorted.partition_point(|&pair| dictionary.label(pair).name < last_name);
+                return Ranks { of: RanksOf::All(Arc::clone(&ranking)), end: end as u32 };
+            }
         }
         let mut some: Vec<PairId> = pairs.collect();
         some.sort_unstable();
         some.dedup();
         let sorted = self.sort_pairs(some);
-        Ranks::Some(sorted.into_iter().zip(0..).collect())
-    }
-
-    /// How many of the ranked pairs have a name before `name`.
-    pub(super) fn end_rank(&self, ranks: &Ranks, name: &[u8]) -> u32 {
-        if name.is_empty() {
-            return 0;
-        }
-        let dictionary = self.dictionary.read();
-        let is_before = |pair: PairId| dictionary.label(pair).name < name;
-        match ranks {
-            Ranks::All(ranking) => ranking.sorted.partition_point(|&pair| is_before(pair)) as u32,
-            Ranks::Some(ranks) => ranks.keys().filter(|&&pair| is_before(pair)).count() as u32,
-        }
+        let end = {
+            let dictionary = self.dictionary.read();
+            sorted.partition_point(|&pair| dictionary.label(pair).name < last_name)
+        };
+        Ranks { of: RanksOf::Some(sorted.into_iter().zip(0..).collect()), end: end as u32 }
     }
 
     /// Brings the ranking up to date.

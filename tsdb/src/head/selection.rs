@@ -235,12 +235,11 @@ impl Selection {
     /// Walks over those found in order of their labels.
     fn by_first_pair(&mut self, found: Vec<(Option<PairId>, Located)>) {
         let head = &self.view.head;
-        let ranks = head.ranks(found.len(), found.iter().filter_map(|(first, _)| *first));
-        let end = head.end_rank(&ranks, &self.last_added);
-        let rank = |first: Option<PairId>| first.map_or(end, |first| shifted(ranks.of(first), end));
+        let ranks = head.ranks(found.len(), found.iter().filter_map(|(first, _)| *first), &self.last_added);
+        let rank = |first: Option<PairId>| first.map_or(ranks.end(), |first| ranks.of(first));
         self.found = found.into_iter().map(|(first, place)| Found { first_rank: rank(first), place }).collect();
         self.found.sort_unstable_by_key(|found| (found.first_rank, found.place.shard, found.place.number));
-        self.ranks = matches!(ranks, Ranks::All(_)).then_some(ranks);
+        self.ranks = ranks.are_of_all().then_some(ranks);
     }
 
     /// The next series, at most `max`; none at the end.
@@ -278,16 +277,14 @@ impl Selection {
 
     /// The ranks of the pairs of the bunch, whose lists are `spans`.
     fn rank_lists<'a>(&self, spans: &'a [Range<usize>]) -> RankLists<'a> {
-        let head = &self.view.head;
-        let some = match self.ranks {
-            Some(_) => None,
-            None => Some(head.ranks(spans.len(), self.pairs.iter().copied())),
+        let lists = |ranks: &Ranks| {
+            let ranked = self.pairs.iter().map(|&pair| ranks.of(pair)).collect();
+            RankLists { ranks: ranked, spans, end: ranks.end() }
         };
-        let Some(ranks) = self.ranks.as_ref().or(some.as_ref()) else {
-            return RankLists { ranks: Vec::new(), spans, end: 0 };
-        };
-        let end = head.end_rank(ranks, &self.last_added);
-        RankLists { ranks: self.pairs.iter().map(|&pair| shifted(ranks.of(pair), end)).collect(), spans, end }
+        match &self.ranks {
+            Some(ranks) => lists(ranks),
+            None => lists(&self.view.head.ranks(spans.len(), self.pairs.iter().copied(), &self.last_added)),
+        }
     }
 }
 
@@ -324,11 +321,6 @@ fn gather(view: &View, some: &[Found], pairs: &mut Vec<PairId>) -> Vec<Range<usi
         }
     }
     spans
-}
-
-/// Leaves rank `end` free.
-fn shifted(rank: u32, end: u32) -> u32 {
-    rank.saturating_add(u32::from(rank >= end))
 }
 
 /// Lists of ranks. Where a list ends, it has rank `end`, which no pair has.
