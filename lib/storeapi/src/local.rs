@@ -190,7 +190,7 @@ impl Store for LocalStore {
             for group in groups.iter().filter(|group| request.accepts(&group.external)) {
                 group.collect(&mut all)?;
             }
-            Ok(MetadataAnswer { metrics: all.finish(), warnings: warnings? })
+            Ok(MetadataAnswer { warnings: warnings?, ..all.finish() })
         })
     }
 }

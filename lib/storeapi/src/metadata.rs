@@ -1,12 +1,12 @@
 //! What is said of metrics: what is asked, what is answered, and how several answers become one.
 
-use crate::store::{PartialResponse, StoreError};
+use crate::store::{PartialResponse, StoreError, size_of_warning};
 use model::{Labels, Matcher, MetricKind, TenantId};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The most bytes that an answer may take.
+/// The most bytes that an answer may take, with its warnings.
 pub(crate) const MAX_BYTES: usize = 64 << 20;
 
 /// What is asked of `MetricMetadata`.
@@ -64,13 +64,13 @@ pub(crate) struct Collected<'a> {
     /// Who says it, for messages.
     store: &'a str,
     request: &'a MetadataRequest,
-    metrics: BTreeMap<String, Vec<MetricSaid>>,
+    answer: MetadataAnswer,
     bytes: usize,
 }
 
 impl<'a> Collected<'a> {
     pub(crate) fn new(store: &'a str, request: &'a MetadataRequest) -> Self {
-        Self { store, request, metrics: BTreeMap::new(), bytes: 0 }
+        Self { store, request, answer: MetadataAnswer::default(), bytes: 0 }
     }
 
     /// Takes what is said of `metric`, if that is asked for and new.
@@ -82,7 +82,8 @@ impl<'a> Collected<'a> {
             return Ok(());
         }
         let said = || MetricSaid { kind, help: help.to_owned(), unit: unit.to_owned() };
-        match self.metrics.get_mut(metric) {
+        let metrics = &mut self.answer.metrics;
+        match metrics.get_mut(metric) {
             Some(all) => {
                 // The same is heard of each series, so that it is not copied to be looked for.
                 if let Err(at) = all.binary_search_by(|known| known.order(kind, help, unit)) {
@@ -93,27 +94,41 @@ impl<'a> Collected<'a> {
             }
             None => {
                 let limit = self.request.limit.unwrap_or(usize::MAX);
-                let is_beyond = || self.metrics.last_key_value().is_none_or(|(last, _)| last.as_str() < metric);
-                if self.metrics.len() >= limit && is_beyond() {
+                let is_beyond = || metrics.last_key_value().is_none_or(|(last, _)| last.as_str() < metric);
+                if metrics.len() >= limit && is_beyond() {
                     return Ok(());
                 }
                 let said = vec![said()];
                 self.bytes += bytes(metric, &said);
-                self.metrics.insert(metric.to_owned(), said);
-                if self.metrics.len() > limit {
-                    self.bytes -= self.metrics.pop_last().map_or(0, |(last, said)| bytes(&last, &said));
+                metrics.insert(metric.to_owned(), said);
+                if metrics.len() > limit {
+                    self.bytes -= metrics.pop_last().map_or(0, |(last, said)| bytes(&last, &said));
                 }
             }
         }
+        self.check()
+    }
+
+    /// Takes a warning.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub(crate) fn warn(&mut self, warning: String) -> Result<(), StoreError> {
+        self.bytes += size_of_warning(&warning);
+        self.answer.warnings.push(warning);
+        self.check()
+    }
+
+    pub(crate) fn finish(self) -> MetadataAnswer {
+        self.answer
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
         if self.bytes > MAX_BYTES {
             let text = format!("{}: what is said of its metrics takes more than {MAX_BYTES} bytes", self.store);
             return Err(StoreError::LimitExceeded(text));
         }
         Ok(())
-    }
-
-    pub(crate) fn finish(self) -> BTreeMap<String, Vec<MetricSaid>> {
-        self.metrics
     }
 }
 

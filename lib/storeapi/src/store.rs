@@ -118,6 +118,11 @@ pub enum SeriesFrame {
     Warning(String),
 }
 
+/// What a warning takes that is kept until all has been answered.
+pub(crate) fn size_of_warning(warning: &str) -> usize {
+    size_of::<String>() + warning.len()
+}
+
 /// Series with chunks as they were stored, or with columns already filled.
 #[derive(Debug, Clone)]
 pub enum SeriesBatch {

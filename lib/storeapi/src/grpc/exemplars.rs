@@ -5,7 +5,7 @@ use super::codes::status_of;
 use super::remote_store::{RemoteOptions, in_time};
 use super::request::{for_tenant, read_tenant};
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest, joined};
-use crate::store::{Component, PartialResponse, Store, StoreError, StoreInfo};
+use crate::store::{Component, PartialResponse, Store, StoreError, StoreInfo, size_of_warning};
 use futures::stream::{self, BoxStream, StreamExt};
 use model::{Labels, MatchOp, Matcher, TenantId, TimeRange};
 use promql::ast::{Expr, ExprKind, Span, TimeShift, VectorSelector};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use tsdb::head::{Exemplar, ExemplarSeries};
 
-/// The most bytes that the exemplars of one peer may take.
+/// The most bytes that the exemplars of one peer may take, with its warnings.
 const MAX_BYTES: usize = 64 << 20;
 /// A series with more exemplars than this is told in several messages: none of a peer's is read that has more than 4 MiB.
 const MESSAGE_EXEMPLARS: usize = 1000;
@@ -75,17 +75,20 @@ pub(super) async fn fetch(
             Some(Part::Data(data)) => {
                 let series = read_series(&peer.name, data)?;
                 bytes += size_of_series(&series);
-                if bytes > MAX_BYTES {
-                    let text = format!("{}: its exemplars take more than {MAX_BYTES} bytes", peer.name);
-                    return Err(StoreError::LimitExceeded(text));
-                }
                 // A peer that was asked for more than is wanted is not believed to have left it out.
                 if request.accepts(&series.labels) {
                     answer.series.push(series);
                 }
             }
-            Some(Part::Warning(warning)) => answer.warnings.push(warning),
+            Some(Part::Warning(warning)) => {
+                bytes += size_of_warning(&warning);
+                answer.warnings.push(warning);
+            }
             None => {}
+        }
+        if bytes > MAX_BYTES {
+            let text = format!("{}: its exemplars and warnings take more than {MAX_BYTES} bytes", peer.name);
+            return Err(StoreError::LimitExceeded(text));
         }
     }
     answer.series = joined(answer.series);

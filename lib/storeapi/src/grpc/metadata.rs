@@ -68,7 +68,7 @@ pub(super) async fn fetch(
     let mut client = MetadataClient::new(channel).max_decoding_message_size(MAX_BYTES);
     let message = for_tenant(write_request(&request), request.tenant.as_ref())?;
     let mut frames = in_time(&peer.name, options, client.metric_metadata(message)).await?.into_inner();
-    let (mut all, mut warnings) = (Collected::new(&peer.name, &request), Vec::new());
+    let mut all = Collected::new(&peer.name, &request);
     while let Some(frame) = in_time(&peer.name, options, frames.message()).await? {
         match frame.result {
             Some(Part::Metadata(told)) => {
@@ -77,11 +77,11 @@ pub(super) async fn fetch(
                     metas.try_for_each(|meta| all.add(metric, kind(&meta.r#type), &meta.help, &meta.unit))?;
                 }
             }
-            Some(Part::Warning(warning)) => warnings.push(warning),
+            Some(Part::Warning(warning)) => all.warn(warning)?,
             None => {}
         }
     }
-    Ok(MetadataAnswer { metrics: all.finish(), warnings })
+    Ok(all.finish())
 }
 
 fn read_request(message: MetricMetadataRequest, tenant: Option<TenantId>) -> MetadataRequest {

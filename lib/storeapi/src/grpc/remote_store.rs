@@ -8,6 +8,7 @@ use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
     LabelsAnswer, LabelsRequest, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
+    size_of_warning,
 };
 use futures::future::BoxFuture;
 use futures::stream;
@@ -20,6 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Status, Streaming};
 use tsdb::ChunkSeriesBatch;
+
+/// The most bytes that the warnings of one answer may take: series are passed on as they come, warnings are kept to the end
+/// of the query.
+const MAX_WARNING_BYTES: usize = 4 << 20;
 
 /// How a peer is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +60,8 @@ struct Answer {
     joined: Joined,
     redone: Option<Redone>,
     ready: VecDeque<SeriesFrame>,
+    /// What the warnings took so far.
+    warning_bytes: usize,
     ended: bool,
 }
 
@@ -133,7 +140,7 @@ async fn open<C: Channel>(
     let redone = (shard.is_some() || !drops).then(|| Redone::new(request.without_labels, shard));
     let store: Arc<str> = peer.name.as_str().into();
     let joined = Joined::new(Arc::clone(&store));
-    Ok(Answer { store, options, frames, joined, redone, ready: VecDeque::new(), ended: false })
+    Ok(Answer { store, options, frames, joined, redone, ready: VecDeque::new(), warning_bytes: 0, ended: false })
 }
 
 impl Answer {
@@ -160,7 +167,7 @@ impl Answer {
                 while let Some(batch) = self.joined.take_full() {
                     self.pass(batch)?;
                 }
-                self.ready.extend(warning.map(SeriesFrame::Warning));
+                warning.map_or(Ok(()), |warning| self.warn(warning))?;
             }
             None => {
                 while let Some(batch) = self.joined.finish() {
@@ -171,6 +178,16 @@ impl Answer {
                 self.ended = true;
             }
         }
+        Ok(())
+    }
+
+    fn warn(&mut self, warning: String) -> Result<(), StoreError> {
+        self.warning_bytes += size_of_warning(&warning);
+        if self.warning_bytes > MAX_WARNING_BYTES {
+            let text = format!("{}: its warnings take more than {MAX_WARNING_BYTES} bytes", self.store);
+            return Err(StoreError::LimitExceeded(text));
+        }
+        self.ready.push_back(SeriesFrame::Warning(warning));
         Ok(())
     }
 

@@ -8,7 +8,7 @@ fn heard(request: &MetadataRequest, said: &[(&str, MetricKind, &str, &str)]) -> 
         let said: Vec<_> = said.iter().map(|one| format!("{} {} {}", one.kind.as_str(), one.help, one.unit)).collect();
         format!("{metric}: {}", said.join(", "))
     };
-    Ok(all.finish().into_iter().map(text).collect())
+    Ok(all.finish().metrics.into_iter().map(text).collect())
 }
 
 #[track_caller]

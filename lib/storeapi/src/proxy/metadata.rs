@@ -20,22 +20,23 @@ impl Proxy {
             async move { (store.metadata(request).await, info) }
         };
         let mut answers: FuturesUnordered<_> = chosen.stores.iter().map(ask).collect();
-        let (mut all, mut warnings) = (Collected::new(&self.name, &request), Vec::from_iter(chosen.warning));
+        let mut all = Collected::new(&self.name, &request);
+        chosen.warning.into_iter().try_for_each(|warning| all.warn(warning))?;
         while let Some((answer, info)) = answers.next().await {
             match (answer, request.partial) {
                 (Ok(answer), _) => {
                     for (metric, said) in &answer.metrics {
                         said.iter().try_for_each(|one| all.add(metric, one.kind, &one.help, &one.unit))?;
                     }
-                    warnings.extend(answer.warnings);
+                    answer.warnings.into_iter().try_for_each(|warning| all.warn(warning))?;
                 }
                 (Err(error), PartialResponse::Warn) => {
-                    warnings.push(told::text(&told::metadata_failed(&info, error)));
+                    all.warn(told::text(&told::metadata_failed(&info, error)))?;
                 }
                 (Err(error), PartialResponse::Abort) => return Err(told::metadata_failed(&info, error)),
             }
         }
-        Ok(MetadataAnswer { metrics: all.finish(), warnings })
+        Ok(all.finish())
     }
 }
 

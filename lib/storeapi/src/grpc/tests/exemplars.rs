@@ -101,7 +101,20 @@ async fn a_peer_that_tells_too_much_is_left() {
     });
     let store = told(Ok(ExemplarsAnswer { series: many.collect(), warnings: Vec::new() }));
     let error = remote(info("far"), &store).exemplars(asking(&[&[("a", MatchOp::Equal, "")]])).await.unwrap_err();
-    assert_eq!(error, StoreError::LimitExceeded("far: its exemplars take more than 67108864 bytes".to_owned()));
+    assert_eq!(
+        error,
+        StoreError::LimitExceeded("far: its exemplars and warnings take more than 67108864 bytes".to_owned())
+    );
+}
+
+/// Each message is small, and there is no end to them.
+#[tokio::test]
+async fn a_peer_that_warns_too_much_is_left() {
+    let warnings = vec!["x".repeat(60 << 10); 1200];
+    let store = told(Ok(ExemplarsAnswer { series: Vec::new(), warnings }));
+    let error = remote(info("far"), &store).exemplars(asking(&[&[("a", MatchOp::Equal, "")]])).await.unwrap_err();
+    let text = "far: its exemplars and warnings take more than 67108864 bytes";
+    assert_eq!(error, StoreError::LimitExceeded(text.to_owned()));
 }
 
 /// What a client may send that is no request.

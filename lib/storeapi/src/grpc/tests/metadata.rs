@@ -79,3 +79,12 @@ async fn a_peer_that_tells_too_much_is_left() {
     let text = "far: what is said of its metrics takes more than 67108864 bytes";
     assert_eq!(error, Err(StoreError::LimitExceeded(text.to_owned())));
 }
+
+/// Each message is small, and there is no end to them.
+#[tokio::test]
+async fn a_peer_that_warns_too_much_is_left() {
+    let warnings = vec!["x".repeat(60 << 10); 1200];
+    let error = ask(MetadataRequest::default(), info("far"), Ok(MetadataAnswer { warnings, ..answer(1, "h") })).await.0;
+    let text = "far: what is said of its metrics takes more than 67108864 bytes";
+    assert_eq!(error, Err(StoreError::LimitExceeded(text.to_owned())));
+}

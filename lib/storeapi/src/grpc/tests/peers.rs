@@ -170,6 +170,18 @@ async fn an_answer_too_large_to_be_sorted_again_is_refused() {
     assert!(lines(old_peer(options).series(wanting())).await.is_ok());
 }
 
+/// Series are passed on as they come, warnings are kept to the end, and those that say nothing take something, too.
+#[tokio::test]
+async fn a_peer_that_warns_too_much_is_left() {
+    for (warning, count) in [("x".repeat(1 << 10), 4100), (String::new(), 180_000)] {
+        let frames = vec![Some(warning_frame(&warning).into_bytes()); count];
+        check_fails(frames, "limit exceeded: far: its warnings take more than 4194304 bytes").await;
+    }
+    let frames = vec![Some(warning_frame(&"x".repeat(1 << 10)).into_bytes()); 4000];
+    let lines = lines(peer(frames, RemoteOptions::default()).series(wanting())).await.unwrap();
+    assert_eq!(lines.len(), 4001);
+}
+
 #[test]
 fn equal_labels_are_equal_bytes() {
     // What joining relies on.
