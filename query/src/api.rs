@@ -8,6 +8,8 @@ mod envelope;
 mod evaluate;
 mod exemplars;
 mod federate;
+#[cfg(test)]
+mod fixture;
 mod instant;
 mod json;
 mod labels;

@@ -120,16 +120,22 @@ pub(crate) fn receiver(name: &str, replica: &str, late_ms: i64, gap: bool) -> Ar
     with_exemplars(Arc::new(LocalStore::new(name, Component::Receive, Arc::new(Groups(groups)))), exemplars)
 }
 
-/// A store, and exemplars.
+/// A store, and what it is told to have besides series.
 #[derive(Debug)]
-struct WithExemplars {
+struct With {
     store: Arc<dyn Store>,
-    exemplars: Vec<ExemplarSeries>,
+    exemplars: Option<Vec<ExemplarSeries>>,
+    metadata: Option<MetadataAnswer>,
 }
 
-impl Store for WithExemplars {
+impl Store for With {
     fn info(&self) -> StoreInfo {
-        StoreInfo { exemplars: Some(TimeRange::ALL), ..self.store.info() }
+        let info = self.store.info();
+        StoreInfo {
+            exemplars: self.exemplars.as_ref().map_or(info.exemplars, |_| Some(TimeRange::ALL)),
+            metadata: info.metadata || self.metadata.is_some(),
+            ..info
+        }
     }
 
     fn series(&self, request: SeriesRequest) -> SeriesStream {
@@ -149,57 +155,28 @@ impl Store for WithExemplars {
     }
 
     fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
+        let Some(all) = &self.exemplars else { return self.store.exemplars(request) };
         let in_range = |one: &ExemplarSeries| ExemplarSeries {
             exemplars: one.exemplars.iter().filter(|one| request.range.contains(one.timestamp_ms)).cloned().collect(),
             ..one.clone()
         };
-        let accepted = self.exemplars.iter().filter(|one| request.accepts(&one.labels)).map(in_range);
+        let accepted = all.iter().filter(|one| request.accepts(&one.labels)).map(in_range);
         let series = accepted.filter(|one| !one.exemplars.is_empty()).collect();
         std::future::ready(Ok(ExemplarsAnswer { series, warnings: Vec::new() })).boxed()
+    }
+
+    /// All of it, whatever was asked.
+    fn metadata(&self, request: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
+        match &self.metadata {
+            Some(told) => std::future::ready(Ok(told.clone())).boxed(),
+            None => self.store.metadata(request),
+        }
     }
 }
 
 /// `store` with these exemplars, in order of their series.
 pub(crate) fn with_exemplars(store: Arc<dyn Store>, exemplars: Vec<ExemplarSeries>) -> Arc<dyn Store> {
-    Arc::new(WithExemplars { store, exemplars })
-}
-
-/// A store, and what is said of metrics.
-#[derive(Debug)]
-struct WithMetadata {
-    store: Arc<dyn Store>,
-    told: MetadataAnswer,
-}
-
-impl Store for WithMetadata {
-    fn info(&self) -> StoreInfo {
-        StoreInfo { metadata: true, ..self.store.info() }
-    }
-
-    fn series(&self, request: SeriesRequest) -> SeriesStream {
-        self.store.series(request)
-    }
-
-    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
-        self.store.select_last(request)
-    }
-
-    fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        self.store.label_names(request)
-    }
-
-    fn label_values(&self, name: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        self.store.label_values(name, request)
-    }
-
-    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
-        self.store.exemplars(request)
-    }
-
-    /// All of it, whatever was asked.
-    fn metadata(&self, _: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
-        std::future::ready(Ok(self.told.clone())).boxed()
-    }
+    Arc::new(With { store, exemplars: Some(exemplars), metadata: None })
 }
 
 /// `store`, which says of metrics what the recorded answer `data` says.
@@ -211,7 +188,8 @@ pub(crate) fn with_metadata(store: Arc<dyn Store>, data: &Value) -> Arc<dyn Stor
     };
     let metrics = data.as_object().unwrap().iter();
     let metrics = metrics.map(|(name, metas)| (name.clone(), metas.as_array().unwrap().iter().map(said).collect()));
-    Arc::new(WithMetadata { store, told: MetadataAnswer { metrics: metrics.collect(), warnings: Vec::new() } })
+    let told = MetadataAnswer { metrics: metrics.collect(), warnings: Vec::new() };
+    Arc::new(With { store, exemplars: None, metadata: Some(told) })
 }
 
 /// A strict endpoint that is not there.

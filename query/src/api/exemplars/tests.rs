@@ -1,95 +1,29 @@
-use super::super::routes;
+use super::super::fixture::{Fixture, gone};
 use super::*;
-use crate::config::{Config, Querier, Tenancy};
-use crate::driver::Driver;
-use crate::metrics::Metrics;
-use axum::body::Body;
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use http_body_util::BodyExt;
-use model::{Labels, SystemClock};
-use parking_lot::Mutex;
-use service::CpuPool;
-use storeapi::{
-    Component, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, SeriesRequest, SeriesStream, Store,
-    StoreError, StoreInfo,
-};
-use telemetry::Registry;
-use tower::ServiceExt;
+use crate::config::{Querier, Tenancy};
+use model::Labels;
+use storeapi::{ExemplarsAnswer, ExemplarsRequest};
 
-/// Two replicas with an exemplar in common; remembers what it was asked.
-#[derive(Debug)]
-struct Replicas {
-    asked: Mutex<Vec<ExemplarsRequest>>,
-    fails: bool,
-}
-
-impl Store for Replicas {
-    fn info(&self) -> StoreInfo {
-        StoreInfo {
-            name: "replicas".to_owned(),
-            component: Component::Receive,
-            label_sets: Vec::new(),
-            time_range: None,
-            tsdbs: Vec::new(),
-            drops_labels: true,
-            shards: true,
-            exemplars: None,
-            metadata: false,
-        }
-    }
-
-    fn series(&self, _: SeriesRequest) -> SeriesStream {
-        Box::pin(futures::stream::empty())
-    }
-
-    fn label_names(&self, _: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        std::future::ready(Ok(LabelsAnswer::default())).boxed()
-    }
-
-    fn label_values(&self, _: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        self.label_names(request)
-    }
-
-    fn exemplars(&self, request: ExemplarsRequest) -> BoxFuture<'_, Result<ExemplarsAnswer, StoreError>> {
-        self.asked.lock().push(request);
-        let exemplar = |timestamp_ms, value| Exemplar {
-            labels: Labels::from_pairs([("trace", "<t>")]).unwrap(),
-            timestamp_ms,
-            value,
-        };
-        let series = |replica: &str, exemplars| ExemplarSeries {
-            labels: Labels::from_pairs([("__name__", "up"), ("replica", replica)]).unwrap(),
-            exemplars,
-        };
-        let (a, b) =
-            (vec![exemplar(1500, 0.5), exemplar(3000, f64::NAN)], vec![exemplar(-2000, 1e30), exemplar(1500, 0.5)]);
-        let series = vec![series("a", a), series("b", b)];
-        let answer = match self.fails {
-            true => Err(StoreError::Unavailable { store: "far".to_owned(), reason: "gone".to_owned() }),
-            false => Ok(ExemplarsAnswer { series, warnings: vec!["a part is missing".to_owned()] }),
-        };
-        std::future::ready(answer).boxed()
-    }
+/// Two replicas with an exemplar in common.
+fn replicas() -> ExemplarsAnswer {
+    let exemplar =
+        |timestamp_ms, value| Exemplar { labels: Labels::from_pairs([("trace", "<t>")]).unwrap(), timestamp_ms, value };
+    let series = |replica: &str, exemplars| ExemplarSeries {
+        labels: Labels::from_pairs([("__name__", "up"), ("replica", replica)]).unwrap(),
+        exemplars,
+    };
+    let (a, b) =
+        (vec![exemplar(1500, 0.5), exemplar(3000, f64::NAN)], vec![exemplar(-2000, 1e30), exemplar(1500, 0.5)]);
+    ExemplarsAnswer { series: vec![series("a", a), series("b", b)], warnings: vec!["a part is missing".to_owned()] }
 }
 
 /// Code, body, and what the store was asked; of a querier with these replica labels and tenancy, or of a Prometheus.
 async fn ask(uri: &str, querier: Option<Querier>, fails: bool) -> (u16, String, Vec<ExemplarsRequest>) {
-    let registry = Registry::default();
-    let store = Arc::new(Replicas { asked: Mutex::default(), fails });
-    let pool = CpuPool::start(1, &registry).unwrap();
-    let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let driver = Driver::new(Arc::clone(&shared), pool, 1, Metrics::new(&registry));
-    let mut api = Api::new(Config::default(), shared, driver, Arc::new(SystemClock), crate::Status::default());
-    if let Some(querier) = querier {
-        api = api.with_querier(querier, None);
-    }
-    let request = http::Request::get(uri).body(Body::empty()).unwrap();
-    let response = routes(Arc::new(api)).oneshot(request).await.unwrap();
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    let asked = std::mem::take(&mut *store.asked.lock());
-    (status, String::from_utf8(body.to_vec()).unwrap(), asked)
+    let exemplars = if fails { Err(gone()) } else { Ok(replicas()) };
+    let store = Arc::new(Fixture { exemplars, ..Fixture::default() });
+    let (status, body) = store.ask(uri, querier).await;
+    let asked = std::mem::take(&mut *store.asked_exemplars.lock());
+    (status, body, asked)
 }
 
 fn with_replicas() -> Querier {

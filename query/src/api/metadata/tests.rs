@@ -1,86 +1,24 @@
-use super::super::routes;
+use super::super::fixture::{Fixture, gone};
 use super::*;
-use crate::config::{Config, Querier, Tenancy};
-use crate::driver::Driver;
-use crate::metrics::Metrics;
-use axum::body::Body;
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use http_body_util::BodyExt;
-use model::{MetricKind, SystemClock};
-use parking_lot::Mutex;
-use service::CpuPool;
-use storeapi::{
-    Component, LabelsAnswer, LabelsRequest, MetadataAnswer, MetadataRequest, SeriesRequest, SeriesStream, Store,
-    StoreError, StoreInfo,
-};
-use telemetry::Registry;
-use tower::ServiceExt;
+use crate::config::{Querier, Tenancy};
+use model::MetricKind;
+use storeapi::{MetadataAnswer, MetadataRequest};
 
-/// Says two things of one metric, and remembers what it was asked.
-#[derive(Debug)]
-struct Says {
-    asked: Mutex<Vec<MetadataRequest>>,
-    fails: bool,
-}
-
-impl Store for Says {
-    fn info(&self) -> StoreInfo {
-        StoreInfo {
-            name: "says".to_owned(),
-            component: Component::Receive,
-            label_sets: Vec::new(),
-            time_range: None,
-            tsdbs: Vec::new(),
-            drops_labels: true,
-            shards: true,
-            exemplars: None,
-            metadata: true,
-        }
-    }
-
-    fn series(&self, _: SeriesRequest) -> SeriesStream {
-        Box::pin(futures::stream::empty())
-    }
-
-    fn label_names(&self, _: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        std::future::ready(Ok(LabelsAnswer::default())).boxed()
-    }
-
-    fn label_values(&self, _: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        self.label_names(request)
-    }
-
-    fn metadata(&self, request: MetadataRequest) -> BoxFuture<'_, Result<MetadataAnswer, StoreError>> {
-        self.asked.lock().push(request);
-        let said = |kind, help: &str, unit: &str| MetricSaid { kind, help: help.to_owned(), unit: unit.to_owned() };
-        let up = vec![said(MetricKind::Counter, "a \"<b>\"\n", ""), said(MetricKind::Gauge, "é", "s")];
-        let metrics = [("up".to_owned(), up), ("x.y".to_owned(), vec![said(MetricKind::StateSet, "", "")])];
-        let answer = match self.fails {
-            true => Err(StoreError::Unavailable { store: "far".to_owned(), reason: "gone".to_owned() }),
-            false => Ok(MetadataAnswer { metrics: metrics.into(), warnings: vec!["a part is missing".to_owned()] }),
-        };
-        std::future::ready(answer).boxed()
-    }
+/// Two things said of one metric, and one of another.
+fn says() -> MetadataAnswer {
+    let said = |kind, help: &str, unit: &str| MetricSaid { kind, help: help.to_owned(), unit: unit.to_owned() };
+    let up = vec![said(MetricKind::Counter, "a \"<b>\"\n", ""), said(MetricKind::Gauge, "é", "s")];
+    let metrics = [("up".to_owned(), up), ("x.y".to_owned(), vec![said(MetricKind::StateSet, "", "")])];
+    MetadataAnswer { metrics: metrics.into(), warnings: vec!["a part is missing".to_owned()] }
 }
 
 /// Code, body, and what the store was asked; of a querier, or of a Prometheus.
 async fn ask(params: &str, querier: Option<Querier>, fails: bool) -> (u16, String, Vec<MetadataRequest>) {
-    let registry = Registry::default();
-    let store = Arc::new(Says { asked: Mutex::default(), fails });
-    let pool = CpuPool::start(1, &registry).unwrap();
-    let shared = Arc::clone(&store) as Arc<dyn Store>;
-    let driver = Driver::new(Arc::clone(&shared), pool, 1, Metrics::new(&registry));
-    let mut api = Api::new(Config::default(), shared, driver, Arc::new(SystemClock), crate::Status::default());
-    if let Some(querier) = querier {
-        api = api.with_querier(querier, None);
-    }
-    let request = http::Request::get(format!("/api/v1/metadata?{params}")).body(Body::empty()).unwrap();
-    let response = routes(Arc::new(api)).oneshot(request).await.unwrap();
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    let asked = std::mem::take(&mut *store.asked.lock());
-    (status, String::from_utf8(body.to_vec()).unwrap(), asked)
+    let metadata = if fails { Err(gone()) } else { Ok(says()) };
+    let store = Arc::new(Fixture { metadata, ..Fixture::default() });
+    let (status, body) = store.ask(&format!("/api/v1/metadata?{params}"), querier).await;
+    let asked = std::mem::take(&mut *store.asked_metadata.lock());
+    (status, body, asked)
 }
 
 #[tokio::test]

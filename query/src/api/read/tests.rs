@@ -1,58 +1,23 @@
-use super::super::{Api, routes};
-use crate::config::Config;
-use crate::driver::Driver;
-use crate::metrics::Metrics;
+use super::super::fixture::{Fixture, api};
+use super::super::routes;
 use axum::body::Body;
-use futures::future::BoxFuture;
-use futures::stream;
-use futures::{FutureExt, StreamExt};
 use http_body_util::BodyExt;
-use model::{Labels, SampleColumns, SystemClock};
+use model::{Labels, SampleColumns};
 use service::CpuPool;
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::{
-    Component, LabelsAnswer, LabelsRequest, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError,
-    StoreInfo,
-};
+use storeapi::{SeriesBatch, SeriesFrame};
 use telemetry::Registry;
 use tower::ServiceExt;
 
 /// One series of so many samples.
-#[derive(Debug)]
-struct Samples(usize);
-
-impl Store for Samples {
-    fn info(&self) -> StoreInfo {
-        StoreInfo {
-            name: "samples".to_owned(),
-            component: Component::Receive,
-            label_sets: Vec::new(),
-            time_range: None,
-            tsdbs: Vec::new(),
-            drops_labels: true,
-            shards: true,
-            exemplars: None,
-            metadata: false,
-        }
-    }
-
-    fn series(&self, _: SeriesRequest) -> SeriesStream {
-        let mut columns = SampleColumns::default();
-        (0..self.0).for_each(|at| columns.push(at as i64, at as f64));
-        let labels = Labels::from_pairs([("__name__", "up")]).unwrap();
-        let mut batch = Box::<tsdb::ColumnSeriesBatch>::default();
-        batch.push(labels.as_ref(), &columns);
-        stream::iter([Ok(SeriesFrame::Series(SeriesBatch::Columns(batch)))]).boxed()
-    }
-
-    fn label_names(&self, _: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        std::future::ready(Ok(LabelsAnswer::default())).boxed()
-    }
-
-    fn label_values(&self, _: Vec<u8>, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
-        self.label_names(request)
-    }
+fn series(samples: usize) -> SeriesFrame {
+    let mut columns = SampleColumns::default();
+    (0..samples).for_each(|at| columns.push(at as i64, at as f64));
+    let labels = Labels::from_pairs([("__name__", "up")]).unwrap();
+    let mut batch = Box::<tsdb::ColumnSeriesBatch>::default();
+    batch.push(labels.as_ref(), &columns);
+    SeriesFrame::Series(SeriesBatch::Columns(batch))
 }
 
 /// A request of one query from 0 to 99, in either form: little is answered, of however much that has to be decoded.
@@ -70,15 +35,12 @@ fn body(chunks: bool) -> Vec<u8> {
 /// whether it had to wait, and how many bytes came.
 #[allow(clippy::disallowed_methods, reason = "the task ends with the test")]
 async fn ask(samples: usize, chunks: bool) -> (bool, usize) {
-    let registry = Registry::default();
-    let pool = CpuPool::start(1, &registry).unwrap();
+    let pool = CpuPool::start(1, &Registry::default()).unwrap();
     let (release, hold) = std::sync::mpsc::channel::<()>();
     let busy = pool.clone();
     let held = tokio::task::spawn(async move { busy.run(move || hold.recv().unwrap()).await });
     tokio::task::yield_now().await;
-    let store = Arc::new(Samples(samples)) as Arc<dyn Store>;
-    let driver = Driver::new(Arc::clone(&store), pool, 1, Metrics::new(&registry));
-    let api = Api::new(Config::default(), store, driver, Arc::new(SystemClock), crate::Status::default());
+    let api = api(Arc::new(Fixture { series: vec![series(samples)], ..Fixture::default() }), pool);
     let request = http::Request::post("/api/v1/read").body(Body::from(body(chunks))).unwrap();
     let answered = async {
         let response = routes(Arc::new(api)).oneshot(request).await.unwrap();
