@@ -1,6 +1,7 @@
 //! What the sub-commands have in common: flags of the servers, of object storage, of tenants, and what becomes of them.
 
 mod features;
+mod heads;
 mod http;
 mod known;
 mod memory;
@@ -11,6 +12,7 @@ mod tls;
 mod tsdb;
 
 pub(crate) use features::query_features;
+pub(crate) use heads::heads;
 pub(crate) use http::{
     GrpcServerFlags, HttpFlags, InvalidDuration, QUERY_HANDLERS, go_duration, http_limits, optional_path,
 };

@@ -26,6 +26,7 @@ mod ingester;
 mod metrics;
 mod remote_write;
 mod shipping;
+mod statistics;
 mod tenant;
 mod tenants;
 mod wire_cache;

@@ -7,6 +7,8 @@
 mod rig;
 #[path = "writes/ship.rs"]
 mod ship;
+#[path = "writes/statistics.rs"]
+mod statistics;
 
 use futures::TryStreamExt;
 use model::{MatchOp, Matcher, STALE_NAN, TenantId, TimeRange};

@@ -10,6 +10,7 @@ mod exemplars;
 mod federate;
 #[cfg(test)]
 mod fixture;
+mod head_status;
 mod instant;
 mod json;
 mod labels;
@@ -30,10 +31,13 @@ mod stats;
 mod status;
 mod stores;
 mod tree;
+mod whose;
 mod wording;
 
 pub use admin::{Admin, AdminError, AdminFuture, AdminStorage};
+pub use head_status::{HeadCounts, HeadCountsFuture, Heads, receive_routes};
 pub use status::Status;
+pub use whose::Whose;
 
 pub(crate) use envelope::ApiError;
 pub(crate) use scope::Scope;
@@ -71,6 +75,8 @@ pub(crate) struct Api {
     status: Status,
     /// What the admin API works on, where it is switched on.
     admin: Option<Admin>,
+    /// The heads that `status/tsdb` tells of, where there are any.
+    heads: Option<Heads>,
     /// Memory all queries share.
     budget: Budget,
 }
@@ -94,6 +100,7 @@ impl Api {
             clock,
             status,
             admin: None,
+            heads: None,
             budget,
         }
     }
@@ -101,6 +108,11 @@ impl Api {
     /// Answers the admin API.
     pub(crate) fn with_admin(self, admin: Admin) -> Self {
         Self { admin: Some(admin), ..self }
+    }
+
+    /// Answers `status/tsdb`.
+    pub(crate) fn with_heads(self, heads: Heads) -> Self {
+        Self { heads: Some(heads), ..self }
     }
 
     /// Speaks as Thanos' querier does.
@@ -159,6 +171,10 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/api/v1/status/buildinfo", only(MethodFilter::GET, status::build_info))
         .route("/api/v1/status/flags", only(MethodFilter::GET, status::flags))
         .route("/api/v1/status/runtimeinfo", only(MethodFilter::GET, status::runtime_info));
+    let routes = match api.heads {
+        Some(_) => routes.route("/api/v1/status/tsdb", only(MethodFilter::GET, head_status::tsdb)),
+        None => routes,
+    };
     match flavour {
         Flavour::Prometheus => {
             let routes = routes.merge(admin_routes()).route("/federate", only(MethodFilter::GET, federate::federate));
@@ -177,10 +193,11 @@ fn admin_routes() -> Router<Arc<Api>> {
 }
 
 /// A route for some methods; others, `HEAD` among them, get 405 and are told which.
-fn only<H, T>(methods: MethodFilter, handler: H) -> MethodRouter<Arc<Api>>
+fn only<H, T, S>(methods: MethodFilter, handler: H) -> MethodRouter<S>
 where
-    H: Handler<T, Arc<Api>>,
+    H: Handler<T, S>,
     T: 'static,
+    S: Clone + Send + Sync + 'static,
 {
     let allowed = match methods {
         MethodFilter::GET => "GET, OPTIONS",

@@ -1,6 +1,6 @@
 //! The component, put together.
 
-use crate::api::{self, Admin, Api, Status};
+use crate::api::{self, Admin, Api, Heads, Status};
 use crate::config::{Config, Querier};
 use crate::driver::Driver;
 use crate::metrics::Metrics;
@@ -40,6 +40,11 @@ impl App {
     /// Switches the admin API on. A Thanos querier has none.
     pub fn with_admin(self, admin: Admin) -> Self {
         Self { api: self.api.with_admin(admin) }
+    }
+
+    /// Answers `status/tsdb`, of these heads.
+    pub fn with_heads(self, heads: Heads) -> Self {
+        Self { api: self.api.with_heads(heads) }
     }
 
     /// The routes below `/api/v1`.

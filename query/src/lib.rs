@@ -16,7 +16,9 @@ mod features;
 mod metrics;
 mod tenancy;
 
-pub use api::{Admin, AdminError, AdminFuture, AdminStorage, Status};
+pub use api::{
+    Admin, AdminError, AdminFuture, AdminStorage, HeadCounts, HeadCountsFuture, Heads, Status, Whose, receive_routes,
+};
 pub use app::App;
 pub use config::{Config, InvalidConfig, Querier, Tenancy};
 pub use features::Features;

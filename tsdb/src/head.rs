@@ -34,6 +34,7 @@ mod selection;
 mod shard;
 mod slab;
 mod snapshot;
+mod statistics;
 mod tombstones;
 mod truncate;
 
@@ -63,6 +64,7 @@ pub use late::OutOfOrder;
 pub use read::HeadReader;
 pub use replay::{Lacking, LateReplay, LateScratch, Part, Replay, ReplayScratch, ReplayStats, Split, Unfinished};
 pub use snapshot::SnapshotWriteError;
+pub use statistics::{Counted, HeadStatistics, LabelSize};
 pub use tombstones::HeadDeletion;
 pub use truncate::Truncation;
 

@@ -173,7 +173,7 @@ pub(crate) fn go_duration(flag: &'static str, value: GoDuration) -> Result<Durat
 }
 
 /// Thanos' names of the handlers of the query API, by path.
-pub(crate) const QUERY_HANDLERS: [(&str, &str); 16] = [
+pub(crate) const QUERY_HANDLERS: [(&str, &str); 17] = [
     ("/api/v1/query", "query"),
     ("/api/v1/query_range", "query_range"),
     ("/api/v1/series", "series"),
@@ -187,6 +187,7 @@ pub(crate) const QUERY_HANDLERS: [(&str, &str); 16] = [
     ("/api/v1/status/buildinfo", "status_build"),
     ("/api/v1/status/flags", "status_flags"),
     ("/api/v1/status/runtimeinfo", "status_runtime"),
+    ("/api/v1/status/tsdb", "status_tsdb"),
     ("/api/v1/admin/tsdb/delete_series", "delete_series"),
     ("/api/v1/admin/tsdb/clean_tombstones", "clean_tombstones"),
     ("/api/v1/admin/tsdb/snapshot", "snapshot"),

@@ -1,8 +1,8 @@
 //! The parts wired together, started and stopped.
 
 use super::config::{Config, Ring, RingSource, Role, Storage};
-use crate::common::{Base, StartError, fingerprinter, write_budget};
-use ingester::Shipping;
+use crate::common::{Base, StartError, fingerprinter, heads, write_budget};
+use ingester::{Ingester, Shipping};
 use model::{Clock, Fingerprinter, SystemClock};
 use proto::{RemoteWriteServer, WriteTarget};
 use router::{Forwarder, ForwarderParts, GrpcDial, Inbound, LocalNode, RingFile};
@@ -23,6 +23,8 @@ struct Parts {
     /// Takes those of other routers.
     routers: Arc<dyn WriteTarget>,
     store: Arc<dyn Store>,
+    /// Has the heads; `None`: there are none.
+    ingester: Option<Arc<Ingester>>,
 }
 
 /// What the whole process shares.
@@ -33,7 +35,7 @@ struct Shared {
 }
 
 /// Who stores, and what answers with what is stored.
-type Stored = (Arc<dyn WriteTarget>, Arc<dyn Store>);
+type Stored = (Arc<Ingester>, Arc<dyn Store>);
 
 /// Runs until a signal comes or a part fails.
 ///
@@ -69,7 +71,9 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
         .add_service(InfoServer::service(parts.store));
     let pages = admin(&base.probes, &base.registry, "Gauntlet receive", &ENTRIES);
     let pages = web(pages, &base.registry, WebOptions { cors: false });
-    let writes = web(router.routes(), &base.registry, WebOptions { cors: false });
+    let status = parts.ingester.map(|ingester| query::receive_routes(heads(ingester, config.whose)));
+    let writes = router.routes().merge(status.unwrap_or_default());
+    let writes = web(writes, &base.registry, WebOptions { cors: false });
     // The last started is the first to stop: what it still answers needs the rest.
     base.tasks.spawn("http server", move |stop| http.serve(pages, stop));
     base.tasks.spawn("grpc server", move |stop| grpc.serve(calls, stop));
@@ -82,21 +86,21 @@ fn parts(role: Role, shared: &Shared, base: &mut Base) -> Result<Parts, StartErr
     match role {
         Role::Ingester(storage) => {
             let (target, store) = storing(*storage, shared, base)?;
-            Ok(Parts { clients: Arc::clone(&target), routers: target, store })
+            Ok(Parts { clients: target.clone(), routers: target.clone(), store, ingester: Some(target) })
         }
         Role::Router(ring) => {
             let forwarder = routing(ring, None, shared, base)?;
             let inbound = Inbound { forwarder: Arc::clone(&forwarder), local: None };
             let nothing: Arc<Vec<Arc<dyn Store>>> = Arc::default();
             let store = Proxy::new("receive", Component::Receive, nothing, model::Labels::empty(), &base.registry);
-            Ok(Parts { clients: forwarder, routers: Arc::new(inbound), store: Arc::new(store) })
+            Ok(Parts { clients: forwarder, routers: Arc::new(inbound), store: Arc::new(store), ingester: None })
         }
         Role::RouterIngester { ring, local, storage } => {
             let (target, store) = storing(*storage, shared, base)?;
-            let node = LocalNode { address: local, target: Arc::clone(&target) };
+            let node = LocalNode { address: local, target: target.clone() };
             let forwarder = routing(ring, Some(node), shared, base)?;
-            let inbound = Inbound { forwarder: Arc::clone(&forwarder), local: Some(target) };
-            Ok(Parts { clients: forwarder, routers: Arc::new(inbound), store })
+            let inbound = Inbound { forwarder: Arc::clone(&forwarder), local: Some(target.clone()) };
+            Ok(Parts { clients: forwarder, routers: Arc::new(inbound), store, ingester: Some(target) })
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) write_tls: Option<TlsServerConfig>,
     pub(crate) grpc: GrpcConfig,
     pub(crate) tenants: TenantLabel,
+    /// Whose requests are.
+    pub(crate) whose: Tenants,
     pub(crate) router: router::Config,
     pub(crate) role: Role,
     /// What one request for series may take.
@@ -119,6 +121,7 @@ impl Config {
             write_address: flags.write.address,
             grpc,
             tenants: tenants.label(),
+            whose: tenants,
             router,
             role,
         })

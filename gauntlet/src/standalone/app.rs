@@ -2,7 +2,7 @@
 
 use super::admin;
 use super::config::Config;
-use crate::common::{Base, QUERY_HANDLERS, StartError, Tenants, cores, fingerprinter, write_budget};
+use crate::common::{Base, QUERY_HANDLERS, StartError, cores, fingerprinter, heads, write_budget};
 use ingester::{ServedElsewhere, Shipping};
 use model::{Clock, Labels, SystemClock};
 use proto::RemoteWriteServer;
@@ -16,7 +16,7 @@ use tracing::info;
 use tsdb::fs::StdFs;
 
 /// What the page at `/` names, besides probes and metrics.
-const ENTRIES: [Entry; 18] = [
+const ENTRIES: [Entry; 19] = [
     Entry {
         path: "/api/v1/receive",
         methods: "POST",
@@ -67,6 +67,11 @@ const ENTRIES: [Entry; 18] = [
     Entry { path: "/api/v1/status/buildinfo", methods: "GET", what: "which build this is" },
     Entry { path: "/api/v1/status/flags", methods: "GET", what: "flags and their values" },
     Entry { path: "/api/v1/status/runtimeinfo", methods: "GET", what: "when it was started, and how" },
+    Entry {
+        path: "/api/v1/status/tsdb",
+        methods: "GET",
+        what: "which metrics and labels a tenant's head is full of: limit",
+    },
 ];
 
 /// Where series are written to, and where all of them are read.
@@ -112,10 +117,11 @@ pub(crate) async fn run(config: Config) -> Result<(), StartError> {
     let status = query::Status { flags: config.flags, started_ms: clock.now_ms(), retention: config.retention };
     let all = Arc::clone(&storage.all);
     let mut query = query::App::build(config.query, all, pool, Arc::clone(&clock), status, &base.registry);
-    if let Some(Tenants { header, default }) = config.admin {
-        let storage = Arc::new(storage.admin(tenant_label));
-        query = query.with_admin(Admin { storage, tenant_header: header, default_tenant: default });
+    let heads = heads(storage.ingester.ingester(), config.whose);
+    if config.admin {
+        query = query.with_admin(Admin { storage: Arc::new(storage.admin(tenant_label)), whose: heads.whose.clone() });
     }
+    query = query.with_heads(heads);
     let target = storage.ingester.ingester();
     let calls = Routes::new(StoreServer::service(Arc::clone(&storage.all)))
         .add_service(ExemplarsServer::service(Arc::clone(&storage.all)))

@@ -24,8 +24,10 @@ pub(crate) struct Config {
     pub(crate) http_address: String,
     pub(crate) http: HttpLimits,
     pub(crate) cors: bool,
-    /// Whose requests of the admin API are; `None`: it is off.
-    pub(crate) admin: Option<Tenants>,
+    /// Whether the admin API is switched on.
+    pub(crate) admin: bool,
+    /// Whose requests are that are about one tenant.
+    pub(crate) whose: Tenants,
     pub(crate) grpc: GrpcConfig,
     pub(crate) bucket: bucket::Config,
     pub(crate) store: store::Config,
@@ -78,7 +80,8 @@ impl Config {
             tenants: tenants.label(),
             http_address: flags.http_address,
             cors: !flags.disable_cors,
-            admin: flags.enable_admin_api.then_some(tenants),
+            admin: flags.enable_admin_api,
+            whose: tenants,
             grpc: GrpcConfig { address: flags.grpc_address, limits: GrpcLimits::default(), tls: None },
             bucket: bucket::Config::filesystem(flags.data_dir.join("bucket")),
             store: store_config(&flags.data_dir),

@@ -7,9 +7,10 @@ use super::envelope::{Answer, ApiError};
 use super::json;
 use super::params::Params;
 use super::selectors::Selectors;
+use super::whose::Whose;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, StatusCode};
+use http::StatusCode;
 use model::{Durable, Matcher, TenantId, TimeRange};
 use std::fmt::Debug;
 use std::future::Future;
@@ -20,9 +21,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Admin {
     pub storage: Arc<dyn AdminStorage>,
-    /// The header that names the tenant of a request, and `THANOS-TENANT`; without either it is the default one's.
-    pub tenant_header: HeaderName,
-    pub default_tenant: TenantId,
+    pub whose: Whose,
 }
 
 /// Who does what the admin API is asked for.
@@ -70,7 +69,7 @@ pub(super) async fn delete_series(State(api): State<Arc<Api>>, params: Params) -
     }
     let range = params.range()?;
     let selectors = Selectors::parse_any(&params).map_err(|fault| ApiError::parameter("match[]", fault))?;
-    let tenant = admin.tenant(&params)?;
+    let tenant = admin.whose.tenant(&params)?;
     if let Some(range) = range {
         let _durable = admin.storage.delete(&tenant, selectors.or_all(), range).await?;
     }
@@ -79,7 +78,7 @@ pub(super) async fn delete_series(State(api): State<Arc<Api>>, params: Params) -
 
 pub(super) async fn clean_tombstones(State(api): State<Arc<Api>>, params: Params) -> Result<Done, ApiError> {
     let admin = api.admin()?;
-    admin.storage.clean_tombstones(&admin.tenant(&params)?).await?;
+    admin.storage.clean_tombstones(&admin.whose.tenant(&params)?).await?;
     Ok(Done)
 }
 
@@ -92,7 +91,7 @@ pub(super) async fn snapshot(State(api): State<Arc<Api>>, params: Params) -> Res
             ApiError::parameter("skip_head", quoted)
         })?,
     };
-    let name = admin.storage.snapshot(&admin.tenant(&params)?, skip_head).await?;
+    let name = admin.storage.snapshot(&admin.whose.tenant(&params)?, skip_head).await?;
     let mut data = br#"{"name":"#.to_vec();
     json::push_string(name.as_bytes(), &mut data);
     data.push(b'}');
@@ -111,18 +110,6 @@ fn parse_bool(text: &str) -> Option<bool> {
 impl Api {
     fn admin(&self) -> Result<&Admin, ApiError> {
         self.admin.as_ref().ok_or(ApiError::Disabled("admin APIs disabled"))
-    }
-}
-
-impl Admin {
-    /// Whose a request is; an empty header counts as absent.
-    fn tenant(&self, params: &Params) -> Result<TenantId, ApiError> {
-        let named = [self.tenant_header.as_str(), "thanos-tenant"].into_iter().filter_map(|name| params.header(name));
-        let Some(name) = named.map(http::HeaderValue::as_bytes).find(|name| !name.is_empty()) else {
-            return Ok(self.default_tenant.clone());
-        };
-        let parsed = std::str::from_utf8(name).ok().and_then(|name| TenantId::parse(name).ok());
-        parsed.ok_or_else(|| ApiError::BadData("tenant name not valid".to_owned()))
     }
 }
 

@@ -60,6 +60,12 @@ pub(super) fn chunks(list: &[u8]) -> impl Iterator<Item = FullChunk> {
     })
 }
 
+/// How many chunks are in a list of so many bytes, or one more for each time that a base was announced in it, which is when
+/// one begins 49 days after that before.
+pub(super) fn count(list_bytes: usize) -> u64 {
+    (list_bytes.saturating_sub(FRONT_BYTES) / ENTRY_BYTES) as u64
+}
+
 /// Appends to `tail` the bytes by which `list` grows when `chunk` is added, which is newer than all in it and spans less
 /// than 2^32 ms.
 pub(super) fn extend(list: &[u8], chunk: FullChunk, tail: &mut Vec<u8>) {

@@ -231,6 +231,11 @@ impl Dictionary {
         self.pairs[pair].references > 0
     }
 
+    /// How many series have that pair.
+    pub(super) fn series_with(&self, pair: PairId) -> u64 {
+        u64::from(self.pairs[pair].references)
+    }
+
     /// The number of the name of a pair.
     pub(super) fn name_of(&self, pair: PairId) -> u32 {
         self.pairs[pair].name

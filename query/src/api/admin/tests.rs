@@ -1,31 +1,14 @@
-use super::super::{Api, routes};
+use super::super::fixture::Fixture;
 use super::*;
-use crate::config::Config;
-use crate::driver::Driver;
-use crate::metrics::Metrics;
 use axum::body::Body;
-use http_body_util::BodyExt;
-use model::{Labels, SystemClock};
+use http::HeaderName;
 use parking_lot::Mutex;
-use service::CpuPool;
-use storeapi::{Component, LocalStore, SourceGroup, SourceProvider};
-use telemetry::Registry;
-use tower::ServiceExt;
 
 /// Writes down what it is asked for, and answers as it is told.
 #[derive(Debug)]
 struct Storage {
     asked: Mutex<Vec<String>>,
     answer: Result<(), AdminError>,
-}
-
-#[derive(Debug)]
-struct Nothing;
-
-impl SourceProvider for Nothing {
-    fn groups(&self, _: TimeRange) -> Vec<SourceGroup> {
-        vec![SourceGroup { external: Labels::empty(), sources: Vec::new() }]
-    }
 }
 
 impl AdminStorage for Storage {
@@ -63,24 +46,14 @@ struct Asked {
 
 /// Asks with the admin API switched on, which answers so, or off.
 async fn ask(answer: Option<Result<(), AdminError>>, request: http::request::Builder, body: &str) -> Asked {
-    let registry = Registry::default();
-    let store: Arc<dyn storeapi::Store> = Arc::new(LocalStore::new("nothing", Component::Store, Arc::new(Nothing)));
-    let pool = CpuPool::start(1, &registry).unwrap();
-    let driver = Driver::new(Arc::clone(&store), pool, 1, Metrics::new(&registry));
-    let mut api = Api::new(Config::default(), store, driver, Arc::new(SystemClock), crate::Status::default());
     let on = answer.is_some();
     let storage = Arc::new(Storage { asked: Mutex::default(), answer: answer.unwrap_or(Ok(())) });
-    if on {
-        api = api.with_admin(Admin {
-            storage: storage.clone(),
-            tenant_header: HeaderName::from_static("x-whose"),
-            default_tenant: TenantId::parse("nobody").unwrap(),
-        });
-    }
+    let whose =
+        Whose { tenant_header: HeaderName::from_static("x-whose"), default_tenant: TenantId::parse("nobody").unwrap() };
+    let admin = Admin { storage: storage.clone(), whose };
     let request = request.header("content-type", "application/x-www-form-urlencoded").body(Body::from(body.to_owned()));
-    let response = routes(Arc::new(api)).oneshot(request.unwrap()).await.unwrap();
-    let status = response.status().as_u16();
-    let body = String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    let switch = |api: Api| if on { api.with_admin(admin) } else { api };
+    let (status, body) = Fixture::default().ask_with(request.unwrap(), switch).await;
     let storage = storage.asked.lock().clone();
     Asked { status, body, storage }
 }

@@ -60,6 +60,11 @@ impl Shard {
         chunk_list::chunks(self.chunk_list(number))
     }
 
+    /// How many chunks a series has, full ones and the open one.
+    pub(in crate::head) fn count_chunks(&self, number: u32) -> u64 {
+        chunk_list::count(self.cold[number].chunk_len()) + u64::from(self.has_open_chunk(number))
+    }
+
     pub(super) fn chunk_list(&self, number: u32) -> &[u8] {
         match &self.cold[number] {
             Cold { chunk_bytes: 0, .. } => &[],
