@@ -1,8 +1,8 @@
 //! One group of tests: its series, the rules over them, and what is asked of both.
 
 use super::file::{AlertTest, ExpectedSample, ExprTest, RuleFile, RuleText, Scalar, TestFile, TestGroup, read};
-use super::rule::{Alerting, Rule, Sample, State};
-use super::template::{External, Template};
+use super::rule::{self, Alerting, Moment, Rule, Sample, State};
+use super::template::{self, External, Template};
 use model::{FloatHistogram, Labels, STALE_NAN};
 use promql::ast::Expr;
 use promql::testlang::{AppendError, MemoryStore, Sample as Stored, SequenceValue, SeriesDescription, parse_series};
@@ -141,19 +141,19 @@ fn rule(text: &RuleText, labels: &BTreeMap<String, Scalar>) -> Result<(Rule, Exp
     if !is_alert {
         return Ok((Rule::Recording { name: name.clone(), labels: texts(labels) }, expr));
     }
-    let templates = |map: &BTreeMap<String, Scalar>| {
-        let parse = |(name, text): (&String, &Scalar)| Ok((name.clone(), Template::parse(&text.0)?));
-        map.iter()
-            .map(parse)
-            .collect::<Result<BTreeMap<_, _>, String>>()
-            .map_err(|error| format!("rule {name:?}: {error}"))
+    let templates = |of: &str, map: &BTreeMap<String, Scalar>| {
+        let parse = |(key, text): (&String, &Scalar)| match Template::parse(name, &text.0) {
+            Ok(template) => Ok((key.clone(), template)),
+            Err(error) => Err(format!("rule {name:?}: {of} {key:?}: {error}")),
+        };
+        map.iter().map(parse).collect::<Result<BTreeMap<_, _>, String>>()
     };
     let alerting = Alerting {
         name: name.clone(),
         hold_ms: text.hold.0,
         keep_firing_ms: text.keep_firing_for.0,
-        labels: templates(labels)?,
-        annotations: templates(&text.annotations)?,
+        labels: templates("label", labels)?,
+        annotations: templates("annotation", &text.annotations)?,
         alerts: BTreeMap::new(),
     };
     Ok((Rule::Alerting(alerting), expr))
@@ -219,9 +219,12 @@ impl Running {
         let name = rule.rule.name().to_owned();
         let failed = |why: String| format!("rule {name:?} at {time_ms} ms: {why}");
         let vector = self.query(&rule.expr, time_ms - rule.query_offset_ms).map_err(failed)?;
+        let (store, every_ms) = (&self.store, self.every_ms);
         let rule = &mut self.rules[at];
         let stored_ms = time_ms - rule.query_offset_ms;
-        let samples = rule.rule.evaluate(vector, time_ms, rule.limit, &self.external).map_err(failed)?;
+        let ask = |text: &str| ask_of_template(store, text, time_ms, every_ms);
+        let moment = Moment { time_ms, limit: rule.limit, external: &self.external, query: &ask };
+        let samples = rule.rule.evaluate(vector, &moment).map_err(failed)?;
         let mut given = BTreeSet::new();
         for sample in samples {
             let value = match &sample.histogram {
@@ -242,23 +245,8 @@ impl Running {
         Ok(())
     }
 
-    /// What an expression gives at one time: a vector, or a scalar as one.
     fn query(&self, expr: &Expr, time_ms: i64) -> Result<Vec<Sample>, String> {
-        let limits = QueryLimits { max_samples: MAX_SAMPLES, ..QueryLimits::default() };
-        let params = QueryParams { subquery_step_ms: self.every_ms, limits, ..QueryParams::instant(time_ms) };
-        let output = Query::prepare(expr, params).and_then(|query| self.store.run(query));
-        match output.map_err(|error| error.to_string())?.value {
-            Value::Scalar { value, .. } => Ok(vec![Sample { labels: Labels::empty(), value, histogram: None }]),
-            Value::Vector { series, .. } => {
-                let sample = |series: promql::Series| {
-                    let histogram = series.column.histograms.get(0).map(FloatHistogram::from_ref);
-                    let value = if histogram.is_some() { 0.0 } else { series.column.floats.get(0).unwrap_or(0.0) };
-                    Sample { labels: series.labels, value, histogram }
-                };
-                Ok(series.into_iter().map(sample).collect())
-            }
-            _ => Err("rule result is not a vector or scalar".to_owned()),
-        }
+        query(&self.store, expr, time_ms, self.every_ms)
     }
 
     // === checking ===
@@ -312,6 +300,38 @@ impl Running {
         };
         Err(difference(&head, want.iter().map(text), got.iter().map(text)))
     }
+}
+
+/// What an expression gives at one time: a vector, or a scalar as one.
+fn query(store: &MemoryStore, expr: &Expr, time_ms: i64, every_ms: i64) -> Result<Vec<Sample>, String> {
+    let limits = QueryLimits { max_samples: MAX_SAMPLES, ..QueryLimits::default() };
+    let params = QueryParams { subquery_step_ms: every_ms, limits, ..QueryParams::instant(time_ms) };
+    let output = Query::prepare(expr, params).and_then(|query| store.run(query));
+    match output.map_err(|error| error.to_string())?.value {
+        Value::Scalar { value, .. } => Ok(vec![Sample { labels: Labels::empty(), value, histogram: None }]),
+        Value::Vector { series, .. } => {
+            let sample = |series: promql::Series| {
+                let histogram = series.column.histograms.get(0).map(FloatHistogram::from_ref);
+                let value = if histogram.is_some() { 0.0 } else { series.column.floats.get(0).unwrap_or(0.0) };
+                Sample { labels: series.labels, value, histogram }
+            };
+            Ok(series.into_iter().map(sample).collect())
+        }
+        _ => Err("rule result is not a vector or scalar".to_owned()),
+    }
+}
+
+/// What the query of a template gives.
+fn ask_of_template(
+    store: &MemoryStore,
+    text: &str,
+    time_ms: i64,
+    every_ms: i64,
+) -> Result<Vec<template::Sample>, String> {
+    let expr = parse(text, &ParseOptions::default()).map_err(|error| error.to_string())?;
+    let samples = query(store, &expr, time_ms, every_ms)?;
+    let sample = |sample: Sample| template::Sample { labels: rule::texts(&sample.labels), value: sample.value };
+    Ok(samples.into_iter().map(sample).collect())
 }
 
 fn histogram_text(sample: &Sample) -> Option<String> {

@@ -4,7 +4,7 @@
 //!
 //! Source: Prometheus 3.14, `rules/recording.go`, `rules/alerting.go`.
 
-use super::template::{External, Template};
+use super::template::{self, External, Template};
 use model::{FloatHistogram, Labels, LabelsBuilder, METRIC_NAME};
 use std::collections::BTreeMap;
 
@@ -15,6 +15,16 @@ pub(super) struct Sample {
     pub(super) value: f64,
     /// Then the value is 0.
     pub(super) histogram: Option<FloatHistogram>,
+}
+
+/// When a rule is evaluated, and what its templates see.
+pub(super) struct Moment<'a> {
+    pub(super) time_ms: i64,
+    /// So many samples may come of it; 0: as many as there are.
+    pub(super) limit: usize,
+    pub(super) external: &'a External,
+    /// Asks a query of a template.
+    pub(super) query: &'a dyn Fn(&str) -> Result<Vec<template::Sample>, String>,
 }
 
 /// What a rule is.
@@ -59,20 +69,14 @@ impl Rule {
         }
     }
 
-    /// What is to be stored of what the rule's query gave at `time_ms`.
+    /// What is to be stored of what the rule's query gave.
     ///
     /// # Errors
-    /// Two samples with the same labels, or more than `limit` of them (0: as many as there are).
-    pub(super) fn evaluate(
-        &mut self,
-        vector: Vec<Sample>,
-        time_ms: i64,
-        limit: usize,
-        external: &External,
-    ) -> Result<Vec<Sample>, String> {
+    /// Two samples with the same labels, or more of them than may be.
+    pub(super) fn evaluate(&mut self, vector: Vec<Sample>, moment: &Moment<'_>) -> Result<Vec<Sample>, String> {
         match self {
-            Self::Recording { name, labels } => record(name, labels, vector, limit),
-            Self::Alerting(alerting) => alerting.evaluate(&vector, time_ms, limit, external),
+            Self::Recording { name, labels } => record(name, labels, vector, moment.limit),
+            Self::Alerting(alerting) => alerting.evaluate(&vector, moment),
         }
     }
 }
@@ -103,21 +107,24 @@ fn record(
     Ok(samples)
 }
 
+/// Labels as templates have them.
+pub(super) fn texts(labels: &Labels) -> BTreeMap<String, String> {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    labels.iter().map(|label| (text(label.name), text(label.value))).collect()
+}
+
 fn build(labels: LabelsBuilder) -> Result<Labels, String> {
     labels.build().map_err(|error| error.to_string())
 }
 
 impl Alerting {
-    fn evaluate(
-        &mut self,
-        vector: &[Sample],
-        time_ms: i64,
-        limit: usize,
-        external: &External,
-    ) -> Result<Vec<Sample>, String> {
+    fn evaluate(&mut self, vector: &[Sample], moment: &Moment<'_>) -> Result<Vec<Sample>, String> {
+        let &Moment { time_ms, limit, external, query } = moment;
         let mut present = BTreeMap::new();
         for sample in vector {
-            let expand = |template: &Template| template.expand(&sample.labels, sample.value, external);
+            let labels = texts(&sample.labels);
+            let alert = template::Alert { labels: &labels, value: sample.value, external, now_ms: time_ms, query };
+            let expand = |template: &Template| template.expand(&alert);
             let mut edit = sample.labels.edit();
             edit.remove(METRIC_NAME);
             for (name, value) in &self.labels {

@@ -1,98 +1,110 @@
-//! What stands in braces in the labels and annotations of an alert.
+//! The templates of labels and annotations: Go's language of templates with the functions of Prometheus.
 //!
-//! Rules of Prometheus may hold whole programs there. Known here are the values themselves: `{{ $labels.NAME }}`,
-//! `{{ $value }}`, `{{ $externalLabels.NAME }}`, `{{ $externalURL }}`; anything else is refused by name.
+//! A text becomes tokens ([`lexer`]), these a tree ([`parser`], [`tree`]), and the tree a text again for each alert
+//! ([`expand`]). What templates name and call is in [`value`] and [`functions`]. Everything is bounded: how deep a template
+//! is, how much it computes, how long its text becomes.
+//!
+//! Knows nothing of rules: whoever evaluates some hands in a way to ask queries.
+//!
+//! Source: Go's documentation of `text/template`, Prometheus' template reference; compared with promtool.
 
+mod expand;
+mod functions;
+mod humanize;
+mod lexer;
+mod number;
+mod parser;
+mod printf;
+mod quoted;
 #[cfg(test)]
 mod tests;
+mod text;
+mod tree;
+mod value;
 
-use model::{Labels, PlainFloat, ShortFloat};
+use expand::{Expansion, Fault};
+use functions::World;
+use parser::{Parsed, line_of, parse};
 use std::collections::BTreeMap;
+use std::rc::Rc;
+use value::{Data, Value};
 
-/// Text with values in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template(Vec<Part>);
+pub(super) use value::Sample;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Label(String),
-    ExternalLabel(String),
-    ExternalUrl,
-    Value,
+/// A template that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Template {
+    name: String,
+    /// With what every template begins with.
+    text: String,
+    parsed: Parsed,
 }
 
-/// What the same for all alerts of a test.
+/// What is the same for all alerts of a test.
 #[derive(Debug, Default)]
 pub(super) struct External {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) url: String,
 }
 
+/// What an alert is for.
+pub(super) struct Alert<'a> {
+    pub(super) labels: &'a BTreeMap<String, String>,
+    pub(super) value: f64,
+    pub(super) external: &'a External,
+    pub(super) now_ms: i64,
+    /// Asks a query at that time.
+    pub(super) query: &'a dyn Fn(&str) -> Result<Vec<Sample>, String>,
+}
+
+/// The variables that every template may use. Places in messages count them.
+const VARIABLES: &str =
+    "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
+
 impl Template {
-    /// Reads a template.
+    /// Reads a template of the alert called `alert`.
     ///
     /// # Errors
-    /// What is in braces is not known.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (mut parts, mut rest) = (Vec::new(), text);
-        while let Some((before, behind)) = rest.split_once("{{") {
-            let unknown = |inner: &str| {
-                format!(
-                    "{{{{{inner}}}}} is not known here: only $labels.NAME, $value, $externalLabels.NAME and $externalURL are"
-                )
-            };
-            let (inner, after) = behind.split_once("}}").ok_or_else(|| unknown(behind))?;
-            // A dash takes away the space beside the braces.
-            let cut_before = inner.starts_with("- ");
-            let cut_after = inner.ends_with(" -");
-            let name = inner.strip_prefix("- ").unwrap_or(inner);
-            let name = name.strip_suffix(" -").unwrap_or(name).trim();
-            let part = match name {
-                "$value" | ".Value" => Part::Value,
-                "$externalURL" | ".ExternalURL" => Part::ExternalUrl,
-                _ => match (field(name, "$labels.", ".Labels."), field(name, "$externalLabels.", ".ExternalLabels.")) {
-                    (Some(label), _) => Part::Label(label),
-                    (_, Some(label)) => Part::ExternalLabel(label),
-                    _ => return Err(unknown(inner)),
-                },
-            };
-            parts.push(Part::Text(if cut_before { before.trim_end() } else { before }.to_owned()));
-            parts.push(part);
-            rest = if cut_after { after.trim_start() } else { after };
+    /// It is none, in Go's words.
+    pub(super) fn parse(alert: &str, text: &str) -> Result<Self, String> {
+        let (name, text) = (format!("__alert_{alert}"), format!("{VARIABLES}{text}"));
+        match parse(&text) {
+            Ok(parsed) => Ok(Self { name, text, parsed }),
+            Err((line, fault)) => Err(format!("template: {name}:{line}: {fault}")),
         }
-        parts.push(Part::Text(rest.to_owned()));
-        Ok(Self(parts))
     }
 
-    /// The text for an alert.
-    pub(super) fn expand(&self, labels: &Labels, value: f64, external: &External) -> String {
-        let mut out = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Text(text) => out += text,
-                Part::Label(name) => {
-                    out += &String::from_utf8_lossy(labels.get(name.as_bytes()).unwrap_or_default());
-                }
-                Part::ExternalLabel(name) => out += external.labels.get(name).map_or("", String::as_str),
-                Part::ExternalUrl => out += &external.url,
-                Part::Value => out += &value_text(value),
-            }
-        }
-        out
+    /// The text for an alert, or what Prometheus puts in its place if there can be none.
+    pub(super) fn expand(&self, alert: &Alert<'_>) -> String {
+        self.try_expand(alert).unwrap_or_else(|fault| {
+            let fault = self.locate(&fault);
+            format!("<error expanding template: error executing template {}: {fault}>", self.name)
+        })
     }
-}
 
-fn field(name: &str, short: &str, long: &str) -> Option<String> {
-    let field = name.strip_prefix(short).or_else(|| name.strip_prefix(long))?;
-    let is_name = !field.is_empty() && field.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
-    is_name.then(|| field.to_owned())
-}
+    fn try_expand(&self, alert: &Alert<'_>) -> Result<String, Fault> {
+        let data = Value::Data(Rc::new(Data {
+            labels: Value::Labels(Rc::new(alert.labels.clone())),
+            external_labels: Value::Labels(Rc::new(alert.external.labels.clone())),
+            external_url: Value::text(&alert.external.url),
+            value: Value::Float(alert.value),
+        }));
+        let world = World {
+            query: alert.query,
+            external_url: &alert.external.url,
+            now_ms: alert.now_ms,
+            most: expand::MAX_BYTES,
+        };
+        let mut expansion = Expansion::new(&self.parsed, &world);
+        expansion.run(&data)?;
+        Ok(expansion.out)
+    }
 
-/// Go's `%v`: an exponent below 1e-4 and from 1e21 on.
-fn value_text(value: f64) -> String {
-    match value.abs() {
-        size if size >= 1e21 || size < 1e-4 && size > 0.0 => ShortFloat(value).to_string(),
-        _ => PlainFloat(value).to_string(),
+    /// A fault with its place, as Go tells it.
+    fn locate(&self, Fault { at, node, what }: &Fault) -> String {
+        let before = self.text.get(..*at).unwrap_or_default();
+        let column = before.rfind('\n').map_or(before.len(), |newline| before.len() - newline - 1);
+        let (name, line) = (&self.name, line_of(&self.text, *at));
+        format!("template: {name}:{line}:{column}: executing {name:?} at <{node}>: {what}")
     }
 }

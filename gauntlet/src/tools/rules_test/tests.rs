@@ -35,7 +35,7 @@ fn check(tests: &str, want: &[&str]) {
 }
 
 #[track_caller]
-fn check_rules(rules: &str, tests: &str, want: &[&str]) {
+pub(super) fn check_rules(rules: &str, tests: &str, want: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tests.yml");
     std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
@@ -168,17 +168,23 @@ fn files_that_are_none() {
     );
 }
 
-/// What Prometheus knows, and is not known here.
 #[test]
-fn other_templates_are_refused() {
-    let rules = "groups: [{name: g, rules: [{alert: r, expr: x, annotations: {a: '{{ $value | humanize }}'}}]}]\n";
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("tests.yml");
-    std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
-    std::fs::write(&path, "rule_files: [rules.yml]\ntests: [{promql_expr_test: [{expr: x}]}]\n").unwrap();
-    let failures = run_file(&path);
-    assert!(
-        failures.len() == 1 && failures[0].contains("rule \"r\": {{ $value | humanize }} is not known here"),
-        "{failures:?}"
-    );
+fn templates_that_are_none_keep_rules_from_being_read() {
+    let rules = "groups: [{name: g, rules: [{alert: r, expr: x, annotations: {a: '{{ nope }}'}}]}]\n";
+    let tests = "tests: [{promql_expr_test: [{expr: x}]}]\n";
+    let fault = "rule \"r\": annotation \"a\": template: __alert_r:1: function \"nope\" not defined";
+    check_rules(rules, tests, &[fault]);
+}
+
+/// A template asks what the store holds at the time of its alert.
+#[test]
+fn templates_ask_at_the_time_of_the_alert() {
+    let rules = "groups: [{name: g, rules: [{alert: r, expr: up == 0, annotations: {a: '{{ with query \"up offset 1m\" }}{{ . | first | value }}{{ end }} {{ query \"time()\" | first | value }}'}}]}]\n";
+    let alert = |want: &str| {
+        format!(
+            "{UP}    alert_rule_test: [{{eval_time: 5m, alertname: r, exp_alerts: [{{exp_labels: {{job: j, instance: i}}, exp_annotations: {{a: '{want}'}}}}]}}]\n"
+        )
+    };
+    check_rules(rules, &alert("1 300"), &[]);
+    check_rules(rules, &alert("0 300"), &["    + {alertname=\"r\""]);
 }
