@@ -51,5 +51,12 @@ fn flags() {
         format!("0.test:4: limitk(1, x)\n    {error}\nFAIL 0.test: 0 passed, 1 failed\n1 files: 0 passed, 1 failed\n");
     check(&["--enable-feature=type-and-unit-labels"], &[&limited], &want, false);
     let old = format!("{LOAD}eval instant at 12m x\n");
-    check(&["--lookback-delta=1m", "--once"], &[&old], right, true);
+    check(&["--lookback-delta=1m"], &[&old], right, true);
+    // Enough for one time, and not for the three of a range.
+    let plain = format!("{LOAD}eval instant at 5m x\n  x{{a=\"1\"}} 5\n");
+    check(&["--max-samples=1", "--once"], &[&plain], right, true);
+    let want = "0.test:4: x\n    (as it is, as the middle of a range)\n    \
+                query processing would load too many samples into memory in query execution\n\
+                FAIL 0.test: 0 passed, 1 failed\n1 files: 0 passed, 1 failed\n";
+    check(&["--max-samples=1"], &[&plain], want, false);
 }
