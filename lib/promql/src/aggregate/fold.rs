@@ -193,20 +193,13 @@ impl State {
     /// Takes in a column.
     fn add(&mut self, kind: FoldKind, column: &FloatColumn) {
         match self {
-            Self::Sum { sum, lost } => {
-                let add = |sum: &mut f64, lost: &mut f64, value: f64| {
-                    let next = Kahan { sum: *sum, lost: *lost }.add(value);
-                    (*sum, *lost) = (next.sum, next.lost);
-                };
-                match column.as_full() {
-                    Some(values) => {
-                        for ((sum, lost), value) in sum.iter_mut().zip(lost).zip(values) {
-                            add(sum, lost, *value);
-                        }
-                    }
-                    None => column.for_each(|step, value| add(&mut sum[step], &mut lost[step], value)),
-                }
-            }
+            Self::Sum { sum, lost } => match column.as_full() {
+                Some(values) => add_all(sum, lost, values),
+                None => column.for_each(|step, value| {
+                    let next = Kahan { sum: sum[step], lost: lost[step] }.add(value);
+                    (sum[step], lost[step]) = (next.sum, next.lost);
+                }),
+            },
             Self::Mean(means) => column.for_each(|step, value| means[step] = means[step].add(value)),
             Self::Extreme(best) if kind == FoldKind::Max => column.for_each(|step, value| {
                 if best[step] < value || best[step].is_nan() {
@@ -242,6 +235,17 @@ impl State {
                 spreads.into_iter().map(variance).map(|v| if root { v.sqrt() } else { v }).collect()
             }
         }
+    }
+}
+
+/// Adds a value to each sum: [`Kahan::add`] without a branch, so that some steps are added at once.
+pub(super) fn add_all(sums: &mut [f64], lost: &mut [f64], values: &[f64]) {
+    for ((sum, lost), value) in sums.iter_mut().zip(lost).zip(values) {
+        let next = *sum + value;
+        let (greater, other) = if sum.abs() >= value.abs() { (*sum, *value) } else { (*value, *sum) };
+        let all_lost = *lost + ((greater - next) + other);
+        *lost = if next.is_infinite() { 0.0 } else { all_lost };
+        *sum = next;
     }
 }
 

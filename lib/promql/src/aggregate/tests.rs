@@ -1,13 +1,16 @@
+use super::fold::add_all;
 use super::{Ranked, RankedKind, RankedPlan, heap, sort_as_go};
 use crate::annotations::Annotations;
 use crate::ast::Span;
 use crate::chain::Row;
 use crate::column::FloatColumn;
 use crate::fixture::labels;
+use crate::kernels::Kahan;
 use crate::labelset::NameSet;
 use crate::plan::ScalarId;
 use crate::stage::{Stage, StageContext};
 use crate::{Budget, Grid};
+use proptest::prelude::*;
 use std::sync::Arc;
 
 /// Offers `count` series with rising values to `topk(2, …)`; what was reserved after each.
@@ -60,4 +63,26 @@ fn few_equal_items_keep_their_order() {
     let mut many: Vec<u32> = (0..100).map(|n| n * 37 % 100).collect();
     sort_as_go(&mut many, |a, b| a < b);
     assert!(many.is_sorted());
+}
+
+proptest! {
+    #[test]
+    fn columns_are_added_as_numbers_are(
+        columns in prop::collection::vec(
+            prop::collection::vec(
+                prop_oneof![4 => -1e3..1e3_f64, 1 => any::<f64>(), 1 => Just(f64::MAX), 1 => Just(-f64::MAX), 1 => Just(-0.0)],
+                5,
+            ),
+            1..9,
+        )
+    ) {
+        let (mut sums, mut lost, mut want) = ([0.0; 5], [0.0; 5], [Kahan::default(); 5]);
+        for column in &columns {
+            add_all(&mut sums, &mut lost, column);
+            want.iter_mut().zip(column).for_each(|(sum, value)| *sum = sum.add(*value));
+        }
+        let bits = |value: f64| if value.is_nan() { 0 } else { value.to_bits() };
+        prop_assert_eq!(sums.map(bits), want.map(|sum| bits(sum.sum)));
+        prop_assert_eq!(lost.map(bits), want.map(|sum| bits(sum.lost)));
+    }
 }
