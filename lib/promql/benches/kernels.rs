@@ -2,6 +2,8 @@
 //!
 //! 64 series of 720 samples, one every 30 seconds, over 700 steps: six hours of a panel. Decoding is left out, the columns are
 //! copied. Times are per batch; the throughput is in raw samples (`elements`), so `1 / (elem/s)` is the cost of a sample.
+//! The group `hour` is 61 steps of a minute over two hours of samples, one every 15 seconds: of whole numbers (`x`), of
+//! others (`y`), and of times that are not regular (`z`).
 #![allow(clippy::unwrap_used, reason = "bench code")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -18,6 +20,22 @@ const SCRAPE_MS: i64 = 30_000;
 struct Counters(Vec<(Labels, SampleColumns)>);
 
 impl Counters {
+    /// Two hours of one metric.
+    fn hours(name: &str) -> Self {
+        let one = |n: usize| {
+            let labels = Labels::from_pairs([("__name__", name.to_owned()), ("pod", format!("pod-{n:03}"))]).unwrap();
+            let (mut columns, mut value, mut dice) = (SampleColumns::default(), 1e4, n as u64 + 1);
+            for sample in 0..480 {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                value += (dice >> 40) as f64 * if name == "y" { 1.1e-5 } else { 1.0 };
+                let jitter_ms = if name == "z" { (dice >> 33) as i64 % 20 } else { 0 };
+                columns.push(sample * 15_000 + n as i64 * 7 + jitter_ms, value);
+            }
+            (labels, columns)
+        };
+        Self((0..SERIES).map(one).collect())
+    }
+
     fn new() -> Self {
         let one = |n: usize| {
             let labels =
@@ -94,6 +112,22 @@ fn evaluate(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn hour(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hour");
+    for name in ["x", "y", "z"] {
+        let batch = Counters::hours(name);
+        for text in ["x", "rate(x[5m])", "avg_over_time(x[1h])", "sum_over_time(x[5m])", "max_over_time(x[5m])"] {
+            let text = text.replace('x', name).replace(&format!("ma{name}_"), "max_");
+            let expr = promql::parse(&text, &ParseOptions::default()).unwrap();
+            let limits = QueryLimits { max_samples: usize::MAX, ..QueryLimits::default() };
+            let params = QueryParams { limits, ..QueryParams::range(3_600_000, 7_200_000, 60_000) };
+            let evaluator = Query::prepare(&expr, params).unwrap().evaluator(0).unwrap();
+            group.bench_function(text, |bencher| bencher.iter(|| black_box(evaluator.evaluate(&batch).unwrap())));
+        }
+    }
+    group.finish();
+}
+
 /// Evaluated and accepted, as one thread does it.
 fn push(criterion: &mut Criterion) {
     let batch = Counters::new();
@@ -122,5 +156,5 @@ fn whole(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, evaluate, push, whole);
+criterion_group!(benches, evaluate, hour, push, whole);
 criterion_main!(benches);

@@ -6,8 +6,8 @@ mod presence;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use float::ColumnBuilder;
 pub use float::FloatColumn;
+pub(crate) use float::{ColumnBuilder, Slots};
 pub use histograms::HistogramSteps;
 pub use presence::Presence;
 

@@ -12,6 +12,8 @@ mod over_time;
 mod quantile;
 mod rate;
 mod regression;
+mod regular;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -175,8 +177,8 @@ impl RangeCall {
             Kernel::Deriv => regression::slope(windows),
             Kernel::PredictLinear => regression::predict(windows, param(0)?),
             Kernel::DoubleExponentialSmoothing => regression::smooth(windows, param(0)?, param(1)?)?,
-            Kernel::Sum => over_time::sum(windows),
-            Kernel::Avg => over_time::average(windows),
+            Kernel::Sum => over_time::sum(windows, scratch),
+            Kernel::Avg => over_time::average(windows, scratch),
             Kernel::Min => extremes::extreme(windows, |new, best| new < best, scratch),
             Kernel::Max => extremes::extreme(windows, |new, best| new > best, scratch),
             Kernel::Count => windows.map(|window| Some(window.values.len() as f64)),
@@ -310,6 +312,11 @@ impl Mean {
 
     /// The mean of what was taken in.
     pub(crate) fn value(self) -> f64 {
-        if self.stepwise { self.state.total() } else { self.state.sum / self.count + self.state.lost / self.count }
+        if self.stepwise { self.state.total() } else { Self::of(self.state, self.count) }
+    }
+
+    /// That of so many values with such a sum, which is finite.
+    fn of(sum: Kahan, count: f64) -> f64 {
+        sum.sum / count + sum.lost / count
     }
 }

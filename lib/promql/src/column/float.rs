@@ -1,6 +1,6 @@
 //! Numbers of one series over a grid.
 
-use super::presence::{Presence, set_bit};
+use super::presence::{Presence, set_bit, set_bits};
 use smallvec::{SmallVec, smallvec};
 
 /// One `f64` per step of a grid, and for each step whether there is one: a NaN is a value like any other.
@@ -223,5 +223,18 @@ impl Slots<'_> {
     pub(crate) fn set(&mut self, step: usize, value: f64) {
         self.values[step] = value;
         set_bit(self.words, step);
+    }
+
+    /// The places of `count` values at `step` and at every so many steps after it, not known to have any yet.
+    pub(crate) fn row(&mut self, (step, every, count): (usize, usize, usize)) -> impl Iterator<Item = &mut f64> {
+        self.values[step..].iter_mut().step_by(every).take(count)
+    }
+
+    /// Says that there are values in such a row.
+    pub(crate) fn set_row(&mut self, (step, every, count): (usize, usize, usize)) {
+        match every {
+            1 => set_bits(self.words, step..step + count),
+            _ => (0..count).for_each(|at| set_bit(self.words, step + at * every)),
+        }
     }
 }

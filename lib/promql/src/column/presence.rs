@@ -1,6 +1,7 @@
 //! At which steps there is a value.
 
 use smallvec::{SmallVec, smallvec};
+use std::ops::Range;
 
 /// A set of steps: a bit for each, or none at all if every step is in it.
 #[derive(Debug, Clone)]
@@ -144,6 +145,19 @@ impl Presence {
 #[inline]
 pub(super) fn set_bit(words: &mut [u64], step: usize) {
     words[step / WORD_BITS] |= 1 << (step % WORD_BITS);
+}
+
+/// Puts all of `steps` into the set whose bits `words` are.
+pub(super) fn set_bits(words: &mut [u64], steps: Range<usize>) {
+    let first = steps.start / WORD_BITS;
+    for (at, word) in words.iter_mut().enumerate().take(steps.end.div_ceil(WORD_BITS)).skip(first) {
+        // The bits of the word from the first and until the last step.
+        let from = steps.start.saturating_sub(at * WORD_BITS);
+        let until = (steps.end - at * WORD_BITS).min(WORD_BITS);
+        if from < until {
+            *word |= u64::MAX << from & u64::MAX >> (WORD_BITS - until);
+        }
+    }
 }
 
 /// The positions of the ones in a word.

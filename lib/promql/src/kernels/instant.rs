@@ -1,11 +1,13 @@
 //! Instant selectors: the newest sample within the lookback.
 
-use super::windows::{Samples, advance};
+use super::regular::{Alike, Pieces, Stretch};
+use super::windows::{Ends, Samples, advance_by};
 use crate::Grid;
 use crate::chain::seconds;
-use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder};
+use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder, Slots};
 use crate::plan::{Reading, Shift};
 use model::SampleColumns;
+use std::ops::Range;
 
 /// At each step what is wanted of the newest sample in `(t − lookback_ms, t]`, unless that is a stale marker.
 pub(crate) fn newest(
@@ -17,10 +19,36 @@ pub(crate) fn newest(
 ) -> FloatColumn {
     let mut out = ColumnBuilder::new(grid.steps());
     let mut slots = out.slots();
-    each_newest(samples, grid, shift, lookback_ms, |step, at| {
-        slots.set(step, samples.read(reading, at));
-    });
+    let Samples { timestamps_ms, values, .. } = samples;
+    // In a window that is as wide as samples are far apart there is one: the newest.
+    let range_ms = |spacing_ms| (spacing_ms <= lookback_ms).then_some(spacing_ms);
+    let mut end = 0;
+    for (steps, stretch) in Pieces::new(timestamps_ms, grid.steps(), Ends::new(grid, shift, 0), range_ms) {
+        match stretch.filter(|_| reading == Reading::Sample).as_ref().and_then(Stretch::rows) {
+            Some(rows) => rows.for_each(|row| row.copy_first(values, &mut slots)),
+            None => each_newest(samples, (grid, steps), shift, (lookback_ms, &mut end), |step, at| {
+                slots.set(step, samples.read(reading, at));
+            }),
+        }
+    }
     out.build()
+}
+
+impl Alike {
+    /// Sets the first value of each window, unless it is a stale marker.
+    fn copy_first(self, values: &[f64], slots: &mut Slots<'_>) {
+        let mut is_any_stale = false;
+        for (slot, value) in slots.row(self.places()).zip(self.each_of(&values[self.first..])) {
+            *slot = *value;
+            is_any_stale |= model::is_stale(*value);
+        }
+        if !is_any_stale {
+            return slots.set_row(self.places());
+        }
+        for (step, at) in self.iter().filter(|(_, at)| !model::is_stale(values[*at])) {
+            slots.set(step, values[at]);
+        }
+    }
 }
 
 /// The same of samples some of which are histograms: among the values are their sums.
@@ -33,9 +61,11 @@ pub(crate) fn newest_mixed(
 ) -> Column {
     let mut out = MixedBuilder::new(grid.steps());
     let all = Samples::from(samples);
-    each_newest(all, grid, shift, lookback_ms, |step, at| match (reading, samples.histogram(at)) {
-        (Reading::Sample | Reading::TimeOfFloat, Some(histogram)) => out.histogram(step, histogram),
-        _ => out.float(step, all.read(reading, at)),
+    each_newest(all, (grid, 0..grid.steps()), shift, (lookback_ms, &mut 0), |step, at| {
+        match (reading, samples.histogram(at)) {
+            (Reading::Sample | Reading::TimeOfFloat, Some(histogram)) => out.histogram(step, histogram),
+            _ => out.float(step, all.read(reading, at)),
+        }
     });
     out.build()
 }
@@ -52,19 +82,29 @@ impl Samples<'_> {
     }
 }
 
-/// Calls `f` with each step at which a sample is found, and the position of that sample.
+/// Calls `f` with each of some steps of a grid at which a sample is found, and the position of that sample; before `end`
+/// none is looked for.
 #[inline]
-fn each_newest(samples: Samples<'_>, grid: &Grid, shift: Shift, lookback_ms: i64, mut f: impl FnMut(usize, usize)) {
+fn each_newest(
+    samples: Samples<'_>,
+    (grid, steps): (&Grid, Range<usize>),
+    shift: Shift,
+    (lookback_ms, end): (i64, &mut usize),
+    mut f: impl FnMut(usize, usize),
+) {
     let Samples { timestamps_ms, values, .. } = samples;
-    let mut end = 0;
-    let mut step_ms = grid.start_ms();
-    for step in 0..grid.steps() {
+    let mut step_ms = grid.time_ms(steps.start);
+    let (mut behind, mut stride) = (*end, 0);
+    for step in steps {
         let time_ms = shift.apply(step_ms);
         step_ms = step_ms.saturating_add(grid.step_ms());
-        end = advance(timestamps_ms, end, time_ms);
-        let Some(at) = end.checked_sub(1) else { continue };
+        let before = behind;
+        behind = advance_by(stride, timestamps_ms, before, time_ms);
+        stride = behind - before;
+        let Some(at) = behind.checked_sub(1) else { continue };
         if timestamps_ms[at] > time_ms.saturating_sub(lookback_ms) && !model::is_stale(values[at]) {
             f(step, at);
         }
     }
+    *end = behind;
 }

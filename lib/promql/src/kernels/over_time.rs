@@ -1,20 +1,20 @@
 //! Sums over a window.
 
+use super::sums::totals;
 use super::windows::Windows;
-use super::{Kahan, Mean};
+use super::{Kahan, KernelScratch, Mean};
 use crate::column::FloatColumn;
 
 /// The sum.
-pub(crate) fn sum(windows: Windows<'_>) -> FloatColumn {
-    let values = windows.samples.values;
-    // Once the sum is infinite nothing is lost any more, and the total is the sum.
-    windows.fold(|_| Kahan::default(), |sum, at| sum.add(values[at]), |sum, _| Some(sum.total()))
+pub(crate) fn sum(windows: Windows<'_>, scratch: &mut KernelScratch) -> FloatColumn {
+    let exactly = |values: &[f64]| values.iter().fold(Kahan::default(), |sum, value| sum.add(*value)).total();
+    totals(windows, scratch, |sum, _| sum.total(), exactly)
 }
 
 /// The mean.
-pub(crate) fn average(windows: Windows<'_>) -> FloatColumn {
-    let values = windows.samples.values;
-    windows.fold(|_| Mean::default(), |mean, at| mean.add(values[at]), |mean, _| Some(mean.value()))
+pub(crate) fn average(windows: Windows<'_>, scratch: &mut KernelScratch) -> FloatColumn {
+    let exactly = |values: &[f64]| values.iter().fold(Mean::default(), |mean, value| mean.add(*value)).value();
+    totals(windows, scratch, Mean::of, exactly)
 }
 
 /// What `result` makes of the variance of the population (Welford).

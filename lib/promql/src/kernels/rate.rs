@@ -1,8 +1,9 @@
 //! How fast a counter or a gauge changes.
 
+use super::regular::Alike;
 use super::windows::{Samples, Windows};
 use super::{Kernel, KernelScratch};
-use crate::column::FloatColumn;
+use crate::column::{FloatColumn, Slots};
 
 /// What windows were extrapolated to.
 pub(crate) struct Extrapolated {
@@ -20,7 +21,7 @@ pub(crate) fn extrapolated(
     scratch: &mut KernelScratch,
 ) -> Extrapolated {
     let is_counter = kernel != Kernel::Delta;
-    let resets = &mut scratch.indices;
+    let KernelScratch { indices: resets, values: results, .. } = scratch;
     resets.clear();
     if is_counter && may_have_resets(windows.samples) {
         find_pairs(windows.samples, is_reset, resets);
@@ -29,7 +30,12 @@ pub(crate) fn extrapolated(
     let per_seconds = (kernel == Kernel::Rate).then_some(range_seconds);
     let extrapolation = Extrapolation { is_counter, per_seconds };
     let mut overlaps = 0;
-    let column = windows.map(|window| {
+    let alike = |row: Alike, slots: &mut Slots<'_>| {
+        results.clear();
+        row.differences(windows.samples.values, resets, results);
+        extrapolation.stretch(row, results, windows, slots);
+    };
+    let column = windows.map_rows(alike, |window| {
         let (first, last) = (*window.values.first()?, *window.values.last()?);
         let began_ms = began_ms(window.starts_ms, window.timestamps_ms, window.start_ms).filter(|_| is_counter);
         if is_counter && !window.starts_ms.is_empty() {
@@ -49,17 +55,31 @@ pub(crate) fn extrapolated(
         if began_ms.is_some() {
             result += first;
         }
-        Some(
-            result
-                * extrapolation.factor(
-                    window.timestamps_ms,
-                    (window.start_ms, window.end_ms),
-                    (first, result),
-                    began_ms,
-                ),
-        )
+        let bounds_ms = (window.start_ms, window.end_ms);
+        Some(result * extrapolation.factor(window.timestamps_ms, bounds_ms, (first, result), began_ms))
     });
     Extrapolated { column, overlaps }
+}
+
+impl Alike {
+    /// Appends the difference of the ends of each window, with `resets` added back; none if they have one sample.
+    fn differences(self, values: &[f64], resets: &[usize], results: &mut Vec<f64>) {
+        let Self { first, stride, len, count, .. } = self;
+        if len < 2 {
+            return;
+        }
+        let ends = self.each_of(&values[first..]).zip(self.each_of(&values[first + len - 1..]));
+        results.extend(ends.map(|(first, last)| last - first));
+        // A reset at a position is against the sample before it: it is seen by windows that begin before the one and end
+        // behind the other.
+        for at in resets {
+            let Some(behind) = at.checked_sub(first + 1) else { continue };
+            let until = count.min(behind / stride + 1);
+            let from = (behind + 1).checked_sub(len).map_or(0, |out| out / stride + 1);
+            let seen = results.get_mut(from..until).unwrap_or_default();
+            seen.iter_mut().for_each(|result| *result += values[at - 1]);
+        }
+    }
 }
 
 /// When the counter of the first sample began, if that was after `from_ms`, where the window starts.
@@ -112,10 +132,8 @@ impl Extrapolation {
         if to_start >= threshold {
             to_start = spacing / 2.0;
         }
-        // No counter was below zero: how far back that is. It is further than anything that is asked here if the counter
-        // has not even doubled.
-        let may_reach_zero = times.len() < 3 || first < result;
-        if self.is_counter && result > 0.0 && first >= 0.0 && may_reach_zero {
+        // No counter was below zero: how far back that is.
+        if self.may_reach_zero(times.len(), first, result) {
             let to_zero = sampled * (first / result);
             if to_zero < to_start {
                 to_start = to_zero;
@@ -123,6 +141,32 @@ impl Extrapolation {
         }
         let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
         self.of(factor)
+    }
+
+    /// Multiplies the differences of windows that are alike.
+    fn stretch(self, row: Alike, differences: &[f64], windows: Windows<'_>, slots: &mut Slots<'_>) {
+        if differences.is_empty() {
+            return;
+        }
+        let Samples { timestamps_ms, values, .. } = windows.samples;
+        let times = &timestamps_ms[row.first..row.first + row.len];
+        let bounds_ms = windows.bounds_ms(row.step);
+        let usual = self.factor(times, bounds_ms, (0.0, 0.0), None);
+        let firsts = row.each_of(&values[row.first..]);
+        for ((slot, first), result) in slots.row(row.places()).zip(firsts).zip(differences) {
+            let factor = match self.may_reach_zero(row.len, *first, *result) {
+                true => self.factor(times, bounds_ms, (*first, *result), None),
+                false => usual,
+            };
+            *slot = result * factor;
+        }
+        slots.set_row(row.places());
+    }
+
+    /// Whether the counter could have been zero on the way back to the start of the window: it was further back than anything
+    /// that is asked here if it has not even doubled.
+    fn may_reach_zero(self, samples: usize, first: f64, result: f64) -> bool {
+        self.is_counter && result > 0.0 && first >= 0.0 && (samples < 3 || first < result)
     }
 
     fn of(self, factor: f64) -> f64 {

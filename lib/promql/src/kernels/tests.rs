@@ -49,7 +49,7 @@ fn grids() -> Vec<(Grid, i64, Shift)> {
     ]
 }
 
-fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift): &(Grid, i64, Shift)) -> FloatColumn {
+pub(super) fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift): &(Grid, i64, Shift)) -> FloatColumn {
     let span = Span::default();
     let (grid, params) = (Arc::new(grid.clone()), SmallVec::new());
     let call = RangeCall {

@@ -1,7 +1,8 @@
 //! Windows over the samples of a series, one for each step of a grid.
 
+use super::regular::{Alike, Pieces, Stretch, Ticks};
 use crate::Grid;
-use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder, Presence};
+use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder, Presence, Slots};
 use crate::plan::Shift;
 use model::{HistogramColumn, HistogramRef, SampleColumns};
 use smallvec::SmallVec;
@@ -72,6 +73,25 @@ pub(crate) struct Window<'a> {
     pub(crate) values: &'a [f64],
     /// Empty where nobody is to know.
     pub(crate) starts_ms: &'a [i64],
+}
+
+/// The times at which windows end that are equally far apart, none of them saturated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    first_ms: i64,
+    pub(super) step_ms: i64,
+    pub(super) steps: usize,
+}
+
+/// Where the windows of steps, one after the other, begin and end among the samples.
+#[derive(Debug, Default)]
+struct Bounds {
+    first: usize,
+    end: usize,
+    /// By how many samples the last one ended further than the one before.
+    stride: usize,
+    /// Those of the next step, where they are reckoned.
+    ticks: Option<(Ticks, Ticks)>,
 }
 
 impl<'a> Windows<'a> {
@@ -152,16 +172,68 @@ impl<'a> Windows<'a> {
         out.build()
     }
 
+    /// As [`Self::map`], but rows of windows that are alike go to `alike`, if no step is passed over and nobody is to know
+    /// when counters began.
+    pub(super) fn map_rows(
+        self,
+        mut alike: impl FnMut(Alike, &mut Slots<'_>),
+        mut other: impl FnMut(Window<'a>) -> Option<f64>,
+    ) -> FloatColumn {
+        let mut out = ColumnBuilder::new(self.grid.steps());
+        let mut slots = out.slots();
+        let mut bounds = Bounds::default();
+        let can_be_alike = self.except.is_none() && self.samples.starts_ms.is_empty();
+        for (steps, stretch) in self.pieces() {
+            match stretch.as_ref().filter(|_| can_be_alike).and_then(Stretch::rows) {
+                Some(rows) => rows.for_each(|row| alike(row, &mut slots)),
+                None => self.each_of(steps, stretch, &mut bounds, |window| {
+                    if let Some(value) = other(window) {
+                        slots.set(window.step, value);
+                    }
+                }),
+            }
+        }
+        out.build()
+    }
+
     /// Calls `f` with each window that is not empty.
-    fn each(self, mut f: impl FnMut(Window<'a>)) {
+    pub(super) fn each(self, mut f: impl FnMut(Window<'a>)) {
+        let mut bounds = Bounds::default();
+        for (steps, stretch) in self.pieces() {
+            self.each_of(steps, stretch, &mut bounds, &mut f);
+        }
+    }
+
+    /// Where the window of a step starts and ends.
+    pub(super) fn bounds_ms(self, step: usize) -> (i64, i64) {
+        let end_ms = self.shift.apply(self.grid.time_ms(step));
+        (end_ms.saturating_sub(self.range_ms), end_ms)
+    }
+
+    /// The steps, in pieces of which it is known or not that bounds lie among samples that are equally far apart.
+    fn pieces(self) -> impl Iterator<Item = (Range<usize>, Option<Stretch>)> {
+        let Margin { before_ms, behind_ms } = self.margin;
+        let ends = Ends::new(self.grid, self.shift, behind_ms);
+        let range_ms = self.range_ms.checked_add(before_ms).and_then(|range_ms| range_ms.checked_add(behind_ms));
+        Pieces::new(self.samples.timestamps_ms, self.grid.steps(), ends, move |_| range_ms)
+    }
+
+    /// Calls `f` with each window of the next steps that is not empty; their bounds are reckoned if they lie within `stretch`.
+    #[inline]
+    fn each_of(
+        self,
+        steps: Range<usize>,
+        stretch: Option<Stretch>,
+        bounds: &mut Bounds,
+        mut f: impl FnMut(Window<'a>),
+    ) {
         let Samples { timestamps_ms, values, starts_ms } = self.samples;
-        let (mut first, mut end) = (0, 0);
-        let mut time_ms = self.grid.start_ms();
-        for step in 0..self.grid.steps() {
+        bounds.ticks = stretch.map(|stretch| (stretch.first, stretch.end));
+        let mut time_ms = self.grid.time_ms(steps.start);
+        for step in steps {
             let end_ms = self.shift.apply(time_ms);
             let start_ms = end_ms.saturating_sub(self.range_ms);
-            first = advance(timestamps_ms, first, self.margin.first_ms(start_ms));
-            end = advance(timestamps_ms, end.max(first), self.margin.last_ms(end_ms));
+            let (first, end) = bounds.next(timestamps_ms, self.margin.first_ms(start_ms), self.margin.last_ms(end_ms));
             if first < end && self.except.is_none_or(|steps| !steps.get(step)) {
                 let (timestamps_ms, values) = (&timestamps_ms[first..end], &values[first..end]);
                 let starts_ms = starts_ms.get(first..end).unwrap_or_default();
@@ -171,6 +243,47 @@ impl<'a> Windows<'a> {
             }
             time_ms = time_ms.saturating_add(self.grid.step_ms());
         }
+    }
+}
+
+impl Bounds {
+    /// Those of the next step: the first sample behind `first_ms`, and the first behind `last_ms`.
+    #[inline]
+    fn next(&mut self, timestamps_ms: &[i64], first_ms: i64, last_ms: i64) -> (usize, usize) {
+        match &mut self.ticks {
+            Some((first, end)) => (self.first, self.end) = (first.next(), end.next()),
+            None => {
+                self.first = advance_by(self.stride, timestamps_ms, self.first, first_ms);
+                let from = self.end.max(self.first);
+                self.end = advance_by(self.stride, timestamps_ms, from, last_ms);
+                self.stride = self.end - from;
+            }
+        }
+        (self.first, self.end)
+    }
+}
+
+impl Ends {
+    /// The ends of the windows at the steps of a grid, `behind_ms` later; `None`: they are not equally far apart.
+    pub(super) fn new(grid: &Grid, shift: Shift, behind_ms: i64) -> Option<Self> {
+        let Shift::Back(offset_ms) = shift else { return None };
+        let (step_ms, steps) = (grid.step_ms(), grid.steps());
+        let ends = Self { first_ms: grid.start_ms().checked_sub(offset_ms)?.checked_add(behind_ms)?, step_ms, steps };
+        // No time on the way to a bound is saturated either.
+        let span_ms = step_ms.checked_mul(i64::try_from(steps).ok()?)?;
+        grid.start_ms().checked_add(span_ms)?.checked_sub(offset_ms)?.checked_add(behind_ms)?;
+        Some(ends)
+    }
+
+    /// That of `step`, which is one of the grid.
+    pub(super) fn at(self, step: usize) -> i64 {
+        self.first_ms + self.step_ms * step as i64
+    }
+
+    /// The first step that ends at `time_ms` or later.
+    pub(super) fn first_from(self, time_ms: i64) -> Option<usize> {
+        let until_ms = time_ms.checked_sub(self.first_ms)?;
+        if until_ms <= 0 { Some(0) } else { usize::try_from((until_ms - 1) / self.step_ms + 1).ok() }
     }
 }
 
@@ -228,6 +341,16 @@ impl Margin {
 
     fn last_ms(self, end_ms: i64) -> i64 {
         end_ms.saturating_add(self.behind_ms)
+    }
+}
+
+/// As [`advance`], where it is likely to be by `stride`: it mostly is what it was the last time.
+#[inline]
+pub(super) fn advance_by(stride: usize, timestamps_ms: &[i64], from: usize, bound_ms: i64) -> usize {
+    let likely = from + stride;
+    match timestamps_ms.get(likely.wrapping_sub(1)..=likely) {
+        Some([before_ms, behind_ms]) if *before_ms <= bound_ms && *behind_ms > bound_ms => likely,
+        _ => advance(timestamps_ms, from, bound_ms),
     }
 }
 
