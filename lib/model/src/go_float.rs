@@ -21,11 +21,12 @@ const WHOLE_TIES_FROM: f64 = (1_u64 << 49) as f64;
 /// Numbers of this size are written without an exponent by `ryu`, too.
 const RYU_PLAIN: std::ops::Range<f64> = 1e-4..1e15;
 
-/// Texts of at most 15 digits are farther apart than numbers are.
+/// Texts of at most 15 digits are farther apart than numbers are, and none needs more than 17.
 const TIES_FROM_DIGITS: i32 = 16;
+const TIES_DIGITS: f64 = 100.0;
 
 /// Whether `value`, which is finite, may lie halfway between two texts of equal length that both give it again. Written out
-/// in full it then has a digit more than these, the last of which is a 5.
+/// in full it then has a digit more than these, 17 or 18, the last of which is a 5.
 fn may_be_halfway(value: f64) -> bool {
     let value = value.abs();
     if value >= WHOLE_TIES_FROM {
@@ -35,7 +36,10 @@ fn may_be_halfway(value: f64) -> bool {
     let (exponent, fraction) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
     // As many places behind the point has it in base two, and so in base ten. More than 25 would be too many digits.
     let places = 1075 - exponent - (fraction | 1 << 52).trailing_zeros().cast_signed();
-    (1..=25).contains(&places) && value >= 10_f64.powi(TIES_FROM_DIGITS - places)
+    (1..=25).contains(&places) && {
+        let from = 10_f64.powi(TIES_FROM_DIGITS - places);
+        (from..from * TIES_DIGITS).contains(&value)
+    }
 }
 
 impl SampleFloat {

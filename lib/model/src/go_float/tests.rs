@@ -35,6 +35,23 @@ fn appended(value: f64) -> String {
     String::from_utf8(out).unwrap()
 }
 
+/// Numbers of few places in base two, of all sizes: what is not taken for halfway between two texts must not be.
+#[test]
+fn halfway_is_never_missed() {
+    let mut bits = 0x2545_f491_4f6c_dd1d_u64;
+    for round in 0..400_000_u32 {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (places, length) = (round % 40, bits >> 58);
+        let whole = ((bits << 6 >> 11) >> (length % 52)) | 1;
+        let value = whole as f64 / 2_f64.powi(places.cast_signed());
+        let (digits, exponent) = shortest(value);
+        let digits = digits.replace('.', "");
+        let by_library = format!("{value:e}").split_once('e').map(|(digits, _)| digits.replace('.', ""));
+        let is_tie = by_library != Some(digits);
+        assert!(!is_tie || may_be_halfway(value), "{value:e}, exponent {exponent}");
+    }
+}
+
 #[test]
 fn the_short_way_prints_the_same() {
     let sizes = [1e-5, 0.0001, 0.00012, 0.3, 1.0, 7.25, 1e3, 123.456, 1e9, 1e14, 1e15, 5e16, 1e20, 1e21];
