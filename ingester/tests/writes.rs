@@ -429,9 +429,10 @@ async fn instant_selectors_are_answered_by_the_heads_alone_where_no_block_has_a_
     rig.writes("two", &body(&[(UP, &[(T - 1, 7.0)])]), 1).await;
     rig.ingester.maintain().await;
     let newest = async |lookback_ms| {
-        let request = SeriesRequest::new(&[][..], TimeRange::new(T - lookback_ms, T).unwrap());
-        let frames: Vec<_> = rig.app.store().select_last(request)?.try_collect().await.unwrap();
-        let [SeriesFrame::Series(SeriesBatch::Columns(batch))] = frames.as_slice() else { panic!("{frames:?}") };
+        let mut request = SeriesRequest::new(&[][..], TimeRange::new(T - lookback_ms, T).unwrap());
+        request.hints.newest_only = true;
+        let frames: Vec<_> = rig.app.store().series(request).try_collect().await.unwrap();
+        let [SeriesFrame::Series(SeriesBatch::Columns(batch))] = frames.as_slice() else { return None };
         let sample = |at: usize| (batch.samples().timestamps_ms[at], batch.samples().values[at]);
         Some(batch.iter().map(|(labels, range)| (labels.to_owned(), sample(range.start))).collect::<Vec<_>>())
     };

@@ -1,17 +1,22 @@
 //! Feeds the engine: opens the selects of a query one after another, and pushes what the store sends.
 //!
-//! Batches are evaluated on the CPU pool, a few at once, and accepted in the order in which they came, so the answer does
-//! not depend on who was faster. While evaluations lag, nothing more is taken from the store, which then waits itself.
+//! What lies in this process is walked on the CPU pool, and evaluated where it is found ([`pulled`]). What comes from afar is
+//! evaluated on the CPU pool, a few batches at once. Either way they are accepted in the order in which they came, so the
+//! answer does not depend on who was faster; while evaluations lag, nothing more is taken from the store, which then waits
+//! itself.
+
+mod pulled;
 
 use crate::api::{ApiError, Scope, Timings, Told};
 use crate::config::Flavour;
 use crate::metrics::Metrics;
 use futures::{Stream, StreamExt};
 use promql::{Evaluator, Operator, Output, Partial, Query};
+use pulled::{Pulled, Turn};
 use service::{CpuPool, CpuPoolError};
 use std::sync::Arc;
 use std::time::Duration;
-use storeapi::{EngineBatch, ReadOptions, SeriesBatch, SeriesFrame, Store, StoreError};
+use storeapi::{EngineBatch, ReadOptions, SeriesBatch, SeriesFrame, SeriesStream, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What has fewer bytes than this is worked on where it arrives: handing it over would cost more.
@@ -92,16 +97,10 @@ impl Driver {
             let wanted = &query.selects()[select];
             let how = How { reading: scope.reading(wanted), flavour: scope.flavour, is_first: false };
             let request = scope.select(wanted);
-            let newest = wanted.newest_only.then(|| self.store.select_last(request.clone())).flatten();
-            let frames = newest.unwrap_or_else(|| self.store.series(request));
-            let mut steps = self.evaluate(frames, query.evaluator(select)?, how);
-            while let Some(step) = steps.next().await {
-                match step? {
-                    Step::Partial(partial) => query.accept(partial)?,
-                    Step::Warning(warning) => missing.push(warning),
-                }
-            }
-            drop(steps);
+            query = match self.store.walk(&request) {
+                Some(walk) => self.pull(Pulled::new(walk, query, select, how, self)?, &mut missing).await?,
+                None => self.push(self.store.series(request), query, select, how, &mut missing).await?,
+            };
             query.finish(select)?;
         }
         let statistics = query.statistics();
@@ -109,6 +108,38 @@ impl Driver {
         let output = query.into_output()?;
         let timings = Timings { queued: began - waits, evaluating: began.elapsed(), ..Timings::default() };
         Ok(Answered { output, told: statistics.map(|samples| Told { timings, samples }), operators, missing })
+    }
+
+    /// Evaluates a walk. Other work comes to its turn in between.
+    async fn pull(&self, pulled: Pulled, missing: &mut Vec<String>) -> Result<Query, ApiError> {
+        let (mut pulled, mut turn) = (Box::new(pulled), Turn::GoesOn);
+        while turn == Turn::GoesOn {
+            let going_on = self.pool.run(move || pulled.go_on().map(|turn| (pulled, turn)));
+            (pulled, turn) = going_on.await.map_err(internal)??;
+        }
+        let (query, mut warnings) = pulled.into_parts();
+        missing.append(&mut warnings);
+        Ok(query)
+    }
+
+    /// Evaluates frames as they arrive.
+    async fn push(
+        &self,
+        frames: SeriesStream,
+        mut query: Query,
+        select: usize,
+        how: How,
+        missing: &mut Vec<String>,
+    ) -> Result<Query, ApiError> {
+        let mut steps = self.evaluate(frames, query.evaluator(select)?, how);
+        while let Some(step) = steps.next().await {
+            match step? {
+                Step::Partial(partial) => query.accept(partial)?,
+                Step::Warning(warning) => missing.push(warning),
+            }
+        }
+        drop(steps);
+        Ok(query)
     }
 
     /// The frames of a select, evaluated: as many at once as there are threads, in order.
@@ -131,8 +162,7 @@ impl Driver {
         evaluator: Evaluator,
         how: How,
     ) -> Result<Step, ApiError> {
-        let told = |error| ApiError::of_store(error, how.flavour, "expanding series: proxy Series()");
-        match frame.map_err(told)? {
+        match frame.map_err(|error| how.failed(error))? {
             SeriesFrame::Warning(warning) => Ok(Step::Warning(warning)),
             SeriesFrame::Series(batch) => self.evaluate_batch(batch, evaluator, how).await.map(Step::Partial),
         }
@@ -142,12 +172,11 @@ impl Driver {
         use promql::SeriesBatch as _;
         let batch = EngineBatch::new(batch).with(how.reading);
         let size_bytes = batch.size_bytes();
-        self.metrics.series.inc_by(batch.len() as u64);
-        self.metrics.bytes.inc_by(size_bytes as u64);
+        self.metrics.read(&batch);
         // The first one often is the only one, and then nothing is won by having it done elsewhere.
         let weight = if how.is_first { size_bytes / 2 } else { size_bytes };
         let evaluated = self.compute(weight, move || evaluator.evaluate(&batch)).await;
-        Ok(evaluated.map_err(|error| ApiError::Internal(error.to_string()))??)
+        Ok(evaluated.map_err(internal)??)
     }
 
     /// Does what has to be done to so many bytes: here if they are few, else where work is computed.
@@ -161,6 +190,16 @@ impl Driver {
             false => self.pool.run(work).await,
         }
     }
+}
+
+impl How {
+    fn failed(self, error: StoreError) -> ApiError {
+        ApiError::of_store(error, self.flavour, "expanding series: proxy Series()")
+    }
+}
+
+fn internal(error: CpuPoolError) -> ApiError {
+    ApiError::Internal(error.to_string())
 }
 
 /// Stops evaluations on other threads when nobody waits for them any more.

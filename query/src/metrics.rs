@@ -3,6 +3,8 @@
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use promql::SeriesBatch as _;
+use storeapi::EngineBatch;
 use telemetry::Registry;
 
 /// Metrics of queries, under the names of Prometheus' engine and of Thanos' gate.
@@ -23,6 +25,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Counts a batch that a store sent.
+    pub(crate) fn read(&self, batch: &EngineBatch) {
+        self.series.inc_by(batch.len() as u64);
+        self.bytes.inc_by(batch.size_bytes() as u64);
+    }
+
     /// Makes and registers them.
     pub fn new(registry: &Registry) -> Self {
         let buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];

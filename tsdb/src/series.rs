@@ -87,6 +87,13 @@ pub trait SeriesSource: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// The same source, whose series have of their labels those in `names` (sorted), in the order that all labels give them.
+    /// `None`: it has no shorter way, or a series has a label of `absent`.
+    fn with_labels_only(&self, names: &[Vec<u8>], absent: &[&[u8]]) -> Option<Box<dyn SeriesSource>> {
+        let _ = (names, absent);
+        None
+    }
+
     /// The label names of the series that `matchers` accept (of all, if there is none), sorted.
     ///
     /// # Errors

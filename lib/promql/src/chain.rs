@@ -91,9 +91,17 @@ pub(crate) struct Row {
     /// The metric's name is to be taken away at the end.
     pub(crate) drop_name: bool,
     pub(crate) column: Column,
-    pub(crate) checks: SmallVec<[Noticed; 1]>,
-    /// What the metric was called before only the labels of its group were left, where that may have to be said.
-    pub(crate) metric: Option<Box<[u8]>>,
+    pub(crate) aside: Aside,
+}
+
+/// What few rows have: nothing most often, and then it is one word.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Aside(Option<Box<AsideParts>>);
+
+#[derive(Debug, Clone, Default)]
+struct AsideParts {
+    checks: SmallVec<[Noticed; 1]>,
+    metric: Option<Box<[u8]>>,
 }
 
 /// A label set that has to be unlike those of other series, at some point of a chain.
@@ -123,6 +131,8 @@ pub(crate) enum Form {
 pub(crate) struct OpContext<'a> {
     pub(crate) scalars: &'a [Option<Arc<FloatColumn>>],
     pub(crate) delayed_names: bool,
+    /// Whether no two series can be labelled alike, and their labels are only a part of what they have.
+    pub(crate) used_labels_only: bool,
     pub(crate) notes: &'a mut Annotations,
     /// Where samples are counted that are looked at.
     pub(crate) statistics: Option<&'a mut Statistics>,
@@ -151,18 +161,45 @@ struct SubqueryScratch {
 pub(crate) struct Passing {
     pub(crate) drop_name: bool,
     pub(crate) column: Column,
-    pub(crate) checks: SmallVec<[Noticed; 1]>,
+    pub(crate) aside: Aside,
     form: Form,
-    metric: Option<Box<[u8]>>,
+}
+
+impl Aside {
+    /// Label sets that have to be unlike others.
+    pub(crate) fn checks(&self) -> &[Noticed] {
+        self.0.as_ref().map_or(&[], |parts| &parts.checks)
+    }
+
+    /// The same, taken out.
+    pub(crate) fn take_checks(&mut self) -> SmallVec<[Noticed; 1]> {
+        self.0.as_mut().map_or_else(SmallVec::new, |parts| std::mem::take(&mut parts.checks))
+    }
+
+    /// What the metric was called before only the labels of its group were left, where that may have to be said.
+    pub(crate) fn metric(&self) -> Option<&[u8]> {
+        self.0.as_ref()?.metric.as_deref()
+    }
+
+    fn parts(&mut self) -> &mut AsideParts {
+        self.0.get_or_insert_default()
+    }
+
+    /// Bytes held outside the value itself.
+    fn heap_bytes(&self) -> usize {
+        let presence = |noticed: &Noticed| noticed.present.as_ref().map_or(0, Presence::heap_bytes);
+        let parts = self.0.as_ref().map_or(0, |_| size_of::<AsideParts>());
+        parts + self.checks().iter().map(presence).sum::<usize>()
+    }
 }
 
 impl Passing {
     pub(crate) fn new(column: impl Into<Column>, drop_name: bool) -> Self {
-        Self { drop_name, column: column.into(), checks: SmallVec::new(), form: Form::default(), metric: None }
+        Self { drop_name, column: column.into(), aside: Aside::default(), form: Form::default() }
     }
 
     pub(crate) fn into_row(self, labels: Labels) -> Row {
-        Row { labels, drop_name: self.drop_name, column: self.column, checks: self.checks, metric: self.metric }
+        Row { labels, drop_name: self.drop_name, column: self.column, aside: self.aside }
     }
 
     /// Applies `ops`; answers whether anything is left.
@@ -208,16 +245,18 @@ impl Passing {
             Op::DropName => {
                 cx.scratch.labels.retain(|name| name != METRIC_NAME);
             }
+            Op::Check { .. } if cx.used_labels_only => {}
             Op::Check { check, conflict } => {
                 let hash = xxh3_128(cx.scratch.labels.labels().as_packed());
                 let noticed = |hash, present| Noticed { check: *check, hash, form: self.form, present };
+                let checks = &mut self.aside.parts().checks;
                 match conflict {
-                    Conflict::Anywhere => self.checks.push(noticed(hash, None)),
-                    Conflict::AtStep => self.checks.push(noticed(hash, Some(self.column.present().into_owned()))),
+                    Conflict::Anywhere => checks.push(noticed(hash, None)),
+                    Conflict::AtStep => checks.push(noticed(hash, Some(self.column.present().into_owned()))),
                     Conflict::OfKind => {
-                        self.checks.push(noticed(hash, Some(self.column.floats.present().clone())));
+                        checks.push(noticed(hash, Some(self.column.floats.present().clone())));
                         let histograms = self.column.histograms.present();
-                        self.checks.extend(histograms.map(|present| noticed(!hash, Some(present.clone()))));
+                        checks.extend(histograms.map(|present| noticed(!hash, Some(present.clone()))));
                     }
                 }
             }
@@ -225,7 +264,7 @@ impl Passing {
             Op::LabelJoin(join) => join.apply(&mut cx.scratch.labels, &mut self.drop_name)?,
             Op::Group(names) => {
                 if !self.column.histograms.is_empty() {
-                    self.metric = cx.scratch.labels.labels().get(METRIC_NAME).map(Box::from);
+                    self.aside.parts().metric = cx.scratch.labels.labels().get(METRIC_NAME).map(Box::from);
                 }
                 cx.scratch.labels.keep(names);
             }
@@ -335,14 +374,12 @@ pub(crate) fn scalar(scalars: &[Option<Arc<FloatColumn>>], id: ScalarId) -> Resu
 
 impl Row {
     pub(crate) fn new(labels: Labels, drop_name: bool, column: impl Into<Column>) -> Self {
-        Self { labels, drop_name, column: column.into(), checks: SmallVec::new(), metric: None }
+        Self { labels, drop_name, column: column.into(), aside: Aside::default() }
     }
 
     /// Bytes held, for the budget.
     pub(crate) fn size_bytes(&self) -> usize {
-        let noticed: usize =
-            self.checks.iter().filter_map(|check| check.present.as_ref()).map(Presence::heap_bytes).sum();
-        size_of::<Self>() + self.labels.as_ref().as_packed().len() + self.column.size_bytes() + noticed
+        size_of::<Self>() + self.labels.as_ref().as_packed().len() + self.column.size_bytes() + self.aside.heap_bytes()
     }
 }
 

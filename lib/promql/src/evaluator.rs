@@ -82,6 +82,8 @@ struct Scratch {
     fresh: Fresh,
     without_buckets: WithoutBuckets,
     ops: OpScratch,
+    /// Of the batch.
+    used_labels_only: bool,
 }
 
 /// What windows see of a series: no stale markers, and floats and histograms apart.
@@ -140,6 +142,7 @@ impl Inner {
             work: Work { series: batch.len() as u64, ..Work::default() },
         };
         partial.uses.resize_with(uses.len(), Contribution::default);
+        scratch.used_labels_only = batch.has_used_labels_only();
         let mut groups = LabelTable::default();
         let mut used_bytes = 0;
         let columns_bytes = uses.iter().map(Use::working_bytes).fold(0, usize::max);
@@ -149,7 +152,10 @@ impl Inner {
             batch.samples(series, &mut scratch.columns)?;
             partial.work.samples += scratch.columns.len() as u64;
             scratch.sift();
-            working.grow((columns_bytes + scratch.size_bytes()).saturating_sub(working.bytes()))?;
+            let needed_bytes = columns_bytes + scratch.size_bytes();
+            if needed_bytes > working.bytes() {
+                working.grow(needed_bytes - working.bytes())?;
+            }
             for (at, one) in uses.iter().enumerate() {
                 let bytes = self.one(one, batch.labels(series), scratch, (&mut partial, at), &mut groups)?;
                 used_bytes += bytes;
@@ -160,6 +166,7 @@ impl Inner {
             }
         }
         partial.held.shrink_to(used_bytes);
+        partial.samples.count_all()?;
         Ok(partial)
     }
 
@@ -193,7 +200,7 @@ impl Inner {
         } else {
             self.column(&one.leaf, labels, scratch, partial)?
         };
-        let ops = &mut scratch.ops;
+        let Scratch { ops, used_labels_only, .. } = scratch;
         if column.is_empty() {
             return Ok(0);
         }
@@ -205,11 +212,12 @@ impl Inner {
         let mut cx = OpContext {
             scalars: &self.scalars,
             delayed_names: self.plan.delayed_names,
+            used_labels_only: *used_labels_only,
             notes: &mut partial.notes,
             statistics: partial.statistics.as_mut(),
             scratch: ops,
         };
-        if !passing.apply(&one.chain.ops, &mut cx)? && passing.checks.is_empty() {
+        if !passing.apply(&one.chain.ops, &mut cx)? && passing.aside.checks().is_empty() {
             return Ok(0);
         }
         partial.samples.add(passing.column.samples())?;

@@ -116,6 +116,11 @@ impl NameSet {
         Self { names, without }
     }
 
+    /// The names of the labels that stay; `None`: these are those that go.
+    pub(crate) fn kept(&self) -> Option<&[Vec<u8>]> {
+        (!self.without).then_some(&self.names)
+    }
+
     /// Adds a name to those that stay.
     pub(crate) fn also(mut self, name: &[u8]) -> Self {
         if !self.without {
@@ -150,18 +155,26 @@ pub(crate) struct LabelTable {
     table: HashTable<u32>,
     sets: Vec<Labels>,
     hasher: DefaultHashBuilder,
+    /// The one that was asked for last.
+    last: usize,
 }
 
 impl LabelTable {
     /// The number of `labels`, and whether it is new.
     pub(crate) fn insert(&mut self, labels: LabelsRef<'_>) -> (usize, bool) {
-        let hash = self.hasher.hash_one(labels.as_packed());
-        let Self { table, sets, hasher } = self;
+        let Self { table, sets, hasher, last } = self;
+        // Series of one group often follow each other.
+        if sets.get(*last).is_some_and(|set| set.as_ref() == labels) {
+            return (*last, false);
+        }
+        let hash = hasher.hash_one(labels.as_packed());
         if let Some(found) = table.find(hash, |id| sets[*id as usize].as_ref() == labels) {
-            return (*found as usize, false);
+            *last = *found as usize;
+            return (*last, false);
         }
         let id = u32::try_from(sets.len()).unwrap_or(u32::MAX);
         sets.push(labels.to_owned());
+        *last = id as usize;
         table.insert_unique(hash, id, |id| hasher.hash_one(sets[*id as usize].as_ref().as_packed()));
         (id as usize, true)
     }

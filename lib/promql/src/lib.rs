@@ -52,6 +52,7 @@ pub use grid::Grid;
 pub use limits::{Limits, MAX_DEPTH};
 pub use output::{Output, Series, Value};
 pub use parser::{ParseOptions, parse, parse_selector};
+pub use plan::UsedLabels;
 pub use print::Pretty;
 pub use query::{Cancel, Passes, Query, QueryError, QueryLimits, QueryParams, Select};
 pub use source::{BatchError, SeriesBatch};

@@ -16,6 +16,7 @@ mod call;
 mod facts;
 mod histograms;
 mod info;
+mod labels;
 mod naming;
 mod range_call;
 mod select;
@@ -32,6 +33,7 @@ use crate::{Grid, Select};
 use std::sync::Arc;
 
 pub(crate) use build::build;
+pub use labels::UsedLabels;
 pub(crate) use time::Shift;
 
 /// A whole query.

@@ -17,7 +17,7 @@ use crate::budget::{OverBudget, Reservation};
 use crate::chain::{OpContext, OpScratch, Passing, Row};
 use crate::column::FloatColumn;
 use crate::number_column::Gather;
-use crate::plan::{Chain, Destination, Plan, build};
+use crate::plan::{Chain, Destination, Plan, UsedLabels, build};
 use crate::stage::{Stage, StageContext};
 use crate::statistics::Statistics;
 use crate::{Evaluator, Output, Partial, SeriesBatch};
@@ -66,11 +66,13 @@ pub struct Passes {
     pub step_invariants: bool,
     /// Series that cannot be labelled alike are not searched for those that are.
     pub distinct_series: bool,
+    /// Labels that no operator looks at are not asked for.
+    pub used_labels: bool,
 }
 
 impl Default for Passes {
     fn default() -> Self {
-        Self { shared_selects: true, step_invariants: true, distinct_series: true }
+        Self { shared_selects: true, step_invariants: true, distinct_series: true, used_labels: true }
     }
 }
 
@@ -88,6 +90,9 @@ pub struct Select {
     pub func: String,
     /// Of each series the newest sample in `range` is all that is looked at.
     pub newest_only: bool,
+    /// The labels that are all that is looked at; `None`: all may be. An evaluator has to be told if series come with these
+    /// alone, by [`SeriesBatch::has_used_labels_only`].
+    pub labels: Option<UsedLabels>,
     /// So many selects, from the first on, have to be finished before the evaluator of this one can be had.
     pub after: usize,
 }
@@ -361,8 +366,9 @@ impl Query {
     /// Carries a row as far as it goes. A loop, since a query may have thousands of stages in a row.
     fn flow(&mut self, start: Flow) -> Result<(), QueryError> {
         let plan = Arc::clone(&self.plan);
-        let mut open = vec![start];
-        while let Some(flow) = open.pop() {
+        // Most often one row is all, and nothing waits.
+        let (mut next, mut open) = (Some(start), Vec::new());
+        while let Some(flow) = next.take().or_else(|| open.pop()) {
             match flow {
                 Flow::FromStage(stage, row) => {
                     let chain = &plan.stages[stage].out;
@@ -372,7 +378,7 @@ impl Query {
                     }
                 }
                 Flow::Arriving(to, mut row) => {
-                    for noticed in std::mem::take(&mut row.checks) {
+                    for noticed in row.aside.take_checks() {
                         self.checks[noticed.check].notice(&noticed, &mut self.held)?;
                     }
                     if row.column.is_empty() {
@@ -411,6 +417,7 @@ impl Query {
         let mut cx = OpContext {
             scalars: &self.scalars,
             delayed_names: self.plan.delayed_names,
+            used_labels_only: false,
             notes: &mut self.notes,
             statistics: self.statistics.as_mut(),
             scratch: &mut self.scratch,
@@ -421,7 +428,7 @@ impl Query {
         self.samples.add(after.saturating_sub(before))?;
         let changed = self.scratch.labels.labels();
         let labels = if changed == labels.as_ref() { labels } else { changed.to_owned() };
-        Ok((left || !passing.checks.is_empty()).then(|| passing.into_row(labels)))
+        Ok((left || !passing.aside.checks().is_empty()).then(|| passing.into_row(labels)))
     }
 
     /// Nothing more comes to `to`: what it kept flows on, and so forth.

@@ -24,6 +24,12 @@ pub trait SeriesBatch: Send + Sync + std::fmt::Debug {
     /// A chunk that cannot be decoded.
     fn samples(&self, index: usize, columns: &mut SampleColumns) -> Result<(), BatchError>;
 
+    /// Whether the labels are only those of [`crate::Select::labels`], of series no two of which have the same labels but for
+    /// metadata.
+    fn has_used_labels_only(&self) -> bool {
+        false
+    }
+
     /// Bytes held, for the query's budget.
     fn size_bytes(&self) -> usize;
 }

@@ -191,13 +191,14 @@ fn what_the_planner_spares_does_not_show() {
                 shared_selects: subset & 1 > 0,
                 step_invariants: subset & 2 > 0,
                 distinct_series: subset & 4 > 0,
+                used_labels: subset & 8 > 0,
             };
             let output = prepare(text, QueryParams { passes, ..params.clone() }).and_then(|query| store.run(query));
             show(&output.map(|output| Output { annotations: Default::default(), ..output }))
         };
         let want = run(0);
-        for subset in 1..8 {
-            assert_eq!(run(subset), want, "{text} {params:?} with passes {subset:03b}");
+        for subset in 1..16 {
+            assert_eq!(run(subset), want, "{text} {params:?} with passes {subset:04b}");
         }
     });
 }

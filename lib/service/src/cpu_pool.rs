@@ -3,13 +3,18 @@
 //! Threads that serve sockets must not compute for long, or a probe waits behind a query. Work goes to this pool instead: as
 //! many threads as the machine has cores, of lower priority than those that serve, with a bounded queue before them.
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+mod in_order;
+
+pub use in_order::InOrder;
+
+use crossbeam::channel::{Receiver, Sender, unbounded};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use telemetry::Registry;
 use tokio::sync::{Semaphore, oneshot};
@@ -25,9 +30,11 @@ type Job = Box<dyn FnOnce() + Send>;
 #[derive(Debug, Clone)]
 pub struct CpuPool {
     jobs: Sender<Job>,
-    /// One permit for each place in the queue.
+    /// One permit for each job that may wait.
     places: Arc<Semaphore>,
     threads: usize,
+    /// Threads that wait for a job.
+    idle: Arc<AtomicUsize>,
     metrics: Metrics,
 }
 
@@ -54,14 +61,16 @@ impl CpuPool {
     /// When the system has no thread to give.
     pub fn start(threads: usize, registry: &Registry) -> io::Result<Self> {
         let threads = threads.max(1);
-        let (jobs, queue) = bounded(threads * QUEUED_PER_THREAD);
+        let (jobs, queue) = unbounded();
+        let idle = Arc::new(AtomicUsize::new(0));
         for number in 0..threads {
-            let queue = queue.clone();
-            thread::Builder::new().name(format!("cpu-{number}")).spawn(move || work(&queue))?;
+            let (queue, idle) = (queue.clone(), Arc::clone(&idle));
+            thread::Builder::new().name(format!("cpu-{number}")).spawn(move || work(&queue, &idle))?;
         }
         let metrics = Metrics::default();
         metrics.register(registry, threads);
-        Ok(Self { jobs, places: Arc::new(Semaphore::new(threads * QUEUED_PER_THREAD)), threads, metrics })
+        let places = Arc::new(Semaphore::new(threads * QUEUED_PER_THREAD));
+        Ok(Self { jobs, places, threads, idle, metrics })
     }
 
     /// How many threads there are.
@@ -91,16 +100,10 @@ impl CpuPool {
                 if answer.is_closed() {
                     return;
                 }
-                metrics.running.inc();
-                let done = catch_unwind(AssertUnwindSafe(job)).map_err(|payload| {
-                    metrics.panics.inc();
-                    CpuPoolError::Panicked(crate::tasks::panic_message(payload.as_ref()))
-                });
-                metrics.running.dec();
+                let done = metrics.count(job);
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(done);
             };
-            // There is room: the permit was for this place.
             pool.jobs.send(Box::new(run)).map_err(|_| CpuPoolError::Gone)?;
             drop(pool);
             result.await.map_err(|_| CpuPoolError::Gone)?
@@ -108,15 +111,43 @@ impl CpuPool {
     }
 }
 
-fn work(queue: &Receiver<Job>) {
+impl CpuPool {
+    /// Leaves `job` to a thread that has nothing to do, if there is one. It is not waited for.
+    fn offer(&self, job: impl FnOnce() + Send + 'static) {
+        // Who looks at the same moment may see the same thread: then the job waits a little.
+        if self.idle.load(Ordering::Relaxed) > self.jobs.len() {
+            // A pool that is gone takes nothing.
+            let _ = self.jobs.send(Box::new(job));
+        }
+    }
+}
+
+fn work(queue: &Receiver<Job>, idle: &AtomicUsize) {
     // On Linux this is the calling thread's own. Where it is refused, the thread works as any other.
     let _ = rustix::process::nice(NICENESS);
-    while let Ok(job) = queue.recv() {
-        job();
+    loop {
+        idle.fetch_add(1, Ordering::Relaxed);
+        let job = queue.recv();
+        idle.fetch_sub(1, Ordering::Relaxed);
+        match job {
+            Ok(job) => job(),
+            Err(_) => return,
+        }
     }
 }
 
 impl Metrics {
+    /// Runs `job`, counted.
+    fn count<T>(&self, job: impl FnOnce() -> T) -> Result<T, CpuPoolError> {
+        self.running.inc();
+        let done = catch_unwind(AssertUnwindSafe(job)).map_err(|payload| {
+            self.panics.inc();
+            CpuPoolError::Panicked(crate::tasks::panic_message(payload.as_ref()))
+        });
+        self.running.dec();
+        done
+    }
+
     fn register(&self, registry: &Registry, threads: usize) {
         let size: Gauge = Gauge::default();
         size.set(i64::try_from(threads).unwrap_or(i64::MAX));

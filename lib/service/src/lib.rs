@@ -26,7 +26,7 @@ mod tasks;
 mod tls;
 
 pub use admin::{Entry, admin};
-pub use cpu_pool::{CpuPool, CpuPoolError};
+pub use cpu_pool::{CpuPool, CpuPoolError, InOrder};
 pub use grpc::{
     BadAddress, BadDescriptors, Budgeted, ClientError, ClientMetrics, ClientOptions, Compression, Descriptors,
     GrpcChannel, GrpcLimits, GrpcServer, MessageBudget, Snappy, SnappyClient, SnappyClientLayer, SnappyError,

@@ -15,18 +15,24 @@ pub use options::{DedupFunc, ReadOptions, Reading, aggregates_for};
 pub struct EngineBatch {
     batch: SeriesBatch,
     options: ReadOptions,
+    has_used_labels_only: bool,
 }
 
 impl EngineBatch {
     /// Wraps a batch whose series are in label order. The chunks of a series are sorted by their range; the aggregates of a
     /// downsampled one stand next to each other, in the order of [`tsdb::Aggregate`].
     pub fn new(batch: SeriesBatch) -> Self {
-        Self { batch, options: ReadOptions::default() }
+        Self { batch, options: ReadOptions::default(), has_used_labels_only: false }
     }
 
     /// Reads it in another way than by default. Columns that are already filled stay as they are.
     pub fn with(self, options: ReadOptions) -> Self {
         Self { options, ..self }
+    }
+
+    /// Of a walk whose series come with used labels only, or not: [`promql::SeriesBatch::has_used_labels_only`].
+    pub fn with_used_labels_only(self, has_used_labels_only: bool) -> Self {
+        Self { has_used_labels_only, ..self }
     }
 }
 
@@ -59,6 +65,10 @@ impl promql::SeriesBatch for EngineBatch {
                 Ok(())
             }
         }
+    }
+
+    fn has_used_labels_only(&self) -> bool {
+        self.has_used_labels_only
     }
 
     fn size_bytes(&self) -> usize {

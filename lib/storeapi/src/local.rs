@@ -1,7 +1,8 @@
 //! A store over what lies in this process: heads and blocks.
 //!
-//! Walking them blocks (files are read, locks are taken), so each request walks on tokio's blocking pool and hands its
-//! frames over a short channel: a slow reader stops the walk, a dropped one ends it.
+//! Walking them blocks (files are read, locks are taken). Who may block pulls the frames of a walk; for others each request
+//! walks on tokio's blocking pool and hands its frames over a short channel: a slow reader stops the walk, a dropped one ends
+//! it.
 
 mod exemplars;
 mod labels;
@@ -18,12 +19,13 @@ pub use metadata::MetadataGroup;
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest, joined};
 use crate::metadata::{Collected, MetadataAnswer, MetadataRequest};
 use crate::store::{
-    Component, LabelsAnswer, LabelsRequest, PartialResponse, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
-    TsdbInfo,
+    Component, LabelsAnswer, LabelsRequest, PartialResponse, SelectHints, SeriesRequest, SeriesStream, SeriesWalk,
+    Store, StoreError, StoreInfo, TsdbInfo,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use model::{Labels, Matcher, TimeRange};
+use promql::UsedLabels;
 use std::fmt::Debug;
 use std::sync::Arc;
 use tsdb::SeriesSource;
@@ -149,16 +151,12 @@ impl Store for LocalStore {
     }
 
     fn series(&self, request: SeriesRequest) -> SeriesStream {
-        series::stream(self.clone(), request)
+        let hints = SelectHints { labels: None, ..request.hints };
+        walk::stream(Arc::clone(&self.name), self.series_walk(SeriesRequest { hints, ..request }))
     }
 
-    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
-        if !self.provider.missing().is_empty() {
-            // Who answers in full says what is missing.
-            return None;
-        }
-        let groups = self.provider.heads(request.range)?;
-        last::stream(self, groups, request)
+    fn walk(&self, request: &SeriesRequest) -> Option<SeriesWalk> {
+        Some(self.series_walk(request.clone()))
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
@@ -196,6 +194,18 @@ impl Store for LocalStore {
 }
 
 impl LocalStore {
+    fn series_walk(&self, request: SeriesRequest) -> SeriesWalk {
+        // Who answers in full says what is missing.
+        if request.hints.newest_only
+            && self.provider.missing().is_empty()
+            && let Some(heads) = self.provider.heads(request.range)
+            && let Some(walk) = last::walk(self, heads, &request)
+        {
+            return walk;
+        }
+        series::walk(self.clone(), request)
+    }
+
     /// What is to be said of groups that cannot be read and that not all of `selectors` refuse.
     fn missing<'a>(
         &self,
@@ -233,6 +243,11 @@ impl SourceGroup {
     fn matchers_for_sources(&self, matchers: &[Matcher]) -> Option<Vec<Matcher>> {
         matchers_left(&self.external, matchers)
     }
+}
+
+/// The labels that alone are wanted, where a shard does not look at all of them.
+fn used_labels(request: &SeriesRequest) -> Option<&UsedLabels> {
+    request.hints.labels.as_ref().filter(|_| request.shard.is_none())
 }
 
 /// The matchers that are left for series once those on external labels are decided; `None` if one of these refuses.

@@ -13,8 +13,8 @@ use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::merge::merge_frames;
 use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
-    Component, LabelsAnswer, LabelsRequest, PartialResponse, SeriesFrame, SeriesRequest, SeriesStream, Store,
-    StoreError, StoreInfo,
+    Component, LabelsAnswer, LabelsRequest, PartialResponse, SelectHints, SeriesFrame, SeriesRequest, SeriesStream,
+    SeriesWalk, Store, StoreError, StoreInfo,
 };
 use choose::Wanted;
 use futures::future::BoxFuture;
@@ -133,18 +133,20 @@ impl Store for Proxy {
             Ok(None) => return futures::stream::empty().boxed(),
             Err(error) => return futures::stream::iter([Err(error)]).boxed(),
         };
-        let ask = |live: LiveStore| self.told(live.store.series(request.clone()), live.info, request.partial);
+        let ask = |live: LiveStore| {
+            let answer = live.store.series(request.clone());
+            told::answer(answer, live.info, request.partial, self.empty_answers.clone())
+        };
         let merged = merge_frames(stores.into_iter().map(ask).collect(), request.limit);
         futures::stream::iter(warning.map(|text| Ok(SeriesFrame::Warning(text)))).chain(merged).boxed()
     }
 
-    /// What one store has: samples of several are merged by who has all of them.
-    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
-        let (request, Chosen { stores, warning: None }) = self.choose_for(request).ok()?? else { return None };
+    /// If there is one store to ask.
+    fn walk(&self, request: &SeriesRequest) -> Option<SeriesWalk> {
+        let (request, Chosen { stores, warning: None }) = self.choose_for(request.clone()).ok()?? else { return None };
         let [live] = <[LiveStore; 1]>::try_from(stores).ok()?;
-        let partial = request.partial;
-        let answer = live.store.select_last(request)?;
-        Some(self.told(answer, live.info, partial))
+        let walk = live.store.walk(&request)?;
+        Some(told::walk(walk, live.info, request.partial, self.empty_answers.clone()))
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
@@ -175,12 +177,12 @@ impl Proxy {
         }
         let wanted = Wanted { matchers: &matchers, range: request.range, stores: &request.stores };
         let chosen = self.choose(|info| wanted.may_be_in(info), request.partial)?;
-        Ok(Some((SeriesRequest { matchers, ..request }, chosen)))
-    }
-
-    /// The answer of a store, its failure told as `partial` says.
-    fn told(&self, answer: SeriesStream, info: Arc<StoreInfo>, partial: PartialResponse) -> SeriesStream {
-        told::answer(answer, info, partial, self.empty_answers.clone())
+        let mut request = SeriesRequest { matchers, ..request };
+        if chosen.stores.len() > 1 {
+            // Series of several are merged by who has all of them, by all of their labels.
+            request.hints = SelectHints { newest_only: false, labels: None, ..request.hints };
+        }
+        Ok(Some((request, chosen)))
     }
 
     /// Asks the chosen stores for label names or values, and joins what they say.

@@ -6,6 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use model::{Labels, Matcher, TenantId, TimeRange};
+use promql::UsedLabels;
 use std::sync::Arc;
 use tsdb::{Aggregate, ChunkSeriesBatch, ColumnSeriesBatch};
 
@@ -107,6 +108,11 @@ pub struct SelectHints {
     pub range_ms: i64,
     /// The nearest enclosing function or aggregation.
     pub func: String,
+    /// Of each series the newest sample in the range of the request (`(time − lookback, time]`) is all that is looked at, and
+    /// nothing where that is a stale marker. Not for a store whose answer is merged with others', nor sent on.
+    pub newest_only: bool,
+    /// The labels that are all that is looked at. For walks, and as the one before.
+    pub labels: Option<UsedLabels>,
 }
 
 /// One step of a `Series` answer.
@@ -256,6 +262,20 @@ pub enum StoreError {
 /// A stream of frames. Dropping it cancels the request.
 pub type SeriesStream = BoxStream<'static, Result<SeriesFrame, StoreError>>;
 
+/// Frames that are read when they are pulled. Dropping it cancels the request.
+pub struct SeriesWalk {
+    /// Pulling blocks. The first error is the last one.
+    pub frames: Box<dyn Iterator<Item = Result<SeriesFrame, StoreError>> + Send>,
+    /// Whether series come with those of their labels that [`SelectHints::labels`] names, and these alone.
+    pub has_used_labels_only: bool,
+}
+
+impl std::fmt::Debug for SeriesWalk {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("SeriesWalk").field("has_used_labels_only", &self.has_used_labels_only).finish_non_exhaustive()
+    }
+}
+
 /// Anything that answers StoreAPI: an ingester's heads, a bucket, a process far away.
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// What it may hold, now.
@@ -264,10 +284,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The series that all matchers accept, sorted by labels.
     fn series(&self, request: SeriesRequest) -> SeriesStream;
 
-    /// For instant selectors: as [`Store::series`], but of each series at least the newest sample in the range of the request
-    /// (`(time − lookback, time]`), or nothing where that is a stale marker. `None`: this store has no shorter way to these,
-    /// ask for series.
-    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
+    /// The same for who may block, where that is the shorter way: frames are pulled where they are used. `None`: ask for
+    /// series.
+    fn walk(&self, request: &SeriesRequest) -> Option<SeriesWalk> {
         let _ = request;
         None
     }

@@ -138,7 +138,13 @@ impl Asked {
         Ok(Self {
             matchers: query.matchers.iter().map(matcher).collect::<Result<_, _>>()?,
             range: TimeRange::new(start_ms, end_ms).ok_or_else(backwards)?,
-            hints: SelectHints { step_ms: hints.step_ms, range_ms: hints.range_ms, func: hints.func },
+            hints: SelectHints {
+                step_ms: hints.step_ms,
+                range_ms: hints.range_ms,
+                func: hints.func,
+                newest_only: false,
+                labels: None,
+            },
         })
     }
 }

@@ -136,7 +136,13 @@ impl Scope {
             max_resolution_ms: self.max_resolution_ms.min(most_ms),
             aggregates: reading.aggregates().into(),
             shard: self.shard.clone(),
-            hints: SelectHints { step_ms: select.step_ms, range_ms: select.range_ms, func: select.func.clone() },
+            hints: SelectHints {
+                step_ms: select.step_ms,
+                range_ms: select.range_ms,
+                func: select.func.clone(),
+                newest_only: select.newest_only,
+                labels: select.labels.clone(),
+            },
             ..self.series(select.matchers.as_slice().into(), select.range)
         }
     }

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use storeapi::{
     Component, EndpointStatus, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, LocalStore,
-    MetadataAnswer, MetadataRequest, MetricSaid, SeriesRequest, SeriesStream, SourceGroup, SourceProvider,
+    MetadataAnswer, MetadataRequest, MetricSaid, SeriesRequest, SeriesStream, SeriesWalk, SourceGroup, SourceProvider,
     StatusProvider, Store, StoreError, StoreInfo,
 };
 use tsdb::block::Block;
@@ -142,8 +142,8 @@ impl Store for With {
         self.store.series(request)
     }
 
-    fn select_last(&self, request: SeriesRequest) -> Option<SeriesStream> {
-        self.store.select_last(request)
+    fn walk(&self, request: &SeriesRequest) -> Option<SeriesWalk> {
+        self.store.walk(request)
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {

@@ -5,6 +5,7 @@ use super::chunk_list::{FullChunk, Place};
 use super::damaged::ChunkKind;
 use super::dictionary::{PairId, pair_texts};
 use super::late::{join, place_of};
+use super::read::Shown;
 use super::selection::{Bunch, FAR_AHEAD, NEAR_AHEAD, View, Window};
 use super::shard::Shard;
 use super::tombstones::DeletedCopies;
@@ -40,8 +41,20 @@ pub(super) struct Copies {
     /// After [`Copies::labels`]: packed labels and where each set ends, in order of the series that are there.
     labels: Vec<u8>,
     label_ends: Vec<usize>,
-    /// By number of a name, once known: how many of the labels that all series get go before it.
-    added_before: Vec<Option<usize>>,
+    /// By number of a name, once known.
+    names: Vec<Option<NamePlace>>,
+}
+
+/// What becomes of the labels of a name: the same for all of them.
+#[derive(Debug, Clone, Copy)]
+enum NamePlace {
+    /// They are shown, behind so many of the labels that all series get.
+    Shown {
+        added_before: usize,
+    },
+    Hidden,
+    /// Neither they nor any behind them are shown.
+    Beyond,
 }
 
 /// What was taken of a series, as parts of [`Copies`].
@@ -250,33 +263,37 @@ impl Copies {
         Ok(())
     }
 
-    /// Packs the labels of the series that are there, and `added` with them, of which they have none. `bunch` is what they
-    /// were taken of.
-    pub(super) fn labels(&mut self, head: &Head, bunch: Bunch<'_>, added: LabelsRef<'_>) {
+    /// Packs the labels that are shown of the series that are there. `bunch` is what they were taken of.
+    pub(super) fn labels(&mut self, head: &Head, bunch: Bunch<'_>, shown: &Shown) {
         self.labels.clear();
         self.label_ends.clear();
-        let added: Vec<_> = added.iter().map(|label| label.name).zip(pair_texts(added)).collect();
+        let added = shown.added.as_ref();
+        let added = added.iter().map(|label| label.name).zip(pair_texts(added));
+        let added: Vec<_> = added.filter(|(name, _)| shown.shows(name)).collect();
         let dictionary = head.dictionary.read();
-        // Of a pair all that matters is which of the added labels go before it: the same for all pairs of a name.
-        self.added_before.clear();
-        let mut added_before = |pair: PairId| {
+        self.names.clear();
+        let mut place_of = |pair: PairId| {
             let name = dictionary.name_of(pair) as usize;
-            if self.added_before.len() <= name {
-                self.added_before.resize(name + 1, None);
+            if self.names.len() <= name {
+                self.names.resize(name + 1, None);
             }
-            let count = || added.partition_point(|(added, _)| *added < dictionary.label(pair).name);
-            *self.added_before[name].get_or_insert_with(count)
+            *self.names[name].get_or_insert_with(|| shown.place(dictionary.label(pair).name, &added))
         };
         let there = self.series.iter().zip(bunch.series).filter(|(series, _)| series.is_some());
         for (_, picked) in there {
             let mut done = 0;
             for &pair in bunch.pairs(picked) {
-                let before = added_before(pair);
-                if done < before {
-                    added[done..before].iter().for_each(|(_, text)| self.labels.extend_from_slice(text));
-                    done = before;
+                match place_of(pair) {
+                    NamePlace::Shown { added_before } => {
+                        if done < added_before {
+                            added[done..added_before].iter().for_each(|(_, text)| self.labels.extend_from_slice(text));
+                            done = added_before;
+                        }
+                        self.labels.extend_from_slice(dictionary.packed(pair));
+                    }
+                    NamePlace::Hidden => {}
+                    NamePlace::Beyond => break,
                 }
-                self.labels.extend_from_slice(dictionary.packed(pair));
             }
             added[done..].iter().for_each(|(_, text)| self.labels.extend_from_slice(text));
             self.label_ends.push(self.labels.len());
@@ -366,6 +383,22 @@ impl Copies {
     fn push_place(&mut self, kind: ChunkKind, min_ms: i64, max_ms: i64, data: ChunkData) {
         let deleted = self.deleted.reaching(kind, min_ms, max_ms);
         self.places.push(ChunkCopy { min_ms, max_ms, data, deleted });
+    }
+}
+
+impl Shown {
+    fn shows(&self, name: &[u8]) -> bool {
+        self.names.as_ref().is_none_or(|names| names.binary_search_by(|shown| shown.as_slice().cmp(name)).is_ok())
+    }
+
+    /// The place of a name of the head, with the labels `added` that are shown.
+    fn place(&self, name: &[u8], added: &[(&[u8], &[u8])]) -> NamePlace {
+        let last = self.names.as_ref().map(|names| names.last().map_or(&[] as &[u8], Vec::as_slice));
+        match last {
+            Some(last) if last < name => NamePlace::Beyond,
+            _ if !self.shows(name) => NamePlace::Hidden,
+            _ => NamePlace::Shown { added_before: added.partition_point(|(added, _)| *added < name) },
+        }
     }
 }
 

@@ -5,28 +5,29 @@
 
 use super::Head;
 use super::copies::{Copies, LastCopy, SERIES_PER_LOCK, SeriesCopy, last_row};
+use super::read::Shown;
 use super::selection::{Selection, View, Window};
 use super::shard::Shard;
 use crate::chunk;
 use crate::series::{Chunk, ColumnSeriesBatch, SourceError};
-use model::{HistogramColumn, Labels, Matcher, SampleColumns, TimeRange, is_stale};
+use model::{HistogramColumn, Matcher, SampleColumns, TimeRange, is_stale};
 use std::sync::Arc;
 
 /// A walk over the newest samples of selected series.
 #[derive(Debug)]
 pub struct LastCursor {
     selection: Selection,
-    added: Labels,
+    shown: Shown,
     window: Window,
     copies: Copies,
     columns: SampleColumns,
 }
 
 impl LastCursor {
-    pub(super) fn new(view: Arc<View>, added: Labels, matchers: &[Matcher], range: TimeRange) -> Self {
+    pub(super) fn new(view: Arc<View>, shown: Shown, matchers: &[Matcher], range: TimeRange) -> Self {
         let window = view.clip(range);
-        let selection = Selection::new(view, matchers, range, added.as_ref());
-        Self { selection, added, window, copies: Copies::default(), columns: SampleColumns::default() }
+        let selection = Selection::new(view, matchers, range, shown.added.as_ref());
+        Self { selection, shown, window, copies: Copies::default(), columns: SampleColumns::default() }
     }
 
     /// Replaces the contents of `batch` by the next at most `max_series` series; leaves it empty at the end. Of each series
@@ -49,7 +50,7 @@ impl LastCursor {
                 self.window = Window::default();
                 return Err(error);
             }
-            self.copies.labels(&view.head, bunch, self.added.as_ref());
+            self.copies.labels(&view.head, bunch, &self.shown);
             for (labels, last) in self.copies.series() {
                 let Some(LastCopy { timestamp_ms, value, row }) = last else { continue };
                 match row.and_then(|row| self.copies.histogram(row)) {

@@ -20,15 +20,23 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct HeadReader {
     view: Arc<View>,
+    shown: Shown,
+}
+
+/// With which labels series are shown.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
     /// Labels that no series of the head has, and all get.
-    added: Labels,
+    pub(super) added: Labels,
+    /// Of all labels those that are shown, sorted; `None`: all.
+    pub(super) names: Option<Arc<[Vec<u8>]>>,
 }
 
 /// A walk over selected series.
 #[derive(Debug)]
 struct HeadCursor {
     selection: Selection,
-    added: Labels,
+    shown: Shown,
     window: Window,
     copies: Copies,
 }
@@ -57,23 +65,35 @@ impl Head {
 
 impl HeadReader {
     fn of(view: View) -> Self {
-        Self { view: Arc::new(view), added: Labels::empty() }
+        Self { view: Arc::new(view), shown: Shown { added: Labels::empty(), names: None } }
     }
 
     /// The same reader, with `added` among the labels of all series. `None`: a series has a label of one of these names, or one
     /// of `without`.
     pub fn with_labels(&self, added: &Labels, without: &[Vec<u8>]) -> Option<Self> {
+        let are_new = self.lacks(added.iter().map(|label| label.name).chain(without.iter().map(Vec::as_slice)));
+        let are_alone = self.shown.added.as_ref().is_empty();
+        let shown = Shown { added: added.clone(), names: self.shown.names.clone() };
+        (are_new && are_alone).then(|| Self { view: Arc::clone(&self.view), shown })
+    }
+
+    /// The same reader, whose series are shown with their labels of `names` (sorted) alone. `None`: a series has a label of one
+    /// of the names `absent`.
+    pub fn with_labels_only(&self, names: &[Vec<u8>], absent: &[&[u8]]) -> Option<Self> {
+        let shown = Shown { added: self.shown.added.clone(), names: Some(names.into()) };
+        self.lacks(absent.iter().copied()).then(|| Self { view: Arc::clone(&self.view), shown })
+    }
+
+    /// Whether no series that it sees has a label of one of these names.
+    fn lacks<'a>(&self, mut names: impl Iterator<Item = &'a [u8]>) -> bool {
         let dictionary = self.view.head.dictionary.read();
-        let mut names = added.iter().map(|label| label.name).chain(without.iter().map(Vec::as_slice));
         // A name that comes later is that of a series which the reader does not see.
-        let is_new = names.all(|name| dictionary.find_name(name).is_none());
-        let is_alone = self.added.as_ref().is_empty();
-        (is_new && is_alone).then(|| Self { view: Arc::clone(&self.view), added: added.clone() })
+        names.all(|name| dictionary.find_name(name).is_none())
     }
 
     /// The newest sample in `range` of each series that `matchers` accept; see [`LastCursor`].
     pub fn select_last(&self, matchers: &[Matcher], range: TimeRange) -> LastCursor {
-        LastCursor::new(Arc::clone(&self.view), self.added.clone(), matchers, range)
+        LastCursor::new(Arc::clone(&self.view), self.shown.clone(), matchers, range)
     }
 }
 
@@ -83,13 +103,17 @@ impl SeriesSource for HeadReader {
     }
 
     fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<Box<dyn SeriesCursor>, SourceError> {
-        let (window, added) = (self.view.clip(range), self.added.clone());
-        let selection = Selection::new(Arc::clone(&self.view), matchers, range, added.as_ref());
-        Ok(Box::new(HeadCursor { selection, added, window, copies: Copies::default() }))
+        let (window, shown) = (self.view.clip(range), self.shown.clone());
+        let selection = Selection::new(Arc::clone(&self.view), matchers, range, shown.added.as_ref());
+        Ok(Box::new(HeadCursor { selection, shown, window, copies: Copies::default() }))
     }
 
     fn with_labels(&self, added: &Labels, without: &[Vec<u8>]) -> Option<Box<dyn SeriesSource>> {
         Some(Box::new(Self::with_labels(self, added, without)?))
+    }
+
+    fn with_labels_only(&self, names: &[Vec<u8>], absent: &[&[u8]]) -> Option<Box<dyn SeriesSource>> {
+        Some(Box::new(Self::with_labels_only(self, names, absent)?))
     }
 
     fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
@@ -120,7 +144,7 @@ impl SeriesCursor for HeadCursor {
             self.copies
                 .take(&view, bunch, !skip_chunks, |copies, shard, number| copies.take_series(shard, number, times));
             self.copies.read_chunks(&view.head)?;
-            self.copies.labels(&view.head, bunch, self.added.as_ref());
+            self.copies.labels(&view.head, bunch, &self.shown);
             self.copies.move_to(batch);
         }
         Ok(())

@@ -88,7 +88,7 @@ pub(super) struct Bunch<'a> {
 
 #[derive(Debug, Clone, Copy)]
 struct Found {
-    /// See [`RankLists`].
+    /// Of its first pair, or of the end of a list if it has none.
     first_rank: u32,
     place: Located,
 }
@@ -270,20 +270,20 @@ impl Selection {
         if self.view.as_created || rest.len() < 2 {
             self.bunch.extend((0..rest.len() as u32).map(picked));
         } else {
-            self.bunch.extend(self.rank_lists(&spans).sorted().into_iter().map(picked));
+            self.bunch.extend(self.sorted(&spans).into_iter().map(picked));
         }
         self.taken += end;
     }
 
-    /// The ranks of the pairs of the bunch, whose lists are `spans`.
-    fn rank_lists<'a>(&self, spans: &'a [Range<usize>]) -> RankLists<'a> {
-        let lists = |ranks: &Ranks| {
-            let ranked = self.pairs.iter().map(|&pair| ranks.of(pair)).collect();
-            RankLists { ranks: ranked, spans, end: ranks.end() }
-        };
+    /// The order of the series of the bunch, whose lists of pairs are `spans`.
+    fn sorted(&self, spans: &[Range<usize>]) -> Vec<u32> {
+        let pairs = self.pairs.as_slice();
         match &self.ranks {
-            Some(ranks) => lists(ranks),
-            None => lists(&self.view.head.ranks(spans.len(), self.pairs.iter().copied(), &self.last_added)),
+            Some(ranks) => PairLists { pairs, spans, ranks }.sorted(),
+            None => {
+                let ranks = &self.view.head.ranks(spans.len(), pairs.iter().copied(), &self.last_added);
+                PairLists { pairs, spans, ranks }.sorted()
+            }
         }
     }
 }
@@ -323,37 +323,33 @@ fn gather(view: &View, some: &[Found], pairs: &mut Vec<PairId>) -> Vec<Range<usi
     spans
 }
 
-/// Lists of ranks. Where a list ends, it has rank `end`, which no pair has.
+/// Lists of pairs, which sort by their ranks. Where a list ends, it has the rank of the end, which no pair has.
 #[derive(Debug)]
-struct RankLists<'a> {
-    ranks: Vec<u32>,
+struct PairLists<'a> {
+    pairs: &'a [PairId],
     spans: &'a [Range<usize>],
-    end: u32,
+    ranks: &'a Ranks,
 }
 
-impl RankLists<'_> {
-    /// The order of the lists. Column by column, because most columns of a metric's series hold few ranks, many only one.
+impl PairLists<'_> {
+    /// The order of the lists. Column by column, because most columns of a metric's series hold few pairs, many only one:
+    /// there nobody asks for its rank.
     fn sorted(&self) -> Vec<u32> {
         let mut keys: Vec<u64> = (0..self.spans.len() as u64).collect();
         let mut todo = vec![(0, keys.len(), 0)];
         while let Some((start, end, column)) = todo.pop() {
             let run = &mut keys[start..end];
-            let mut first = None;
-            let (mut is_constant, mut any) = (true, false);
+            let first = run.first().and_then(|&key| self.get(key as u32, column));
+            if run.iter().all(|&key| self.get(key as u32, column) == first) {
+                if first.is_some() {
+                    todo.push((start, end, column + 1));
+                }
+                continue;
+            }
             for key in run.iter_mut() {
                 let list = *key as u32;
-                let rank = self.get(list, column);
-                any |= rank.is_some();
-                let rank = u64::from(rank.unwrap_or(self.end));
-                is_constant &= *first.get_or_insert(rank) == rank;
-                *key = rank << 32 | u64::from(list);
-            }
-            if !any {
-                continue;
-            }
-            if is_constant {
-                todo.push((start, end, column + 1));
-                continue;
+                let rank = self.get(list, column).map_or(self.ranks.end(), |pair| self.ranks.of(pair));
+                *key = u64::from(rank) << 32 | u64::from(list);
             }
             run.sort_unstable();
             let mut from = start;
@@ -367,8 +363,9 @@ impl RankLists<'_> {
         keys.into_iter().map(|key| key as u32).collect()
     }
 
-    fn get(&self, list: u32, column: usize) -> Option<u32> {
+    #[inline]
+    fn get(&self, list: u32, column: usize) -> Option<PairId> {
         let span = self.spans.get(list as usize)?;
-        self.ranks.get(span.clone())?.get(column).copied()
+        self.pairs.get(span.clone())?.get(column).copied()
     }
 }

@@ -153,7 +153,7 @@ impl Group {
             self.histograms = Some(fold);
         }
         let Some(fold) = &mut self.histograms else { return Ok(()) };
-        let name = row.metric.as_deref().unwrap_or_default();
+        let name = row.aside.metric().unwrap_or_default();
         fold.push(&row.column.histograms, &self.present, (name, plan.node, plan.blamed), cx)?;
         self.present.unite(&row.column.floats.present().and(&fold.open()));
         self.state.add(plan.kind, &row.column.floats);

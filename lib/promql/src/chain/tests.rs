@@ -13,8 +13,14 @@ fn pass(names: &str, value: f64, ops: &[Op], delayed_names: bool) -> (bool, Pass
     scratch.labels.start(labels(names).as_ref());
     let scalars = [Some(Arc::new(FloatColumn::constant(5.0, 2)))];
     let mut passing = Passing::new(FloatColumn::constant(value, 2), false);
-    let mut cx =
-        OpContext { scalars: &scalars, delayed_names, notes: &mut notes, statistics: None, scratch: &mut scratch };
+    let mut cx = OpContext {
+        scalars: &scalars,
+        delayed_names,
+        used_labels_only: false,
+        notes: &mut notes,
+        statistics: None,
+        scratch: &mut scratch,
+    };
     let left = passing.apply(ops, &mut cx).unwrap();
     let labels = format!("{:?}", scratch.labels.labels());
     (left, passing, labels)
@@ -43,11 +49,11 @@ fn names_go_now_or_at_the_end() {
 fn what_is_filtered_away_was_noticed() {
     let ops = [Op::DropMetadata, Op::Check { check: 0, conflict: Conflict::Anywhere }, less_than_five()];
     let (left, passing, _) = pass("__name__=x a=1", 9.0, &ops, false);
-    assert_eq!((left, passing.checks.len()), (false, 1));
+    assert_eq!((left, passing.aside.checks().len()), (false, 1));
     // And one that was gone before was not.
     let ops = [less_than_five(), Op::DropMetadata, Op::Check { check: 0, conflict: Conflict::Anywhere }];
     let (left, passing, _) = pass("__name__=x a=1", 9.0, &ops, false);
-    assert_eq!((left, passing.checks.len()), (false, 0));
+    assert_eq!((left, passing.aside.checks().len()), (false, 0));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Selectors that share a call to the stores.
 
-use super::{Plan, Use};
+use super::{Plan, Use, UsedLabels};
 use crate::{QueryParams, Select};
 use model::{Matcher, TimeRange};
 
@@ -26,6 +26,7 @@ pub(super) fn share(mut uses: Vec<PlannedUse>, params: &QueryParams, plan: &mut 
     uses.sort_by_key(|planned| planned.level);
     let mut levels: Vec<usize> = Vec::new();
     for planned in uses {
+        let labels = planned.planned.used_labels(plan).filter(|_| params.passes.used_labels);
         let key = sorted(&planned.matchers);
         let shared = plan.selects.iter().zip(&levels).position(|(select, level)| {
             let suits = match params.strict_sharing {
@@ -36,7 +37,7 @@ pub(super) fn share(mut uses: Vec<PlannedUse>, params: &QueryParams, plan: &mut 
         });
         match shared {
             Some(at) => {
-                plan.selects[at].widen(&planned);
+                plan.selects[at].widen(&planned, labels.as_ref());
                 plan.uses[at].push(planned.planned);
             }
             None => {
@@ -49,6 +50,7 @@ pub(super) fn share(mut uses: Vec<PlannedUse>, params: &QueryParams, plan: &mut 
                     range_ms: planned.range_ms,
                     func: planned.func,
                     newest_only: planned.planned.leaf.is_newest(),
+                    labels,
                     after,
                 });
                 plan.uses.push(vec![planned.planned]);
@@ -68,7 +70,8 @@ impl Select {
     }
 
     /// Asks for what another selector needs as well.
-    fn widen(&mut self, other: &PlannedUse) {
+    fn widen(&mut self, other: &PlannedUse, labels: Option<&UsedLabels>) {
+        self.labels = self.labels.as_ref().zip(labels).map(|(own, other)| own.and(other));
         self.newest_only &= other.planned.leaf.is_newest() && self.range == other.range;
         self.range = union(self.range, other.range);
         if self.func != other.func {

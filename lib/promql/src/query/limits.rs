@@ -95,7 +95,7 @@ impl SampleCount {
 
     /// Counts samples that are forgotten when what holds them is dropped.
     pub(crate) fn hold(&self) -> HeldSamples {
-        HeldSamples { count: self.clone(), samples: 0 }
+        HeldSamples { count: self.clone(), samples: 0, uncounted: 0 }
     }
 
     /// `samples` are no longer held.
@@ -109,14 +109,29 @@ impl SampleCount {
 pub(crate) struct HeldSamples {
     count: SampleCount,
     samples: usize,
+    /// Those of them that the others do not know of yet.
+    uncounted: usize,
 }
 
+/// So many samples are counted together: the count is one for all threads.
+const COUNTED_TOGETHER: usize = 4096;
+
 impl HeldSamples {
-    /// Counts `samples` more.
+    /// Counts `samples` more, sooner or later.
     ///
     /// # Errors
     /// [`QueryError::TooManySamples`].
     pub(crate) fn add(&mut self, samples: usize) -> Result<(), QueryError> {
+        self.uncounted += samples;
+        if self.uncounted >= COUNTED_TOGETHER { self.count_all() } else { Ok(()) }
+    }
+
+    /// Counts those that are not yet.
+    ///
+    /// # Errors
+    /// [`QueryError::TooManySamples`].
+    pub(crate) fn count_all(&mut self) -> Result<(), QueryError> {
+        let samples = std::mem::take(&mut self.uncounted);
         self.samples += samples;
         self.count.add(samples)
     }

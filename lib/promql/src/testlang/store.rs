@@ -4,9 +4,10 @@ mod hints;
 #[cfg(test)]
 mod tests;
 
-use crate::{BatchError, Output, Query, QueryError, SeriesBatch};
+use crate::{BatchError, Output, Query, QueryError, Select, SeriesBatch, UsedLabels};
 use hints::OpenChunk;
 use model::{FloatHistogram, HistogramRef, InvalidHistogram, Labels, LabelsRef, Matcher, SampleColumns};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Series in memory, in label order.
@@ -41,9 +42,19 @@ struct Stored {
     open: Option<OpenChunk>,
 }
 
-/// Some series of a store.
+/// Series that were selected.
+#[derive(Debug, Clone)]
+struct Selected<'a> {
+    labels: Cow<'a, Labels>,
+    columns: &'a SampleColumns,
+}
+
+/// Some of them.
 #[derive(Debug)]
-struct Batch<'a>(Vec<(&'a Labels, &'a SampleColumns)>);
+struct Batch<'a> {
+    series: &'a [Selected<'a>],
+    has_used_labels_only: bool,
+}
 
 /// So many series are evaluated at a time.
 const BATCH_SERIES: usize = 64;
@@ -104,9 +115,12 @@ impl MemoryStore {
     /// Why the query has no answer.
     pub fn run(&self, mut query: Query) -> Result<Output, QueryError> {
         for select in 0..query.selects().len() {
-            let series = self.select(&query.selects()[select].matchers);
-            for batch in series.chunks(BATCH_SERIES) {
-                query.push(select, &Batch(batch.to_vec()))?;
+            let Select { matchers, labels, .. } = &query.selects()[select];
+            let all = self.select(matchers);
+            let used = labels.as_ref().and_then(|used| all.iter().map(|one| one.of_used(used)).collect());
+            let has_used_labels_only = used.is_some();
+            for series in used.unwrap_or(all).chunks(BATCH_SERIES) {
+                query.push(select, &Batch { series, has_used_labels_only })?;
             }
             query.finish(select)?;
         }
@@ -114,15 +128,19 @@ impl MemoryStore {
     }
 
     /// The series that all of `matchers` accept.
-    fn select(&self, matchers: &[Matcher]) -> Vec<(&Labels, &SampleColumns)> {
+    fn select(&self, matchers: &[Matcher]) -> Vec<Selected<'_>> {
         let accepts = |labels: &Labels| {
             matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
         };
-        self.series
-            .iter()
-            .filter(|(labels, _)| accepts(labels))
-            .map(|(labels, stored)| (labels, &stored.columns))
-            .collect()
+        let accepted = self.series.iter().filter(|(labels, _)| accepts(labels));
+        accepted.map(|(labels, Stored { columns, .. })| Selected { labels: Cow::Borrowed(labels), columns }).collect()
+    }
+}
+
+impl Selected<'_> {
+    /// The same with its used labels only; `None` if it has one of those that must be absent then.
+    fn of_used(&self, used: &UsedLabels) -> Option<Self> {
+        Some(Self { labels: Cow::Owned(used.of(&self.labels)?), ..*self })
     }
 }
 
@@ -142,19 +160,23 @@ impl Stored {
 
 impl SeriesBatch for Batch<'_> {
     fn len(&self) -> usize {
-        self.0.len()
+        self.series.len()
     }
 
     fn labels(&self, index: usize) -> LabelsRef<'_> {
-        self.0[index].0.as_ref()
+        (*self.series[index].labels).as_ref()
     }
 
     fn samples(&self, index: usize, columns: &mut SampleColumns) -> Result<(), BatchError> {
-        columns.clone_from(self.0[index].1);
+        columns.clone_from(self.series[index].columns);
         Ok(())
     }
 
+    fn has_used_labels_only(&self) -> bool {
+        self.has_used_labels_only
+    }
+
     fn size_bytes(&self) -> usize {
-        self.0.iter().map(|(_, columns)| columns.len() * 16 + columns.histograms.size_bytes()).sum()
+        self.series.iter().map(|Selected { columns, .. }| columns.len() * 16 + columns.histograms.size_bytes()).sum()
     }
 }

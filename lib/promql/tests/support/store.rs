@@ -2,7 +2,7 @@
 
 use model::{Labels, LabelsRef, Matcher, SampleColumns};
 use parking_lot::Mutex;
-use promql::{BatchError, Output, Partial, Query, QueryError, SeriesBatch};
+use promql::{BatchError, Output, Partial, Query, QueryError, Select, SeriesBatch, UsedLabels};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A series and its samples.
@@ -18,9 +18,12 @@ pub(crate) struct Store {
     pub(crate) series: Vec<StoredSeries>,
 }
 
-/// Some of them.
+/// Some of them, with the labels that are shown.
 #[derive(Debug)]
-pub(crate) struct Batch<'a>(Vec<&'a StoredSeries>);
+pub(crate) struct Batch<'a> {
+    series: Vec<(Labels, &'a SampleColumns)>,
+    has_used_labels_only: bool,
+}
 
 impl Store {
     pub(crate) fn new(mut series: Vec<StoredSeries>) -> Self {
@@ -38,11 +41,16 @@ impl Store {
 
     /// The series of each select of `query`, in batches of at most `size`.
     pub(crate) fn batches(&self, query: &Query, size: usize) -> Vec<Vec<Batch<'_>>> {
-        query
-            .selects()
-            .iter()
-            .map(|select| self.select(&select.matchers).chunks(size).map(|series| Batch(series.to_vec())).collect())
-            .collect()
+        let batches = |select: &Select| {
+            let all = self.select(&select.matchers);
+            let of_used = |used: &UsedLabels| all.iter().map(|series| used.of(&series.labels)).collect();
+            let used: Option<Vec<Labels>> = select.labels.as_ref().and_then(of_used);
+            let has_used_labels_only = used.is_some();
+            let labels = used.unwrap_or_else(|| all.iter().map(|series| series.labels.clone()).collect());
+            let series: Vec<_> = labels.into_iter().zip(all.iter().map(|series| &series.columns)).collect();
+            series.chunks(size).map(|series| Batch { series: series.to_vec(), has_used_labels_only }).collect()
+        };
+        query.selects().iter().map(batches).collect()
     }
 
     /// Runs `query` with batches of `size` series evaluated by `threads` threads, each taking them in an order of its own,
@@ -85,20 +93,24 @@ impl Store {
 
 impl SeriesBatch for Batch<'_> {
     fn len(&self) -> usize {
-        self.0.len()
+        self.series.len()
     }
 
     fn labels(&self, index: usize) -> LabelsRef<'_> {
-        self.0[index].labels.as_ref()
+        self.series[index].0.as_ref()
     }
 
     fn samples(&self, index: usize, columns: &mut SampleColumns) -> Result<(), BatchError> {
-        columns.clone_from(&self.0[index].columns);
+        columns.clone_from(self.series[index].1);
         Ok(())
     }
 
+    fn has_used_labels_only(&self) -> bool {
+        self.has_used_labels_only
+    }
+
     fn size_bytes(&self) -> usize {
-        self.0.iter().map(|series| series.columns.len() * 16).sum()
+        self.series.iter().map(|(_, columns)| columns.len() * 16).sum()
     }
 }
 

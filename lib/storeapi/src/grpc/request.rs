@@ -170,6 +170,8 @@ fn read_query_hints(message: QueryHints) -> SelectHints {
         step_ms: message.step_millis,
         range_ms: message.range.map(|range| range.millis).unwrap_or_default(),
         func: message.func.map(|func| func.name).unwrap_or_default(),
+        newest_only: false,
+        labels: None,
     }
 }
 
@@ -309,7 +311,7 @@ fn write_shard(shard: &Shard) -> Result<thanos::ShardInfo, StoreError> {
 }
 
 fn write_query_hints(hints: &SelectHints) -> Option<QueryHints> {
-    let said = *hints != SelectHints::default();
+    let said = hints.step_ms != 0 || hints.range_ms != 0 || !hints.func.is_empty();
     said.then(|| QueryHints {
         step_millis: hints.step_ms,
         func: (!hints.func.is_empty()).then(|| thanos::Func { name: hints.func.clone() }),

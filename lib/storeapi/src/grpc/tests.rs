@@ -165,7 +165,13 @@ async fn a_series_request_arrives_as_it_was_made() {
         partial: PartialResponse::Abort,
         block_matchers: Arc::from([Matcher::new(MatchOp::Equal, "__block_id", "01ABC").unwrap()]),
         tenant: Some(TenantId::parse("team-a").unwrap()),
-        hints: SelectHints { step_ms: 60_000, range_ms: 300_000, func: "rate".to_owned() },
+        hints: SelectHints {
+            step_ms: 60_000,
+            range_ms: 300_000,
+            func: "rate".to_owned(),
+            newest_only: false,
+            labels: None,
+        },
         ..request(&[
             ("__name__", MatchOp::Equal, "up"),
             ("zone", MatchOp::NotEqual, ""),

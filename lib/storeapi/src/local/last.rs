@@ -1,12 +1,13 @@
 //! The newest sample of each series, where heads hold all there is.
 
 use super::limits::Taken;
-use super::walk::{self, Sink, Stopped};
-use super::{HeadGroup, LocalStore, internal, labels_but, matchers_left};
+use super::walk;
+use super::{HeadGroup, LocalStore, internal, labels_but, matchers_left, used_labels};
 use crate::loser_tree::LoserTree;
 use crate::sort_key::write_sort_key;
-use crate::store::{SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Shard};
+use crate::store::{SeriesBatch, SeriesFrame, SeriesRequest, SeriesWalk, Shard};
 use model::Matcher;
+use promql::UsedLabels;
 use std::sync::Arc;
 use tsdb::head::{HeadReader, LastCursor};
 use tsdb::{ColumnSeriesBatch, SourceError};
@@ -17,9 +18,9 @@ const FRAME_SERIES: usize = 1024;
 /// A head that gives its series the labels of its group, and what is asked of it.
 type Asked = (HeadReader, Vec<Matcher>);
 
-/// `None` where the answer would have to be put together from more than the newest samples, or where a request is to be
-/// refused by who answers it in full.
-pub(super) fn stream(store: &LocalStore, groups: Vec<HeadGroup>, request: SeriesRequest) -> Option<SeriesStream> {
+/// A walk over the newest samples. `None` where the answer would have to be put together from more than these, or where a
+/// request is to be refused by who answers it in full.
+pub(super) fn walk(store: &LocalStore, groups: Vec<HeadGroup>, request: &SeriesRequest) -> Option<SeriesWalk> {
     if request.skip_chunks || (store.needs_matchers && request.matchers.is_empty()) {
         return None;
     }
@@ -36,37 +37,43 @@ pub(super) fn stream(store: &LocalStore, groups: Vec<HeadGroup>, request: Series
     if asked.len() > 1 && !request.without_labels.is_empty() {
         return None;
     }
-    let store = store.clone();
-    let name = Arc::clone(&store.name);
-    Some(walk::stream(name, move |frames| send_all(&store, &asked, &request, frames)))
-}
-
-fn send_all(
-    store: &LocalStore,
-    asked: &[Asked],
-    request: &SeriesRequest,
-    frames: &Sink<SeriesFrame>,
-) -> Result<(), Stopped> {
-    let cursors = asked.iter().map(|(head, matchers)| head.select_last(matchers, request.range));
-    let failed = |error| internal(&store.name, error);
-    let mut newest = Newest::new(cursors).map_err(failed)?;
-    let (mut left, mut taken) = (request.limit.unwrap_or(usize::MAX), Taken::new(store.limits));
-    while left > 0 {
-        let mut batch = Box::<ColumnSeriesBatch>::default();
-        newest.next_batch(left.min(FRAME_SERIES), &mut batch).map_err(failed)?;
-        if batch.is_empty() {
-            break;
-        }
-        if let Some(shard) = &request.shard {
-            *batch = of_shard(&batch, shard);
-        }
-        left -= batch.len();
-        (0..batch.len()).try_for_each(|_| taken.add_series(1))?;
-        if !batch.is_empty() {
-            frames.send(SeriesFrame::Series(SeriesBatch::Columns(batch)))?;
-        }
+    let used = match (asked.as_slice(), used_labels(request)) {
+        ([(head, _)], Some(used)) => head.with_labels_only(used.names(), &UsedLabels::ABSENT),
+        _ => None,
+    };
+    let has_used_labels_only = used.is_some();
+    if let (Some(used), [(head, _)]) = (used, asked.as_mut_slice()) {
+        *head = used;
     }
-    Ok(())
+    let (name, request) = (Arc::clone(&store.name), request.clone());
+    let (mut left, mut taken) = (request.limit.unwrap_or(usize::MAX), Taken::new(store.limits));
+    let mut newest = None;
+    Some(walk::of(has_used_labels_only, move || {
+        let failed = |error| internal(&name, error);
+        let newest = match &mut newest {
+            Some(newest) => newest,
+            None => {
+                let cursors = asked.iter().map(|(head, matchers)| head.select_last(matchers, request.range));
+                newest.insert(Newest::new(cursors).map_err(failed)?)
+            }
+        };
+        while left > 0 {
+            let mut batch = Box::<ColumnSeriesBatch>::default();
+            newest.next_batch(left.min(FRAME_SERIES), &mut batch).map_err(failed)?;
+            if batch.is_empty() {
+                break;
+            }
+            if let Some(shard) = &request.shard {
+                *batch = of_shard(&batch, shard);
+            }
+            if !batch.is_empty() {
+                left -= batch.len();
+                (0..batch.len()).try_for_each(|_| taken.add_series(1))?;
+                return Ok(Some(SeriesFrame::Series(SeriesBatch::Columns(batch))));
+            }
+        }
+        Ok(None)
+    }))
 }
 
 fn of_shard(batch: &ColumnSeriesBatch, shard: &Shard) -> ColumnSeriesBatch {

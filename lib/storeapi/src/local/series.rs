@@ -1,36 +1,67 @@
 //! `Series` over local sources.
 
 use super::limits::Taken;
-use super::walk::{self, Sink, Stopped};
-use super::{LocalStore, SourceGroup, internal, labels_but};
+use super::walk;
+use super::{LocalStore, SourceGroup, internal, labels_but, used_labels};
 use crate::merge::MergedCursor;
 use crate::relabel::RelabeledCursor;
-use crate::store::{PartialResponse, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Shard, StoreError};
-use std::sync::Arc;
-use tsdb::{ChunkSeriesBatch, SeriesCursor};
+use crate::store::{PartialResponse, SeriesBatch, SeriesFrame, SeriesRequest, SeriesWalk, Shard, StoreError};
+use promql::UsedLabels;
+use tsdb::{ChunkSeriesBatch, SeriesCursor, SeriesSource};
 
 /// Series a frame: the unit in which the engine evaluates.
 const FRAME_SERIES: usize = 128;
 /// About how many bytes a frame may have: after larger ones fewer series are read at a time.
 const FRAME_BYTES: usize = 1 << 20;
 
-pub(super) fn stream(store: LocalStore, request: SeriesRequest) -> SeriesStream {
-    let missing = store.missing([&*request.matchers], request.partial);
+/// A walk that is about to begin, or under way.
+struct Walk {
+    store: LocalStore,
+    groups: Vec<SourceGroup>,
+    /// The only source, if it shows no labels but those that are looked at.
+    shown: Option<Box<dyn SeriesSource>>,
+    request: SeriesRequest,
+    /// What is to be said before the first series, in reverse.
+    warnings: Vec<String>,
+    cursor: Option<MergedCursor>,
+    /// Series that may still be handed out.
+    left: usize,
+    taken: Taken,
+    /// Series that are read next.
+    read_series: usize,
+}
+
+pub(super) fn walk(store: LocalStore, request: SeriesRequest) -> SeriesWalk {
+    let mut missing = Some(store.missing([&*request.matchers], request.partial));
     let groups = store.provider.groups(request.range);
-    walk::stream(Arc::clone(&store.name), move |frames| {
-        missing?.into_iter().try_for_each(|text| frames.send(SeriesFrame::Warning(text)))?;
-        let (cursor, warnings) = open(&store, &groups, &request)?;
-        warnings.into_iter().try_for_each(|text| frames.send(SeriesFrame::Warning(text)))?;
-        send_all(&store, cursor, &request, frames)
+    let (left, taken) = (request.limit.unwrap_or(usize::MAX), Taken::new(store.limits));
+    let (warnings, cursor, read_series) = (Vec::new(), None, FRAME_SERIES);
+    let shown = with_used_labels(&groups, &request);
+    let has_used_labels_only = shown.is_some();
+    let mut walk = Walk { store, groups, shown, request, warnings, cursor, left, taken, read_series };
+    walk::of(has_used_labels_only, move || {
+        if let Some(missing) = missing.take() {
+            walk.begin(missing?)?;
+        }
+        walk.next_frame()
     })
 }
 
+/// The only source that has a part, with the labels alone that are looked at; `None` if there are several, whose series are
+/// told apart and sorted by all labels, or if it has no shorter way to these.
+fn with_used_labels(groups: &[SourceGroup], request: &SeriesRequest) -> Option<Box<dyn SeriesSource>> {
+    let used = used_labels(request)?;
+    let mut groups = groups.iter().filter(|group| group.matchers_for_sources(&request.matchers).is_some());
+    let (group, None) = (groups.next()?, groups.next()) else { return None };
+    let [source] = group.sources.as_slice() else { return None };
+    let labelled =
+        source.with_labels(&labels_but(&group.external, &request.without_labels), &request.without_labels)?;
+    labelled.with_labels_only(used.names(), &UsedLabels::ABSENT)
+}
+
 /// One cursor over all sources that the matchers leave, with the labels asked for; and warnings of groups that refuse.
-fn open(
-    store: &LocalStore,
-    groups: &[SourceGroup],
-    request: &SeriesRequest,
-) -> Result<(MergedCursor, Vec<String>), StoreError> {
+fn open(walk: &Walk) -> Result<(MergedCursor, Vec<String>), StoreError> {
+    let Walk { store, groups, request, .. } = walk;
     if store.needs_matchers && request.matchers.is_empty() {
         return Err(StoreError::Invalid("no matchers specified (excluding selector labels)".to_owned()));
     }
@@ -47,9 +78,13 @@ fn open(
             }
             continue;
         }
+        let failed = |error| internal(&store.name, error);
+        if let Some(shown) = &walk.shown {
+            cursors.push(shown.select(&matchers, request.range).map_err(failed)?);
+            continue;
+        }
         let (added, without) = (labels_but(&group.external, &request.without_labels), &request.without_labels);
         for source in &group.sources {
-            let failed = |error| internal(&store.name, error);
             cursors.push(match source.with_labels(&added, without) {
                 Some(labelled) => labelled.select(&matchers, request.range).map_err(failed)?,
                 None => {
@@ -75,33 +110,40 @@ impl SourceGroup {
     }
 }
 
-fn send_all(
-    store: &LocalStore,
-    mut cursor: MergedCursor,
-    request: &SeriesRequest,
-    frames: &Sink<SeriesFrame>,
-) -> Result<(), Stopped> {
-    let (mut left, mut taken) = (request.limit.unwrap_or(usize::MAX), Taken::new(store.limits));
-    let mut read_series = FRAME_SERIES;
-    while left > 0 {
-        let mut batch = ChunkSeriesBatch::default();
-        let wanted = left.min(read_series);
-        cursor.next_batch(wanted, request.skip_chunks, &mut batch).map_err(|error| internal(&store.name, error))?;
-        if batch.is_empty() {
-            break;
+impl Walk {
+    /// Finds the series.
+    fn begin(&mut self, missing: Vec<String>) -> Result<(), StoreError> {
+        let (cursor, refused) = open(self)?;
+        self.cursor = Some(cursor);
+        self.warnings = missing.into_iter().chain(refused).rev().collect();
+        Ok(())
+    }
+
+    fn next_frame(&mut self) -> Result<Option<SeriesFrame>, StoreError> {
+        if let Some(warning) = self.warnings.pop() {
+            return Ok(Some(SeriesFrame::Warning(warning)));
         }
-        read_series = next_read(read_series, batch.size_bytes());
-        if let Some(shard) = &request.shard {
-            batch = of_shard(&batch, shard);
+        let Some(cursor) = &mut self.cursor else { return Ok(None) };
+        while self.left > 0 {
+            let mut batch = ChunkSeriesBatch::default();
+            let wanted = self.left.min(self.read_series);
+            let read = cursor.next_batch(wanted, self.request.skip_chunks, &mut batch);
+            read.map_err(|error| internal(&self.store.name, error))?;
             if batch.is_empty() {
-                continue;
+                break;
+            }
+            self.read_series = next_read(self.read_series, batch.size_bytes());
+            if let Some(shard) = &self.request.shard {
+                batch = of_shard(&batch, shard);
+            }
+            if !batch.is_empty() {
+                self.left -= batch.len();
+                self.taken.add(&batch)?;
+                return Ok(Some(SeriesFrame::Series(SeriesBatch::Chunks(batch))));
             }
         }
-        left -= batch.len();
-        taken.add(&batch)?;
-        frames.send(SeriesFrame::Series(SeriesBatch::Chunks(batch)))?;
+        Ok(None)
     }
-    Ok(())
 }
 
 /// How many series are read next, after `read` of them had so many bytes.

@@ -1,51 +1,38 @@
-//! Work that blocks, as a stream.
+//! Walks over local sources: they block, so they are pulled by who may block, or on tokio's blocking pool.
 
 use super::internal;
-use crate::store::StoreError;
+use crate::store::{SeriesFrame, SeriesStream, SeriesWalk, StoreError};
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// Items that may wait for the reader.
-const ITEMS_AHEAD: usize = 2;
+/// Frames that may wait for the reader.
+const FRAMES_AHEAD: usize = 2;
 
-/// Where a walk puts what it finds.
-pub(super) struct Sink<T>(mpsc::Sender<Result<T, StoreError>>);
-
-/// Why a walk ended before its end.
-pub(super) enum Stopped {
-    /// Nobody reads any more.
-    Gone,
-    Failed(StoreError),
+/// The walk whose frames `next` gives, up to the first error.
+pub(super) fn of(
+    has_used_labels_only: bool,
+    mut next: impl FnMut() -> Result<Option<SeriesFrame>, StoreError> + Send + 'static,
+) -> SeriesWalk {
+    let mut ended = false;
+    let frames = std::iter::from_fn(move || {
+        let frame = if ended { None } else { next().transpose() };
+        ended = !matches!(frame, Some(Ok(_)));
+        frame
+    });
+    SeriesWalk { frames: Box::new(frames), has_used_labels_only }
 }
 
-impl<T> Sink<T> {
-    /// Waits until the reader can take `item`.
-    pub(super) fn send(&self, item: T) -> Result<(), Stopped> {
-        self.0.blocking_send(Ok(item)).map_err(|_| Stopped::Gone)
-    }
-}
-
-impl From<StoreError> for Stopped {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Runs `walk` on the blocking pool and gives what it sends, then its error. A slow reader stops it, a dropped stream ends
-/// it at the next item.
-pub(super) fn stream<T: Send + 'static>(
-    store: Arc<str>,
-    walk: impl FnOnce(&Sink<T>) -> Result<(), Stopped> + Send + 'static,
-) -> BoxStream<'static, Result<T, StoreError>> {
-    let (sender, received) = mpsc::channel(ITEMS_AHEAD);
+/// The frames of `walk`, pulled on the blocking pool. A slow reader stops it, a dropped stream ends it at the next frame.
+pub(super) fn stream(store: Arc<str>, walk: SeriesWalk) -> SeriesStream {
+    let (frames, received) = mpsc::channel(FRAMES_AHEAD);
     let task = tokio::task::spawn_blocking(move || {
-        let sink = Sink(sender);
-        if let Err(Stopped::Failed(error)) = walk(&sink) {
-            // Nobody left to tell is no fault.
-            let _ = sink.0.blocking_send(Err(error));
+        for frame in walk.frames {
+            if frames.blocking_send(frame).is_err() {
+                // Nobody reads any more.
+                return;
+            }
         }
     });
     // A walk that panicked must not look like one that ended.

@@ -1,7 +1,7 @@
 //! How the failure of one store is told, in the words in which Thanos tells it: people and programs look for them.
 
 use crate::grpc::{code_of, go_text};
-use crate::store::{PartialResponse, SeriesFrame, SeriesStream, StoreError, StoreInfo};
+use crate::store::{PartialResponse, SeriesFrame, SeriesStream, SeriesWalk, StoreError, StoreInfo};
 use futures::StreamExt;
 use model::Labels;
 use prometheus_client::metrics::counter::Counter;
@@ -15,37 +15,49 @@ pub(super) fn answer(
     partial: PartialResponse,
     empty_answers: Counter,
 ) -> SeriesStream {
-    let mut state = Told { info, has_series: false, ended: false };
+    let mut told = Told { info, partial, empty_answers, has_series: false, ended: false };
     let end = futures::stream::iter([None]);
-    answer
-        .map(Some)
-        .chain(end)
-        .filter_map(move |frame| {
-            let out = match frame {
-                _ if state.ended => None,
-                None => {
-                    empty_answers.inc_by(u64::from(!state.has_series));
-                    None
-                }
-                Some(Ok(frame)) => {
-                    state.has_series |= matches!(frame, SeriesFrame::Series(_));
-                    Some(Ok(frame))
-                }
-                Some(Err(error)) => Some(state.failed(error, partial)),
-            };
-            std::future::ready(out)
-        })
-        .boxed()
+    answer.map(Some).chain(end).filter_map(move |frame| std::future::ready(told.frame(frame))).boxed()
+}
+
+/// The same for a walk.
+pub(super) fn walk(
+    walk: SeriesWalk,
+    info: Arc<StoreInfo>,
+    partial: PartialResponse,
+    empty_answers: Counter,
+) -> SeriesWalk {
+    let mut told = Told { info, partial, empty_answers, has_series: false, ended: false };
+    let frames = walk.frames.map(Some).chain([None]).filter_map(move |frame| told.frame(frame));
+    SeriesWalk { frames: Box::new(frames), ..walk }
 }
 
 struct Told {
     info: Arc<StoreInfo>,
+    partial: PartialResponse,
+    empty_answers: Counter,
     has_series: bool,
     ended: bool,
 }
 
 impl Told {
-    fn failed(&mut self, error: StoreError, partial: PartialResponse) -> Result<SeriesFrame, StoreError> {
+    /// What becomes of the next frame, or of the end.
+    fn frame(&mut self, frame: Option<Result<SeriesFrame, StoreError>>) -> Option<Result<SeriesFrame, StoreError>> {
+        match frame {
+            _ if self.ended => None,
+            None => {
+                self.empty_answers.inc_by(u64::from(!self.has_series));
+                None
+            }
+            Some(Ok(frame)) => {
+                self.has_series |= matches!(frame, SeriesFrame::Series(_));
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => Some(self.failed(error)),
+        }
+    }
+
+    fn failed(&mut self, error: StoreError) -> Result<SeriesFrame, StoreError> {
         self.ended = true;
         let store = describe(&self.info);
         let is_unreachable = matches!(error, StoreError::Unavailable { .. } | StoreError::TimedOut { .. });
@@ -53,7 +65,7 @@ impl Told {
             true => told(error, &self.info, format!("receive series from {store}")),
             false => told(error, &self.info, format!("fetch series for {} {store}", identity(&self.info.label_sets))),
         };
-        match partial {
+        match self.partial {
             PartialResponse::Warn => Ok(SeriesFrame::Warning(text(&error))),
             PartialResponse::Abort => Err(error),
         }

@@ -107,6 +107,7 @@ fn a_select_asks_for_what_its_function_reads() {
         range_ms,
         func: func.to_owned(),
         newest_only: false,
+        labels: None,
         after: 0,
     };
     let rate = scope.select(&select("rate", 600_000));

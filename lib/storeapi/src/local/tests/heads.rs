@@ -1,8 +1,9 @@
 //! Heads of the engine: their newest samples, and their exemplars.
 
 use super::*;
-use crate::store::Shard;
+use crate::store::{SelectHints, Shard};
 use model::{ExemplarRef, Fingerprint, Fingerprinter, LabelsRef, MetadataRef, MetricKind, STALE_NAN, SampleColumns};
+use promql::UsedLabels;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use tsdb::head::{AppendScratch, ExemplarSeries, Head, HeadOptions};
@@ -127,9 +128,11 @@ fn ask(range: (i64, i64), of: &[(&str, MatchOp, &str)]) -> SeriesRequest {
     SeriesRequest { range: TimeRange::new(range.0, range.1).unwrap(), ..request(of) }
 }
 
-async fn last(store: &LocalStore, request: SeriesRequest) -> Option<Result<Vec<String>, StoreError>> {
-    let (mut frames, mut lines) = (store.select_last(request)?, Vec::new());
-    while let Some(frame) = frames.next().await {
+/// Newest samples; `None`: the store answers in full.
+async fn last(store: &LocalStore, mut request: SeriesRequest) -> Option<Result<Vec<String>, StoreError>> {
+    request.hints.newest_only = true;
+    let mut lines = Vec::new();
+    for frame in store.walk(&request)?.frames {
         match frame {
             Ok(SeriesFrame::Series(SeriesBatch::Columns(batch))) => {
                 let SampleColumns { timestamps_ms, values, .. } = batch.samples();
@@ -138,7 +141,7 @@ async fn last(store: &LocalStore, request: SeriesRequest) -> Option<Result<Vec<S
                     format!("{labels:?} {} {}", timestamps_ms[range.start], values[range.start])
                 }));
             }
-            Ok(other) => panic!("{other:?}"),
+            Ok(_) => return None,
             Err(error) => return Some(Err(error)),
         }
     }
@@ -201,7 +204,8 @@ async fn where_more_than_heads_is_needed_there_is_no_shortcut() {
     let joined = SeriesRequest { without_labels: Arc::from([b"job".to_vec()]), ..ask((5, 30), UP) };
     assert!(last(&store, joined).await.is_none());
     assert!(last(&store, ask((5, 30), &[("tenant", Equal, "a")])).await.is_none());
-    assert!(last(&store, ask((5, 30), &[])).await.is_none());
+    let refused = last(&store, ask((5, 30), &[])).await.unwrap();
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
     let blocks = super::store();
     assert!(last(&blocks, ask((5, 30), UP)).await.is_none());
     let all = last(&self::store(), ask((5, 30), &[("tenant", Equal, "b")])).await;
@@ -274,6 +278,113 @@ async fn a_head_whose_series_have_an_external_label_leaves_it_to_the_reader() {
     let all = || ask((5, 30), &[("n", Equal, "1")]);
     assert!(last(&store, all()).await.is_none());
     assert_eq!(series(&store, all()).await, [(r#"{n="1", replica="r", tenant="a"}"#.to_owned(), 2)]);
+}
+
+/// The labels that `query` looks at.
+fn used_by(query: &str) -> UsedLabels {
+    let expr = promql::parse(query, &promql::ParseOptions::default()).unwrap();
+    let query = promql::Query::prepare(&expr, promql::QueryParams::instant(0)).unwrap();
+    query.selects()[0].labels.clone().unwrap()
+}
+
+/// The labels of a walk in which `used` are looked at, by the newest samples or all; and whether these are all it shows.
+fn shown(
+    store: &dyn Store,
+    used: Option<&UsedLabels>,
+    newest_only: bool,
+    request: SeriesRequest,
+) -> (Vec<Labels>, bool) {
+    let hints = SelectHints { newest_only, labels: used.cloned(), ..request.hints };
+    let walk = store.walk(&SeriesRequest { hints, ..request }).unwrap();
+    let labels_of = |frame: Result<SeriesFrame, StoreError>| match frame.unwrap() {
+        SeriesFrame::Series(SeriesBatch::Chunks(batch)) => {
+            assert!(!newest_only);
+            batch.iter().map(|(labels, _)| labels.to_owned()).collect::<Vec<_>>()
+        }
+        SeriesFrame::Series(SeriesBatch::Columns(batch)) => batch.iter().map(|(labels, _)| labels.to_owned()).collect(),
+        SeriesFrame::Warning(warning) => panic!("{warning}"),
+    };
+    (walk.frames.flat_map(labels_of).collect(), walk.has_used_labels_only)
+}
+
+/// Many pods of a metric, whose labels go before, between and behind the external ones.
+fn pods(tenant: &str, more: &[(&str, &str)]) -> (HeadGroup, ExemplarGroup) {
+    let pods: Vec<String> = (0..40).map(|pod| format!("{:02}", pod * 7 % 40)).collect();
+    let sets: Vec<Vec<(&str, &str)>> = pods
+        .iter()
+        .map(|pod| {
+            let mut set =
+                vec![("__name__", "up"), ("job", &pod[..1]), ("pod", pod), ("sort", &pod[1..]), ("zone", "z")];
+            if pod == "07" {
+                set.extend(more);
+                set.sort_unstable();
+            }
+            set
+        })
+        .collect();
+    let held: Vec<Samples<'_>> = sets.iter().map(|set| (set.as_slice(), [(10, 1.0)].as_slice())).collect();
+    head_group(tenant, &held)
+}
+
+#[test]
+fn a_walk_shows_the_labels_that_are_looked_at_in_the_order_of_all() {
+    let store = store_of([pods("t", &[])], 0);
+    for query in
+        ["count(up)", "sum by (zone, job) (up)", "sum by (replica, sort, none) (up)", "sum by (tenant) (rate(up[1m]))"]
+    {
+        for newest_only in [false, true] {
+            let (all, shows_used_only) = shown(&store, None, newest_only, ask((5, 30), UP));
+            assert!(all.len() == 40 && all.is_sorted() && !shows_used_only);
+            let used = used_by(query);
+            let expected: Vec<Labels> = all.iter().map(|labels| used.of(labels).unwrap()).collect();
+            assert_eq!(shown(&store, Some(&used), newest_only, ask((5, 30), UP)), (expected, true), "{query}");
+        }
+    }
+}
+
+#[test]
+fn a_walk_shows_all_labels_where_series_are_told_apart_by_them() {
+    let used = used_by("sum by (job) (up)");
+    let one = ask((5, 30), &[UP, &[("tenant", Equal, "a")]].concat());
+    let two = store_of([pods("a", &[]), pods("b", &[])], 0);
+    let typed = store_of([pods("a", &[("__type__", "counter")])], 0);
+    let shard = Some(Arc::new(Shard { index: 0, total: 2, by: false, labels: Vec::new() }));
+    for newest_only in [false, true] {
+        let shows = |store: &LocalStore, request: &SeriesRequest| {
+            let all = shown(store, None, newest_only, request.clone());
+            let (found, shows_used_only) = shown(store, Some(&used), newest_only, request.clone());
+            assert!(shows_used_only || found == all.0);
+            shows_used_only
+        };
+        assert!(shows(&two, &one), "one of two heads has a part");
+        assert!(!shows(&two, &ask((5, 30), UP)), "series of two heads are merged");
+        assert!(!shows(&typed, &one), "without metadata two series may be alike");
+        assert!(!shows(&two, &SeriesRequest { shard: shard.clone(), ..one.clone() }), "a shard looks at all labels");
+        let registry = telemetry::Registry::default();
+        let proxy = |stores: Vec<Arc<dyn Store>>| {
+            crate::Proxy::new("proxy", Component::Query, Arc::new(stores), Labels::empty(), &registry)
+        };
+        let store = || Arc::new(store_of([pods("a", &[])], 0)) as Arc<dyn Store>;
+        let through = shown(&proxy(vec![store()]), Some(&used), newest_only, one.clone());
+        assert_eq!(through, shown(&*store(), Some(&used), newest_only, one.clone()));
+        assert!(proxy(vec![store(), store()]).walk(&one).is_none(), "answers of two stores are merged");
+    }
+}
+
+/// What is pulled is what a stream gives.
+#[tokio::test]
+async fn a_stream_is_a_walk_in_full() {
+    let store = store_of([pods("a", &[]), pods("b", &[])], 0);
+    let request = SeriesRequest { limit: Some(70), ..ask((5, 30), UP) };
+    let pulled = shown(&store, None, false, request.clone()).0;
+    assert_eq!(pulled.len(), 70);
+    let pulled: Vec<_> = pulled.iter().map(|labels| format!("{labels:?}")).collect();
+    let request = SeriesRequest {
+        hints: SelectHints { labels: Some(used_by("count(up)")), ..SelectHints::default() },
+        ..request
+    };
+    let streamed: Vec<_> = series(&store, request).await.into_iter().map(|(labels, _)| labels).collect();
+    assert_eq!(streamed, pulled);
 }
 
 async fn check_metadata(request: MetadataRequest, want: &[&str]) {
