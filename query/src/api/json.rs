@@ -57,9 +57,19 @@ pub(crate) fn push_labels(labels: LabelsRef<'_>, out: &mut Vec<u8>) {
 
 /// Appends `[time, "value"]`.
 pub(crate) fn push_sample(time_ms: i64, value: f64, out: &mut Vec<u8>) {
+    begin_sample(time_ms, out);
+    end_sample(value, out);
+}
+
+/// Appends its first part, up to the value.
+pub(crate) fn begin_sample(time_ms: i64, out: &mut Vec<u8>) {
     out.push(b'[');
     push_time(time_ms, out);
     out.extend_from_slice(b",\"");
+}
+
+/// Appends its second part.
+pub(crate) fn end_sample(value: f64, out: &mut Vec<u8>) {
     push_value(value, out);
     out.extend_from_slice(b"\"]");
 }

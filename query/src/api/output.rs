@@ -11,6 +11,7 @@ use crate::driver::Answered;
 use model::{Labels, SampleColumns};
 use promql::ast::Expr;
 use promql::{Column, Grid, Output, Series, Value};
+use std::cell::LazyCell;
 
 /// How an answer is to be written.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +95,10 @@ fn push_data(value: &Value, limit: usize, out: &mut Vec<u8>) -> bool {
         Value::Vector { time_ms, series } => {
             push_limited(series, limit, out, |one, out| push_vector_element(*time_ms, one, out))
         }
-        Value::Matrix { grid, series } => push_limited(series, limit, out, |one, out| push_matrix_row(grid, one, out)),
+        Value::Matrix { grid, series } => {
+            let times = LazyCell::new(|| StepTexts::new(grid));
+            push_limited(series, limit, out, |one, out| push_matrix_row(grid, &times, one, out))
+        }
         Value::Samples { series } => push_limited(series, limit, out, push_samples),
     }
 }
@@ -119,12 +123,37 @@ fn push_vector_element(time_ms: i64, one: &Series, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn push_matrix_row(grid: &Grid, one: &Series, out: &mut Vec<u8>) {
+/// With what a sample of each step begins: all rows have the same times.
+struct StepTexts {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl StepTexts {
+    fn new(grid: &Grid) -> Self {
+        let (mut text, mut ends) = (Vec::new(), Vec::with_capacity(grid.steps()));
+        for time_ms in grid.times_ms() {
+            json::begin_sample(time_ms, &mut text);
+            ends.push(text.len());
+        }
+        Self { text, ends }
+    }
+
+    fn get(&self, step: usize) -> &[u8] {
+        let start = step.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[step]]
+    }
+}
+
+fn push_matrix_row(grid: &Grid, times: &StepTexts, one: &Series, out: &mut Vec<u8>) {
     let Column { floats, histograms } = &one.column;
     push_metric(&one.labels, out);
     if !floats.is_empty() {
         out.extend_from_slice(br#","values":"#);
-        json::push_list(floats.iter(), out, |(step, value), out| json::push_sample(grid.time_ms(step), value, out));
+        json::push_list(floats.iter(), out, |(step, value), out| {
+            out.extend_from_slice(times.get(step));
+            json::end_sample(value, out);
+        });
     }
     if !histograms.is_empty() {
         out.extend_from_slice(br#","histograms":"#);
