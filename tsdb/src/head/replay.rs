@@ -6,6 +6,7 @@
 //! chunk covers though it should becomes one ([`gaps`]). Series may be handed in by several threads at once; a batch of
 //! samples is split by shard ([`Split`]) by any of them, and applied to each shard in turn.
 
+mod cover_word;
 mod deletions;
 mod gaps;
 mod gathered;
@@ -32,7 +33,7 @@ pub use late::{LateReplay, LateScratch};
 use model::{ExemplarRef, LabelsRef, MetadataRef, SampleColumns, SeriesRef, TimeRange};
 use near::Near;
 use parking_lot::{Mutex, RwLock};
-use ref_table::RefTable;
+use ref_table::{Entry, RefTable};
 pub use restore::Lacking;
 pub use split::Split;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,6 +45,8 @@ pub struct Replay<'a> {
     /// By series, then by place: the order in which they were written.
     chunks: Vec<HeadChunk>,
     series: RwLock<RefTable>,
+    /// What the times of [`cover_word`] count from: where the oldest chunk begins.
+    base_ms: i64,
     /// The highest reference that occurred.
     highest: AtomicU64,
     /// Blocks have the late chunks up to this place.
@@ -149,10 +152,12 @@ impl Head {
     pub fn replay(&self, mut chunks: Vec<HeadChunk>) -> Replay<'_> {
         chunks.sort_unstable_by_key(|chunk| (chunk.series, chunk.place));
         let highest = AtomicU64::new(chunks.last().map_or(0, |chunk| chunk.series.0));
+        let base_ms = chunks.iter().map(|chunk| chunk.min_ms).min().unwrap_or(i64::MIN);
         Replay {
             head: self,
             chunks,
             series: RwLock::default(),
+            base_ms,
             highest,
             handed_over: AtomicU64::new(HeadChunkRef::NONE.0),
             gaps: Gaps::default(),
@@ -191,9 +196,15 @@ impl Replay<'_> {
         let count = if found.is_some() { &self.counts.aliases } else { &self.counts.series };
         count.fetch_add(1, Ordering::Relaxed);
         self.attach_chunks(&mut shard, number, series, &mut scratch.near);
+        let entry = Entry::without_chunks(place);
+        let mut chunks = shard.full_chunks(number);
+        if let Some(first) = chunks.next() {
+            entry.cover.set(first, chunks.next().is_none(), self.base_ms);
+        }
+        drop(chunks);
         drop(shard);
         self.head.aliases.lock().extend(aliased);
-        self.series.write().insert(series, place);
+        self.series.write().insert(series, entry);
     }
 
     /// Takes note if the series of a known reference has other labels than these.

@@ -107,23 +107,33 @@ fn series(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption>
 
 fn samples(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
     let prefixes = Prefixes::new(cursor)?;
-    while !cursor.is_empty() {
-        if let Some((sample, size)) = cursor.rest().first_chunk().and_then(|bytes| prefixes.short_sample(bytes)) {
-            cursor.skip(size);
-            into.push_sample(sample);
-            continue;
+    let (rest, mut at) = (cursor.rest(), 0);
+    // Some at a time are put where they belong: asking for room for each takes longer than reading it.
+    let mut some = [LoggedSample::NONE; SAMPLES_AT_ONCE];
+    while at < rest.len() {
+        let mut taken = 0;
+        for slot in &mut some {
+            let Some(bytes) = rest.get(at..).filter(|bytes| !bytes.is_empty()) else { break };
+            let short = bytes.first_chunk().and_then(|bytes| prefixes.short_sample(bytes));
+            let (sample, size) = match short {
+                Some(short) => short,
+                None => prefixes.long_sample(cursor, at)?,
+            };
+            *slot = sample;
+            at += size;
+            taken += 1;
         }
-        let (series, timestamp_ms) = prefixes.next(cursor)?;
-        let value = f64::from_bits(cursor.be_u64()?);
-        into.push_sample(LoggedSample { series, timestamp_ms, value });
+        into.samples.extend_from_slice(some.get(..taken).unwrap_or_default());
     }
+    cursor.skip(at);
     Ok(())
 }
 
+const SAMPLES_AT_ONCE: usize = 64;
 /// As many bytes as a sample has whose varints are short.
 const SHORT_SAMPLE_BYTES: usize = 16;
 
-/// A varint of at most three bytes at the front, and its size. All but the first few samples of a log have no longer ones.
+/// A varint of at most four bytes at the front, and its size.
 #[inline(always)]
 fn short_varint(low: u32) -> Option<(i64, usize)> {
     let (zigzag, size) = if low & 0x80 == 0 {
@@ -132,6 +142,8 @@ fn short_varint(low: u32) -> Option<(i64, usize)> {
         (low & 0x7f | low >> 1 & 0x3f80, 2)
     } else if low & 0x80_0000 == 0 {
         (low & 0x7f | low >> 1 & 0x3f80 | low >> 2 & 0x1f_c000, 3)
+    } else if low & 0x8000_0000 == 0 {
+        (low & 0x7f | low >> 1 & 0x3f80 | low >> 2 & 0x1f_c000 | low >> 3 & 0x0fe0_0000, 4)
     } else {
         return None;
     };
@@ -164,6 +176,17 @@ impl Prefixes {
         let series = SeriesRef(self.base_ref.wrapping_add_signed(delta_ref));
         let sample = LoggedSample { series, timestamp_ms: self.base_ms.wrapping_add(delta_ms), value };
         (series.0 < SeriesRef::END).then_some((sample, ref_size + time_size + 8))
+    }
+
+    /// The sample that begins `at` bytes behind the cursor, and its size.
+    #[cold]
+    fn long_sample(self, cursor: &Cursor<'_>, at: usize) -> Result<(LoggedSample, usize), Corruption> {
+        let mut cursor = cursor.clone();
+        cursor.skip(at);
+        let start = cursor.offset();
+        let (series, timestamp_ms) = self.next(&mut cursor)?;
+        let value = f64::from_bits(cursor.be_u64()?);
+        Ok((LoggedSample { series, timestamp_ms, value }, cursor.offset() - start))
     }
 
     /// Reference and time.

@@ -213,3 +213,44 @@ fn references_far_from_the_others() {
     let said = [Series(far, 2), Series(5, 1), Samples(far, times(0..25)), Samples(5, times(0..25))];
     check(&[(5, 0..10), (far, 5..15)], &said, &[(1, 0..25), (2, 0..25)], 20);
 }
+
+#[test]
+fn what_the_log_has_twice_is_passed_over_the_second_time() {
+    let said = [Series(1, 1), Samples(1, times(0..35)), Samples(1, times(5..25)), Samples(1, times(0..40))];
+    // The second time, what became an open chunk when it was read first is passed over, too.
+    check(&[(1, 0..10), (1, 10..20)], &said, &[(1, 0..40)], 20 + 20 + 35);
+}
+
+#[test]
+fn the_last_and_first_sample_of_a_chunk_and_those_beside_them() {
+    let said = [Series(1, 1), Samples(1, vec![9, 10, 19, 20, 21, 29, 30, 39, 40])];
+    let chunks = [(1, 10..20), (1, 30..40)];
+    let found = [9].into_iter().chain(10..20).chain([20, 21, 29]).chain(30..41);
+    let (want, stats) = (Found::from([(labels(1), found.collect())]), 4);
+    for shards in [2, 8] {
+        let (got, replayed) = replayed(&chunks, &said, 4, shards);
+        assert_eq!((got, replayed.passed_over), (want.clone(), stats));
+    }
+}
+
+#[test]
+fn chunks_farther_apart_than_a_word_can_tell() {
+    let far = 1 << 33;
+    let said = [
+        Series(1, 1),
+        Series(2, 2),
+        Samples(1, times(0..12)),
+        Samples(2, times(far - 1..far + 25)),
+        Samples(1, times(far - 5..far + 15)),
+    ];
+    let chunks = [(1, 0..10), (2, far..far + 20), (1, far..far + 10)];
+    let found = |times: &mut dyn Iterator<Item = i64>| times.collect::<Vec<_>>();
+    let want = Found::from([
+        (labels(1), found(&mut (0..12).chain(far - 5..far + 15))),
+        (labels(2), found(&mut (far - 1..far + 25))),
+    ]);
+    for run in [1, 1000] {
+        let (got, stats) = replayed(&chunks, &said, run, 4);
+        assert_eq!((got, stats.passed_over), (want.clone(), 10 + 20 + 10));
+    }
+}

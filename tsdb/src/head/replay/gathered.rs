@@ -1,175 +1,139 @@
-//! Samples of a shard that wait, by blocks of lines.
+//! Samples of a shard that wait, a few for each line.
 //!
 //! A log goes round: each series has one sample, then each has its next. Applied like that, a sample finds neither the line of
-//! its series nor the end of its chunk in a cache once the head is larger than that. So samples are first put by those
-//! for the same few series, as in a radix join, and a block that is full is applied series by series.
+//! its series nor the end of its chunk in a cache once the head is larger than that. So samples wait until there are some
+//! for a line, and one visit takes them all.
+//!
+//! The first samples of some lines that follow each other lie together, then their second ones, as the log has them: so what
+//! is put there is written as it is read, and what is taken from there has room in a processor's first cache.
 
-use super::split::Item;
+use super::split::Float;
 
 /// A sample on its way to its series.
-#[derive(Debug, Clone, Copy, Default)]
-struct Waiting {
-    value_bits: u64,
-    /// From the block's base.
-    delta_ms: u32,
-    /// In the block.
-    line: u16,
-    /// It is told when its counter began.
-    starts: bool,
-}
-
-/// A sample that comes out.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Sample {
     pub(super) timestamp_ms: i64,
     pub(super) value: f64,
-    /// It is told when its counter began.
-    pub(super) starts: bool,
 }
 
 /// What waits for a shard.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    /// A block is for so many lines that follow each other, as a power of two.
-    lines_log2: u32,
-    blocks: Vec<Block>,
-    /// The samples of a block by line, as numbers, and where those of each line end.
-    order: Vec<u16>,
-    ends: Vec<u32>,
-    /// Those of one line.
-    samples: Vec<Sample>,
+    /// How many samples of a line may wait.
+    room: usize,
+    /// By line: how many do.
+    lens: Vec<u8>,
+    /// By line, the first sample in the lowest bit: of which it is told when their counters began.
+    starts: Vec<u16>,
+    /// By block of lines: by turn, then by line; empty while none of them had a sample.
+    blocks: Vec<Box<[Sample]>>,
+    taken: Taken,
 }
 
+/// What waited for a line, in the order in which it came.
 #[derive(Debug, Default)]
-struct Block {
-    base_ms: i64,
-    /// How many wait.
+pub(super) struct Taken {
+    samples: [Sample; MAX_ROOM],
     len: usize,
-    /// Room for them: none, or [`BLOCK_SAMPLES`].
-    waiting: Vec<Waiting>,
+    starts: u16,
 }
 
-/// Lines of a block, as a power of two, while that makes few enough blocks: with the ends of their chunks they have room in a
-/// processor's first cache.
-const LINES_LOG2: u32 = 7;
-/// The most lines of a block, as a power of two.
-const MAX_LINES_LOG2: u32 = 16;
-/// A block that is full has so many samples, in 16 KiB.
-const BLOCK_SAMPLES: usize = 1024;
-/// The most blocks of all shards, 32 MiB: a head with so many series takes several times as much.
-const MAX_BLOCKS: usize = 2048;
+/// The most samples of a line that wait.
+const MAX_ROOM: usize = 16;
+/// Lines of a block: their samples have room in 32 KiB.
+const BLOCK_LINES: usize = 128;
+/// How many samples of all shards may wait, 32 MiB, before it is fewer for each line: a head with so many series takes
+/// several times as much.
+const MAX_WAITING: usize = 2 << 20;
 
 impl Gathered {
-    /// Whether there is a block for each of `lines` lines.
+    /// How many lines there are.
     #[inline]
-    pub(super) fn reaches(&self, lines: u32) -> bool {
-        (lines as usize).div_ceil(1 << self.lines_log2) <= self.blocks.len()
+    pub(super) fn lines(&self) -> u32 {
+        self.lens.len() as u32
     }
 
-    /// Makes blocks for `lines` lines of a shard that is one of `shards`. Nothing may wait if blocks are to have more lines.
+    /// Has room for `lines` lines, or more, of a shard that is one of `shards`. Nothing may wait if there is to be less for
+    /// each: see [`Gathered::keeps_room`].
     pub(super) fn reach(&mut self, lines: u32, shards: usize) {
-        self.lines_log2 = lines_log2(lines, shards);
-        self.blocks.resize_with((lines as usize).div_ceil(1 << self.lines_log2), Block::default);
-    }
-
-    /// Whether blocks of as many lines do for so many.
-    pub(super) fn keeps_blocks(&self, lines: u32, shards: usize) -> bool {
-        self.blocks.is_empty() || lines_log2(lines, shards) == self.lines_log2
-    }
-
-    pub(super) fn blocks(&self) -> usize {
-        self.blocks.len()
-    }
-
-    /// The block of a line.
-    #[inline(always)]
-    pub(super) fn block_of(&self, number: u32) -> usize {
-        (number >> self.lines_log2) as usize
-    }
-
-    /// Has the first of `items` wait in `block`, as long as they belong there, are not too many and their times not too far
-    /// apart. Items of which `sample_of` tells none are passed over. Says how many were taken; an empty block takes one.
-    #[inline(always)]
-    pub(super) fn push(
-        &mut self,
-        block: usize,
-        items: &[Item],
-        mut sample_of: impl FnMut(&Item) -> Option<Sample>,
-    ) -> usize {
-        let lines_log2 = self.lines_log2;
-        let Some(Block { base_ms, len, waiting }) = self.blocks.get_mut(block) else { return items.len() };
-        if waiting.is_empty() {
-            waiting.resize(BLOCK_SAMPLES, Waiting::default());
+        let blocks = (lines as usize).div_ceil(BLOCK_LINES);
+        if !self.keeps_room(lines, shards) {
+            self.blocks.clear();
         }
-        // Beside the loop, so that it stays in a register.
-        let mut at = *len;
-        let belongs = |item: &&Item| (item.number >> lines_log2) as usize == block;
-        let taken = items.iter().take_while(belongs).take_while(|item| {
-            let Some(Sample { timestamp_ms, value, starts }) = sample_of(item) else { return true };
-            if at == 0 {
-                // So that it may be followed by earlier ones.
-                *base_ms = timestamp_ms.saturating_sub(1 << 31);
+        self.room = room(lines, shards);
+        self.lens.resize(blocks * BLOCK_LINES, 0);
+        self.starts.resize(blocks * BLOCK_LINES, 0);
+        self.blocks.resize_with(blocks, Box::default);
+    }
+
+    /// Whether each of so many lines has as much room as each has now.
+    pub(super) fn keeps_room(&self, lines: u32, shards: usize) -> bool {
+        self.lens.is_empty() || room(lines, shards) == self.room
+    }
+
+    /// Has a sample wait for its line, which is one of those reached. `false`: the line has no room.
+    #[inline(always)]
+    pub(super) fn push(&mut self, float: &Float) -> bool {
+        let Float { timestamp_ms, value, number, starts } = *float;
+        let (block, line) = place(number);
+        let (Some(len), Some(block)) = (self.lens.get_mut(number as usize), self.blocks.get_mut(block)) else {
+            return false;
+        };
+        let turn = usize::from(*len);
+        if turn >= self.room {
+            return false;
+        }
+        if block.is_empty() {
+            *block = vec![Sample::default(); BLOCK_LINES * self.room].into();
+        }
+        let Some(to) = block.get_mut(turn * BLOCK_LINES + line) else { return false };
+        *to = Sample { timestamp_ms, value };
+        *len += 1;
+        if starts {
+            self.starts[number as usize] |= 1 << turn;
+        }
+        true
+    }
+
+    /// Takes what waits for a line.
+    #[inline(always)]
+    pub(super) fn take(&mut self, number: u32) -> &Taken {
+        let Self { lens, starts, blocks, taken, .. } = self;
+        taken.len = lens.get_mut(number as usize).map_or(0, |len| usize::from(std::mem::take(len)));
+        if taken.len > 0 {
+            taken.starts = std::mem::take(&mut starts[number as usize]);
+            let (block, line) = place(number);
+            let turns = blocks.get(block).and_then(|block| block.get(line..)).unwrap_or_default();
+            for (to, from) in taken.samples.iter_mut().zip(turns.iter().step_by(BLOCK_LINES)).take(taken.len) {
+                *to = *from;
             }
-            let delta_ms = u32::try_from(timestamp_ms.wrapping_sub(*base_ms));
-            let (Ok(delta_ms), Some(to)) = (delta_ms, waiting.get_mut(at)) else { return false };
-            let line = (item.number & ((1 << lines_log2) - 1)) as u16;
-            *to = Waiting { value_bits: value.to_bits(), delta_ms, line, starts };
-            at += 1;
-            true
-        });
-        let taken = taken.count();
-        *len = at;
+        }
         taken
-    }
-
-    /// Empties a block: has `take` take each line that has samples in it, with these in the order in which they came.
-    #[inline(always)]
-    pub(super) fn empty(&mut self, block: usize, mut take: impl FnMut(u32, &[Sample])) {
-        let Self { lines_log2, blocks, order, ends, samples } = self;
-        let Some(Block { base_ms, len, waiting }) = blocks.get_mut(block) else { return };
-        let waiting = waiting.get(..std::mem::take(len)).unwrap_or_default();
-        if waiting.is_empty() {
-            return;
-        }
-        ends.clear();
-        ends.resize(1 << *lines_log2, 0);
-        for sample in waiting {
-            ends[usize::from(sample.line)] += 1;
-        }
-        let mut start = 0;
-        for end in ends.iter_mut() {
-            // For now each holds where its line begins.
-            start += std::mem::replace(end, start);
-        }
-        order.resize(waiting.len(), 0);
-        for (at, sample) in (0..).zip(waiting) {
-            let end = &mut ends[usize::from(sample.line)];
-            order[*end as usize] = at;
-            *end += 1;
-        }
-        let (first, mut start) = ((block as u32) << *lines_log2, 0);
-        for (number, &end) in (first..).zip(&*ends) {
-            let order = order.get(start..end as usize).unwrap_or_default();
-            start = end as usize;
-            if order.is_empty() {
-                continue;
-            }
-            samples.clear();
-            samples.extend(order.iter().map(|&at| {
-                let Waiting { value_bits, delta_ms, starts, .. } = waiting[usize::from(at)];
-                let timestamp_ms = base_ms.wrapping_add(i64::from(delta_ms));
-                Sample { timestamp_ms, value: f64::from_bits(value_bits), starts }
-            }));
-            take(number, samples);
-        }
     }
 }
 
-/// How many lines a block has, as a power of two, in a shard of so many that is one of `shards`.
-fn lines_log2(lines: u32, shards: usize) -> u32 {
-    let most = (MAX_BLOCKS / shards.max(1)).max(1);
-    let needed = (lines as usize).div_ceil(most).next_power_of_two().ilog2();
-    needed.clamp(LINES_LOG2, MAX_LINES_LOG2)
+impl Taken {
+    pub(super) fn samples(&self) -> &[Sample] {
+        self.samples.get(..self.len).unwrap_or_default()
+    }
+
+    /// Of how many samples from `at` on, `len` of them, it is told when their counters began.
+    pub(super) fn starts(&self, at: usize, len: usize) -> u64 {
+        let these = u32::from(self.starts) >> at & ((1 << len) - 1);
+        u64::from(these.count_ones())
+    }
+}
+
+/// The block of a line, and which of its lines it is.
+#[inline(always)]
+fn place(number: u32) -> (usize, usize) {
+    (number as usize / BLOCK_LINES, number as usize % BLOCK_LINES)
+}
+
+/// How many samples of a line may wait, a power of two, in a shard of so many that is one of `shards`.
+fn room(lines: u32, shards: usize) -> usize {
+    let most = MAX_WAITING / shards.max(1) / (lines as usize).max(1);
+    1 << most.clamp(1, MAX_ROOM).ilog2()
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! What was logged in order, applied: floats and histograms.
 //!
 //! A batch of the log is split by shard ([`Split`]), then applied shard by shard. Most of what a log says is in chunks that
-//! were found: which times of a series its chunk of the moment has is kept by line, so such a sample is passed over without a
-//! look at its series. The other floats are gathered by blocks of series ([`Gathered`]), so that one visit to a series takes
-//! several of them.
+//! were found: which times of a reference its chunk of the moment has is kept beside its place ([`Entry`]), so such a sample
+//! is passed over without a look at its series. The other floats are gathered ([`Gathered`]), so that one visit to a series
+//! takes several of them.
 
+use super::cover_word::Known;
 use super::gaps::Cover;
-use super::gathered::{Gathered, Sample};
-use super::ref_table::RefTable;
-use super::split::{Item, Split};
+use super::gathered::{Gathered, Taken};
+use super::ref_table::{Entry, RefTable};
+use super::split::{Float, Item, Split};
 use super::{Part, Replay, ReplayScratch};
 use crate::head::selection::Located;
 use crate::head::shard::{Rules, Shard};
-use crate::wal::{Decoded, LoggedHistogram, LoggedSample, Run};
+use crate::wal::{Decoded, LoggedHistogram, Run};
 use model::SeriesRef;
 use parking_lot::{MutexGuard, RwLockReadGuard};
 use std::sync::atomic::Ordering;
@@ -77,10 +78,10 @@ impl Replay<'_> {
         let InOrder { covers, gathered } = &mut scratch.in_order;
         for (run, items) in batch.runs().zip(split.runs(part.index)) {
             match run {
-                Run::Samples(_) => self.filling(part, covers, &mut tally).gather(batch, items, gathered),
+                Run::Samples(_) => self.filling(part, covers, &mut tally).gather(items.floats, gathered),
                 Run::Histograms(_) => {
                     let mut filling = self.filling(part, covers, &mut tally);
-                    items.iter().for_each(|item| filling.histogram(batch, *item, gathered));
+                    items.histograms.iter().for_each(|item| filling.histogram(batch, *item, gathered));
                 }
                 Run::Deletions(run) => self.deletions(run, part),
                 Run::Markers(_) => {}
@@ -102,6 +103,25 @@ impl Replay<'_> {
         Filling { replay: self, number: part.index as u32, shard, covers, tally }
     }
 
+    /// Whether a full chunk has a sample, and takes note of it.
+    #[cold]
+    fn look(&self, entry: &Entry, timestamp_ms: i64) -> bool {
+        let shard = self.head.shards[entry.place.shard as usize].lock();
+        let mut chunks = shard.full_chunks(entry.place.number).skip_while(|chunk| chunk.max_ms < timestamp_ms);
+        match chunks.next() {
+            Some(chunk) if chunk.min_ms <= timestamp_ms => {
+                entry.cover.set(chunk, chunks.next().is_none(), self.base_ms);
+                true
+            }
+            // It is before all chunks, or between them: its series says what becomes of it.
+            Some(_) => false,
+            None => {
+                entry.cover.end();
+                false
+            }
+        }
+    }
+
     pub(super) fn rules(&self) -> Rules {
         Rules { floor_ms: i64::MIN, max_ms: i64::MAX, chunk_range_ms: self.head.options.chunk_range_ms }
     }
@@ -119,8 +139,17 @@ impl Finder<'_> {
     /// Where the series of a sample is, if it is to be applied.
     #[inline(always)]
     fn place(&mut self, series: SeriesRef, timestamp_ms: i64) -> Option<Located> {
-        match self.series.get(series) {
-            Some(place) if timestamp_ms >= self.floor_ms => Some(place),
+        match self.series.entry(series) {
+            Some(entry) if timestamp_ms >= self.floor_ms => {
+                let since_base_ms = timestamp_ms.wrapping_sub(self.replay.base_ms).cast_unsigned();
+                let is_covered = match entry.cover.of(since_base_ms) {
+                    Known::Covered => true,
+                    Known::Newer => false,
+                    Known::Nothing => self.replay.look(entry, timestamp_ms),
+                };
+                self.tally.passed_over += u64::from(is_covered);
+                (!is_covered).then_some(entry.place)
+            }
             found => {
                 self.leave_out(series, timestamp_ms, found.is_some());
                 None
@@ -142,33 +171,22 @@ impl Finder<'_> {
 }
 
 impl Filling<'_> {
-    /// Has floats of a batch wait for their series, but for those that chunks are known to have.
-    fn gather(&mut self, batch: &Decoded, items: &[Item], gathered: &mut Gathered) {
+    /// Has floats of a batch wait for their series.
+    fn gather(&mut self, floats: &[Float], gathered: &mut Gathered) {
         self.reach(gathered);
-        let mut rest = items;
-        while let Some(first) = rest.first() {
-            let (covers, block, mut passed_over) = (&*self.covers, gathered.block_of(first.number), 0);
-            let taken = gathered.push(block, rest, |&Item { number, at }| {
-                let &LoggedSample { timestamp_ms, value, .. } = batch.samples.get(at as usize)?;
-                if covers.know(number, timestamp_ms) {
-                    passed_over += 1;
-                    return None;
-                }
-                Some(Sample { timestamp_ms, value, starts: batch.start_ms(at as usize) != 0 })
-            });
-            self.tally.passed_over += passed_over;
-            if taken == 0 {
-                self.empty(block, gathered);
+        for float in floats {
+            if !gathered.push(float) {
+                self.empty(float.number, gathered);
+                gathered.push(float);
             }
-            rest = rest.get(taken..).unwrap_or_default();
         }
     }
 
-    /// Sees to it that there is a block for each line.
+    /// Sees to it that there is room for each line.
     fn reach(&mut self, gathered: &mut Gathered) {
         let (lines, shards) = (self.shard.lines.len(), self.replay.head.shards.len());
-        if !gathered.reaches(lines) {
-            if !gathered.keeps_blocks(lines, shards) {
+        if gathered.lines() < lines {
+            if !gathered.keeps_room(lines, shards) {
                 self.empty_all(gathered);
             }
             gathered.reach(lines, shards);
@@ -176,32 +194,32 @@ impl Filling<'_> {
     }
 
     fn empty_all(&mut self, gathered: &mut Gathered) {
-        (0..gathered.blocks()).for_each(|block| self.empty(block, gathered));
+        (0..gathered.lines()).for_each(|number| self.empty(number, gathered));
     }
 
-    /// Applies what waits in a block.
-    fn empty(&mut self, block: usize, gathered: &mut Gathered) {
-        gathered.empty(block, |number, samples| {
-            let mut rest = samples;
-            while let Some(first) = rest.first() {
-                let len = match self.is_old(number, first.timestamp_ms, first.starts) {
-                    None => 1,
-                    Some(true) => {
-                        let place = Located { shard: self.number, number };
-                        self.replay.gaps.put_aside(place, |samples| samples.push(first.timestamp_ms, first.value));
-                        1
-                    }
-                    Some(false) => self.append(number, rest),
-                };
-                rest = rest.get(len..).unwrap_or_default();
-            }
-        });
+    /// Applies what waits for a line.
+    #[inline(always)]
+    fn empty(&mut self, number: u32, gathered: &mut Gathered) {
+        let taken = gathered.take(number);
+        let mut at = 0;
+        while let Some(first) = taken.samples().get(at) {
+            at += match self.is_old(number, first.timestamp_ms, taken.starts(at, 1)) {
+                None => 1,
+                Some(true) => {
+                    let place = Located { shard: self.number, number };
+                    self.replay.gaps.put_aside(place, |samples| samples.push(first.timestamp_ms, first.value));
+                    1
+                }
+                Some(false) => self.append(number, taken, at),
+            };
+        }
     }
 
-    /// Appends the first of `samples`, which is newer than all of its series and counted, and those behind it as long as each is
+    /// Appends the sample at `at`, which is newer than all of its series and counted, and those behind it as long as each is
     /// newer than the one before. Says how many.
     #[inline(always)]
-    fn append(&mut self, number: u32, samples: &[Sample]) -> usize {
+    fn append(&mut self, number: u32, taken: &Taken, at: usize) -> usize {
+        let samples = taken.samples().get(at..).unwrap_or_default();
         let behind = samples.iter().zip(samples.iter().skip(1));
         let len = 1 + behind.take_while(|(before, sample)| before.timestamp_ms < sample.timestamp_ms).count();
         let run = samples.get(..len).unwrap_or_default();
@@ -209,7 +227,7 @@ impl Filling<'_> {
         let floats = run.iter().map(|sample| (sample.timestamp_ms, sample.value));
         self.shard.append_run(number, floats, &self.replay.rules(), &head.files);
         self.tally.appended += len as u64 - 1;
-        self.tally.starts_left_out += run.iter().skip(1).map(|sample| u64::from(sample.starts)).sum::<u64>();
+        self.tally.starts_left_out += taken.starts(at + 1, len - 1);
         run.first().into_iter().chain(run.last()).for_each(|sample| self.tally.include(sample.timestamp_ms));
         len
     }
@@ -224,8 +242,8 @@ impl Filling<'_> {
             self.tally.passed_over += 1;
             return;
         }
-        self.empty(gathered.block_of(number), gathered);
-        let Some(is_old) = self.is_old(number, timestamp_ms, start_ms != 0) else { return };
+        self.empty(number, gathered);
+        let Some(is_old) = self.is_old(number, timestamp_ms, u64::from(start_ms != 0)) else { return };
         let replay = self.replay;
         if is_old {
             let place = Located { shard: self.number, number };
@@ -240,7 +258,7 @@ impl Filling<'_> {
 
     /// Whether a sample is older than the newest of its series, and belongs between its chunks; `None`: a chunk has it.
     #[inline(always)]
-    fn is_old(&mut self, number: u32, timestamp_ms: i64, starts: bool) -> Option<bool> {
+    fn is_old(&mut self, number: u32, timestamp_ms: i64, starts: u64) -> Option<bool> {
         let line = &self.shard.lines[number];
         let is_old = line.has_sample() && timestamp_ms <= line.last_ms;
         if is_old && self.covers.have(&self.shard, number, timestamp_ms) {
@@ -248,7 +266,7 @@ impl Filling<'_> {
             return None;
         }
         self.tally.appended += 1;
-        self.tally.starts_left_out += u64::from(starts);
+        self.tally.starts_left_out += starts;
         Some(is_old)
     }
 }

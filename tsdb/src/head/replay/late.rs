@@ -4,7 +4,7 @@
 //! place may since have become another's. So markers only say where to look: what leaves a buffer was found in the chunk,
 //! sample by sample. Chunks that blocks took over are dropped at the end ([`MmapMarker::HANDED_OVER`]).
 
-use super::split::{Item, Split};
+use super::split::{Float, Item, Split};
 use super::{Part, Replay};
 use crate::chunk;
 use crate::head::chunk_list::Place;
@@ -49,14 +49,21 @@ impl LateReplay<'_> {
     pub fn apply(&self, batch: &Decoded, split: &Split, part: Part, scratch: &mut LateScratch) {
         for (run, items) in batch.runs().zip(split.runs(part.index)) {
             match run {
-                Run::Samples(_) => self.insert(part, items, scratch, |at| {
-                    batch.samples.get(at).map(|sample| (sample.timestamp_ms, LateSample::Float(sample.value)))
-                }),
-                Run::Histograms(_) => self.insert(part, items, scratch, |at| {
-                    let entry = batch.histograms.get(at)?;
-                    let histogram = batch.histogram_rows.get(entry.row as usize)?;
-                    Some((entry.timestamp_ms, LateSample::Histogram(histogram)))
-                }),
+                Run::Samples(_) => {
+                    let samples = items.floats.iter().map(|float| {
+                        let Float { timestamp_ms, value, number, .. } = *float;
+                        (number, timestamp_ms, LateSample::Float(value))
+                    });
+                    self.insert(part, samples, scratch);
+                }
+                Run::Histograms(_) => {
+                    let samples = items.histograms.iter().filter_map(|&Item { number, at }| {
+                        let entry = batch.histograms.get(at as usize)?;
+                        let histogram = batch.histogram_rows.get(entry.row as usize)?;
+                        Some((number, entry.timestamp_ms, LateSample::Histogram(histogram)))
+                    });
+                    self.insert(part, samples, scratch);
+                }
                 Run::Markers(markers) => self.markers(markers, part, scratch),
                 Run::Deletions(deletions) => self.deletions(deletions, part),
             }
@@ -122,21 +129,19 @@ impl LateReplay<'_> {
         place
     }
 
-    /// Puts items of a run, given what each is, into buffers.
+    /// Puts samples of a run, given with their lines, into buffers.
     fn insert<'a>(
         &self,
         part: Part,
-        items: &[Item],
+        samples: impl Iterator<Item = (u32, i64, LateSample<'a>)>,
         scratch: &mut LateScratch,
-        of: impl Fn(usize) -> Option<(i64, LateSample<'a>)>,
     ) {
         let head = self.replay.head;
-        let Some(shard) = head.shards.get(part.index).filter(|_| !items.is_empty()) else { return };
+        let Some(shard) = head.shards.get(part.index) else { return };
         let cap = head.late.as_ref().map_or(OutOfOrder::default(), |late| late.options).cap();
         let mut shard = shard.lock();
         let (before, mut new) = (shard.late.len(), 0);
-        for &Item { number, at } in items {
-            let Some((timestamp_ms, sample)) = of(at as usize) else { continue };
+        for (number, timestamp_ms, sample) in samples {
             if shard.late.buffered(number) >= cap {
                 self.make_room(&mut shard, number, cap, &mut scratch.columns);
             }

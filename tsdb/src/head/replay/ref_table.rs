@@ -1,5 +1,6 @@
-//! Where the series of a reference is.
+//! Where the series of a reference is, and what chunks have of it.
 
+use super::cover_word::CoverWord;
 use crate::head::selection::Located;
 use hashbrown::HashMap;
 use model::SeriesRef;
@@ -9,10 +10,17 @@ use model::SeriesRef;
 #[derive(Debug, Default)]
 pub(super) struct RefTable {
     /// From the first reference that came, less [`BEFORE`].
-    base: Option<u64>,
-    close: Vec<Located>,
-    stray: HashMap<u64, Located>,
+    base: u64,
+    close: Vec<Entry>,
+    stray: HashMap<u64, Entry>,
     inserted: usize,
+}
+
+/// What is known of a reference.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) place: Located,
+    pub(super) cover: CoverWord,
 }
 
 /// How many references below the first that came are close.
@@ -26,20 +34,22 @@ const FREE_PLACES: usize = 1 << 14;
 const NOWHERE: Located = Located { shard: u32::MAX, number: u32::MAX };
 
 impl RefTable {
-    /// Says where the series of a reference is; the last word counts.
-    pub(super) fn insert(&mut self, series: SeriesRef, place: Located) {
-        let base = *self.base.get_or_insert(series.0.saturating_sub(BEFORE));
+    /// Says where the series of a reference is, and what chunks have of it; the last word counts.
+    pub(super) fn insert(&mut self, series: SeriesRef, entry: Entry) {
+        if self.inserted == 0 {
+            self.base = series.0.saturating_sub(BEFORE);
+        }
         let most = self.inserted * PLACES_PER_REFERENCE + FREE_PLACES;
         self.inserted += 1;
-        match series.0.checked_sub(base).and_then(|at| usize::try_from(at).ok()).filter(|at| *at < most) {
+        match series.0.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()).filter(|at| *at < most) {
             Some(at) => {
                 if at >= self.close.len() {
-                    self.close.resize(at + 1, NOWHERE);
+                    self.close.resize_with(at + 1, || Entry::without_chunks(NOWHERE));
                 }
-                self.close[at] = place;
+                self.close[at] = entry;
             }
             None => {
-                self.stray.insert(series.0, place);
+                self.stray.insert(series.0, entry);
             }
         }
     }
@@ -47,17 +57,30 @@ impl RefTable {
     /// Where the series of a reference is, if it is known.
     #[inline]
     pub(super) fn get(&self, series: SeriesRef) -> Option<Located> {
+        self.entry(series).map(|entry| entry.place)
+    }
+
+    /// What is known of a reference, if anything is.
+    #[inline(always)]
+    pub(super) fn entry(&self, series: SeriesRef) -> Option<&Entry> {
         match self.close.get(self.place_of(series)) {
-            Some(&place) if place != NOWHERE => Some(place),
+            Some(entry) if entry.place != NOWHERE => Some(entry),
             _ if self.stray.is_empty() => None,
-            _ => self.stray.get(&series.0).copied(),
+            _ => self.stray.get(&series.0),
         }
     }
 
-    /// Where in the array a reference is, if it is close.
+    /// Where in the array a reference is, if it is close. There is nothing in it before the first came.
     #[inline]
     fn place_of(&self, series: SeriesRef) -> usize {
-        self.base.map_or(usize::MAX, |base| series.0.wrapping_sub(base) as usize)
+        series.0.wrapping_sub(self.base) as usize
+    }
+}
+
+impl Entry {
+    /// Of a series at `place` that has no full chunks.
+    pub(super) fn without_chunks(place: Located) -> Self {
+        Self { place, cover: CoverWord::nothing() }
     }
 }
 

@@ -8,6 +8,7 @@
 mod regions;
 
 use super::gaps::Cover;
+use super::ref_table::Entry;
 use super::{Alias, Near, Part, Replay, ReplayScratch};
 use crate::chunk::{self, histogram::HistogramState, xor::XorState};
 use crate::cursor::Fault;
@@ -331,7 +332,7 @@ impl Staged {
             if table.get(series).is_some() {
                 return Err(Fault::Malformed("two series have one reference"));
             }
-            table.insert(series, place);
+            table.insert(series, Entry::without_chunks(place));
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! What a batch of the log says, by the shard whose it is.
 //!
 //! The series of each sample is looked up once, by whichever thread has the batch; whoever applies the samples of a shard sees
-//! only those, mostly in the order of their lines.
+//! only those that no chunk is known to have, mostly in the order of their lines.
 
 use crate::head::selection::Located;
-use crate::wal::{Decoded, LoggedHistogram, LoggedSample, Run};
+use crate::wal::{Decoded, LoggedHistogram, LoggedSample, Run, SampleRun};
 use model::SeriesRef;
 
 /// The samples and histograms of a batch, by shard, then by run; reused.
@@ -16,18 +16,43 @@ pub struct Split {
 /// Those of one shard.
 #[derive(Debug, Default)]
 struct Share {
-    items: Vec<Item>,
+    floats: Vec<Float>,
+    histograms: Vec<Item>,
     /// Where each run ends among them.
-    ends: Vec<usize>,
+    ends: Vec<End>,
 }
 
-/// A sample or a histogram.
+/// A sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Float {
+    pub(super) timestamp_ms: i64,
+    pub(super) value: f64,
+    /// The line of its series.
+    pub(super) number: u32,
+    /// It is told when its counter began.
+    pub(super) starts: bool,
+}
+
+/// A histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Item {
     /// The line of its series.
     pub(super) number: u32,
-    /// Which of its kind it is in the batch.
+    /// Which of the batch it is.
     pub(super) at: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    floats: usize,
+    histograms: usize,
+}
+
+/// What a shard has of a run: one of the two.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Items<'a> {
+    pub(super) floats: &'a [Float],
+    pub(super) histograms: &'a [Item],
 }
 
 impl Split {
@@ -41,18 +66,16 @@ impl Split {
         mut place: impl FnMut(SeriesRef, i64) -> Option<Located>,
     ) {
         self.begin(shards);
-        let (mut samples, mut histograms) = (0, 0);
+        let mut histograms = 0;
         for run in batch.runs() {
             match run {
-                Run::Samples(run) => {
-                    for (at, LoggedSample { series, timestamp_ms, .. }) in (samples..).zip(run.samples) {
-                        place(*series, *timestamp_ms).into_iter().for_each(|place| self.push(place, at));
-                    }
-                    samples += run.samples.len() as u32;
-                }
+                Run::Samples(run) => self.fill_floats(run, &mut place),
                 Run::Histograms(run) => {
-                    for (at, LoggedHistogram { series, timestamp_ms, .. }) in (histograms..).zip(run.entries) {
-                        place(*series, *timestamp_ms).into_iter().for_each(|place| self.push(place, at));
+                    for (at, &LoggedHistogram { series, timestamp_ms, .. }) in (histograms..).zip(run.entries) {
+                        let Some(Located { shard, number }) = place(series, timestamp_ms) else { continue };
+                        if let Some(share) = self.shares.get_mut(shard as usize) {
+                            share.histograms.push(Item { number, at });
+                        }
                     }
                     histograms += run.entries.len() as u32;
                 }
@@ -62,34 +85,45 @@ impl Split {
         }
     }
 
-    /// Forgets all. There will be so many shards.
-    fn begin(&mut self, shards: usize) {
-        self.shares.resize_with(shards, Share::default);
-        for Share { items, ends } in &mut self.shares {
-            items.clear();
-            ends.clear();
+    #[inline(always)]
+    fn fill_floats(&mut self, run: SampleRun<'_>, place: &mut impl FnMut(SeriesRef, i64) -> Option<Located>) {
+        let with_starts = !run.starts_ms.is_empty();
+        for (at, &LoggedSample { series, timestamp_ms, value }) in run.samples.iter().enumerate() {
+            let Some(Located { shard, number }) = place(series, timestamp_ms) else { continue };
+            let starts = with_starts && run.start_ms(at) != 0;
+            if let Some(share) = self.shares.get_mut(shard as usize) {
+                share.floats.push(Float { timestamp_ms, value, number, starts });
+            }
         }
     }
 
-    #[inline(always)]
-    fn push(&mut self, place: Located, at: u32) {
-        if let Some(share) = self.shares.get_mut(place.shard as usize) {
-            share.items.push(Item { number: place.number, at });
+    /// Forgets all. There will be so many shards.
+    fn begin(&mut self, shards: usize) {
+        self.shares.resize_with(shards, Share::default);
+        for Share { floats, histograms, ends } in &mut self.shares {
+            floats.clear();
+            histograms.clear();
+            ends.clear();
         }
     }
 
     /// The run ends here.
     fn end_run(&mut self) {
-        self.shares.iter_mut().for_each(|share| share.ends.push(share.items.len()));
+        for Share { floats, histograms, ends } in &mut self.shares {
+            ends.push(End { floats: floats.len(), histograms: histograms.len() });
+        }
     }
 
     /// What is a shard's of each run, in order.
-    pub(super) fn runs(&self, shard: usize) -> impl Iterator<Item = &[Item]> {
-        let mut start = 0;
-        self.shares
-            .get(shard)
-            .into_iter()
-            .flat_map(|share| share.ends.iter().map(move |&end| (share, end)))
-            .map(move |(share, end)| share.items.get(std::mem::replace(&mut start, end)..end).unwrap_or_default())
+    pub(super) fn runs(&self, shard: usize) -> impl Iterator<Item = Items<'_>> {
+        let mut start = End::default();
+        self.shares.get(shard).into_iter().flat_map(|share| share.ends.iter().map(move |&end| (share, end))).map(
+            move |(share, end)| {
+                let start = std::mem::replace(&mut start, end);
+                let floats = share.floats.get(start.floats..end.floats).unwrap_or_default();
+                let histograms = share.histograms.get(start.histograms..end.histograms).unwrap_or_default();
+                Items { floats, histograms }
+            },
+        )
     }
 }

@@ -53,6 +53,11 @@ pub struct LoggedSample {
     pub value: f64,
 }
 
+impl LoggedSample {
+    /// What room for samples is filled with.
+    pub(super) const NONE: Self = Self { series: SeriesRef(0), timestamp_ms: 0, value: 0.0 };
+}
+
 /// A logged histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoggedHistogram {

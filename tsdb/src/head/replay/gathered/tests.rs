@@ -1,7 +1,7 @@
 use super::*;
 
-fn sample(timestamp_ms: i64) -> Sample {
-    Sample { timestamp_ms, value: timestamp_ms as f64 * 0.5, starts: timestamp_ms % 3 == 0 }
+fn float(number: u32, timestamp_ms: i64) -> Float {
+    Float { timestamp_ms, value: timestamp_ms as f64 * 0.5, number, starts: timestamp_ms % 3 == 0 }
 }
 
 /// Gathers `times` for each of `lines` lines, round by round, in a shard of so many, and checks that each sample comes out
@@ -10,33 +10,32 @@ fn sample(timestamp_ms: i64) -> Sample {
 fn check(shards: usize, lines: u32, times: &[i64]) {
     let mut gathered = Gathered::default();
     gathered.reach(lines, shards);
-    assert!(gathered.reaches(lines) && gathered.blocks() * shards <= MAX_BLOCKS);
+    assert!(gathered.lines() >= lines && gathered.keeps_room(lines, shards));
     let mut found = vec![Vec::new(); lines as usize];
-    let mut take = |gathered: &mut Gathered, block| {
-        gathered.empty(block, |number, samples| found[number as usize].extend_from_slice(samples));
-        gathered.empty(block, |number, _| panic!("line {number} comes again"));
+    let mut take = |gathered: &mut Gathered, number: u32| {
+        let taken = gathered.take(number);
+        for (at, sample) in taken.samples().iter().enumerate() {
+            assert_eq!(sample.value, sample.timestamp_ms as f64 * 0.5);
+            found[number as usize].push((sample.timestamp_ms, taken.starts(at, 1) == 1));
+        }
+        assert_eq!(taken.starts(0, taken.samples().len()), u64::from(taken.starts.count_ones()));
+        let len = taken.samples().len();
+        assert!(gathered.take(number).samples().is_empty());
+        len
     };
-    let items: Vec<_> = (0..lines).map(|number| Item { number, at: number }).collect();
     for &timestamp_ms in times {
-        let mut rest = &items[..];
-        while let Some(first) = rest.first() {
-            let block = gathered.block_of(first.number);
-            // Every fifth is not to be taken.
-            let taken = gathered.push(block, rest, |item| (item.number % 5 != 4).then(|| sample(timestamp_ms)));
-            rest = &rest[taken..];
-            if taken == 0 {
-                take(&mut gathered, block);
-                let again = gathered.push(block, &rest[..1], |_| Some(sample(timestamp_ms)));
-                assert_eq!(again, 1, "{timestamp_ms}");
-                rest = &rest[1..];
+        for number in 0..lines {
+            if !gathered.push(&float(number, timestamp_ms)) {
+                assert_eq!(take(&mut gathered, number), room(lines, shards), "as many as there is room for");
+                assert!(gathered.push(&float(number, timestamp_ms)));
             }
         }
     }
-    (0..gathered.blocks()).for_each(|block| take(&mut gathered, block));
-    let want: Vec<_> = times.iter().map(|&timestamp_ms| sample(timestamp_ms)).collect();
-    for (number, samples) in found.iter().enumerate() {
-        assert_eq!(samples, if number % 5 == 4 { &[][..] } else { &want }, "line {number}");
-    }
+    (0..lines).for_each(|number| {
+        take(&mut gathered, number);
+    });
+    let want: Vec<_> = times.iter().map(|&timestamp_ms| (timestamp_ms, timestamp_ms % 3 == 0)).collect();
+    found.iter().enumerate().for_each(|(number, samples)| assert_eq!(samples, &want, "line {number}"));
 }
 
 #[test]
@@ -44,9 +43,9 @@ fn what_waits_comes_out_once_and_in_order() {
     check(1, 1, &(0..5000).collect::<Vec<_>>());
     check(4, 1, &[]);
     check(4, 1000, &(0..50).rev().collect::<Vec<_>>());
-    // Blocks of more lines than usual.
+    // Less room for each line.
     check(1024, 1030, &[1, 2, 3, 4, 3]);
-    check(1024, 70_000, &[7]);
+    check(1024, 70_000, &[7, 9]);
 }
 
 #[test]
@@ -55,13 +54,15 @@ fn times_far_from_each_other_wait_too() {
 }
 
 #[test]
-fn more_lines_ask_for_other_blocks() {
+fn more_lines_have_less_room_each() {
     let mut gathered = Gathered::default();
-    assert!(!gathered.reaches(1) && gathered.keeps_blocks(1, 4));
+    assert!(gathered.lines() == 0 && gathered.keeps_room(1, 4));
+    assert!(!gathered.push(&float(0, 1)), "there is no line");
     gathered.reach(1 << 10, 4);
-    assert!(gathered.reaches(1 << 10) && !gathered.reaches((1 << 10) + 1));
-    assert!(gathered.keeps_blocks(1 << 16, 4) && !gathered.keeps_blocks((1 << 16) + 1, 4));
-    assert_eq!((gathered.block_of(127), gathered.block_of(128)), (0, 1));
+    assert_eq!((gathered.lines(), gathered.room), (1 << 10, 16));
+    assert!(gathered.keeps_room(1 << 15, 4) && !gathered.keeps_room((1 << 15) + 1, 4));
     gathered.reach(1 << 17, 4);
-    assert_eq!((gathered.block_of(255), gathered.block_of(256), gathered.blocks()), (0, 1, 512));
+    assert_eq!((gathered.lines(), gathered.room), (1 << 17, 4));
+    assert!(gathered.push(&float((1 << 17) - 1, 1)) && !gathered.push(&float(1 << 17, 1)));
+    assert_eq!([1, 1 << 17, 1 << 18, 1 << 20, 1 << 21, u32::MAX].map(|lines| room(lines, 1)), [16, 16, 8, 2, 1, 1]);
 }
