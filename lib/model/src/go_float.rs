@@ -105,7 +105,8 @@ fn with_exponent_unless(value: f64, plain: std::ops::Range<f64>, out: &mut Forma
     write!(out, "{digits}e{sign}{:02}", exponent.unsigned_abs())
 }
 
-fn not_finite(value: f64) -> Option<&'static str> {
+/// Go's text of what is no finite number; `None`: `value` is one.
+pub fn not_finite(value: f64) -> Option<&'static str> {
     match value {
         _ if value.is_nan() => Some("NaN"),
         f64::INFINITY => Some("+Inf"),

@@ -25,7 +25,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use columns::SampleColumns;
 pub use durable::Durable;
 pub use fingerprint::{Fingerprint, Fingerprinter, push_label_field};
-pub use go_float::{PlainFloat, SampleFloat, ShortFloat};
+pub use go_float::{PlainFloat, SampleFloat, ShortFloat, not_finite};
 pub use hash::ring_hash;
 pub use histogram::{
     Added, BUCKET_CELLS, Bucket, Buckets, COUNT_CELL, CUSTOM_BUCKETS_SCHEMA, CannotReduce, ClassicHistogram,

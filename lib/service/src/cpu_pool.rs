@@ -109,9 +109,7 @@ impl CpuPool {
             result.await.map_err(|_| CpuPoolError::Gone)?
         }
     }
-}
 
-impl CpuPool {
     /// Leaves `job` to a thread that has nothing to do, if there is one. It is not waited for.
     fn offer(&self, job: impl FnOnce() + Send + 'static) {
         // Who looks at the same moment may see the same thread: then the job waits a little.

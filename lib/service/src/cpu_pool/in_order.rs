@@ -60,7 +60,7 @@ impl<T: Send + 'static> InOrder<T> {
     }
 }
 
-/// Results in the order in which the work was given, what nobody has begun is done when its result is asked for.
+/// Results in the order in which the work was given. What nobody has begun is done here when its result is asked for.
 impl<T: Send + 'static> Iterator for InOrder<T> {
     type Item = Result<T, CpuPoolError>;
 

@@ -1,5 +1,7 @@
 //! Floats with so many digits, as Go's `fmt` prints them.
 
+use model::not_finite;
+
 /// Go's `%.*g`: so many digits that count, and an exponent where it is below -4 or not below their number.
 pub(super) fn general(value: f64, digits: usize) -> String {
     general_from(value, digits, false)
@@ -43,13 +45,4 @@ pub(super) fn fixed(value: f64, places: usize) -> String {
 fn exponent_text(exponent: i32) -> String {
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{sign}{:02}", exponent.unsigned_abs())
-}
-
-fn not_finite(value: f64) -> Option<&'static str> {
-    match value {
-        _ if value.is_nan() => Some("NaN"),
-        f64::INFINITY => Some("+Inf"),
-        f64::NEG_INFINITY => Some("-Inf"),
-        _ => None,
-    }
 }
