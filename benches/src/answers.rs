@@ -1,12 +1,10 @@
 //! Whether a system returns what it acknowledged.
 
+use crate::asker::{Asker, percent_encoded};
 use crate::cli::Shape;
 use crate::workload::{SERIES_A_POD, STEP_MS, Workload, metric_name};
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -26,24 +24,9 @@ pub(crate) fn is_ok(url: &str) -> bool {
 /// A sample that is missing or another, or one too many.
 pub(crate) fn check(query_url: &str, shape: &Shape, end_ms: i64, acknowledged: usize) -> anyhow::Result<()> {
     let range_s = (i64::try_from(shape.samples)? + 1) * STEP_MS / 1000;
-    let count = || -> anyhow::Result<f64> {
-        // Metric by metric: without their names series of two metrics would be one, and a peer may limit a query's samples.
-        let mut counted = 0.0;
-        for metric in 0..SERIES_A_POD {
-            let count = format!("sum(count_over_time({}[{range_s}s]))", metric_name(metric));
-            counted += first_value(&query(query_url, &count, end_ms)?).unwrap_or(0.0);
-        }
-        Ok(counted)
-    };
-    let mut counted = count()?;
-    for _ in 0..SHOWN_WITHIN_S {
-        if counted == acknowledged as f64 {
-            break;
-        }
-        std::thread::sleep(Duration::from_secs(1));
-        counted = count()?;
-    }
-    ensure!(counted == acknowledged as f64, "{acknowledged} samples were acknowledged, {counted} came back");
+    // Metric by metric: without their names series of two metrics would be one, and a peer may limit a query's samples.
+    let metrics: Vec<_> = (0..SERIES_A_POD).map(|metric| (metric_name(metric), range_s)).collect();
+    check_count(query_url, &metrics, end_ms, acknowledged)?;
     if shape.churn > 0.0 {
         return Ok(());
     }
@@ -59,13 +42,43 @@ pub(crate) fn check(query_url: &str, shape: &Shape, end_ms: i64, acknowledged: u
     Ok(())
 }
 
+/// Asks for the number of samples of all series of `metrics`, each by its name and the seconds it goes back.
+///
+/// # Errors
+/// Another number than `acknowledged`.
+pub(crate) fn check_count(
+    query_url: &str,
+    metrics: &[(String, i64)],
+    end_ms: i64,
+    acknowledged: usize,
+) -> anyhow::Result<()> {
+    let count = || -> anyhow::Result<f64> {
+        let mut counted = 0.0;
+        for (name, range_s) in metrics {
+            let count = format!("sum(count_over_time({name}[{range_s}s]))");
+            counted += first_value(&query(query_url, &count, end_ms)?).unwrap_or(0.0);
+        }
+        Ok(counted)
+    };
+    let mut counted = count()?;
+    for _ in 0..SHOWN_WITHIN_S {
+        if counted == acknowledged as f64 {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        counted = count()?;
+    }
+    ensure!(counted == acknowledged as f64, "{acknowledged} samples were acknowledged, {counted} came back");
+    Ok(())
+}
+
 /// VictoriaMetrics keeps values as decimals, so the last digits of a float may be others.
 fn is_same(found: (i64, f64), expected: (i64, f64)) -> bool {
     found.0 == expected.0 && (found.1 - expected.1).abs() <= 1e-12 * expected.1.abs()
 }
 
 fn query(url: &str, query: &str, time_ms: i64) -> anyhow::Result<Value> {
-    let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded = percent_encoded(query);
     let (status, body) = get(&format!("{url}?query={encoded}&time={}.{:03}", time_ms / 1000, time_ms % 1000))?;
     ensure!(status == 200, "{query}: answer {status}: {}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).context("the answer is no JSON")
@@ -80,23 +93,13 @@ pub(crate) fn text(url: &str) -> anyhow::Result<String> {
 
 /// What `url` answers to a POST without a body, as JSON.
 pub(crate) fn post(url: &str) -> anyhow::Result<Value> {
-    let (status, body) = call(http::Method::POST, url)?;
+    let (status, body) = Asker::new()?.call(http::Method::POST, url)?;
     ensure!(status == 200, "{url}: answer {status}: {}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).context("the answer is no JSON")
 }
 
 fn get(url: &str) -> anyhow::Result<(u16, Bytes)> {
-    call(http::Method::GET, url)
-}
-
-fn call(method: http::Method, url: &str) -> anyhow::Result<(u16, Bytes)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let request = http::Request::builder().method(method).uri(url).body(Empty::new())?;
-        let answer = client.request(request).await?;
-        Ok((answer.status().as_u16(), answer.into_body().collect().await?.to_bytes()))
-    })
+    Asker::new()?.get(url)
 }
 
 fn first_value(answer: &Value) -> Option<f64> {

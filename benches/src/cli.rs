@@ -1,5 +1,6 @@
 //! What can be asked of the program.
 
+use crate::queries::Group;
 use crate::systems::SystemKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ pub(crate) enum Command {
     Fleet(Fleet),
     /// Compares the storage engine: bytes of log and block, restarts, a block from the head, answers about labels.
     Storage(Ingest),
-    /// Compares queries over the head: CPU a query, shape by shape.
-    Queries(Ingest),
+    /// Compares queries over the head: CPU a query, question by question.
+    Queries(Queries),
     /// Compares stores over one bucket: CPU, reads and memory for few and many series, cold and warm.
     Store(StoreBench),
 }
@@ -92,6 +93,15 @@ pub(crate) struct Ingest {
     /// Seconds without load before memory is read.
     #[arg(long, default_value_t = 30)]
     pub(crate) idle: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Queries {
+    #[command(flatten)]
+    pub(crate) ingest: Ingest,
+    /// Which questions are asked, each group over its own data.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "shapes")]
+    pub(crate) group: Vec<Group>,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@
 //! cargo run --release -p benches -- load --url http://127.0.0.1:10902/api/v1/receive
 //! cargo run --release -p benches -- ingest --peers prometheus,victoria-metrics
 //! cargo run --release -p benches -- storage --series 100000 --samples 240
-//! cargo run --release -p benches -- queries --series 100000 --samples 240
+//! cargo run --release -p benches -- queries --series 100000 --samples 240 --group shapes
 //! cargo run --release -p benches -- fleet | store
 //! ```
 //!
@@ -13,7 +13,9 @@
 //! not return every sample it acknowledged has no figure.
 
 mod answers;
+mod asker;
 mod cli;
+mod dataset;
 mod fleet;
 mod ingest;
 mod process;

@@ -1,7 +1,8 @@
 //! A system under load: a process on a core of its own, and what the kernel says of it.
 
 use anyhow::{Context, bail, ensure};
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,6 +27,18 @@ pub(crate) struct Memory {
     pub(crate) anonymous: u64,
     /// The rest of what is resident.
     pub(crate) file: u64,
+}
+
+/// CPU time that each thread of a process had so far, in nanoseconds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ThreadTimes(BTreeMap<OsString, u64>);
+
+impl ThreadTimes {
+    /// What all threads together had since `before`. Threads that ended in between are missing: those of pools end idle.
+    pub(crate) fn since(&self, before: &Self) -> Duration {
+        let grown = |(thread, &now): (&OsString, &u64)| now - before.0.get(thread).copied().unwrap_or(0).min(now);
+        Duration::from_nanos(self.0.iter().map(grown).sum())
+    }
 }
 
 impl Process {
@@ -55,6 +68,21 @@ impl Process {
             (Some(user), Some(system)) => Ok((user + system) / TICKS),
             _ => bail!("/proc says nothing of CPU time"),
         }
+    }
+
+    /// CPU time by thread. Exact while the process rests; the kernel brings that of a running thread up to date at each tick.
+    pub(crate) fn thread_times(&self) -> anyhow::Result<ThreadTimes> {
+        let mut times = BTreeMap::new();
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let task = task?;
+            // A thread may end meanwhile.
+            let Ok(text) = std::fs::read_to_string(task.path().join("schedstat")) else {
+                continue;
+            };
+            let time = text.split_whitespace().next().and_then(|first| first.parse().ok());
+            times.insert(task.file_name(), time.context("/proc says nothing of a thread's CPU time")?);
+        }
+        Ok(ThreadTimes(times))
     }
 
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {

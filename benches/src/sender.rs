@@ -38,7 +38,7 @@ impl Connection {
         Ok(Self { client, url, protocol })
     }
 
-    async fn send(&self, request: Request) -> anyhow::Result<Sent> {
+    pub(crate) async fn send(&self, request: Request) -> anyhow::Result<Sent> {
         let mut sent = Sent { bytes: request.body.len(), ..Sent::default() };
         let (content_type, version) = match self.protocol {
             Protocol::V1 => ("application/x-protobuf", "0.1.0"),

@@ -22,6 +22,8 @@ pub(crate) enum SystemKind {
 pub(crate) struct System {
     pub(crate) kind: SystemKind,
     program: PathBuf,
+    /// Further arguments.
+    extra: Vec<String>,
     /// As the program says it.
     pub(crate) version: String,
     /// What an acknowledgement of it is worth.
@@ -36,6 +38,8 @@ pub(crate) struct Running {
     /// The HTTP API, without a slash at its end.
     pub(crate) api_url: String,
     pub(crate) query_url: String,
+    /// Answers 200 to whoever wants to know whether it is ready.
+    pub(crate) ready_url: String,
     _data: Option<tempfile::TempDir>,
 }
 
@@ -68,7 +72,30 @@ impl System {
             SystemKind::Prometheus => "written, not synced, before the answer",
             SystemKind::VictoriaMetrics => "in memory, flushed within seconds",
         };
-        Some(Self { kind, program, version, durability })
+        Some(Self { kind, program, extra: Vec::new(), version, durability })
+    }
+
+    /// The same with all of PromQL, without a limit of samples, and with a head that holds months: what is asked then is
+    /// the head alone, and no block is cut while CPU is counted.
+    pub(crate) fn for_questions(mut self) -> Self {
+        let features = "--enable-feature=promql-experimental-functions,promql-extended-range-selectors";
+        self.extra = match self.kind {
+            SystemKind::Gauntlet => vec![
+                features.to_owned(),
+                "--tsdb.min-block-duration=60d".to_owned(),
+                "--tsdb.retention=0d".to_owned(),
+                "--query.max-samples=2000000000".to_owned(),
+                "--query.max-memory-per-query=2GB".to_owned(),
+            ],
+            SystemKind::Prometheus => vec![
+                features.to_owned(),
+                "--storage.tsdb.min-block-duration=60d".to_owned(),
+                "--storage.tsdb.max-block-duration=60d".to_owned(),
+                "--storage.tsdb.retention.time=10y".to_owned(),
+            ],
+            SystemKind::VictoriaMetrics => Vec::new(),
+        };
+        self
     }
 
     /// Starts it on an empty directory and waits until it is ready.
@@ -82,7 +109,7 @@ impl System {
     pub(crate) fn start_on(&self, data: &Path, log: &Path) -> anyhow::Result<Running> {
         let (address, other) = (free_address()?, free_address()?);
         let dir = data.display();
-        let (args, write, ready) = match self.kind {
+        let (mut args, write, ready) = match self.kind {
             SystemKind::Gauntlet => (
                 vec![
                     "standalone".to_owned(),
@@ -118,12 +145,13 @@ impl System {
                 (args.to_vec(), "/api/v1/write", "/health")
             }
         };
+        args.extend_from_slice(&self.extra);
         let mut process = Process::start(&self.program, &args, log)?;
-        let ready = format!("http://{address}{ready}");
-        process.wait_until(|| crate::answers::is_ok(&ready)).with_context(|| format!("see {}", log.display()))?;
+        let ready_url = format!("http://{address}{ready}");
+        process.wait_until(|| crate::answers::is_ok(&ready_url)).with_context(|| format!("see {}", log.display()))?;
         let (api_url, write_url) = (format!("http://{address}/api/v1"), format!("http://{address}{write}"));
         let query_url = format!("{api_url}/query");
-        Ok(Running { process, write_url, api_url, query_url, _data: None })
+        Ok(Running { process, write_url, api_url, query_url, ready_url, _data: None })
     }
 
     pub(crate) fn name(&self) -> String {

@@ -9,10 +9,10 @@ mod series;
 mod v2;
 
 use crate::cli::{Protocol, Shape};
-use random::Random;
 use series::Series;
 
-pub(crate) use series::metric_name;
+pub(crate) use random::Random;
+pub(crate) use series::{metric_name, push_uvarint, region};
 
 /// Virtual time between rounds.
 pub(crate) const STEP_MS: i64 = 15_000;
@@ -155,7 +155,7 @@ impl Workload {
     }
 }
 
-fn compress(body: &[u8]) -> Vec<u8> {
+pub(crate) fn compress(body: &[u8]) -> Vec<u8> {
     // Only input of over 4 GiB is refused, and a request is a few hundred KiB.
     snap::raw::Encoder::new().compress_vec(body).unwrap_or_default()
 }

@@ -127,7 +127,8 @@ fn labels(pod: usize, generation: u32, metric: usize) -> Vec<(&'static str, Stri
     ]
 }
 
-fn region(labels: &[(&'static str, String)]) -> Vec<u8> {
+/// The label fields of a `TimeSeries` message.
+pub(crate) fn region(labels: &[(&'static str, String)]) -> Vec<u8> {
     let mut region = Vec::with_capacity(400);
     for (name, value) in labels {
         let mut label = Vec::with_capacity(64);
@@ -144,7 +145,7 @@ fn region(labels: &[(&'static str, String)]) -> Vec<u8> {
     region
 }
 
-pub(super) fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn push_uvarint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

@@ -1,0 +1,70 @@
+//! What is asked: one expression or several, at one time or over a range.
+
+use crate::asker::percent_encoded;
+use crate::systems::Running;
+use crate::workload::STEP_MS;
+
+/// What is asked and counted as one.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) name: String,
+    pub(crate) calls: Vec<Call>,
+    /// Whether two right answers may differ.
+    pub(crate) is_free: bool,
+}
+
+/// One request. In an expression `AT` stands for a time an hour before the last sample.
+#[derive(Debug, Clone)]
+pub(crate) enum Call {
+    Instant(String),
+    /// So many steps, so many seconds apart, the last of them behind the last sample.
+    Range(String, usize, usize),
+    /// Whether the system is ready: what a request costs in which nothing is asked.
+    Ready,
+}
+
+/// Questions are about times between two samples, so that it makes no difference which end of a window is inside it; the
+/// last is behind the last sample.
+const BEHIND_LAST_MS: i64 = STEP_MS / 2;
+
+impl Question {
+    pub(crate) fn instant(name: impl Into<String>, query: impl Into<String>) -> Self {
+        Self { name: name.into(), calls: vec![Call::Instant(query.into())], is_free: false }
+    }
+
+    pub(crate) fn range(name: impl Into<String>, query: impl Into<String>, steps: usize, step_s: usize) -> Self {
+        Self { name: name.into(), calls: vec![Call::Range(query.into(), steps, step_s)], is_free: false }
+    }
+
+    /// Any choice among series is a right answer.
+    pub(crate) fn free(self) -> Self {
+        Self { is_free: true, ..self }
+    }
+
+    /// What is asked, for people.
+    pub(crate) fn text(&self) -> &str {
+        match self.calls.first() {
+            Some(Call::Instant(query) | Call::Range(query, ..)) => query,
+            _ => "",
+        }
+    }
+}
+
+impl Call {
+    /// Where `running`, whose last samples are at `end_ms`, is asked this.
+    pub(crate) fn url(&self, running: &Running, end_ms: i64) -> String {
+        let end_s = (end_ms + BEHIND_LAST_MS) as f64 / 1000.0;
+        let encoded = |query: &str| percent_encoded(&query.replace("AT", &format!("{}", end_s - 3600.0)));
+        match self {
+            Self::Instant(query) => {
+                format!("{}?query={}&time={end_s}&nocache=1", running.query_url, encoded(query))
+            }
+            Self::Range(query, steps, step_s) => {
+                let start_s = end_s - (steps.saturating_sub(1) * step_s) as f64;
+                let times = format!("start={start_s}&end={end_s}&step={step_s}");
+                format!("{}_range?query={}&{times}&nocache=1", running.query_url, encoded(query))
+            }
+            Self::Ready => running.ready_url.clone(),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What was measured, for people.
+
+use super::answer::Answer;
+use super::question::Question;
+use std::fmt;
+
+/// What a system made of a question.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    pub(super) cpu_ms: f64,
+    pub(super) answer: Answer,
+    /// What it said where it gave no answer.
+    pub(super) refused: Option<String>,
+}
+
+/// What all systems made of a question, each by its name, ours first.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) question: Question,
+    pub(super) asked: Vec<(String, Asked)>,
+}
+
+impl Row {
+    fn ours(&self) -> &Asked {
+        &self.asked[0].1
+    }
+
+    /// By how much a peer takes longer, where both answered.
+    fn ratio(&self, peer: usize) -> Option<f64> {
+        let theirs = &self.asked[peer].1;
+        let answered = theirs.refused.is_none() && self.ours().refused.is_none();
+        answered.then(|| theirs.cpu_ms / self.ours().cpu_ms)
+    }
+
+    /// What there is to say of a peer's answer.
+    fn verdict(&self, peer: usize) -> (String, bool) {
+        let theirs = &self.asked[peer].1;
+        match (&self.ours().refused, &theirs.refused) {
+            (None, None) if self.question.is_free => ("free to differ".to_owned(), false),
+            (None, None) => {
+                let difference = self.ours().answer.difference(&theirs.answer);
+                (difference.to_string(), difference.is_real())
+            }
+            (Some(_), Some(_)) => ("both refuse".to_owned(), false),
+            (Some(ours), None) => (format!("we refuse: {ours}"), true),
+            (None, Some(theirs)) => (format!("it refuses: {theirs}"), true),
+        }
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<58} {} {:.3}", self.question.name, self.asked[0].0, self.ours().cpu_ms)?;
+        for peer in 1..self.asked.len() {
+            let (name, theirs) = &self.asked[peer];
+            let ratio = self.ratio(peer).map_or_else(String::new, |ratio| format!("{ratio:.1}x; "));
+            write!(f, "   {name} {:.3} ({ratio}{})", theirs.cpu_ms, self.verdict(peer).0)?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints for each peer the geometric mean, the least ratio, all questions at which we are slower, and all answers that differ.
+pub(super) fn print_sums(rows: &[Row]) {
+    for peer in 1..rows.first().map_or(0, |row| row.asked.len()) {
+        let name = &rows[0].asked[peer].0;
+        let mut ratios: Vec<(f64, &Row)> = rows.iter().filter_map(|row| Some((row.ratio(peer)?, row))).collect();
+        ratios.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let Some((least, worst)) = ratios.first() else {
+            continue;
+        };
+        let logs: f64 = ratios.iter().map(|(ratio, _)| ratio.ln()).sum();
+        println!(
+            "geometric mean against {name}: {:.1}x of {} questions; least {least:.2}x: {}",
+            (logs / ratios.len() as f64).exp(),
+            ratios.len(),
+            worst.question.name
+        );
+        for (ratio, row) in ratios.iter().filter(|(ratio, _)| *ratio < 1.0) {
+            println!("  slower than {name}: {ratio:.2}x: {}", row.question.name);
+        }
+        for row in rows {
+            if let (verdict, true) = row.verdict(peer) {
+                println!("  answers differ from {name}: {}: {verdict}", row.question.text());
+            }
+        }
+    }
+}
