@@ -5,6 +5,7 @@
 //! cargo run --release -p benches -- ingest --peers prometheus,victoria-metrics
 //! cargo run --release -p benches -- storage --series 100000 --samples 240
 //! cargo run --release -p benches -- queries --series 100000 --samples 240 --group shapes
+//! cargo run --release -p benches -- limits --series 100000 --samples 240
 //! cargo run --release -p benches -- fleet | store
 //! ```
 //!
@@ -18,6 +19,7 @@ mod cli;
 mod dataset;
 mod fleet;
 mod ingest;
+mod limits;
 mod process;
 mod queries;
 mod report;
@@ -36,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Fleet(fleet) => fleet::run(&fleet),
         cli::Command::Storage(bench) => storage::run(&bench),
         cli::Command::Queries(bench) => queries::run(&bench),
+        cli::Command::Limits(bench) => limits::run(&bench),
         cli::Command::Store(bench) => store::run(&bench),
     }
 }

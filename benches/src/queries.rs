@@ -26,6 +26,7 @@ use std::time::Duration;
 use table::{Asked, Row};
 
 pub(crate) use group::Group;
+pub(crate) use question::Call;
 
 /// CPU time that a question takes at least, all calls together, unless there were too many.
 const ENOUGH: Duration = Duration::from_millis(200);

@@ -67,6 +67,16 @@ impl Answer {
         self.0.values().map(Vec::len).sum()
     }
 
+    /// Whether the same values are there at each time, whichever series have them.
+    pub(super) fn has_same_values(&self, other: &Self) -> bool {
+        let sorted = |answer: &Self| {
+            let mut points: Vec<(i64, f64)> = answer.0.values().flatten().copied().collect();
+            points.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
+            points
+        };
+        sorted(self) == sorted(other)
+    }
+
     pub(super) fn difference(&self, other: &Self) -> Difference {
         let (mut matched, mut most) = (0, 0.0_f64);
         for (series, points) in &self.0 {

@@ -1,6 +1,6 @@
 //! A dashboard: fifty small questions at once over pods, counted as one.
 
-use super::question::{Call, Question};
+use super::question::{Call, Question, Right};
 use crate::workload::metric_name;
 
 /// Panels of one namespace: their expressions over `ONE` to `FOUR`, and whether the last hour is shown.
@@ -22,7 +22,7 @@ pub(super) fn questions() -> Vec<Question> {
         if is_range { Call::Range(query, 60, 60) } else { Call::Instant(query) }
     };
     let all: Vec<Call> = (0..NAMESPACES).flat_map(|namespace| PANELS.map(|one| panel(namespace, one))).collect();
-    let single = PANELS.map(|one| Question { name: one.0.to_owned(), calls: vec![panel(3, one)], is_free: false });
-    let burst = Question { name: format!("a burst of {} questions", all.len()), calls: all, is_free: false };
+    let single = PANELS.map(|one| Question { name: one.0.to_owned(), calls: vec![panel(3, one)], right: Right::Same });
+    let burst = Question { name: format!("a burst of {} questions", all.len()), calls: all, right: Right::Same };
     std::iter::once(burst).chain(single).collect()
 }

@@ -9,8 +9,18 @@ use crate::workload::STEP_MS;
 pub(crate) struct Question {
     pub(crate) name: String,
     pub(crate) calls: Vec<Call>,
-    /// Whether two right answers may differ.
-    pub(crate) is_free: bool,
+    pub(crate) right: Right,
+}
+
+/// Which answers are right beside the one we give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// None.
+    Same,
+    /// Those that choose another series of the same value.
+    SameValues,
+    /// Those that choose any series.
+    Any,
 }
 
 /// One request. In an expression `AT` stands for a time an hour before the last sample.
@@ -29,16 +39,24 @@ const BEHIND_LAST_MS: i64 = STEP_MS / 2;
 
 impl Question {
     pub(crate) fn instant(name: impl Into<String>, query: impl Into<String>) -> Self {
-        Self { name: name.into(), calls: vec![Call::Instant(query.into())], is_free: false }
+        Self { name: name.into(), calls: vec![Call::Instant(query.into())], right: Right::Same }.judged()
     }
 
     pub(crate) fn range(name: impl Into<String>, query: impl Into<String>, steps: usize, step_s: usize) -> Self {
-        Self { name: name.into(), calls: vec![Call::Range(query.into(), steps, step_s)], is_free: false }
+        Self { name: name.into(), calls: vec![Call::Range(query.into(), steps, step_s)], right: Right::Same }.judged()
     }
 
-    /// Any choice among series is a right answer.
-    pub(crate) fn free(self) -> Self {
-        Self { is_free: true, ..self }
+    /// By its expression, what may be chosen.
+    fn judged(self) -> Self {
+        let begins = |names: [&str; 2]| names.iter().any(|name| self.text().starts_with(name));
+        let right = if begins(["limitk(", "limit_ratio("]) {
+            Right::Any
+        } else if begins(["topk(", "bottomk("]) {
+            Right::SameValues
+        } else {
+            Right::Same
+        };
+        Self { right, ..self }
     }
 
     /// What is asked, for people.

@@ -1,7 +1,7 @@
 //! What was measured, for people.
 
 use super::answer::Answer;
-use super::question::Question;
+use super::question::{Question, Right};
 use std::fmt;
 
 /// What a system made of a question.
@@ -36,11 +36,15 @@ impl Row {
     fn verdict(&self, peer: usize) -> (String, bool) {
         let theirs = &self.asked[peer].1;
         match (&self.ours().refused, &theirs.refused) {
-            (None, None) if self.question.is_free => ("free to differ".to_owned(), false),
-            (None, None) => {
-                let difference = self.ours().answer.difference(&theirs.answer);
-                (difference.to_string(), difference.is_real())
-            }
+            (None, None) => match self.question.right {
+                Right::Any => ("free to differ".to_owned(), false),
+                right => {
+                    let difference = self.ours().answer.difference(&theirs.answer);
+                    let may_tie = right == Right::SameValues && self.ours().answer.has_same_values(&theirs.answer);
+                    let text = if may_tie { "equal values".to_owned() } else { difference.to_string() };
+                    (text, difference.is_real() && !may_tie)
+                }
+            },
             (Some(_), Some(_)) => ("both refuse".to_owned(), false),
             (Some(ours), None) => (format!("we refuse: {ours}"), true),
             (None, Some(theirs)) => (format!("it refuses: {theirs}"), true),

@@ -98,8 +98,7 @@ pub(super) fn questions() -> Vec<Question> {
         let query = query.replace("REQ", "http_requests_total").replace("RESP", "http_responses_total");
         query.replace("BUCKET", "http_response_seconds_bucket")
     };
-    let free = |question: Question| if question.name.contains("limit") { question.free() } else { question };
-    let ranges = RANGES.map(|(name, query)| free(Question::range(name, filled(query), STEPS, STEP_S)));
+    let ranges = RANGES.map(|(name, query)| Question::range(name, filled(query), STEPS, STEP_S));
     let instants = INSTANTS.map(|(name, query)| Question::instant(format!("instant {name}"), filled(query)));
     ranges.into_iter().chain(instants).collect()
 }
@@ -116,7 +115,7 @@ pub(super) fn data(series: usize) -> Dataset {
         add_buckets(&mut buckets, &[pod], seed);
     }
     Dataset::default()
-        .with(metric("http_requests_total").with(containers, |seed| Values::counter(seed, 20.0 + seed as f64 / 100.0)))
+        .with(metric("http_requests_total").with(containers, |seed| Values::counter(seed, 20.0)))
         .with(
             metric("http_responses_total")
                 .with(pods().map(|pod| vec![pod]), |seed| Values::Gauge { seed, limit: 2_000.0 }),

@@ -2,7 +2,7 @@
 //! 10,000 steps, of samples every 10 s, and the
 //! smallest questions there are.
 
-use super::question::{Call, Question};
+use super::question::{Call, Question, Right};
 use crate::dataset::{Dataset, Metric, Values};
 
 /// Seconds between samples, and between steps.
@@ -72,8 +72,7 @@ pub(super) fn questions() -> Vec<Question> {
             let most: &[usize] = if LONG.contains(&expression) { &[MOST_STEPS] } else { &[] };
             for &steps in [1, MANY_STEPS].iter().chain(most) {
                 let query = expression.replace('X', size);
-                let question = Question::range(format!("{query}, {steps} steps"), query, steps, STEP_S);
-                questions.push(if expression.starts_with("limit") { question.free() } else { question });
+                questions.push(Question::range(format!("{query}, {steps} steps"), query, steps, STEP_S));
             }
         }
     }
@@ -98,7 +97,8 @@ pub(super) fn tiny_questions() -> Vec<Question> {
         "topk(3, a_hundred)",
         "a_hundred{l='42'}",
     ];
-    let nothing = Question { name: "a request that asks nothing".to_owned(), calls: vec![Call::Ready], is_free: true };
+    let nothing =
+        Question { name: "a request that asks nothing".to_owned(), calls: vec![Call::Ready], right: Right::Any };
     let instants = EXPRESSIONS.map(|query| Question::instant(format!("{query}, instant"), query));
     let ranges = EXPRESSIONS.map(|query| Question::range(format!("{query}, 60 steps"), query, 60, 60));
     std::iter::once(nothing).chain(instants).chain(ranges).collect()
@@ -117,8 +117,7 @@ pub(super) fn tiny_data() -> Dataset {
 fn data_of(rounds: usize) -> Dataset {
     let metric = |name| Metric::new(name, STEP_S as i64, rounds);
     let number = |number: u64| vec![("l", number.to_string())];
-    // Each a little steeper than the one before, so that no two are equal and `topk` has no choice.
-    let counter = |first: u64| move |seed| Values::counter(first + seed, 10.0 + seed as f64 / 100.0);
+    let counter = |first: u64| move |seed| Values::counter(first + seed, 10.0);
     let mut one_histogram = metric("h_one");
     add_buckets(&mut one_histogram, &[], 5_000);
     let mut histograms = metric("h_hundred");

@@ -46,3 +46,13 @@ fn histograms_are_compared_bucket_by_bucket() {
     check(&of(6), &of(8), "within 2e-1");
     assert_eq!(of(6).values(), 4);
 }
+
+#[test]
+fn equal_values_may_be_of_other_series() {
+    let of = |label: &str, value: &str| {
+        answer("vector", &format!(r#"[{{"metric":{{"l":"{label}"}},"value":[1,"{value}"]}}]"#))
+    };
+    assert!(of("a", "3").has_same_values(&of("b", "3")));
+    assert!(!of("a", "3").has_same_values(&of("a", "4")));
+    assert!(of("a", "3").difference(&of("b", "3")).is_real());
+}
