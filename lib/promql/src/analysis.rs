@@ -25,6 +25,8 @@ pub struct Operator {
     pub samples: u64,
     /// Bytes: of a selector those that the stores sent, of all others those held before its input was over.
     pub bytes: u64,
+    /// It is the same as another expression, or a selector that asks for the same: all numbers are there, and here they are 0.
+    pub is_shared: bool,
     /// Of a selector.
     pub selected: Option<Selected>,
 }
@@ -36,8 +38,6 @@ pub struct Selected {
     pub open: Duration,
     /// Samples looked at, as Prometheus counts them; 0 where they are not counted.
     pub queryable: u64,
-    /// Another selector asks for the same: all numbers are there, and here they are 0.
-    pub is_shared: bool,
 }
 
 /// What was done for one batch, or for all of a select or stage.
@@ -126,18 +126,20 @@ impl Analyzer {
     pub(crate) fn operators(&self, plan: &Plan) -> Vec<Operator> {
         let operator = |node, work: Work, selected| {
             let Work { time, series, samples, bytes, .. } = work;
-            Operator { node, time, series, samples, bytes, selected }
+            Operator { node, time, series, samples, bytes, is_shared: false, selected }
         };
         let mut operators = Vec::new();
         for ((_, open, work), uses) in self.selects.iter().zip(&plan.uses) {
             for (at, one) in uses.iter().enumerate() {
                 let is_shared = at > 0;
                 let (open, work) = if is_shared { Default::default() } else { (*open, *work) };
-                let selected = Selected { open, queryable: work.queryable, is_shared };
-                operators.push(operator(one.node, work, Some(selected)));
+                let selected = Selected { open, queryable: work.queryable };
+                operators.push(Operator { is_shared, ..operator(one.node, work, Some(selected)) });
             }
         }
         operators.extend(self.stages.iter().zip(&plan.stages).map(|(work, stage)| operator(stage.node, *work, None)));
+        let shared = |twin: &Span| Operator { is_shared: true, ..operator(*twin, Work::default(), None) };
+        operators.extend(plan.twins.roots().iter().map(shared));
         operators
     }
 }

@@ -9,10 +9,11 @@ pub(crate) use remark::{HistogramStep, Remark};
 use crate::ast::Span;
 use crate::date::Date;
 use crate::number;
+use crate::plan::Twins;
 use model::ShortFloat;
 use std::cmp::Reverse;
 
-/// Warnings and infos, each text once.
+/// Warnings and infos, of each expression each text once; of a query that has its answer each text once.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Annotations {
     notes: Vec<Note>,
@@ -94,27 +95,26 @@ impl Annotations {
         }
     }
 
-    /// Of two notes with one text Prometheus keeps the place of the one that was made later; of two repairs the earlier one's,
-    /// and what both say together. Here they are made in any order, so the order of evaluation is found from the places.
-    fn merge(&mut self, new: Note) {
-        let Some(old) = self.notes.iter_mut().find(|old| old.text == new.text) else {
-            self.notes.push(new);
-            return;
-        };
-        let new_is_later = evaluated(new.node) >= evaluated(old.node);
-        let occurrences = old.occurrences + new.occurrences;
-        match (&mut old.repair, &new.repair) {
-            (Some(old_repair), Some(new_repair)) => {
-                old_repair.merge(new_repair);
-                if !new_is_later {
-                    (old.node, old.blamed) = (new.node, new.blamed);
+    /// Each text once, when all was evaluated. Notes are about `twins` too, which were evaluated only with what is the same.
+    pub(crate) fn settled(self, twins: &Twins) -> Self {
+        let mut settled: Vec<Note> = Vec::new();
+        for note in self.notes {
+            for (node, blamed) in twins.copies(note.node, note.blamed) {
+                let copy = Note { node, blamed, ..note.clone() };
+                match settled.iter_mut().find(|old| old.text == copy.text) {
+                    Some(old) => old.merge(copy),
+                    None => settled.push(copy),
                 }
             }
-            // Of what is counted, as of repairs, the first place.
-            _ if new_is_later == (occurrences == 0) => *old = new,
-            _ => {}
         }
-        old.occurrences = occurrences;
+        Self { notes: settled }
+    }
+
+    fn merge(&mut self, new: Note) {
+        match self.notes.iter_mut().find(|old| old.node == new.node && old.text == new.text) {
+            Some(old) => old.merge(new),
+            None => self.notes.push(new),
+        }
     }
 }
 
@@ -124,6 +124,25 @@ fn evaluated(node: Span) -> (usize, Reverse<usize>) {
 }
 
 impl Note {
+    /// Of two notes with one text Prometheus keeps the place of the one that was made later; of two repairs the earlier one's,
+    /// and what both say together. Here they are made in any order, so the order of evaluation is found from the places.
+    fn merge(&mut self, new: Self) {
+        let new_is_later = evaluated(new.node) >= evaluated(self.node);
+        let occurrences = self.occurrences + new.occurrences;
+        match (&mut self.repair, &new.repair) {
+            (Some(repair), Some(new_repair)) => {
+                repair.merge(new_repair);
+                if !new_is_later {
+                    (self.node, self.blamed) = (new.node, new.blamed);
+                }
+            }
+            // Of what is counted, as of repairs, the first place.
+            _ if new_is_later == (occurrences == 0) => *self = new,
+            _ => {}
+        }
+        self.occurrences = occurrences;
+    }
+
     fn render(&self, query: &str) -> String {
         let place = place(query, self.blamed.start);
         let Some(repair) = &self.repair else {

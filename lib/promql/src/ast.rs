@@ -11,7 +11,7 @@ mod selectors;
 mod value_type;
 
 /// Where a node stands: byte offsets, the end outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Span {
     pub start: usize,
     pub end: usize,

@@ -49,6 +49,8 @@ pub(crate) enum Op {
     Window {
         inner: Arc<Grid>,
         call: Arc<RangeCall>,
+        /// How many calls of the query it stands for.
+        times: u64,
     },
     /// What was computed once holds at each of so many steps.
     Repeat(usize),
@@ -157,7 +159,7 @@ struct SubqueryScratch {
 }
 
 /// One series on its way through a chain; its labels are in the scratch of the context.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Passing {
     pub(crate) drop_name: bool,
     pub(crate) column: Column,
@@ -238,7 +240,7 @@ impl Passing {
                 times.restrict_to(self.column.present().into_owned());
                 self.column = times.into();
             }
-            Op::Window { inner, call } => self.window(inner, call, cx)?,
+            Op::Window { inner, call, times } => self.window(inner, (call, *times), cx)?,
             Op::Repeat(steps) => self.column = self.column.repeated(*steps),
             Op::DropMetadata => self.drop_metadata(cx),
             Op::DropName if cx.delayed_names => self.drop_name = true,
@@ -321,7 +323,12 @@ impl Passing {
         cx.scratch.labels.drop_metadata();
     }
 
-    fn window(&mut self, inner: &Grid, call: &RangeCall, cx: &mut OpContext<'_>) -> Result<(), QueryError> {
+    fn window(
+        &mut self,
+        inner: &Grid,
+        (call, times): (&RangeCall, u64),
+        cx: &mut OpContext<'_>,
+    ) -> Result<(), QueryError> {
         let SubqueryScratch { floats, histograms, times_ms, rows } = &mut cx.scratch.window;
         floats.clear();
         for (step, value) in self.column.floats.iter() {
@@ -340,7 +347,7 @@ impl Passing {
         let histograms = Histograms { timestamps_ms: times_ms, rows, column: histograms, starts_ms: &[] };
         let samples = (Samples::from(&*floats), (!rows.is_empty()).then_some(histograms));
         if let Some(statistics) = &mut cx.statistics {
-            statistics.windows(call, false, samples);
+            statistics.windows((call, times), false, samples);
         }
         let labels = cx.scratch.labels.labels();
         self.column = call.evaluate(samples, labels, cx.scalars, &mut cx.scratch.kernel, cx.notes)?;

@@ -12,12 +12,13 @@ use crate::chain::{OpContext, OpScratch, Passing, Row};
 use crate::column::{Column, FloatColumn};
 use crate::kernels::{Histograms, Samples, Speaker, extend, margin, newest, newest_mixed, smoothed, smoothed_mixed};
 use crate::labelset::LabelTable;
-use crate::plan::{Leaf, Plan, Use};
+use crate::plan::{Chain, Destination, Leaf, Plan, Use};
 use crate::query::{Cancel, HeldSamples, QueryLimits, SampleCount};
 use crate::source::SeriesBatch;
 use crate::statistics::Statistics;
 use crate::{BatchError, QueryError};
 use model::{Labels, LabelsRef, SampleColumns, is_stale};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
@@ -58,7 +59,8 @@ pub struct Partial {
 /// What one selector contributes.
 #[derive(Debug, Default)]
 pub(crate) struct Contribution {
-    pub(crate) rows: Vec<Row>,
+    /// By end of its chain.
+    pub(crate) rows: SmallVec<[Vec<Row>; 1]>,
     pub(crate) samples: Vec<(Labels, SampleColumns)>,
 }
 
@@ -67,6 +69,9 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// Buffers that grew beyond so many samples are not kept for the next batch.
 const KEPT_SAMPLES: usize = 1 << 20;
+
+/// Labels of fewer bytes than this are kept on the stack while a series branches.
+const KEPT_LABEL_BYTES: usize = 256;
 
 /// A time and a value.
 const SAMPLE_BYTES: usize = size_of::<i64>() + size_of::<f64>();
@@ -84,6 +89,19 @@ struct Scratch {
     ops: OpScratch,
     /// Of the batch.
     used_labels_only: bool,
+}
+
+/// Where a series comes to that goes through the chain of a selector.
+#[derive(Debug)]
+struct Ends<'a> {
+    /// By end.
+    rows: &'a mut [Vec<Row>],
+    /// The end that is reached next.
+    next: usize,
+    samples: &'a mut HeldSamples,
+    groups: &'a mut LabelTable,
+    /// Bytes of what has arrived.
+    bytes: usize,
 }
 
 /// What windows see of a series: no stale markers, and floats and histograms apart.
@@ -141,11 +159,14 @@ impl Inner {
             statistics: self.plan.counts.map(Statistics::new),
             work: Work { series: batch.len() as u64, ..Work::default() },
         };
-        partial.uses.resize_with(uses.len(), Contribution::default);
+        for one in uses {
+            let rows = one.ends.iter().map(|_| Vec::new()).collect();
+            partial.uses.push(Contribution { rows, samples: Vec::new() });
+        }
         scratch.used_labels_only = batch.has_used_labels_only();
         let mut groups = LabelTable::default();
         let mut used_bytes = 0;
-        let columns_bytes = uses.iter().map(Use::working_bytes).fold(0, usize::max);
+        let columns_bytes = uses.iter().map(|one| one.working_bytes(&self.plan)).fold(0, usize::max);
         let mut working = self.limits.memory.reserve(columns_bytes)?;
         for series in 0..batch.len() {
             self.cancel.check()?;
@@ -194,20 +215,19 @@ impl Inner {
         let column = if one.without_buckets && scratch.columns.has_histograms() {
             scratch.without_buckets.fill(&scratch.columns, &one.leaf);
             scratch.swap_histograms();
-            let column = self.column(&one.leaf, labels, scratch, partial);
+            let column = self.column(one, labels, scratch, partial);
             scratch.swap_histograms();
             column?
         } else {
-            self.column(&one.leaf, labels, scratch, partial)?
+            self.column(one, labels, scratch, partial)?
         };
         let Scratch { ops, used_labels_only, .. } = scratch;
         if column.is_empty() {
             return Ok(0);
         }
         if let (Leaf::Instant { counted, .. }, Some(statistics)) = (&one.leaf, &mut partial.statistics) {
-            statistics.found(&column, *counted);
+            statistics.found(&column, *counted, one.times);
         }
-        let mut passing = Passing::new(column, false);
         ops.labels.start(labels);
         let mut cx = OpContext {
             scalars: &self.scalars,
@@ -217,28 +237,50 @@ impl Inner {
             statistics: partial.statistics.as_mut(),
             scratch: ops,
         };
-        if !passing.apply(&one.chain.ops, &mut cx)? && passing.aside.checks().is_empty() {
-            return Ok(0);
+        let rows = &mut partial.uses[at].rows;
+        let mut ends = Ends { rows, next: 0, samples: &mut partial.samples, groups, bytes: 0 };
+        self.follow(&one.chain, Passing::new(column, false), &mut cx, &mut ends)?;
+        Ok(ends.bytes)
+    }
+
+    /// Takes a series through `chain`, and all that it branches into.
+    fn follow(
+        &self,
+        chain: &Chain,
+        mut passing: Passing,
+        cx: &mut OpContext<'_>,
+        ends: &mut Ends<'_>,
+    ) -> Result<(), QueryError> {
+        let left = passing.apply(&chain.ops, cx)?;
+        let labels = cx.scratch.labels.labels();
+        let Destination::Fan(fan) = chain.to else {
+            return ends.arrive(passing, left, labels, 1);
+        };
+        let fan = self.plan.fans.get(fan).ok_or_else(|| QueryError::Internal("a chain leads nowhere".to_owned()))?;
+        let Some((last, others)) = fan.chains.split_last().filter(|_| left) else {
+            // What is to be checked still is.
+            return ends.arrive(passing, left, labels, fan.ends);
+        };
+        let labels: SmallVec<[u8; KEPT_LABEL_BYTES]> = labels.as_packed().into();
+        for chain in others {
+            let copy = passing.clone();
+            passing.aside.take_checks();
+            self.follow(chain, copy, cx, ends)?;
+            cx.scratch.labels.start(LabelsRef::from_packed_unchecked(&labels));
         }
-        partial.samples.add(passing.column.samples())?;
-        // Rows of one group share its labels.
-        let (id, _) = groups.insert(ops.labels.labels());
-        let row = passing.into_row(groups.get(id).clone());
-        let bytes = row.size_bytes();
-        partial.uses[at].rows.push(row);
-        Ok(bytes)
+        self.follow(last, passing, cx, ends)
     }
 
     /// What a selector makes of one series.
     fn column(
         &self,
-        leaf: &Leaf,
+        one: &Use,
         labels: LabelsRef<'_>,
         scratch: &mut Scratch,
         partial: &mut Partial,
     ) -> Result<Column, QueryError> {
         let Scratch { columns, fresh, ops, .. } = scratch;
-        Ok(match leaf {
+        Ok(match &one.leaf {
             Leaf::Instant { grid, shift, lookback_ms, reading, .. } if columns.has_histograms() => {
                 newest_mixed(columns, grid, *shift, *lookback_ms, *reading)
             }
@@ -248,7 +290,7 @@ impl Inner {
             Leaf::Range(call) => {
                 let samples = fresh.of(columns);
                 if let Some(statistics) = &mut partial.statistics {
-                    statistics.windows(call, true, samples);
+                    statistics.windows((call, one.times), true, samples);
                 }
                 call.evaluate(samples, labels, &self.scalars, &mut ops.kernel, &mut partial.notes)?
             }
@@ -315,6 +357,26 @@ fn keep(
 pub(crate) fn size_of_samples((labels, columns): &(Labels, SampleColumns)) -> usize {
     let fixed = size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len();
     fixed + SAMPLE_BYTES * columns.len() + columns.histograms.cells() * size_of::<u64>()
+}
+
+impl Ends<'_> {
+    /// Keeps what has come to the next end, if it is anything, and passes over others up to `ends`.
+    fn arrive(&mut self, passing: Passing, left: bool, labels: LabelsRef<'_>, ends: usize) -> Result<(), QueryError> {
+        let end = self.next;
+        self.next += ends;
+        if !left && passing.aside.checks().is_empty() {
+            return Ok(());
+        }
+        self.samples.add(passing.column.samples())?;
+        // Rows of one group share its labels.
+        let (id, _) = self.groups.insert(labels);
+        let row = passing.into_row(self.groups.get(id).clone());
+        self.bytes += row.size_bytes();
+        if let Some(rows) = self.rows.get_mut(end) {
+            rows.push(row);
+        }
+        Ok(())
+    }
 }
 
 impl Scratch {

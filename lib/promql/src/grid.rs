@@ -4,7 +4,7 @@
 mod tests;
 
 /// Evenly spaced points in time, shared by everything that is computed over them: a column stores values, never times.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grid {
     start_ms: i64,
     end_ms: i64,

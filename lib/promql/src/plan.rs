@@ -4,23 +4,29 @@
 //! same matchers share one, so that a series is fetched and decoded once. A **use** is one selector: how it turns samples into
 //! a column, and the **chain** of operators that change one series at a time. A chain ends in a **stage**, which has to see
 //! more than one series (an aggregation, one side of a join) and whose own output goes on through another chain, up to the
-//! result. Chains behind a select run in evaluators, on any thread; all else runs in order, where partials are accepted.
+//! result; or in a **fan**, from where several chains go on, since what is wanted at several places is evaluated once. Chains behind a select run in evaluators, on any thread; all else runs in order, where partials are accepted.
 //!
 //! Some operators need a number per step (`x * scalar(y)`, the `k` of `topk`) before they can see a series. Selects are
 //! therefore ordered in levels: what a number is computed from is on a lower level than what uses it.
 
 mod absent;
 mod aggregate;
+mod binary;
 mod build;
 mod call;
+mod classes;
 mod facts;
+mod fan;
 mod histograms;
 mod info;
 mod labels;
 mod naming;
+mod place;
 mod range_call;
+mod scalar;
 mod select;
 mod time;
+mod twins;
 
 use crate::annotations::{Annotations, Level};
 use crate::ast::{Boundary, Span};
@@ -33,8 +39,10 @@ use crate::{Grid, Select};
 use std::sync::Arc;
 
 pub(crate) use build::build;
+pub(crate) use fan::Fan;
 pub use labels::UsedLabels;
 pub(crate) use time::Shift;
+pub(crate) use twins::Twins;
 
 /// A whole query.
 #[derive(Debug)]
@@ -45,6 +53,10 @@ pub(crate) struct Plan {
     /// Series that come from no select.
     pub(crate) sources: Vec<Source>,
     pub(crate) stages: Vec<StageNode>,
+    /// What goes on to several places at once.
+    pub(crate) fans: Vec<Fan>,
+    /// What is evaluated for several places at once.
+    pub(crate) twins: Twins,
     /// In an order in which each needs only those before it.
     pub(crate) scalars: Vec<Scalar>,
     /// How many numbers per step are gathered from series.
@@ -78,24 +90,40 @@ pub(crate) struct Use {
     pub(crate) leaf: Leaf,
     /// Nobody behind it looks at buckets of native histograms: only at counts, sums, and what their hints say.
     pub(crate) without_buckets: bool,
+    /// How many selectors of the query it stands for.
+    pub(crate) times: u64,
     pub(crate) chain: Chain,
+    /// Where the chain comes to, and all that it branches into.
+    pub(crate) ends: Vec<Destination>,
 }
 
 impl Use {
-    /// Bytes that columns take on their way through the chain: at most two at a time, the widest ones.
-    pub(crate) fn working_bytes(&self) -> usize {
+    /// Bytes that columns take on their way through the chain: at most two at a time, the widest ones, and one for each fan
+    /// that they are behind.
+    pub(crate) fn working_bytes(&self, plan: &Plan) -> usize {
         let leaf = match &self.leaf {
             Leaf::Instant { grid, .. } | Leaf::Smoothed { grid, .. } => grid.steps(),
             Leaf::Range(call) => call.grid.steps(),
             Leaf::Samples { .. } => 0,
         };
-        let wider = self.chain.ops.iter().map(|op| match op {
-            Op::Window { inner, call } => inner.steps().max(call.grid.steps()),
-            Op::Repeat(steps) => *steps,
-            _ => 0,
-        });
+        let wider = |chain: &Chain| {
+            let wider = chain.ops.iter().map(|op| match op {
+                Op::Window { inner, call, .. } => inner.steps().max(call.grid.steps()),
+                Op::Repeat(steps) => *steps,
+                _ => 0,
+            });
+            wider.fold(0, usize::max)
+        };
+        let (mut widest, mut columns) = (leaf, 2);
+        let mut open = vec![(&self.chain, 2)];
+        while let Some((chain, behind)) = open.pop() {
+            (widest, columns) = (widest.max(wider(chain)), columns.max(behind));
+            if let Destination::Fan(fan) = chain.to {
+                open.extend(plan.fans.get(fan).iter().flat_map(|fan| &fan.chains).map(|chain| (chain, behind + 1)));
+            }
+        }
         // A value and a bit per step.
-        wider.fold(leaf, usize::max).saturating_mul(2 * size_of::<f64>() + 1)
+        widest.saturating_mul(columns * size_of::<f64>() + 1)
     }
 }
 
@@ -172,6 +200,8 @@ pub(crate) enum Destination {
         stage: usize,
         input: usize,
     },
+    /// Several chains, by the number of the fan.
+    Fan(usize),
 }
 
 /// A number per step, by its position in [`Plan::scalars`].

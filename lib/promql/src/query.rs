@@ -62,6 +62,8 @@ pub struct QueryParams {
 pub struct Passes {
     /// Selectors with the same matchers are read from the stores once.
     pub shared_selects: bool,
+    /// What is wanted at several places of the query is evaluated once.
+    pub common_expressions: bool,
     /// What has the same value at every step is evaluated at one.
     pub step_invariants: bool,
     /// Series that cannot be labelled alike are not searched for those that are.
@@ -72,7 +74,13 @@ pub struct Passes {
 
 impl Default for Passes {
     fn default() -> Self {
-        Self { shared_selects: true, step_invariants: true, distinct_series: true, used_labels: true }
+        Self {
+            shared_selects: true,
+            common_expressions: true,
+            step_invariants: true,
+            distinct_series: true,
+            used_labels: true,
+        }
     }
 }
 
@@ -275,9 +283,9 @@ impl Query {
         self.notes.extend(notes);
         let plan = Arc::clone(&self.plan);
         for (one, contribution) in plan.uses[select].iter().zip(uses) {
-            self.timed(one.chain.to, |query| {
-                contribution.rows.into_iter().try_for_each(|row| query.flow(Flow::Arriving(one.chain.to, row)))
-            })?;
+            for (to, rows) in one.ends.iter().zip(contribution.rows) {
+                self.timed(*to, |query| rows.into_iter().try_for_each(|row| query.flow(Flow::Arriving(*to, row))))?;
+            }
             self.answer.add_samples(contribution.samples, &mut self.held)?;
         }
         drop(held);
@@ -308,8 +316,8 @@ impl Query {
             analyzer.closed(select);
         }
         let plan = Arc::clone(&self.plan);
-        for one in &plan.uses[select] {
-            self.end(one.chain.to)?;
+        for end in plan.uses[select].iter().flat_map(|one| &one.ends) {
+            self.end(*end)?;
         }
         self.settle()
     }
@@ -329,7 +337,7 @@ impl Query {
             return Err(QueryError::Internal("a select is not finished".to_owned()));
         }
         let value = self.answer.into_value(&self.plan, &self.params, &self.scalars)?;
-        Ok(Output { value, annotations: self.notes })
+        Ok(Output { value, annotations: self.notes.settled(&self.plan.twins) })
     }
 }
 
@@ -398,11 +406,26 @@ impl Query {
                             let out = self.at_stage(stage, |running, cx| running.push(input, row, cx))?;
                             open.extend(out.into_iter().rev().map(|row| Flow::FromStage(stage, row)));
                         }
+                        Destination::Fan(fan) => open.extend(self.branch(fan, row)?.into_iter().rev()),
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Takes a row through all chains of a fan.
+    fn branch(&mut self, fan: usize, row: Row) -> Result<Vec<Flow>, QueryError> {
+        let plan = Arc::clone(&self.plan);
+        let chains = plan.fans.get(fan).map_or(&[][..], |fan| &fan.chains);
+        self.samples.add(row.column.samples().saturating_mul(chains.len().saturating_sub(1)))?;
+        let mut arriving = Vec::with_capacity(chains.len());
+        let mut rows = std::iter::repeat_n(row, chains.len());
+        for chain in chains {
+            let passed = rows.next().map(|row| self.pass(chain, row)).transpose()?;
+            arriving.extend(passed.flatten().map(|row| Flow::Arriving(chain.to, row)));
+        }
+        Ok(arriving)
     }
 
     /// Applies the operators of a chain; what is left of the row, if only label sets to be checked.
@@ -434,10 +457,14 @@ impl Query {
     /// Nothing more comes to `to`: what it kept flows on, and so forth.
     fn end(&mut self, to: Destination) -> Result<(), QueryError> {
         let plan = Arc::clone(&self.plan);
-        let mut next = Some(to);
-        while let Some(to) = next.take() {
+        let mut open = vec![to];
+        while let Some(to) = open.pop() {
             match to {
                 Destination::Result => {}
+                Destination::Fan(fan) => {
+                    let chains = plan.fans.get(fan).into_iter().flat_map(|fan| &fan.chains);
+                    open.extend(chains.rev().map(|chain| chain.to));
+                }
                 Destination::Gather(at) => self.gathered[at] = Some(Arc::new(self.gathers[at].finish())),
                 Destination::Stage { stage, input } => {
                     if let Some(analyzer) = &mut self.analyzer {
@@ -453,7 +480,7 @@ impl Query {
                     if running.open_inputs == 0 {
                         running.held.shrink_to(0);
                         self.samples.remove(std::mem::take(&mut running.samples));
-                        next = Some(plan.stages[stage].out.to);
+                        open.push(plan.stages[stage].out.to);
                     }
                 }
             }

@@ -19,7 +19,7 @@ pub struct Statistics {
 }
 
 /// What of a selector or a window counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Counted {
     /// Each step of its grid, which is the query's.
     Steps,
@@ -66,28 +66,29 @@ impl Statistics {
         }
     }
 
-    /// Counts what an instant selector found.
-    pub(crate) fn found(&mut self, column: &Column, counted: Counted) {
+    /// Counts what an instant selector found that stands for so many.
+    pub(crate) fn found(&mut self, column: &Column, counted: Counted, times: u64) {
         for (step, _) in column.floats.iter() {
-            self.at(step, 1, 1, counted);
+            self.at(step, times, times, counted);
         }
         for (step, histogram) in column.histograms.iter() {
-            let size = histogram.size_samples() as u64;
+            let size = histogram.size_samples() as u64 * times;
             self.at(step, size, size, counted);
         }
     }
 
-    /// Counts what the windows of `call` see of a series. With `reads` its samples come from a store, else from a subquery.
+    /// Counts what the windows of `call` see of a series, which stands for so many calls. With `reads` its samples come from a
+    /// store, else from a subquery.
     pub(crate) fn windows(
         &mut self,
-        call: &RangeCall,
+        (call, times): (&RangeCall, u64),
         reads: bool,
         (floats, histograms): (Samples<'_>, Option<Histograms<'_>>),
     ) {
         if !reads && call.counted == Counted::Within {
             return;
         }
-        self.slide((call, reads), floats.timestamps_ms, |range| range.len() as u64);
+        self.slide((call, reads), floats.timestamps_ms, |range| range.len() as u64 * times);
         let Some(histograms) = histograms else { return };
         let mut before = Vec::with_capacity(histograms.rows.len() + 1);
         let mut sum = 0_u64;
@@ -98,7 +99,7 @@ impl Statistics {
         }
         let until = |at: usize| before.get(at).copied().unwrap_or(sum);
         self.slide((call, reads), histograms.timestamps_ms, |range| {
-            until(range.end).saturating_sub(until(range.start))
+            until(range.end).saturating_sub(until(range.start)) * times
         });
     }
 

@@ -178,33 +178,110 @@ impl Point {
     }
 }
 
-/// Whatever the planner spares, not a bit differs. (Notes may: of what is evaluated once they are fewer.)
+/// Whatever the planner spares, not a bit differs, nor what is said beside the answer, nor how many samples were looked at.
+/// (What is evaluated once for all steps says less, and reads less.)
 #[test]
 fn what_the_planner_spares_does_not_show() {
+    let mut seen = 0;
     each_recorded("planner passes", 11, |store, text, params| {
-        // Within what is evaluated at one step, series have an order.
-        if ["sort", "limitk", "topk", "bottomk"].iter().any(|name| text.contains(name)) && text.contains('@') {
-            return;
-        }
-        let run = |subset: usize| {
-            let passes = Passes {
-                shared_selects: subset & 1 > 0,
-                step_invariants: subset & 2 > 0,
-                distinct_series: subset & 4 > 0,
-                used_labels: subset & 8 > 0,
-            };
-            let output = prepare(text, QueryParams { passes, ..params.clone() }).and_then(|query| store.run(query));
-            show(&output.map(|output| Output { annotations: Default::default(), ..output }))
-        };
-        let want = run(0);
-        for subset in 1..16 {
-            assert_eq!(run(subset), want, "{text} {params:?} with passes {subset:04b}");
-        }
+        check_passes(store, text, params, seen % 40 == 0);
+        seen += 1;
     });
 }
 
+/// The same of what is there twice, whatever it is.
+#[test]
+fn what_is_there_twice_is_as_if_it_were_evaluated_twice() {
+    let mut seen = 0;
+    each_recorded("expressions twice", 19, |store, text, params| {
+        let twice = format!("({text}) or ({text} )");
+        if promql::parse(&twice, &options()).is_ok() {
+            check_passes(store, &twice, params, false);
+            seen += 1;
+        }
+    });
+    assert!(seen > 500, "{seen}");
+}
+
+/// What a pass can change. Every subset of them is tried with each query of this list.
+#[test]
+fn what_the_planner_spares_does_not_show_where_it_spares_much() {
+    let store = awkward_store(61, 40);
+    for text in [
+        "sum by (group) (rate(even[1m])) / sum by (group) (rate(even[1m]))",
+        "(even - odd) / ignoring (group) even or even - odd",
+        "sum(rate(even[1m])) / count(rate(even[1m]))",
+        "even / on (n) group_right odd > scalar(sum(even)) or even / on (n) group_right odd > scalar(sum(even))",
+        "max_over_time(rate(even[1m])[2m:30s]) - min_over_time((rate(even[1m]))[2m:30s])",
+        "sum(-even @ 300) + sum(-even @ 300) + sum(-even)",
+        "topk(2, sum by (group) (odd)) and sum by (group) (odd) > 0 or bottomk(1, sum by (group) (odd))",
+        "abs(abs(abs(odd))) + abs(abs(odd)) + abs(odd) + odd + abs(abs(odd)) + abs(abs(abs(odd)))",
+        "rate(even[1m]) == rate(even[1m]) unless on () absent(even) unless on () absent(even)",
+        "label_replace(even, \"n\", \"x$1\", \"n\", \"(.*)\") or label_replace(even, \"n\", \"x$1\", \"n\", \"(.*)\") * 2",
+        "label_replace(even, \"n\", \"x\", \"n\", \".*\") + on (group) label_replace(even, \"n\", \"x\", \"n\", \".*\")",
+    ] {
+        for params in [QueryParams::range(60_000, 580_000, 20_000), QueryParams::instant(300_000)] {
+            check_passes(&store, text, &params, true);
+            check_passes(&store, text, &QueryParams { delayed_names: true, ..params }, true);
+        }
+    }
+}
+
+/// The answer of a query, what is said beside it, and the samples that were looked at.
+fn told(store: &Store, text: &str, params: QueryParams) -> (String, String) {
+    let run = || {
+        let mut query = prepare(text, params)?;
+        for (select, batches) in store.batches(&query, 64).into_iter().enumerate() {
+            batches.iter().try_for_each(|batch| query.push(select, batch))?;
+            query.finish(select)?;
+        }
+        let counted = query.statistics().map(|found| (found.queryable, found.read));
+        Ok((query.into_output()?, counted))
+    };
+    match run() {
+        Err(err) => (show(&Err(err)), String::new()),
+        Ok((Output { value, annotations }, counted)) => {
+            let beside = format!("{:?} {counted:?}", annotations.render(text, 0));
+            (show(&Ok(Output { value, annotations: Default::default() })), beside)
+        }
+    }
+}
+
+/// Whether `text` gives the same with whatever passes: with each alone and each left out, or with every subset of them.
+fn check_passes(store: &Store, text: &str, params: &QueryParams, every_subset: bool) {
+    // Within what is evaluated at one step, series have an order.
+    if ["sort", "limitk", "topk", "bottomk"].iter().any(|name| text.contains(name)) && text.contains('@') {
+        return;
+    }
+    const PASSES: usize = 5;
+    const STEP_INVARIANTS: usize = 1;
+    let run = |subset: usize| {
+        let on = |pass: usize| subset & 1 << pass > 0;
+        let passes = Passes {
+            shared_selects: on(0),
+            step_invariants: on(STEP_INVARIANTS),
+            distinct_series: on(2),
+            used_labels: on(3),
+            common_expressions: on(4),
+        };
+        told(store, text, QueryParams { passes, count_samples: true, ..params.clone() })
+    };
+    let all = (1 << PASSES) - 1;
+    let subsets: Vec<usize> = match every_subset {
+        true => (0..=all).collect(),
+        false => (0..PASSES).flat_map(|pass| [1 << pass, all ^ 1 << pass]).chain([0, all]).collect(),
+    };
+    let plain = [run(0), run(1 << STEP_INVARIANTS)];
+    for subset in subsets {
+        let (answer, beside) = run(subset);
+        let (_, plain_beside) = &plain[subset >> STEP_INVARIANTS & 1];
+        assert_eq!(answer, plain[0].0, "{text} {params:?} with passes {subset:09b}");
+        assert_eq!(&beside, plain_beside, "beside {text} {params:?} with passes {subset:09b}");
+    }
+}
+
 /// Calls `check` for every `nth` recorded query that the engine has.
-fn each_recorded(test: &str, nth: usize, check: impl Fn(&Store, &str, &QueryParams)) {
+fn each_recorded(test: &str, nth: usize, mut check: impl FnMut(&Store, &str, &QueryParams)) {
     let mut seen = 0;
     for set in ["counters", "gauges", "classic", "native", "epoch", "joins"] {
         let Some(data) = testkit::golden(test, &format!("promql/data/{set}.jsonl")) else { return };

@@ -85,9 +85,9 @@ impl Done {
         self.series += operator.series;
         self.samples += operator.samples;
         self.bytes += operator.bytes;
+        self.is_shared |= operator.is_shared;
         if let Some(selected) = &operator.selected {
             self.queryable += selected.queryable;
-            self.is_shared |= selected.is_shared;
             *self.open.get_or_insert_default() += selected.open;
         }
     }

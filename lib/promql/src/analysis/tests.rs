@@ -47,9 +47,9 @@ fn check(text: &str, want: &[&str]) {
     let line = |operator: &Operator| {
         let Operator { node, series, samples, bytes, .. } = operator;
         let selected = match &operator.selected {
+            _ if operator.is_shared => format!(", {bytes} bytes, shared"),
             None if *bytes == 0 => String::new(),
             None => ", held".to_owned(),
-            Some(selected) if selected.is_shared => format!(", {bytes} bytes, shared"),
             Some(selected) => format!(", {bytes} bytes, {} looked at", selected.queryable),
         };
         format!("{}: {series} series, {samples} samples{selected}", &text[node.start..node.end])
@@ -82,6 +82,19 @@ fn a_select_that_is_shared_counts_once() {
             "x + x: 6 series, 24 samples, held",
             "x: 0 series, 0 samples, 0 bytes, shared",
             "x: 3 series, 12 samples, 300 bytes, 24 looked at",
+        ],
+    );
+}
+
+#[test]
+fn what_is_the_same_counts_once() {
+    check(
+        "sum(rate(x[2m])) / (sum(rate( x[2m] )))",
+        &[
+            "sum(rate( x[2m] )): 3 series, 9 samples, held",
+            "sum(rate(x[2m])) / (sum(rate( x[2m] ))): 2 series, 6 samples, held",
+            "sum(rate(x[2m])): 0 series, 0 samples, 0 bytes, shared",
+            "x[2m]: 3 series, 12 samples, 300 bytes, 42 looked at",
         ],
     );
 }

@@ -1,6 +1,7 @@
 //! `absent` and `absent_over_time`.
 
-use super::build::{Builder, Place, Tail};
+use super::build::{Builder, Tail};
+use super::place::Place;
 use crate::ast::VectorSelector;
 use crate::stage::StagePlan;
 use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};

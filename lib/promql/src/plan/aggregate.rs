@@ -1,8 +1,9 @@
 //! Aggregations.
 
-use super::build::{Builder, Place, Rest, Tail};
+use super::build::{Builder, Rest, Tail};
 use super::call::string;
 use super::facts::without_parens;
+use super::place::Place;
 use crate::QueryError;
 use crate::aggregate::{FoldKind, FoldPlan, QuantilePlan, RankedKind, RankedPlan};
 use crate::ast::{Aggregate, AggregateOp, Expr};

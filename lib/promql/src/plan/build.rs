@@ -1,22 +1,21 @@
 //! From the tree of a query to its plan.
 
+use super::classes::Classes;
 use super::facts::{Facts, selector, without_parens};
-use super::naming::{Names, is_set};
+use super::fan::{Common, CommonKey, CommonScalar, finish_fans};
+use super::naming::Names;
+use super::place::{Buckets, Place};
 use super::select::{PlannedUse, share};
 use super::time::{QueryTimes, Shift, subquery_grid};
-use super::{Chain, Destination, Leaf, Plan, Reading, ResultPlan, ScalarId, StageNode, Use};
+use super::{Chain, Destination, Leaf, Plan, Reading, ResultPlan, StageNode, Twins, Use};
 use crate::annotations::Annotations;
-use crate::ast::{
-    Binary, BinaryOp, Boundary, Cardinality, Expr, ExprKind, Matching, Span, Subquery, UnaryOp, VectorSelector,
-};
-use crate::binary::{JoinPlan, LEFT, RIGHT, ScalarOp, SetKind, SetPlan, keeps_names};
+use crate::ast::{Boundary, Expr, ExprKind, Span, Subquery, UnaryOp, VectorSelector};
 use crate::chain::{CheckKind, Conflict, Op};
 use crate::kernels::margin;
-use crate::labelset::NameSet;
-use crate::number_column::Scalar;
 use crate::stage::StagePlan;
 use crate::statistics::Counted;
 use crate::{Grid, QueryError, QueryParams};
+use hashbrown::HashMap;
 use model::TimeRange;
 use std::sync::Arc;
 
@@ -32,6 +31,8 @@ pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryErro
         uses: Vec::new(),
         sources: Vec::new(),
         stages: Vec::new(),
+        fans: Vec::new(),
+        twins: Twins::default(),
         scalars: Vec::new(),
         gathered: Vec::new(),
         checks: Vec::new(),
@@ -42,8 +43,12 @@ pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryErro
         counts: None,
         analyzes: params.analyze,
     };
-    let mut builder = Builder { facts, times, params, plan, uses: Vec::new(), node: expr.span };
+    let classes = Classes::of(expr, &times, params);
+    let (uses, commons, common_scalars) = (Vec::new(), HashMap::new(), HashMap::new());
+    let mut builder =
+        Builder { facts, classes, times, params, plan, uses, commons, common_scalars, above: 0, node: expr.span };
     builder.plan.result = builder.root(expr)?;
+    finish_fans(&mut builder.plan, &mut builder.uses);
     share(builder.uses, params, &mut builder.plan);
     Ok(builder.plan)
 }
@@ -52,56 +57,18 @@ pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryErro
 #[derive(Debug)]
 pub(super) struct Builder<'a> {
     pub(super) facts: Facts,
+    pub(super) classes: Classes,
     pub(super) times: QueryTimes,
     pub(super) params: &'a QueryParams,
     pub(super) plan: Plan,
     pub(super) uses: Vec<PlannedUse>,
+    /// What was planned that is wanted at several places.
+    pub(super) commons: HashMap<CommonKey, Common<'a>>,
+    pub(super) common_scalars: HashMap<CommonKey, CommonScalar<'a>>,
+    /// The level above all selects that were needed so far for what is being planned.
+    pub(super) above: usize,
     /// The expression that is being planned.
     pub(super) node: Span,
-}
-
-/// Where in the tree something is planned.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) grid: Arc<Grid>,
-    /// Within something that is evaluated once for all steps.
-    pub(super) apart: bool,
-    /// Selects here must be on this level at least.
-    pub(super) level: usize,
-    /// The nearest function or aggregation around, for the stores to know.
-    pub(super) func: String,
-    /// How what is looked at here counts.
-    pub(super) counted: Counted,
-    /// What the stores are told of the steps.
-    pub(super) step_ms: i64,
-    pub(super) buckets: Buckets,
-}
-
-/// Whether the buckets of native histograms are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Buckets {
-    /// They may be: nobody around said otherwise.
-    Kept,
-    /// Within a function that looks at counts and sums only.
-    Spared,
-    /// Within something that needs them, whatever else is there.
-    Needed,
-}
-
-impl Buckets {
-    /// Within a function that looks at counts and sums only.
-    pub(super) fn spared(self) -> Self {
-        if self == Self::Needed { self } else { Self::Spared }
-    }
-}
-
-impl Place {
-    /// What comes now is evaluated once, for the first step.
-    pub(super) fn set_apart(&mut self) {
-        self.apart = true;
-        self.counted = self.counted.once(self.grid.steps());
-        self.grid = Arc::new(self.grid.first());
-    }
 }
 
 /// What happens to the series of an expression: operators, the last one first, and where they go then.
@@ -181,18 +148,25 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Plans an instant vector. Goes down to the left in a loop: that is how deep trees are.
-    pub(super) fn vector(&mut self, expr: &'a Expr, place: Place, tail: Tail) -> Result<(), QueryError> {
+    /// Plans an instant vector.
+    pub(super) fn vector(&mut self, expr: &'a Expr, mut place: Place, mut tail: Tail) -> Result<(), QueryError> {
+        if let Some(class) = self.classes.repeated(expr) {
+            self.go_apart(expr, &mut place, &mut tail);
+            return self.common((expr, class), place, tail);
+        }
+        self.vector_itself(expr, place, tail)
+    }
+
+    /// The same, without looking whether `expr` itself is wanted elsewhere too. Goes down to the left in a loop: that is how
+    /// deep trees are.
+    pub(super) fn vector_itself(&mut self, expr: &'a Expr, place: Place, tail: Tail) -> Result<(), QueryError> {
         // What was planned before its left operand, and is to be fetched after it: where it starts, and how much it is.
         let mut late: Vec<(usize, usize)> = Vec::new();
         let around = self.node;
         let mut next = Some((expr, place, tail));
         while let Some((expr, mut place, mut tail)) = next {
             self.node = expr.span;
-            if !place.apart && self.facts.get(expr).apart {
-                tail.before(Op::Repeat(place.grid.steps()));
-                place.set_apart();
-            }
+            self.go_apart(expr, &mut place, &mut tail);
             next = match &expr.kind {
                 ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => Some((inner, place, tail)),
                 ExprKind::Unary(UnaryOp::Minus, inner) => {
@@ -211,6 +185,12 @@ impl<'a> Builder<'a> {
                     return Err(QueryError::Internal("an instant vector was expected".to_owned()));
                 }
             };
+            if let Some((expr, ..)) = next
+                && self.classes.repeated(expr).is_some()
+                && let Some((expr, place, tail)) = next.take()
+            {
+                self.vector(expr, place, tail)?;
+            }
         }
         self.node = around;
         while let Some((start, count)) = late.pop() {
@@ -221,152 +201,24 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn binary(
+    /// Evaluates `expr` once, if it is not within something that is, and it is worth it.
+    fn go_apart(&self, expr: &Expr, place: &mut Place, tail: &mut Tail) {
+        if !place.apart && self.facts.get(expr).apart {
+            tail.before(Op::Repeat(place.grid.steps()));
+            place.set_apart();
+        }
+    }
+
+    /// Plans something, and says which level is above all selects in it.
+    pub(super) fn above<T>(
         &mut self,
-        (binary, node): (&'a Binary, Span),
-        mut place: Place,
-        mut tail: Tail,
-        late: &mut Vec<(usize, usize)>,
-    ) -> Result<Rest<'a>, QueryError> {
-        place.func.clear();
-        if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) {
-            place.buckets = Buckets::Needed;
-        }
-        let Some(matching) = &binary.matching else {
-            let scalar_left = self.facts.get(&binary.lhs).is_scalar;
-            let (scalar, vector) = if scalar_left { (&binary.lhs, &binary.rhs) } else { (&binary.rhs, &binary.lhs) };
-            let (scalar, level) = self.scalar(scalar, &place)?;
-            place.level = level;
-            if !keeps_names(binary.op) || binary.return_bool {
-                self.drop_names(&mut tail, vector, Conflict::AtStep);
-            }
-            let (op, return_bool) = (binary.op, binary.return_bool);
-            tail.before(Op::Scalar(ScalarOp { op, scalar, scalar_left, return_bool, node }));
-            return Ok((vector, place, tail));
-        };
-        let (plan, left_first) = self.pairing((binary, node), matching, &place);
-        let stage = self.stage(plan, 2, tail);
-        let start = self.uses.len();
-        self.vector(&binary.rhs, place.clone(), Tail::to_stage(stage, RIGHT))?;
-        if left_first {
-            late.push((start, self.uses.len() - start));
-        }
-        Ok((&binary.lhs, place, Tail::to_stage(stage, LEFT)))
-    }
-
-    /// How two vectors meet, and whether the left one is wanted first.
-    fn pairing(&self, (binary, node): (&Binary, Span), matching: &Matching, place: &Place) -> (StagePlan, bool) {
-        let names = &matching.labels;
-        let by = if matching.on { NameSet::only(names) } else { NameSet::without(names) };
-        if is_set(binary.op) {
-            let kind = match binary.op {
-                BinaryOp::And => SetKind::And,
-                BinaryOp::Or => SetKind::Or,
-                _ => SetKind::Unless,
-            };
-            return (StagePlan::Set(SetPlan { kind, matching: by }), kind == SetKind::Or);
-        }
-        let unique = matching.on && matching.card == Cardinality::OneToOne;
-        let plan = JoinPlan {
-            op: binary.op,
-            return_bool: binary.return_bool,
-            card: matching.card,
-            matching: by,
-            kept: if matching.on { NameSet::only(names) } else { NameSet::except(names) },
-            include: matching.include.clone(),
-            delayed_names: self.plan.delayed_names,
-            check_labels: !(unique || self.plan.delayed_names && place.grid.is_instant()),
-            steps: place.grid.steps(),
-            node,
-            // As in Prometheus, which swaps the sides but not their numbers.
-            fill_many_side: matching.fill_left,
-            fill_one_side: matching.fill_right,
-        };
-        (StagePlan::Join(plan), matching.card == Cardinality::OneToMany)
-    }
-
-    /// Plans a number per step, and says from which level on it can be used.
-    pub(super) fn scalar(&mut self, expr: &'a Expr, place: &Place) -> Result<(ScalarId, usize), QueryError> {
-        // Down the left side of operators first: that is how deep trees are.
-        let mut operators = Vec::new();
-        let (mut expr, mut place) = (expr, place.clone());
-        let mut innermost = loop {
-            if !place.apart && self.facts.get(expr).apart {
-                operators.push((Pending::Repeat(place.grid.steps()), place.clone()));
-                place.set_apart();
-            }
-            match &expr.kind {
-                ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => expr = inner,
-                ExprKind::Unary(UnaryOp::Minus, inner) => {
-                    operators.push((Pending::Negate, place.clone()));
-                    expr = inner;
-                }
-                ExprKind::Binary(binary) => {
-                    operators.push((Pending::Binary(binary), place.clone()));
-                    expr = &binary.lhs;
-                }
-                _ => break self.simple_scalar(expr, &place)?,
-            }
-        };
-        while let Some((pending, place)) = operators.pop() {
-            let (of, level) = innermost;
-            let (scalar, level) = match pending {
-                Pending::Repeat(steps) => (Scalar::Repeat { of, steps }, level),
-                Pending::Negate => (Scalar::Negate(of), level),
-                Pending::Binary(binary) => {
-                    let (rhs, right_level) = self.scalar(&binary.rhs, &place)?;
-                    (Scalar::Binary { op: binary.op, lhs: of, rhs }, level.max(right_level))
-                }
-            };
-            innermost = (self.add_scalar(scalar), level);
-        }
-        Ok(innermost)
-    }
-
-    /// Plans a number that is no operator.
-    fn simple_scalar(&mut self, expr: &'a Expr, place: &Place) -> Result<(ScalarId, usize), QueryError> {
-        let grid = Arc::clone(&place.grid);
-        let QueryTimes { start_ms, end_ms, step_ms } = self.times;
-        let scalar = match &expr.kind {
-            ExprKind::Number(number) => Scalar::Constant { value: number.value, grid },
-            ExprKind::Call(call) => match (call.name.as_str(), call.args.as_slice()) {
-                ("time", _) => Scalar::Time(grid),
-                ("pi", _) => Scalar::Constant { value: std::f64::consts::PI, grid },
-                ("start", _) => Scalar::Constant { value: crate::chain::seconds(start_ms), grid },
-                ("end", _) => Scalar::Constant { value: crate::chain::seconds(end_ms), grid },
-                ("range", _) => Scalar::Constant { value: crate::chain::seconds(end_ms - start_ms), grid },
-                ("step", _) => {
-                    let step_ms = if start_ms == end_ms { 0 } else { step_ms };
-                    Scalar::Constant { value: crate::chain::seconds(step_ms), grid }
-                }
-                ("scalar", [arg]) => return self.gather(arg, place),
-                ("min_of" | "max_of", [a, b]) => {
-                    let (a, level) = self.scalar(a, place)?;
-                    let (b, other_level) = self.scalar(b, place)?;
-                    let scalar = if call.name == "min_of" { Scalar::Least(a, b) } else { Scalar::Greatest(a, b) };
-                    return Ok((self.add_scalar(scalar), level.max(other_level)));
-                }
-                _ => return Err(unknown_function(&call.name)),
-            },
-            _ => return Err(QueryError::Internal("a number was expected".to_owned())),
-        };
-        Ok((self.add_scalar(scalar), place.level))
-    }
-
-    /// `scalar(…)`
-    fn gather(&mut self, arg: &'a Expr, place: &Place) -> Result<(ScalarId, usize), QueryError> {
-        let gathered = self.plan.gathered.len();
-        self.plan.gathered.push(Arc::clone(&place.grid));
-        let start = self.uses.len();
-        let inner = Place { func: "scalar".to_owned(), ..place.clone() };
-        self.vector(arg, inner, Tail::to(Destination::Gather(gathered)))?;
-        let level = self.uses[start..].iter().map(|planned| planned.level + 1).max().unwrap_or(0).max(place.level);
-        Ok((self.add_scalar(Scalar::Gathered(gathered)), level))
-    }
-
-    pub(super) fn add_scalar(&mut self, scalar: Scalar) -> ScalarId {
-        self.plan.scalars.push(scalar);
-        ScalarId(self.plan.scalars.len() - 1)
+        plan: impl FnOnce(&mut Self) -> Result<T, QueryError>,
+    ) -> Result<(T, usize), QueryError> {
+        let around = std::mem::take(&mut self.above);
+        let planned = plan(self)?;
+        let above = std::mem::replace(&mut self.above, around);
+        self.above = self.above.max(above);
+        Ok((planned, above))
     }
 
     /// Starts a stage whose output goes to `tail`.
@@ -427,6 +279,7 @@ impl<'a> Builder<'a> {
         // The start of a window is outside.
         let min_ms = shift.apply(place.grid.start_ms()).saturating_sub(back_ms).saturating_add(1);
         let range = TimeRange::new(min_ms.min(max_ms), max_ms).unwrap_or(TimeRange::ALL);
+        self.above = self.above.max(place.level + 1);
         self.uses.push(PlannedUse {
             level: place.level,
             matchers: selector.matchers.clone(),
@@ -438,7 +291,9 @@ impl<'a> Builder<'a> {
                 node: self.node,
                 leaf,
                 without_buckets: place.buckets == Buckets::Spared,
+                times: 1,
                 chain: tail.chain(),
+                ends: Vec::new(),
             },
         });
         Ok(())
@@ -467,14 +322,6 @@ impl<'a> Builder<'a> {
         let counted = Counted::Within;
         Ok((Place { grid, apart: false, counted, step_ms, buckets: Buckets::Needed, ..place.clone() }, shift, range_ms))
     }
-}
-
-/// An operator whose left side is planned first.
-#[derive(Debug)]
-enum Pending<'a> {
-    Repeat(usize),
-    Negate,
-    Binary(&'a Binary),
 }
 
 /// A function that the table has and the plan has not.

@@ -1,8 +1,9 @@
 //! Function calls: what is planned for each, or which other file does.
 
-use super::build::{Builder, Place, Rest, Tail, bare_selector, unknown_function};
+use super::build::{Builder, Rest, Tail, bare_selector, unknown_function};
 use super::facts::without_parens;
 use super::naming::Names;
+use super::place::Place;
 use super::range_call::kernel;
 use super::{Reading, Source};
 use crate::QueryError;

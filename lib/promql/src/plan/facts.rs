@@ -42,15 +42,8 @@ const STEP_DEPENDENT: [&str; 11] = [
 
 impl Facts {
     pub(super) fn of(root: &Expr, params: &QueryParams) -> Self {
-        let mut order = vec![root];
-        let mut next = 0;
-        while let Some(expr) = order.get(next).copied() {
-            order.extend(expr.children());
-            next += 1;
-        }
-        let mut known = Self(HashMap::with_capacity(order.len()));
-        // Children stand behind what they are in.
-        for expr in order.into_iter().rev() {
+        let mut known = Self(HashMap::new());
+        for expr in innermost_first(root) {
             let (same, apart) = known.invariant(expr);
             let passes = params.passes;
             let fact = Fact {
@@ -110,6 +103,17 @@ impl Facts {
             }
         }
     }
+}
+
+/// `root` and all it is made of, each behind what it is made of itself.
+pub(super) fn innermost_first(root: &Expr) -> impl Iterator<Item = &Expr> {
+    let mut order = vec![root];
+    let mut next = 0;
+    while let Some(expr) = order.get(next).copied() {
+        order.extend(expr.children());
+        next += 1;
+    }
+    order.into_iter().rev()
 }
 
 /// The instant selector that `expr` is, parentheses aside.

@@ -1,9 +1,10 @@
 //! The functions of histograms that may be classic ones.
 
-use super::build::{Buckets, Builder, Place, Rest, Tail};
+use super::build::{Builder, Rest, Tail};
 use super::call::string;
 use super::facts::without_parens;
 use super::naming::Names;
+use super::place::{Buckets, Place};
 use crate::QueryError;
 use crate::ast::{Call, Expr};
 use crate::chain::{Conflict, Op};

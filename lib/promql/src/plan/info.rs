@@ -1,8 +1,9 @@
 //! `info`: which info series it asks for, and when.
 
-use super::build::{Builder, Place, Rest, Tail};
+use super::build::{Builder, Rest, Tail};
 use super::call::first_arg;
 use super::facts::selector;
+use super::place::Place;
 use super::{Leaf, Reading, Shift};
 use crate::QueryError;
 use crate::ast::{Call, Expr, ExprKind, TimeShift, VectorSelector};

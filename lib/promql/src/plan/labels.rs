@@ -1,6 +1,6 @@
 //! Which labels of a selector's series are looked at.
 
-use super::{Leaf, Plan, Use};
+use super::{Chain, Destination, Leaf, Plan, Use};
 use crate::chain::Op;
 use model::{Labels, METRIC_NAME};
 use std::sync::Arc;
@@ -48,10 +48,13 @@ impl UsedLabels {
 impl Use {
     /// The labels that are looked at on the way to what an aggregation keeps; `None`: all may be.
     pub(super) fn used_labels(&self, plan: &Plan) -> Option<UsedLabels> {
-        if matches!(self.leaf, Leaf::Samples { .. }) {
-            return None;
-        }
-        for op in &self.chain.ops {
+        if matches!(self.leaf, Leaf::Samples { .. }) { None } else { self.chain.used_labels(plan) }
+    }
+}
+
+impl Chain {
+    fn used_labels(&self, plan: &Plan) -> Option<UsedLabels> {
+        for op in &self.ops {
             match op {
                 // Series of one metric, which are told apart by what is left of them.
                 Op::Check { check, .. } if plan.checks.get(*check).is_some_and(|kind| kind.fixed_name) => {}
@@ -74,7 +77,10 @@ impl Use {
                 | Op::DropName => {}
             }
         }
-        None
+        let Destination::Fan(fan) = self.to else { return None };
+        let ways = &plan.fans.get(fan)?.chains;
+        let used: Option<Vec<UsedLabels>> = ways.iter().map(|chain| chain.used_labels(plan)).collect();
+        used?.into_iter().reduce(|used, other| used.and(&other))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Functions of windows, over selectors and subqueries.
 
-use super::build::{Builder, Place, Rest, Tail};
+use super::build::{Builder, Rest, Tail};
 use super::facts::without_parens;
+use super::place::Place;
 use super::{Leaf, ScalarId};
 use crate::QueryError;
 use crate::ast::{Boundary, Call, Expr, ExprKind, MatrixSelector, Span};
@@ -76,7 +77,7 @@ impl<'a> Builder<'a> {
                 let (inner_place, shift, range_ms) = self.inside(subquery, &place)?;
                 let range = (range_ms, self.times.range_seconds(&subquery.range)?);
                 let (call, inner) = (Arc::new(call(range, shift, None)), Arc::clone(&inner_place.grid));
-                Ok(Some(self.subquery(&subquery.expr, inner_place, Op::Window { inner, call }, tail)))
+                Ok(Some(self.subquery(&subquery.expr, inner_place, Op::Window { inner, call, times: 1 }, tail)))
             }
             _ => Err(QueryError::Internal("a range vector was expected".to_owned())),
         }

@@ -25,7 +25,8 @@ const NEAR_MS: i64 = 2 * 3_600_000;
 pub(super) fn share(mut uses: Vec<PlannedUse>, params: &QueryParams, plan: &mut Plan) {
     uses.sort_by_key(|planned| planned.level);
     let mut levels: Vec<usize> = Vec::new();
-    for planned in uses {
+    for mut planned in uses {
+        planned.planned.ends = plan.ends(&planned.planned.chain);
         let labels = planned.planned.used_labels(plan).filter(|_| params.passes.used_labels);
         let key = sorted(&planned.matchers);
         let shared = plan.selects.iter().zip(&levels).position(|(select, level)| {
@@ -94,7 +95,7 @@ fn are_near(a: TimeRange, b: TimeRange) -> bool {
 }
 
 /// The order of matchers means nothing.
-fn sorted(matchers: &[Matcher]) -> Vec<&Matcher> {
+pub(super) fn sorted(matchers: &[Matcher]) -> Vec<&Matcher> {
     let mut sorted: Vec<&Matcher> = matchers.iter().collect();
     sorted.sort_by(|a, b| (a.name(), a.op(), a.value()).cmp(&(b.name(), b.op(), b.value())));
     sorted

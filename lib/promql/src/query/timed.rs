@@ -20,7 +20,7 @@ impl Query {
         let began = self.analyzer.is_some().then(Instant::now);
         let flowed = flow(self);
         if let (Some(analyzer), Some(began)) = (&mut self.analyzer, began) {
-            analyzer.flowed(to, began);
+            analyzer.flowed(self.plan.first_end(to), began);
         }
         flowed
     }

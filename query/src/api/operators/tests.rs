@@ -15,11 +15,12 @@ fn tree(text: &str) -> String {
 fn operator(text: &str, of: &str, series: u64, selected: Option<Selected>) -> Operator {
     let start = text.find(of).unwrap();
     let node = Span { start, end: start + of.len() };
-    Operator { node, time: Duration::from_millis(series), series, samples: 10 * series, bytes: 100 * series, selected }
+    let (time, is_shared) = (Duration::from_millis(series), series == 0);
+    Operator { node, time, series, samples: 10 * series, bytes: 100 * series, is_shared, selected }
 }
 
-fn selected(queryable: u64, is_shared: bool) -> Option<Selected> {
-    Some(Selected { open: Duration::from_micros(1500), queryable, is_shared })
+fn selected(queryable: u64) -> Option<Selected> {
+    Some(Selected { open: Duration::from_micros(1500), queryable })
 }
 
 #[track_caller]
@@ -72,9 +73,9 @@ fn what_was_done_stands_with_the_operators() {
     let operators = [
         operator(text, "topk(2, -sum(a + b))", 1, None),
         operator(text, "sum(a + b)", 2, None),
-        operator(text, "a", 3, selected(30, false)),
-        operator(text, "b", 0, selected(0, true)),
-        operator(text, "c[1m]", 4, selected(500, false)),
+        operator(text, "a", 3, selected(30)),
+        operator(text, "b", 0, selected(0)),
+        operator(text, "c[1m]", 4, selected(500)),
         operator(text, text, 5, None),
     ];
     check_analysis(
@@ -112,7 +113,7 @@ fn several_operators_of_an_expression_are_told_together() {
     let text = "info(a)";
     check_analysis(
         text,
-        &[operator(text, text, 1, None), operator(text, text, 2, selected(9, false)), operator(text, "a", 1, None)],
+        &[operator(text, text, 1, None), operator(text, text, 2, selected(9)), operator(text, "a", 1, None)],
         r#"{"name":"[function] info","executionTime":"4ms","peakSamples":7,"totalSamples":9,"series":3,"samples":30,"bytes":300,"selectTime":"1.5ms","children":[
         {"name":"[vectorSelector] a","executionTime":"1ms","totalSamples":0,"series":1,"samples":10,"bytes":100}]}"#,
     );
@@ -122,7 +123,7 @@ fn several_operators_of_an_expression_are_told_together() {
 #[test]
 fn long_chains_are_added_up() {
     let text = vec!["a"; 4000].join("+");
-    let operators = [operator(&text, "a", 1, selected(5, false))];
+    let operators = [operator(&text, "a", 1, selected(5))];
     let mut out = Vec::new();
     push_analysis(&parsed(&text), &operators, 0, &mut out);
     let out = String::from_utf8(out).unwrap();
