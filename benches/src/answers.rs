@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::time::Duration;
 
-/// A peer may show samples only some seconds after it acknowledged them.
-const SHOWN_WITHIN_S: usize = 10;
+/// A peer may show samples only some seconds after it acknowledged them; VictoriaMetrics none of the last 30 s.
+const SHOWN_WITHIN_S: usize = 45;
 /// How many series are read back sample for sample.
 const READ_BACK: usize = 20;
 

@@ -9,7 +9,7 @@ use std::fmt;
 pub(super) struct Answer(BTreeMap<String, Vec<(i64, f64)>>);
 
 /// How far two answers are apart.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Difference {
     /// Values only one of them has.
     missing: usize,
@@ -17,6 +17,8 @@ pub(super) struct Difference {
     values: (usize, usize),
     /// By what part of itself a value differs, at most.
     most: f64,
+    /// Where: the number of the request, the series, and the time in milliseconds.
+    place: Option<(String, i64)>,
 }
 
 /// Sums over the same values in another order are so far apart, and less.
@@ -78,19 +80,24 @@ impl Answer {
     }
 
     pub(super) fn difference(&self, other: &Self) -> Difference {
-        let (mut matched, mut most) = (0, 0.0_f64);
+        let (mut matched, mut most, mut farthest, mut place) = (0, 0.0_f64, 0.0, None);
         for (series, points) in &self.0 {
             let mut theirs = other.0.get(series).into_iter().flatten().peekable();
             for &(at_ms, value) in points {
                 while theirs.next_if(|point| point.0 < at_ms).is_some() {}
-                if let Some(&(_, their)) = theirs.next_if(|point| point.0 == at_ms) {
-                    matched += 1;
-                    most = most.max(apart(value, their));
+                // One that only we have is as far away as can be.
+                let their = theirs.next_if(|point| point.0 == at_ms);
+                let apart = their.map_or(f64::INFINITY, |point| apart(value, point.1));
+                if apart > farthest {
+                    (farthest, place) = (apart, Some((series.clone(), at_ms)));
+                }
+                if their.is_some() {
+                    (matched, most) = (matched + 1, most.max(apart));
                 }
             }
         }
         let values = (self.values(), other.values());
-        Difference { missing: values.0 + values.1 - 2 * matched, values, most }
+        Difference { missing: values.0 + values.1 - 2 * matched, values, most, place }
     }
 }
 
@@ -99,11 +106,16 @@ impl Difference {
     pub(super) fn is_real(&self) -> bool {
         self.missing > 0 || self.most > ROUNDING
     }
+
+    /// Where it is, for people.
+    pub(super) fn place(&self) -> String {
+        self.place.as_ref().map_or_else(String::new, |(series, at_ms)| format!(", at {at_ms} ms of request {series}"))
+    }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missing, values: (ours, theirs), most } = self;
+        let Self { missing, values: (ours, theirs), most, .. } = self;
         match missing {
             0 if ours + theirs == 0 => f.write_str("both empty"),
             0 if *most == 0.0 => f.write_str("equal"),

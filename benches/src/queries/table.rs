@@ -85,7 +85,8 @@ pub(super) fn print_sums(rows: &[Row]) {
         }
         for row in rows {
             if let (verdict, true) = row.verdict(peer) {
-                println!("  answers differ from {name}: {}: {verdict}", row.question.text());
+                let place = row.ours().answer.difference(&row.asked[peer].1.answer).place();
+                println!("  answers differ from {name}: {}: {verdict}{place}", row.question.text());
             }
         }
     }

@@ -24,6 +24,7 @@ fn each_value_that_is_missing_counts() {
     let theirs = answer("matrix", r#"[{"metric":{},"values":[[1,"3"],[3,"6"],[4,"7"]]}]"#);
     check(&ours, &theirs, "3 values here, 3 there, 2 on one side only, others within 2e-1");
     assert!(ours.difference(&theirs).is_real());
+    assert_eq!(ours.difference(&theirs).place(), ", at 2000 ms of request 0 {}");
     check(&answer("vector", "[]"), &answer("vector", "[]"), "both empty");
 }
 
