@@ -8,15 +8,19 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use testkit::{ModelHead, SimFs};
+use tsdb::cursor::Corruption;
 use tsdb::fs::Fs;
 use tsdb::snapshot::{SnapshotDecoder, read_snapshot};
-use tsdb::wal::{Decoded, ReplayProgress, Replayed, decode_record, replay, salvage};
+use tsdb::wal::{Decoded, RecordKind, ReplayProgress, Replayed, Run, decode_record, replay, salvage};
 
 /// A record, unpacked. One that is damaged leaves nothing behind; one that is not says the same again.
 pub fn fuzz_wal_record(data: &[u8]) {
     let mut decoded = Decoded::default();
     let result = meter::within(data.len(), 256, 16 << 10, || decode_record(data, &mut decoded));
     let once = Said::of(&decoded);
+    if data.first() == Some(&(RecordKind::Samples as u8)) {
+        read_later(data, result.map(|_| &decoded));
+    }
     match result {
         Ok(_) => {
             decode_record(data, &mut decoded).expect("it decoded before");
@@ -31,6 +35,22 @@ pub fn fuzz_wal_record(data: &[u8]) {
             assert!(fault.offset <= data.len() as u64, "{fault}");
             assert_eq!((once, decoded.left_out), (Said::default(), Decoded::default().left_out));
         }
+    }
+}
+
+/// Samples that are read later are those that are read now, and so is what is wrong with them.
+fn read_later(data: &[u8], now: Result<&Decoded, Corruption>) {
+    let mut later = Decoded::default();
+    later.keep_samples(&mut data.to_vec(), data.len(), 0);
+    let mut samples = Vec::new();
+    for run in later.runs() {
+        let Run::Packed(records) = run else { panic!("nothing else was kept") };
+        let read = records.iter().try_for_each(|record| record.read(|sample| samples.push(format!("{sample:?}"))));
+        assert_eq!(read.err(), now.err());
+    }
+    if let Ok(now) = now {
+        let now: Vec<_> = now.samples.iter().map(|sample| format!("{sample:?}")).collect();
+        assert_eq!(samples, now);
     }
 }
 

@@ -342,6 +342,7 @@ impl Replay<'_> {
 
 impl ReplayTarget for Replay<'_> {
     type Scratch = ReplayScratch;
+    const SPLITS: bool = true;
 
     fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, scratch: &mut ReplayScratch) {
         Replay::series(self, series, labels, scratch);

@@ -134,6 +134,15 @@ impl Unpacker {
         Ok(self.unpacked.get(..size).unwrap_or_default())
     }
 
+    /// Where the record lies that was unpacked last, from the front on; a plain one is put there.
+    pub(super) fn room(&mut self, stored: &[u8], coding: Coding) -> &mut Vec<u8> {
+        if coding == Coding::Plain {
+            self.unpacked.clear();
+            self.unpacked.extend_from_slice(stored);
+        }
+        &mut self.unpacked
+    }
+
     fn unpack_snappy(&mut self, stored: &[u8]) -> Result<usize, Fault> {
         let size = snap::raw::decompress_len(stored).map_err(|_| Fault::Malformed("snappy block has no size"))?;
         check_size(size, stored.len().saturating_mul(SNAPPY_MAX_RATIO))?;

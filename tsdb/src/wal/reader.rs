@@ -3,7 +3,7 @@
 use super::assemble::{Assembler, StoredRecords};
 use super::codec::{Coding, Unpacker};
 use super::page::PAGE_BYTES;
-use super::record::{Decoded, decode_record};
+use super::record::{Decoded, Floats, PackedSamples, decode_record};
 use crate::cursor::Fault;
 use crate::file_error::FileError;
 use crate::fs::{Fs, ReadFile};
@@ -155,19 +155,20 @@ impl SegmentReader {
     }
 }
 
-/// Decodes `stored` records of the segment `file` into `into`.
+/// Decodes `stored` records of the segment `file` into `into`, float samples among them or not.
 ///
 /// The bits that say how a record is compressed are outside its checksum. So a record that makes no sense as they say is
 /// tried in the other ways before it is given up.
 pub(super) fn decode_stored(
     file: &Path,
     stored: &StoredRecords,
+    floats: Floats,
     unpacker: &mut Unpacker,
     into: &mut Decoded,
     report: &mut ReadReport,
 ) {
     for (stored, coding, offset) in stored.iter() {
-        let fault = match decode_as(stored, coding, unpacker, into) {
+        let fault = match decode_as((stored, offset), (coding, floats), unpacker, into) {
             Ok(true) => {
                 report.records += 1;
                 continue;
@@ -191,7 +192,7 @@ pub(super) fn decode_stored(
 /// The coding under which a record makes sense; that which it says it has if its type is not known. `None`: it makes none.
 pub(super) fn coding_of(stored: &[u8], said: Coding, unpacker: &mut Unpacker) -> Option<Coding> {
     let mut scratch = Decoded::default();
-    match decode_as(stored, said, unpacker, &mut scratch) {
+    match decode_as((stored, 0), (said, Floats::Read), unpacker, &mut scratch) {
         Ok(true) => Some(said),
         Ok(false) => Some(other_coding(stored, said, unpacker, &mut scratch).unwrap_or(said)),
         Err(_) => other_coding(stored, said, unpacker, &mut scratch),
@@ -201,12 +202,22 @@ pub(super) fn coding_of(stored: &[u8], said: Coding, unpacker: &mut Unpacker) ->
 /// Decodes a record that makes no sense under `said`; returns the coding under which it does.
 fn other_coding(stored: &[u8], said: Coding, unpacker: &mut Unpacker, into: &mut Decoded) -> Option<Coding> {
     let mut others = Coding::ALL.into_iter().filter(|&other| other != said);
-    others.find(|&other| decode_as(stored, other, unpacker, into) == Ok(true))
+    others.find(|&other| decode_as((stored, 0), (other, Floats::Read), unpacker, into) == Ok(true))
 }
 
 /// Whether the record is of a known type.
-fn decode_as(stored: &[u8], coding: Coding, unpacker: &mut Unpacker, into: &mut Decoded) -> Result<bool, Fault> {
+fn decode_as(
+    (stored, offset): (&[u8], u64),
+    (coding, floats): (Coding, Floats),
+    unpacker: &mut Unpacker,
+    into: &mut Decoded,
+) -> Result<bool, Fault> {
     let record = unpacker.unpack(stored, coding)?;
+    if floats == Floats::Packed && PackedSamples::is_one(record, stored) {
+        let size = record.len();
+        into.keep_samples(unpacker.room(stored, coding), size, offset);
+        return Ok(true);
+    }
     decode_record(record, into).map(|kind| kind.is_some()).map_err(|corruption| corruption.fault)
 }
 
@@ -221,7 +232,7 @@ pub fn read_segment(fs: &dyn Fs, path: &Path, mut take: impl FnMut(u64, &[u8])) 
     let (mut decoded, mut report) = (Decoded::default(), ReadReport::default());
     while reader.next(&mut stored, &mut report).map_err(FileError::at(path))? {
         decoded.clear();
-        decode_stored(path, &stored, &mut unpacker, &mut decoded, &mut report);
+        decode_stored(path, &stored, Floats::Read, &mut unpacker, &mut decoded, &mut report);
         for (stored, said, offset) in stored.iter() {
             let coding = coding_of(stored, said, &mut unpacker);
             if let Some(Ok(record)) = coding.map(|coding| unpacker.unpack(stored, coding)) {

@@ -5,6 +5,7 @@
 
 mod decoded;
 mod histogram;
+mod packed;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -13,12 +14,15 @@ pub use decoded::{
     Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, Run, SampleRun, Tombstone,
 };
 pub(crate) use histogram::{HistogramReader, push_histogram};
+pub(in crate::wal) use packed::Floats;
+pub use packed::PackedSamples;
 pub use records::Records;
 pub(crate) use records::{BasedRun, Run as RecordRun, push_exemplar, push_labels, push_stone, split_records};
 
 use crate::cursor::{Corruption, Cursor, Fault};
 use crate::head_chunks::HeadChunkRef;
 use model::{ExemplarRef, LabelsRef, MetricKind, Numbers, PackedBuilder, SeriesRef, TimeRange};
+use packed::{SHORT_SAMPLE_BYTES, read_samples};
 
 /// What a record holds: its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,32 +110,8 @@ fn series(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption>
 }
 
 fn samples(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
-    let prefixes = Prefixes::new(cursor)?;
-    let (rest, mut at) = (cursor.rest(), 0);
-    // Some at a time are put where they belong: asking for room for each takes longer than reading it.
-    let mut some = [LoggedSample::NONE; SAMPLES_AT_ONCE];
-    while at < rest.len() {
-        let mut taken = 0;
-        for slot in &mut some {
-            let Some(bytes) = rest.get(at..).filter(|bytes| !bytes.is_empty()) else { break };
-            let short = bytes.first_chunk().and_then(|bytes| prefixes.short_sample(bytes));
-            let (sample, size) = match short {
-                Some(short) => short,
-                None => prefixes.long_sample(cursor, at)?,
-            };
-            *slot = sample;
-            at += size;
-            taken += 1;
-        }
-        into.samples.extend_from_slice(some.get(..taken).unwrap_or_default());
-    }
-    cursor.skip(at);
-    Ok(())
+    read_samples(cursor, |sample| into.push_sample(sample))
 }
-
-const SAMPLES_AT_ONCE: usize = 64;
-/// As many bytes as a sample has whose varints are short.
-const SHORT_SAMPLE_BYTES: usize = 16;
 
 /// A varint of at most four bytes at the front, and its size.
 #[inline(always)]

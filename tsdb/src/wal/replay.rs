@@ -3,9 +3,9 @@
 //! Several threads take the log batch by batch of some hundred kilobytes, and each carries its batch through all stages:
 //! **decode** (segments are read in order; decompression and decoding side by side), **series** (in the order of the log: a
 //! series is in the head before any sample that names it is looked at; exemplars and metadata, too), **split** (side by side:
-//! which sample is in which part), **apply** (part after part, to each in the order of the log; histograms, deletions and
-//! markers among the samples). So two threads are in different parts, and no batch is looked at by two. There is one batch
-//! a thread, so memory does not grow with the log.
+//! float samples are read from their records, and it is told which part each is in), **apply** (part after part, to each in
+//! the order of the log; histograms, deletions and markers among the samples). So two threads are in different parts, and no
+//! batch is looked at by two. There is one batch a thread, so memory does not grow with the log.
 
 mod plan;
 mod source;
@@ -13,7 +13,7 @@ mod turns;
 mod workers;
 
 use super::reader::ReadReport;
-use super::record::{Decoded, HistogramRun, LeftOut, MmapMarker, Run, SampleRun, Tombstone};
+use super::record::{Decoded, Floats, HistogramRun, LeftOut, MmapMarker, Run, SampleRun, Tombstone};
 use crate::file_error::FileError;
 use crate::fs::Fs;
 use crate::head::{Part, Split};
@@ -33,6 +33,9 @@ use workers::Workers;
 pub trait ReplayTarget: Sync {
     /// What is kept from one batch to the next: one for each part, and one for series, exemplars and metadata.
     type Scratch: Default + Send;
+
+    /// Whether it takes samples from [`ReplayTarget::split`], which may have to read them from their records.
+    const SPLITS: bool = false;
 
     /// Takes a series. One label set may come under several references: all lead to one series.
     fn series(&self, series: SeriesRef, labels: LabelsRef<'_>, scratch: &mut Self::Scratch);
@@ -91,6 +94,8 @@ pub trait ReplayTarget: Sync {
                     self.samples(run, part, scratch);
                     left_out.start_timestamps += if self.counts_starts() { 0 } else { run.starts() };
                 }
+                // Those are for targets that split.
+                Run::Packed(_) => {}
                 Run::Histograms(run) if self.histograms(run, part, scratch) => {
                     left_out.start_timestamps += if self.counts_starts() { 0 } else { run.starts() };
                 }
@@ -196,7 +201,8 @@ fn replay_plan<T: ReplayTarget>(
     progress.total_bytes.store(size_bytes, Ordering::Relaxed);
     let (segments, report) = (plan.segments.len() as u64, plan.report);
     let replayed = Replayed { checkpoint: plan.checkpoint, segments, report, ..Replayed::default() };
-    let source = Source::new(fs, plan.segments, progress);
+    let floats = if T::SPLITS { Floats::Packed } else { Floats::Read };
+    let source = Source::new(fs, plan.segments, floats, progress);
     let threads = if size_bytes < ONE_THREAD_BYTES { 1 } else { threads.get() };
     Workers::new(&source, target, replayed, threads).run(threads)
 }
@@ -222,6 +228,15 @@ impl Replayed {
         self.samples += decoded.samples.len() as u64;
         self.histograms += decoded.histograms.len() as u64;
         self.exemplars += decoded.exemplars_len() as u64;
+        self.report.add(std::mem::take(&mut batch.report));
+    }
+
+    /// What else was found when a batch was split.
+    fn add_split(&mut self, batch: &mut Batch) {
+        self.samples += batch.split.packed_samples();
+        batch.report_faults();
+        // They had been taken for read.
+        self.report.records = self.report.records.saturating_sub(batch.split.faults().len() as u64);
         self.report.add(std::mem::take(&mut batch.report));
     }
 }

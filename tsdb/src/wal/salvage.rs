@@ -10,7 +10,7 @@ use super::assemble::StoredRecords;
 use super::codec::Unpacker;
 use super::page;
 use super::reader::{ReadReport, SegmentReader, coding_of};
-use super::record::Decoded;
+use super::record::{Decoded, Floats};
 use crate::file_error::FileError;
 use crate::fs::{AppendFile, Fs, replace_file};
 use std::io::{self, ErrorKind};
@@ -58,7 +58,7 @@ fn examine(fs: &dyn Fs, file: &Path) -> io::Result<(u64, ReadReport)> {
     let (mut decoded, mut report) = (Decoded::default(), ReadReport::default());
     while reader.next(&mut stored, &mut report)? {
         decoded.clear();
-        super::reader::decode_stored(file, &stored, &mut unpacker, &mut decoded, &mut report);
+        super::reader::decode_stored(file, &stored, Floats::Read, &mut unpacker, &mut decoded, &mut report);
     }
     Ok((reader.whole_end(), report))
 }

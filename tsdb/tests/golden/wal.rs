@@ -65,6 +65,7 @@ fn items(kind: u64, decoded: &Decoded) -> Vec<Value> {
                 let LoggedSample { series, timestamp_ms, value } = *sample;
                 with_start(vec![json!(series.0), json!(timestamp_ms), bits(value)], run.start_ms(at))
             })),
+            Run::Packed(_) => panic!("samples are read"),
             Run::Histograms(run) => items.extend(run.iter().map(|(entry, histogram)| {
                 let mut columns = SampleColumns::default();
                 columns.push_histogram(entry.timestamp_ms, histogram);
@@ -148,6 +149,7 @@ fn logged_again(decoded: &Decoded) -> Vec<Vec<u8>> {
     for run in decoded.runs() {
         match run {
             Run::Samples(run) => run.samples.iter().for_each(|s| records.sample(s.series, s.timestamp_ms, s.value)),
+            Run::Packed(_) => panic!("samples are read"),
             Run::Histograms(run) => {
                 run.iter().for_each(|(entry, row)| records.histogram(entry.series, entry.timestamp_ms, row));
             }

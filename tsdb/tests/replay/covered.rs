@@ -82,8 +82,14 @@ fn replayed(chunks: &[(u64, Range<i64>)], said: &[Say], run: usize, shards: usiz
                 for times in times.chunks(run) {
                     times.iter().for_each(|&at_ms| records.sample(SeriesRef(*series), at_ms, value(at_ms)));
                     batch.clear();
-                    for record in records.to_records() {
-                        decode_record(&record, &mut batch).unwrap();
+                    for (number, mut record) in (0..).zip(records.to_records()) {
+                        // One way or the other: it is the same.
+                        if (times.len() + number) % 2 == 0 {
+                            let size = record.len();
+                            batch.keep_samples(&mut record, size, 0);
+                        } else {
+                            decode_record(&record, &mut batch).unwrap();
+                        }
                     }
                     records.clear();
                     replay.split(&batch, &mut split);

@@ -30,7 +30,7 @@ pub(super) struct InOrder {
 struct Covers(Vec<Cover>);
 
 /// What was found out about a batch.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Tally {
     appended: u64,
     passed_over: u64,
@@ -45,7 +45,6 @@ struct Finder<'a> {
     replay: &'a Replay<'a>,
     series: RwLockReadGuard<'a, RefTable>,
     floor_ms: i64,
-    tally: Tally,
 }
 
 /// A shard that samples are applied to.
@@ -66,9 +65,12 @@ impl Replay<'_> {
             let _ = self.head.files.flush();
         }
         let (series, floor_ms) = (self.series.read(), self.head.floor_ms());
-        let mut finder = Finder { replay: self, series, floor_ms, tally: Tally::default() };
-        split.fill(batch, self.head.shards.len(), |series, timestamp_ms| finder.place(series, timestamp_ms));
-        self.count(&finder.tally);
+        let finder = Finder { replay: self, series, floor_ms };
+        let mut tally = Tally::default();
+        split.fill(batch, self.head.shards.len(), &mut tally, |tally, series, timestamp_ms| {
+            finder.place(tally, series, timestamp_ms)
+        });
+        self.count(&tally);
     }
 
     /// Applies what a batch, as it was split, says of the shard that is `part`; some samples wait until [`Replay::settle`].
@@ -78,7 +80,9 @@ impl Replay<'_> {
         let InOrder { covers, gathered } = &mut scratch.in_order;
         for (run, items) in batch.runs().zip(split.runs(part.index)) {
             match run {
-                Run::Samples(_) => self.filling(part, covers, &mut tally).gather(items.floats, gathered),
+                Run::Samples(_) | Run::Packed(_) => {
+                    self.filling(part, covers, &mut tally).gather(items.floats, gathered)
+                }
                 Run::Histograms(_) => {
                     let mut filling = self.filling(part, covers, &mut tally);
                     items.histograms.iter().for_each(|item| filling.histogram(batch, *item, gathered));
@@ -138,7 +142,7 @@ impl Replay<'_> {
 impl Finder<'_> {
     /// Where the series of a sample is, if it is to be applied.
     #[inline(always)]
-    fn place(&mut self, series: SeriesRef, timestamp_ms: i64) -> Option<Located> {
+    fn place(&self, tally: &mut Tally, series: SeriesRef, timestamp_ms: i64) -> Option<Located> {
         match self.series.entry(series) {
             Some(entry) if timestamp_ms >= self.floor_ms => {
                 let since_base_ms = timestamp_ms.wrapping_sub(self.replay.base_ms).cast_unsigned();
@@ -147,25 +151,25 @@ impl Finder<'_> {
                     Known::Newer => false,
                     Known::Nothing => self.replay.look(entry, timestamp_ms),
                 };
-                self.tally.passed_over += u64::from(is_covered);
+                tally.passed_over += u64::from(is_covered);
                 (!is_covered).then_some(entry.place)
             }
             found => {
-                self.leave_out(series, timestamp_ms, found.is_some());
+                self.leave_out(tally, series, timestamp_ms, found.is_some());
                 None
             }
         }
     }
 
     #[cold]
-    fn leave_out(&mut self, series: SeriesRef, timestamp_ms: i64, is_known: bool) {
+    fn leave_out(&self, tally: &mut Tally, series: SeriesRef, timestamp_ms: i64, is_known: bool) {
         if !is_known {
             // Nobody else may get this reference: the sample would become his with the next replay.
             self.replay.highest.fetch_max(series.0, Ordering::Relaxed);
         }
         match timestamp_ms < self.floor_ms {
-            true => self.tally.passed_over += 1,
-            false => self.tally.orphans += 1,
+            true => tally.passed_over += 1,
+            false => tally.orphans += 1,
         }
     }
 }

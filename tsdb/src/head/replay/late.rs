@@ -49,7 +49,7 @@ impl LateReplay<'_> {
     pub fn apply(&self, batch: &Decoded, split: &Split, part: Part, scratch: &mut LateScratch) {
         for (run, items) in batch.runs().zip(split.runs(part.index)) {
             match run {
-                Run::Samples(_) => {
+                Run::Samples(_) | Run::Packed(_) => {
                     let samples = items.floats.iter().map(|float| {
                         let Float { timestamp_ms, value, number, .. } = *float;
                         (number, timestamp_ms, LateSample::Float(value))
@@ -72,7 +72,7 @@ impl LateReplay<'_> {
 
     /// Splits samples and histograms of a batch by shard.
     fn split(&self, batch: &Decoded, split: &mut Split) {
-        split.fill(batch, self.replay.head.shards.len(), |series, _| self.place(series));
+        split.fill(batch, self.replay.head.shards.len(), &mut (), |(), series, _| self.place(series));
     }
 
     /// Takes what was deleted of late samples of the shards of `part`. It is forgotten at the end where none are left.
@@ -203,6 +203,7 @@ fn holds(held: &SampleColumns, buffer: &SampleColumns, at: usize) -> bool {
 
 impl ReplayTarget for LateReplay<'_> {
     type Scratch = LateScratch;
+    const SPLITS: bool = true;
 
     /// All series are in the other log.
     fn series(&self, _series: SeriesRef, _labels: LabelsRef<'_>, _scratch: &mut LateScratch) {}

@@ -3,14 +3,17 @@
 //! The series of each sample is looked up once, by whichever thread has the batch; whoever applies the samples of a shard sees
 //! only those that no chunk is known to have, mostly in the order of their lines.
 
+use crate::cursor::Fault;
 use crate::head::selection::Located;
-use crate::wal::{Decoded, LoggedHistogram, LoggedSample, Run, SampleRun};
+use crate::wal::{Decoded, LoggedHistogram, LoggedSample, PackedSamples, Run, SampleRun};
 use model::SeriesRef;
 
 /// The samples and histograms of a batch, by shard, then by run; reused.
 #[derive(Debug, Default)]
 pub struct Split {
     shares: Vec<Share>,
+    packed_samples: u64,
+    faults: Vec<(u64, Fault)>,
 }
 
 /// Those of one shard.
@@ -20,6 +23,8 @@ struct Share {
     histograms: Vec<Item>,
     /// Where each run ends among them.
     ends: Vec<End>,
+    /// How many floats were there before the record that is read.
+    record_start: usize,
 }
 
 /// A sample.
@@ -56,23 +61,25 @@ pub(super) struct Items<'a> {
 }
 
 impl Split {
-    /// Takes the samples and histograms of a batch whose place `place` tells, given series and time. There are that many
-    /// shards.
+    /// Takes the samples and histograms of a batch whose place `place` tells, given series and time, and adding to `tally`
+    /// what it finds. There are that many shards.
     #[inline(always)]
-    pub(super) fn fill(
+    pub(super) fn fill<T: Clone>(
         &mut self,
         batch: &Decoded,
         shards: usize,
-        mut place: impl FnMut(SeriesRef, i64) -> Option<Located>,
+        tally: &mut T,
+        place: impl Fn(&mut T, SeriesRef, i64) -> Option<Located>,
     ) {
         self.begin(shards);
         let mut histograms = 0;
         for run in batch.runs() {
             match run {
-                Run::Samples(run) => self.fill_floats(run, &mut place),
+                Run::Packed(records) => records.iter().for_each(|record| self.unpack(record, tally, &place)),
+                Run::Samples(run) => self.fill_floats(run, |series, timestamp_ms| place(tally, series, timestamp_ms)),
                 Run::Histograms(run) => {
                     for (at, &LoggedHistogram { series, timestamp_ms, .. }) in (histograms..).zip(run.entries) {
-                        let Some(Located { shard, number }) = place(series, timestamp_ms) else { continue };
+                        let Some(Located { shard, number }) = place(tally, series, timestamp_ms) else { continue };
                         if let Some(share) = self.shares.get_mut(shard as usize) {
                             share.histograms.push(Item { number, at });
                         }
@@ -85,8 +92,46 @@ impl Split {
         }
     }
 
+    /// Takes the samples of a record as it reads them. Nothing is kept of one that is malformed.
     #[inline(always)]
-    fn fill_floats(&mut self, run: SampleRun<'_>, place: &mut impl FnMut(SeriesRef, i64) -> Option<Located>) {
+    fn unpack<T: Clone>(
+        &mut self,
+        record: &PackedSamples,
+        tally: &mut T,
+        place: impl Fn(&mut T, SeriesRef, i64) -> Option<Located>,
+    ) {
+        let tally_before = tally.clone();
+        self.mark();
+        let mut samples = 0;
+        let read = record.read(|LoggedSample { series, timestamp_ms, value }| {
+            samples += 1;
+            let Some(Located { shard, number }) = place(tally, series, timestamp_ms) else { return };
+            if let Some(share) = self.shares.get_mut(shard as usize) {
+                share.floats.push(Float { timestamp_ms, value, number, starts: false });
+            }
+        });
+        match read {
+            Ok(()) => self.packed_samples += samples,
+            Err(corruption) => {
+                *tally = tally_before;
+                self.go_back();
+                self.faults.push((record.offset(), corruption.fault));
+            }
+        }
+    }
+
+    /// How many samples were in records that were packed.
+    pub(crate) fn packed_samples(&self) -> u64 {
+        self.packed_samples
+    }
+
+    /// Of records that were packed and are malformed, where in the segment they begin, and what is wrong.
+    pub(crate) fn faults(&self) -> &[(u64, Fault)] {
+        &self.faults
+    }
+
+    #[inline(always)]
+    fn fill_floats(&mut self, run: SampleRun<'_>, mut place: impl FnMut(SeriesRef, i64) -> Option<Located>) {
         let with_starts = !run.starts_ms.is_empty();
         for (at, &LoggedSample { series, timestamp_ms, value }) in run.samples.iter().enumerate() {
             let Some(Located { shard, number }) = place(series, timestamp_ms) else { continue };
@@ -99,17 +144,29 @@ impl Split {
 
     /// Forgets all. There will be so many shards.
     fn begin(&mut self, shards: usize) {
+        self.packed_samples = 0;
+        self.faults.clear();
         self.shares.resize_with(shards, Share::default);
-        for Share { floats, histograms, ends } in &mut self.shares {
+        for Share { floats, histograms, ends, .. } in &mut self.shares {
             floats.clear();
             histograms.clear();
             ends.clear();
         }
     }
 
+    /// A record begins here.
+    fn mark(&mut self) {
+        self.shares.iter_mut().for_each(|share| share.record_start = share.floats.len());
+    }
+
+    /// Forgets the record that was begun.
+    fn go_back(&mut self) {
+        self.shares.iter_mut().for_each(|share| share.floats.truncate(share.record_start));
+    }
+
     /// The run ends here.
     fn end_run(&mut self) {
-        for Share { floats, histograms, ends } in &mut self.shares {
+        for Share { floats, histograms, ends, .. } in &mut self.shares {
             ends.push(End { floats: floats.len(), histograms: histograms.len() });
         }
     }

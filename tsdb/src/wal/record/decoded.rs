@@ -6,7 +6,7 @@ pub use runs::{HistogramRun, Run, SampleRun};
 use runs::{RunEnd, RunKind};
 
 use super::histogram::HistogramReader;
-use super::read_labels;
+use super::{PackedSamples, read_labels};
 use crate::cursor::{Corruption, Cursor, Fault};
 use crate::head_chunks::HeadChunkRef;
 use model::{
@@ -32,6 +32,9 @@ pub struct Decoded {
     runs: Vec<RunEnd>,
     /// Float samples in the order they were logged.
     pub samples: Vec<LoggedSample>,
+    /// Records of samples that were left as they are, and behind them room for others.
+    packed: Vec<PackedSamples>,
+    packed_len: usize,
     /// When the counters behind `samples` began, 0 where that is not known; ends behind the last one that is known.
     pub starts_ms: Vec<i64>,
     /// Histograms in the order they were logged; the rows of `histogram_rows`.
@@ -51,11 +54,6 @@ pub struct LoggedSample {
     pub series: SeriesRef,
     pub timestamp_ms: i64,
     pub value: f64,
-}
-
-impl LoggedSample {
-    /// What room for samples is filled with.
-    pub(super) const NONE: Self = Self { series: SeriesRef(0), timestamp_ms: 0, value: 0.0 };
 }
 
 /// A logged histogram.
@@ -149,6 +147,7 @@ pub(super) struct Mark {
     exemplars: usize,
     metadata: usize,
     samples: usize,
+    packed: usize,
     histograms: usize,
     tombstones: usize,
     markers: usize,
@@ -221,6 +220,7 @@ impl Decoded {
             exemplars: self.exemplars.len(),
             metadata: self.metadata.len(),
             samples: self.samples.len(),
+            packed: self.packed_len,
             histograms: self.histograms.len(),
             tombstones: self.tombstones.len(),
             markers: self.markers.len(),
@@ -236,6 +236,7 @@ impl Decoded {
         self.metadata.truncate(mark.metadata);
         self.samples.truncate(mark.samples);
         self.starts_ms.truncate(mark.samples);
+        self.packed_len = mark.packed;
         self.histograms.truncate(mark.histograms);
         match mark.histograms {
             // Keeps the memory of layouts.
@@ -252,6 +253,7 @@ impl Decoded {
     pub(super) fn end_record(&mut self, mark: &Mark) {
         let added = [
             (RunKind::Samples, mark.samples, self.samples.len()),
+            (RunKind::Packed, mark.packed, self.packed_len),
             (RunKind::Histograms, mark.histograms, self.histograms.len()),
             (RunKind::Deletions, mark.tombstones, self.tombstones.len()),
             (RunKind::Markers, mark.markers, self.markers.len()),
@@ -262,6 +264,20 @@ impl Decoded {
             Some(last) if last.kind == kind => last.end = end,
             _ => self.runs.push(RunEnd { kind, end }),
         }
+    }
+
+    /// Takes a record of samples as it is: the first `size` bytes of `unpacked`, for which it leaves other room. The record
+    /// begins at `offset` of its segment.
+    pub fn keep_samples(&mut self, unpacked: &mut Vec<u8>, size: usize, offset: u64) {
+        let before = self.mark();
+        let room = self.packed.get_mut(self.packed_len).map(PackedSamples::take_room).unwrap_or_default();
+        let record = PackedSamples::new(std::mem::replace(unpacked, room), size, offset);
+        match self.packed.get_mut(self.packed_len) {
+            Some(place) => *place = record,
+            None => self.packed.push(record),
+        }
+        self.packed_len += 1;
+        self.end_record(&before);
     }
 
     #[inline]

@@ -235,6 +235,7 @@ fn tell(decoded: &Decoded) -> Vec<String> {
                 };
                 told.extend(run.samples.iter().enumerate().map(sample));
             }
+            Run::Packed(_) => panic!("samples are read"),
             Run::Histograms(run) => told.extend(run.iter().map(|(entry, histogram)| {
                 let (series, at_ms, start_ms) = (entry.series.0, entry.timestamp_ms, entry.start_ms);
                 format!("{series} at {at_ms} from {start_ms}: {}", tell_histogram(&histogram))
@@ -413,6 +414,7 @@ fn log_again(decoded: &Decoded) -> Records {
     for run in decoded.runs() {
         match run {
             Run::Samples(run) => run.samples.iter().for_each(|s| records.sample(s.series, s.timestamp_ms, s.value)),
+            Run::Packed(_) => panic!("samples are read"),
             Run::Histograms(run) => {
                 run.iter().for_each(|(entry, row)| records.histogram(entry.series, entry.timestamp_ms, row));
             }

@@ -6,7 +6,7 @@ use crate::fs::Fs;
 use crate::wal::assemble::StoredRecords;
 use crate::wal::codec::Unpacker;
 use crate::wal::reader::{ReadReport, SegmentReader, decode_stored};
-use crate::wal::record::Decoded;
+use crate::wal::record::{Decoded, Floats};
 use crate::wal::segment::{Numbered, SegmentDir};
 use std::path::Path;
 
@@ -105,7 +105,7 @@ fn is_sound(fs: &dyn Fs, segments: &[Numbered]) -> Result<bool, FileError> {
         let mut reader = SegmentReader::open(fs, &segment.path).map_err(FileError::at(&segment.path))?;
         while reader.next(&mut stored, &mut report).map_err(FileError::at(&segment.path))? {
             decoded.clear();
-            decode_stored(&segment.path, &stored, &mut unpacker, &mut decoded, &mut report);
+            decode_stored(&segment.path, &stored, Floats::Read, &mut unpacker, &mut decoded, &mut report);
         }
         if report.damages_total > 0 || segment.number != number {
             return Ok(false);

@@ -6,8 +6,8 @@ use crate::fs::Fs;
 use crate::head::Split;
 use crate::wal::assemble::StoredRecords;
 use crate::wal::codec::Unpacker;
-use crate::wal::reader::{ReadReport, SegmentReader, decode_stored};
-use crate::wal::record::Decoded;
+use crate::wal::reader::{Damage, ReadReport, SegmentReader, decode_stored};
+use crate::wal::record::{Decoded, Floats};
 use crate::wal::segment::Numbered;
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -18,6 +18,7 @@ use std::vec;
 pub(super) struct Source<'a> {
     fs: &'a dyn Fs,
     progress: &'a ReplayProgress,
+    floats: Floats,
     reading: Mutex<Reading>,
 }
 
@@ -33,6 +34,8 @@ struct Reading {
 pub(super) struct Batch {
     /// Its place in the order of the log.
     pub(super) number: u64,
+    /// The segment it is from.
+    path: PathBuf,
     pub(super) decoded: Decoded,
     pub(super) report: ReadReport,
     pub(super) split: Split,
@@ -40,10 +43,19 @@ pub(super) struct Batch {
     unpacker: Unpacker,
 }
 
+impl Batch {
+    /// Puts what was wrong in records, found when they were split, into the report.
+    pub(super) fn report_faults(&mut self) {
+        for &(offset, fault) in self.split.faults() {
+            self.report.damage(Damage { file: self.path.clone(), offset, fault, tail: false, kept: false });
+        }
+    }
+}
+
 impl<'a> Source<'a> {
-    pub(super) fn new(fs: &'a dyn Fs, segments: Vec<Numbered>, progress: &'a ReplayProgress) -> Self {
+    pub(super) fn new(fs: &'a dyn Fs, segments: Vec<Numbered>, floats: Floats, progress: &'a ReplayProgress) -> Self {
         let reading = Reading { segments: segments.into_iter(), reader: None, next: 0 };
-        Self { fs, progress, reading: Mutex::new(reading) }
+        Self { fs, progress, floats, reading: Mutex::new(reading) }
     }
 
     /// Fills `batch`; `false` at the end, and its number is then that of batches there were. Reading takes turns, decoding does not.
@@ -52,10 +64,16 @@ impl<'a> Source<'a> {
         batch.report = ReadReport::default();
         let Some(path) = self.read(batch)? else { return Ok(false) };
         let Batch { decoded, report, stored, unpacker, .. } = batch;
-        decode_stored(&path, stored, unpacker, decoded, report);
-        let samples = (decoded.samples.len() + decoded.histograms.len()) as u64;
-        self.progress.samples.fetch_add(samples, Ordering::Relaxed);
+        decode_stored(&path, stored, self.floats, unpacker, decoded, report);
+        batch.path = path;
         Ok(true)
+    }
+
+    /// Says that the samples of a batch, which was split, were read.
+    pub(super) fn count(&self, batch: &Batch) {
+        let Batch { decoded, split, .. } = batch;
+        let read = (decoded.samples.len() + decoded.histograms.len()) as u64 + split.packed_samples();
+        self.progress.samples.fetch_add(read, Ordering::Relaxed);
     }
 
     /// Takes the next stored records; returns the segment they are from.

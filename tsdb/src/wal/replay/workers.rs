@@ -74,6 +74,8 @@ impl<'a, T: ReplayTarget> Workers<'a, T> {
     fn apply(&self, batch: &mut Batch) -> Result<(), Over> {
         self.series.take(batch.number, |(replayed, scratch)| replayed.series(batch, self.target, scratch))?;
         self.target.split(&batch.decoded, &mut batch.split);
+        self.source.count(batch);
+        self.series.after(batch.number, |(replayed, _)| replayed.add_split(batch))?;
         for (part, index) in self.parts.iter().zip(0..) {
             let (decoded, split) = (&batch.decoded, &batch.split);
             let of = self.parts.len();

@@ -3,13 +3,15 @@
 //! A series may have floats, then histograms, then floats; a deletion is of what was there when it was logged; a marker
 //! says where the samples before it are. So whoever applies what was logged takes run after run.
 
-use super::{Decoded, LoggedHistogram, LoggedSample, MmapMarker, Tombstone};
+use super::{Decoded, LoggedHistogram, LoggedSample, MmapMarker, PackedSamples, Tombstone};
 use model::{HistogramColumn, HistogramRef};
 
 /// Items of one kind that followed each other.
 #[derive(Debug, Clone, Copy)]
 pub enum Run<'a> {
     Samples(SampleRun<'a>),
+    /// Float samples that nobody read yet; only if they were asked for: see [`Decoded::keep_samples`].
+    Packed(&'a [PackedSamples]),
     Histograms(HistogramRun<'a>),
     Deletions(&'a [Tombstone]),
     Markers(&'a [MmapMarker]),
@@ -34,6 +36,7 @@ pub struct HistogramRun<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunKind {
     Samples,
+    Packed,
     Histograms,
     Deletions,
     Markers,
@@ -49,7 +52,7 @@ pub(super) struct RunEnd {
 impl Decoded {
     /// Samples, histograms, deletions and markers as they followed each other.
     pub fn runs(&self) -> impl Iterator<Item = Run<'_>> {
-        let (mut samples, mut histograms, mut deletions, mut markers) = (0, 0, 0, 0);
+        let (mut samples, mut packed, mut histograms, mut deletions, mut markers) = (0, 0, 0, 0, 0);
         self.runs.iter().map(move |&RunEnd { kind, end }| match kind {
             RunKind::Samples => {
                 let starts_ms = self.starts_ms.get(samples..).unwrap_or_default();
@@ -57,6 +60,7 @@ impl Decoded {
                 let starts_ms = starts_ms.get(..samples.len()).unwrap_or(starts_ms);
                 Run::Samples(SampleRun { samples, starts_ms })
             }
+            RunKind::Packed => Run::Packed(next(&self.packed, &mut packed, end)),
             RunKind::Histograms => {
                 let entries = next(&self.histograms, &mut histograms, end);
                 Run::Histograms(HistogramRun { entries, rows: &self.histogram_rows })
