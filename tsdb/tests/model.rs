@@ -133,6 +133,20 @@ fn what_a_rewritten_block_ended_with_stays_deleted() {
     world.restart(1, false);
 }
 
+/// What is newest was deleted, so the last block ends long before the head was cut. Late samples keep the series, and its chunks
+/// are still in a file: a restart, which takes the end of the block for that of all blocks, finds them.
+#[test]
+fn what_was_deleted_behind_the_last_block_stays_deleted() {
+    let mut world = World::new(3 * RANGE_MS);
+    world.append(&[(0, vec![])]);
+    world.append(&[(90, vec![(Move::By(7_000), 0), (Move::Step, 0), (Move::Step, 249), (Move::Step, 2)])]);
+    world.delete(&Matcher::new(MatchOp::NotEqual, "__name__", "").unwrap(), 1_500, 1_500);
+    world.append(&[(0, [0, 0, 0, 124, 198, 252, 186, 250, 38].map(|value| (Move::Step, value)).to_vec())]);
+    world.upkeep(|db| drop(db.maintain().unwrap()));
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.restart(1, false);
+}
+
 /// So many samples are refused that not all can be told. What is in doubt in such a batch, as after a restart that has forgotten
 /// that the time of deleted samples was cut, is not expected to be there.
 #[test]
