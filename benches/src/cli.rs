@@ -104,6 +104,9 @@ pub(crate) struct Queries {
     /// Which questions are asked, each group over its own data.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "shapes")]
     pub(crate) group: Vec<Group>,
+    /// Asks only questions whose name holds this.
+    #[arg(long, default_value = "")]
+    pub(crate) only: String,
 }
 
 #[derive(Debug, Args)]

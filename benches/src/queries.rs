@@ -63,7 +63,7 @@ fn run_group(group: Group, systems: &[System], bench: &Queries) -> anyhow::Resul
     );
     running.iter().for_each(|(system, _)| println!("{}: {}", system.name(), system.version));
     let mut rows = Vec::new();
-    for question in group.questions() {
+    for question in group.questions().into_iter().filter(|question| question.name.contains(&bench.only)) {
         let row = ask_all(&running, &question, end_ms, bench.ingest.repetitions).context(question.name.clone())?;
         println!("  {row}");
         rows.push(row);
