@@ -40,9 +40,12 @@ impl Row {
                 Right::Any => ("free to differ".to_owned(), false),
                 right => {
                     let difference = self.ours().answer.difference(&theirs.answer);
-                    let may_tie = right == Right::SameValues && self.ours().answer.has_same_values(&theirs.answer);
-                    let text = if may_tie { "equal values".to_owned() } else { difference.to_string() };
-                    (text, difference.is_real() && !may_tie)
+                    let is_real = difference.is_real();
+                    // Of equal values a peer may choose another.
+                    match is_real && right == Right::SameValues && self.ours().answer.has_same_values(&theirs.answer) {
+                        true => ("equal values".to_owned(), false),
+                        false => (difference.to_string(), is_real),
+                    }
                 }
             },
             (Some(_), Some(_)) => ("both refuse".to_owned(), false),
