@@ -83,7 +83,15 @@ fn spared(criterion: &mut Criterion) {
             ],
         ),
     ];
-    for (pass, without, texts) in cases {
+    let others = [
+        ("matchers", Passes { matchers: false, ..with }, vec![r#"sum(x{zone="1"}) + sum(x{zone=~"1"})"#]),
+        (
+            "wider_selects",
+            Passes { wider_selects: false, ..with },
+            vec![r#"sum(rate(x{zone="1"}[5m])) / sum(rate(x[5m]))"#],
+        ),
+    ];
+    for (pass, without, texts) in cases.into_iter().chain(others) {
         let mut group = criterion.benchmark_group(pass);
         for text in texts {
             let expr = promql::parse(text, &ParseOptions::default()).unwrap();

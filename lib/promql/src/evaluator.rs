@@ -178,6 +178,9 @@ impl Inner {
                 working.grow(needed_bytes - working.bytes())?;
             }
             for (at, one) in uses.iter().enumerate() {
+                if !one.filter.is_empty() && !one.wants(batch.labels(series)) {
+                    continue;
+                }
                 let bytes = self.one(one, batch.labels(series), scratch, (&mut partial, at), &mut groups)?;
                 used_bytes += bytes;
                 if used_bytes > partial.held.bytes() {

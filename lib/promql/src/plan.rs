@@ -20,6 +20,7 @@ mod fan;
 mod histograms;
 mod info;
 mod labels;
+mod matchers;
 mod naming;
 mod place;
 mod range_call;
@@ -36,6 +37,7 @@ use crate::number_column::Scalar;
 use crate::stage::StagePlan;
 use crate::statistics::Counted;
 use crate::{Grid, Select};
+use model::{LabelsRef, Matcher};
 use std::sync::Arc;
 
 pub(crate) use build::build;
@@ -90,6 +92,8 @@ pub(crate) struct Use {
     pub(crate) leaf: Leaf,
     /// Nobody behind it looks at buckets of native histograms: only at counts, sums, and what their hints say.
     pub(crate) without_buckets: bool,
+    /// Series of its select that are not its own are told by these.
+    pub(crate) filter: Vec<Matcher>,
     /// How many selectors of the query it stands for.
     pub(crate) times: u64,
     pub(crate) chain: Chain,
@@ -98,6 +102,11 @@ pub(crate) struct Use {
 }
 
 impl Use {
+    /// Whether a series of its select is one of its own.
+    pub(crate) fn wants(&self, labels: LabelsRef<'_>) -> bool {
+        self.filter.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
+    }
+
     /// Bytes that columns take on their way through the chain: at most two at a time, the widest ones, and one for each fan
     /// that they are behind.
     pub(crate) fn working_bytes(&self, plan: &Plan) -> usize {

@@ -62,6 +62,10 @@ pub struct QueryParams {
 pub struct Passes {
     /// Selectors with the same matchers are read from the stores once.
     pub shared_selects: bool,
+    /// Selectors that mean the same have the same matchers.
+    pub matchers: bool,
+    /// Selectors are read with others that have all their series.
+    pub wider_selects: bool,
     /// What is wanted at several places of the query is evaluated once.
     pub common_expressions: bool,
     /// What has the same value at every step is evaluated at one.
@@ -76,6 +80,8 @@ impl Default for Passes {
     fn default() -> Self {
         Self {
             shared_selects: true,
+            matchers: true,
+            wider_selects: true,
             common_expressions: true,
             step_invariants: true,
             distinct_series: true,

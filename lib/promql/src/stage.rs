@@ -58,6 +58,15 @@ pub(crate) struct StageContext<'a> {
 }
 
 impl StagePlan {
+    /// Whether series of that input pass by what is kept of another one, and wait for it.
+    pub(crate) fn lets_pass(&self, input: usize) -> bool {
+        match self {
+            Self::Join(plan) => input != plan.one_side(),
+            Self::Set(plan) => input != plan.deciding_side(),
+            _ => false,
+        }
+    }
+
     /// Starts the operator.
     pub(crate) fn start(&self) -> Box<dyn Stage> {
         match self {

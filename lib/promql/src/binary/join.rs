@@ -86,6 +86,13 @@ struct Fault {
     text: &'static str,
 }
 
+impl JoinPlan {
+    /// The input that is kept: the left one for `group_right`.
+    pub(crate) fn one_side(&self) -> usize {
+        if self.card == Cardinality::OneToMany { super::set::LEFT } else { super::set::RIGHT }
+    }
+}
+
 impl Join {
     pub(crate) fn new(plan: JoinPlan) -> Self {
         let many_present = Presence::none(plan.steps);
@@ -105,11 +112,6 @@ impl Join {
             packed: Vec::new(),
             scratch: LabelScratch::default(),
         }
-    }
-
-    /// The input that is kept: the left one for `group_right`.
-    fn one_side(&self) -> usize {
-        if self.plan.card == Cardinality::OneToMany { super::set::LEFT } else { super::set::RIGHT }
     }
 
     fn key_of(&mut self, labels: LabelsRef<'_>) -> usize {
@@ -187,7 +189,7 @@ impl Join {
 
     /// Replaces the values of the "many" side by those of the operator.
     fn operate(&self, many: &mut FloatColumn, one: &FloatColumn) {
-        let swapped = self.one_side() == super::set::LEFT;
+        let swapped = self.plan.one_side() == super::set::LEFT;
         let op = self.plan.op;
         if !is_comparison(op) {
             let sides = |many, one| if swapped { (one, many) } else { (many, one) };
@@ -208,7 +210,7 @@ impl Join {
 
     /// The same where there are histograms, step by step; what cannot be computed is taken out of `present`.
     fn operate_mixed(&mut self, many: &Column, one: &Column, present: &mut Presence) -> Column {
-        let swapped = self.one_side() == super::set::LEFT;
+        let swapped = self.plan.one_side() == super::set::LEFT;
         let mut out = MixedBuilder::new(self.plan.steps);
         let mut scratch = FloatHistogram::default();
         let mut met = Presence::none(self.plan.steps);
@@ -340,7 +342,7 @@ impl Join {
         let duplicate = self.duplicate();
         match (&self.fault, duplicate) {
             (fault, Some((step, later, earlier))) if fault.as_ref().is_none_or(|fault| step <= fault.step) => {
-                let side = if self.one_side() == super::set::LEFT { "left" } else { "right" };
+                let side = if self.plan.one_side() == super::set::LEFT { "left" } else { "right" };
                 let [later, earlier] = [later, earlier].map(|at| &self.ones[at]);
                 Err(QueryError::Execution(format!(
                     "found duplicate series for the match group {} on the {side} hand-side of the operation: [{}, {}];\
@@ -358,7 +360,7 @@ impl Join {
 
 impl Stage for Join {
     fn push(&mut self, input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
-        if input == self.one_side() {
+        if input == self.plan.one_side() {
             return self.keep(row, cx);
         }
         if self.built {
@@ -370,7 +372,7 @@ impl Stage for Join {
     }
 
     fn finish(&mut self, input: usize, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
-        if input == self.one_side() {
+        if input == self.plan.one_side() {
             self.built = true;
             for row in std::mem::take(&mut self.waiting) {
                 self.pass(row, cx)?;

@@ -39,14 +39,17 @@ pub(crate) struct SetOp {
 pub(crate) const LEFT: usize = 0;
 pub(crate) const RIGHT: usize = 1;
 
+impl SetPlan {
+    /// The input that is only looked at, or passes unchanged.
+    pub(crate) fn deciding_side(&self) -> usize {
+        if self.kind == SetKind::Or { LEFT } else { RIGHT }
+    }
+}
+
 impl SetOp {
     pub(crate) fn new(plan: SetPlan) -> Self {
         let (keys, present, waiting) = (LabelTable::default(), Vec::new(), Vec::new());
         Self { plan, keys, present, decided: false, waiting, packed: Vec::new() }
-    }
-
-    fn deciding_side(&self) -> usize {
-        if self.plan.kind == SetKind::Or { LEFT } else { RIGHT }
     }
 
     fn write_key(&mut self, labels: LabelsRef<'_>) {
@@ -91,7 +94,7 @@ impl SetOp {
 
 impl Stage for SetOp {
     fn push(&mut self, input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
-        if input == self.deciding_side() {
+        if input == self.plan.deciding_side() {
             return self.decide(row, cx);
         }
         if self.decided {
@@ -104,7 +107,7 @@ impl Stage for SetOp {
     }
 
     fn finish(&mut self, input: usize, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
-        if input == self.deciding_side() {
+        if input == self.plan.deciding_side() {
             self.decided = true;
             for row in std::mem::take(&mut self.waiting) {
                 self.let_through(row, cx);

@@ -3,6 +3,7 @@
 use super::classes::Classes;
 use super::facts::{Facts, selector, without_parens};
 use super::fan::{Common, CommonKey, CommonScalar, finish_fans};
+use super::matchers::normal;
 use super::naming::Names;
 use super::place::{Buckets, Place};
 use super::select::{PlannedUse, share};
@@ -24,8 +25,8 @@ use std::sync::Arc;
 /// # Errors
 /// What cannot be evaluated: [`QueryError::Invalid`] where Prometheus refuses it before it runs.
 pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryError> {
-    let facts = Facts::of(expr, params);
     let times = QueryTimes { start_ms: params.start_ms, end_ms: params.end_ms, step_ms: params.step_ms };
+    let facts = Facts::of(expr, params);
     let plan = Plan {
         selects: Vec::new(),
         uses: Vec::new(),
@@ -282,7 +283,7 @@ impl<'a> Builder<'a> {
         self.above = self.above.max(place.level + 1);
         self.uses.push(PlannedUse {
             level: place.level,
-            matchers: selector.matchers.clone(),
+            matchers: if self.params.passes.matchers { normal(&selector.matchers) } else { selector.matchers.clone() },
             range,
             step_ms: place.step_ms,
             range_ms,
@@ -291,6 +292,7 @@ impl<'a> Builder<'a> {
                 node: self.node,
                 leaf,
                 without_buckets: place.buckets == Buckets::Spared,
+                filter: Vec::new(),
                 times: 1,
                 chain: tail.chain(),
                 ends: Vec::new(),

@@ -1,7 +1,7 @@
 //! Which expressions of a query are the same, wherever they stand.
 
 use super::facts::{innermost_first, selector, without_parens};
-use super::select::sorted;
+use super::matchers::{normal, sorted};
 use super::time::QueryTimes;
 use crate::ast::{Call, Duration, Expr, ExprKind, TimeShift, VectorSelector};
 use crate::{QueryError, QueryParams};
@@ -41,7 +41,7 @@ impl Classes {
                 ExprKind::Paren(inner) => classes.get(inner),
                 // What cannot be computed is the same as nothing: planning it says why.
                 _ => {
-                    let text = classes.text(expr, times).unwrap_or_else(|_| format!("{expr:p}"));
+                    let text = classes.text(expr, times, params).unwrap_or_else(|_| format!("{expr:p}"));
                     let class = *known.entry(text).or_insert(classes.all.len());
                     if class == classes.all.len() {
                         classes.add(expr);
@@ -85,7 +85,7 @@ impl Classes {
     }
 
     /// A text that other expressions have only if they are the same.
-    fn text(&self, expr: &Expr, times: &QueryTimes) -> Result<String, QueryError> {
+    fn text(&self, expr: &Expr, times: &QueryTimes, params: &QueryParams) -> Result<String, QueryError> {
         let mut text = match &expr.kind {
             ExprKind::Number(number) => format!("number {:x}", number.value.to_bits()),
             ExprKind::String(string) => format!("string {string:?}"),
@@ -95,9 +95,9 @@ impl Classes {
                 format!("{:?} {} {:?}", aggregate.op, aggregate.without, aggregate.grouping)
             }
             ExprKind::Call(call) => name_of(call),
-            ExprKind::Vector(selector) => format!("vector {}", of_selector(selector, times)?),
+            ExprKind::Vector(selector) => format!("vector {}", of_selector(selector, times, params)?),
             ExprKind::Matrix(matrix) => {
-                let selector = of_selector(&matrix.selector, times)?;
+                let selector = of_selector(&matrix.selector, times, params)?;
                 format!("matrix {selector} {}", of_range(&matrix.range, times)?)
             }
             ExprKind::Subquery(subquery) => {
@@ -129,9 +129,9 @@ fn name_of(call: &Call) -> String {
     text
 }
 
-fn of_selector(selector: &VectorSelector, times: &QueryTimes) -> Result<String, QueryError> {
-    let matchers = sorted(&selector.matchers);
-    Ok(format!("{matchers:?} {} {:?}", of_time(&selector.time, times)?, selector.boundary))
+fn of_selector(selector: &VectorSelector, times: &QueryTimes, params: &QueryParams) -> Result<String, QueryError> {
+    let matchers = if params.passes.matchers { normal(&selector.matchers) } else { selector.matchers.clone() };
+    Ok(format!("{:?} {} {:?}", sorted(&matchers), of_time(&selector.time, times)?, selector.boundary))
 }
 
 fn of_time(time: &TimeShift, times: &QueryTimes) -> Result<String, QueryError> {

@@ -2,7 +2,7 @@
 
 use super::{Chain, Destination, Leaf, Plan, Use};
 use crate::chain::Op;
-use model::{Labels, METRIC_NAME};
+use model::{Labels, METRIC_NAME, Matcher};
 use std::sync::Arc;
 
 /// Labels that are all that is looked at.
@@ -22,6 +22,11 @@ impl UsedLabels {
         names.sort_unstable();
         names.dedup();
         Self(names.into())
+    }
+
+    /// Those that `matchers` look at.
+    pub(super) fn of_matchers(matchers: &[Matcher]) -> Self {
+        Self::new(matchers.iter().map(|matcher| matcher.name().to_vec()).collect())
     }
 
     /// The names, sorted.

@@ -1,6 +1,7 @@
 //! Selectors that share a call to the stores.
 
-use super::{Plan, Use, UsedLabels};
+use super::matchers::{beyond, sorted};
+use super::{Destination, Plan, Use, UsedLabels};
 use crate::{QueryParams, Select};
 use model::{Matcher, TimeRange};
 
@@ -21,45 +22,112 @@ pub(super) struct PlannedUse {
 /// anyway, and a call costs more than to decode one.
 const NEAR_MS: i64 = 2 * 3_600_000;
 
+/// Among more selects than this nobody looks for those that others have: each is compared with each.
+const MOST_COMPARED: usize = 128;
+
+/// A select in the making.
+#[derive(Debug)]
+struct Shared {
+    level: usize,
+    /// The matchers, sorted.
+    key: Vec<Matcher>,
+    select: Select,
+    uses: Vec<Use>,
+}
+
 /// Makes selects of selectors, lowest level first and else in the order given.
 pub(super) fn share(mut uses: Vec<PlannedUse>, params: &QueryParams, plan: &mut Plan) {
     uses.sort_by_key(|planned| planned.level);
-    let mut levels: Vec<usize> = Vec::new();
+    let mut selects: Vec<Shared> = Vec::new();
     for mut planned in uses {
         planned.planned.ends = plan.ends(&planned.planned.chain);
         let labels = planned.planned.used_labels(plan).filter(|_| params.passes.used_labels);
-        let key = sorted(&planned.matchers);
-        let shared = plan.selects.iter().zip(&levels).position(|(select, level)| {
-            let suits = match params.strict_sharing {
+        let key: Vec<Matcher> = sorted(&planned.matchers).into_iter().cloned().collect();
+        let shared = selects.iter_mut().find(|shared| {
+            let suits = |select: &Select| match params.strict_sharing {
                 true => select.asks_like(&planned),
                 false => are_near(select.range, planned.range),
             };
-            params.passes.shared_selects && *level == planned.level && suits && sorted(&select.matchers) == key
+            let is_same = shared.level == planned.level && shared.key == key;
+            params.passes.shared_selects && is_same && suits(&shared.select)
         });
+        let level = planned.level;
+        let (select, one) = planned.into_select(labels);
         match shared {
-            Some(at) => {
-                plan.selects[at].widen(&planned, labels.as_ref());
-                plan.uses[at].push(planned.planned);
+            Some(shared) => {
+                shared.select.widen(&select);
+                shared.uses.push(one);
             }
-            None => {
-                let after = levels.iter().filter(|level| **level < planned.level).count();
-                levels.push(planned.level);
-                plan.selects.push(Select {
-                    matchers: planned.matchers,
-                    range: planned.range,
-                    step_ms: planned.step_ms,
-                    range_ms: planned.range_ms,
-                    func: planned.func,
-                    newest_only: planned.planned.leaf.is_newest(),
-                    labels,
-                    after,
-                });
-                plan.uses.push(vec![planned.planned]);
-            }
+            None => selects.push(Shared { level, key, select, uses: vec![one] }),
         }
     }
-    for source in &mut plan.sources {
-        source.after = levels.iter().filter(|level| **level < source.level).count();
+    // What replicas are made of, and what stores aggregated, is not told by labels.
+    if params.passes.wider_selects && !params.strict_sharing && selects.len() <= MOST_COMPARED {
+        widen_all(&mut selects, plan);
+    }
+    let after = |level: usize| selects.iter().filter(|select| select.level < level).count();
+    plan.sources.iter_mut().for_each(|source| source.after = after(source.level));
+    plan.selects = selects.iter().map(|one| Select { after: after(one.level), ..one.select.clone() }).collect();
+    plan.uses = selects.into_iter().map(|shared| shared.uses).collect();
+}
+
+/// Takes selects into those that ask for all of their series anyway.
+fn widen_all(selects: &mut Vec<Shared>, plan: &Plan) {
+    let mut narrow = 0;
+    while let Some(Shared { select, .. }) = selects.get(narrow) {
+        let found = selects.iter().enumerate().find_map(|(wide, shared)| {
+            let filter = beyond(&select.matchers, &shared.select.matchers)?;
+            let suits = wide != narrow && shared.level == selects[narrow].level && shared.takes(select, plan);
+            (suits && !filter.is_empty()).then_some((wide, filter))
+        });
+        let Some((wide, filter)) = found else {
+            narrow += 1;
+            continue;
+        };
+        let taken = selects.remove(narrow);
+        let wide = &mut selects[if wide > narrow { wide - 1 } else { wide }];
+        let labels = taken.select.labels.map(|labels| labels.and(&UsedLabels::of_matchers(&filter)));
+        wide.select.widen(&Select { labels, ..taken.select });
+        wide.uses.extend(taken.uses.into_iter().map(|mut one| {
+            one.filter.extend(filter.iter().cloned());
+            one
+        }));
+        narrow = 0;
+    }
+}
+
+impl Shared {
+    /// Whether it costs nothing more to read the series of `narrow` from this select, which has them.
+    fn takes(&self, narrow: &Select, plan: &Plan) -> bool {
+        let (wide, own) = (&self.select, narrow.range);
+        let within = wide.range.min_ms() <= own.min_ms() && own.max_ms() <= wide.range.max_ms();
+        let as_new = !wide.newest_only || (narrow.newest_only && wide.range == own);
+        let as_few_labels = wide.labels.is_none() || narrow.labels.is_some();
+        // What passes a side that is kept waits for that, if both come together.
+        let passes = self.uses.iter().flat_map(|one| &one.ends).any(|end| match end {
+            Destination::Stage { stage, input } => {
+                plan.stages.get(*stage).is_some_and(|node| node.plan.lets_pass(*input))
+            }
+            _ => false,
+        });
+        within && as_new && as_few_labels && !passes
+    }
+}
+
+impl PlannedUse {
+    /// What it asks for if nobody else asks for the same.
+    fn into_select(self, labels: Option<UsedLabels>) -> (Select, Use) {
+        let select = Select {
+            matchers: self.matchers,
+            range: self.range,
+            step_ms: self.step_ms,
+            range_ms: self.range_ms,
+            func: self.func,
+            newest_only: self.planned.leaf.is_newest(),
+            labels,
+            after: 0,
+        };
+        (select, self.planned)
     }
 }
 
@@ -70,10 +138,10 @@ impl Select {
             == (other.range, other.step_ms, other.range_ms, &other.func)
     }
 
-    /// Asks for what another selector needs as well.
-    fn widen(&mut self, other: &PlannedUse, labels: Option<&UsedLabels>) {
-        self.labels = self.labels.as_ref().zip(labels).map(|(own, other)| own.and(other));
-        self.newest_only &= other.planned.leaf.is_newest() && self.range == other.range;
+    /// Asks for what `other` does as well, matchers apart.
+    fn widen(&mut self, other: &Self) {
+        self.labels = self.labels.as_ref().zip(other.labels.as_ref()).map(|(own, other)| own.and(other));
+        self.newest_only &= other.newest_only && self.range == other.range;
         self.range = union(self.range, other.range);
         if self.func != other.func {
             self.func.clear();
@@ -94,9 +162,5 @@ fn are_near(a: TimeRange, b: TimeRange) -> bool {
     length(union(a, b)) <= length(a).saturating_add(length(b)).saturating_add(NEAR_MS)
 }
 
-/// The order of matchers means nothing.
-pub(super) fn sorted(matchers: &[Matcher]) -> Vec<&Matcher> {
-    let mut sorted: Vec<&Matcher> = matchers.iter().collect();
-    sorted.sort_by(|a, b| (a.name(), a.op(), a.value()).cmp(&(b.name(), b.op(), b.value())));
-    sorted
-}
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,7 @@ fn how_it_is_written_makes_no_difference() {
             "x + x",
             "(x) + ((x))",
             "x{a=\"1\",b!=\"2\"} + {b!=\"2\",__name__=\"x\",a=\"1\"}",
+            "x{a=\"1\"} + x{a=~\"1\",b=~\".*\"}",
             "x + x offset 0s",
             "rate(x[1m]) + rate(x[60s])",
             "x[1m:10s] == x[60s:10s]"
@@ -51,7 +52,7 @@ fn all_that_counts_is_looked_at() {
         &[
             "x + y",
             "x + x{a=\"\"}",
-            "x{a=\"1\"} + x{a=~\"1\"}",
+            "x{a=\"1\"} + x{a=~\"2\"}",
             "x + x offset 1s",
             "x + x @ 10",
             "x @ end() + x @ 10",

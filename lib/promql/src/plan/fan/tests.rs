@@ -57,6 +57,23 @@ fn levels_stay_apart() {
     check("y / scalar(sum(x)) + z / scalar(sum(x))", (3, 2), (4, 3));
     let plan = plan("y / scalar(sum(x)) + z / scalar(sum(x))", &QueryParams::instant(0));
     assert_eq!(plan.selects.iter().map(|select| select.after).collect::<Vec<_>>(), [0, 1, 1]);
+    // What was planned before for something else still comes before the number.
+    let text = "y / scalar(abs(sum(x))) + on () group_left () sum(x)";
+    let plan = super::tests::plan(text, &QueryParams::instant(0));
+    assert_eq!(plan.selects.iter().map(|select| select.after).collect::<Vec<_>>(), [0, 1]);
+}
+
+/// What is held while a series is evaluated is reserved: a column for each fan besides the widest two.
+#[test]
+fn columns_behind_fans_are_counted() {
+    let bytes = |text: &str| {
+        let plan = plan(text, &QueryParams::instant(0));
+        plan.uses[0][0].working_bytes(&plan)
+    };
+    assert_eq!(bytes("abs(x)"), 17);
+    assert_eq!(bytes("abs(x) + 2 * abs(x)"), 25);
+    assert_eq!(bytes("max_over_time(abs(x)[10s:1s]) + min_over_time(abs(x)[10s:1s])"), 250);
+    assert_eq!(bytes("x + max_over_time(x[10s:1s])"), 170);
 }
 
 #[test]
