@@ -90,6 +90,12 @@ fn spared(criterion: &mut Criterion) {
             Passes { wider_selects: false, ..with },
             vec![r#"sum(rate(x{zone="1"}[5m])) / sum(rate(x[5m]))"#],
         ),
+        ("constants", Passes { constants: false, ..with }, vec!["vector((1 + 2) * 3 / 4 - 5 % (end() - start()))"]),
+        (
+            "toggles",
+            Passes { toggles: false, ..with },
+            vec!["x and on () vector(1) == 1", "x and on () vector(1) == 0"],
+        ),
     ];
     for (pass, without, texts) in cases.into_iter().chain(others) {
         let mut group = criterion.benchmark_group(pass);

@@ -22,11 +22,13 @@ mod info;
 mod labels;
 mod matchers;
 mod naming;
+mod number;
 mod place;
 mod range_call;
 mod scalar;
 mod select;
 mod time;
+mod toggle;
 mod twins;
 
 use crate::annotations::{Annotations, Level};

@@ -66,6 +66,10 @@ pub struct Passes {
     pub matchers: bool,
     /// Selectors are read with others that have all their series.
     pub wider_selects: bool,
+    /// Numbers that are computed from numbers alone are computed before the query runs.
+    pub constants: bool,
+    /// Set operators with a side that is empty, or there for everybody, are the other side or nothing.
+    pub toggles: bool,
     /// What is wanted at several places of the query is evaluated once.
     pub common_expressions: bool,
     /// What has the same value at every step is evaluated at one.
@@ -82,6 +86,8 @@ impl Default for Passes {
             shared_selects: true,
             matchers: true,
             wider_selects: true,
+            constants: true,
+            toggles: true,
             common_expressions: true,
             step_invariants: true,
             distinct_series: true,

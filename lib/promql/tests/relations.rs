@@ -292,7 +292,7 @@ fn check_passes(store: &Store, text: &str, params: &QueryParams, every_subset: b
     }
 }
 
-const PASSES: usize = 7;
+const PASSES: usize = 9;
 const STEP_INVARIANTS: usize = 1;
 
 fn subset_of_passes(subset: usize) -> Passes {
@@ -305,6 +305,8 @@ fn subset_of_passes(subset: usize) -> Passes {
         common_expressions: on(4),
         matchers: on(5),
         wider_selects: on(6),
+        constants: on(7),
+        toggles: on(8),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::build::{Builder, Rest, Tail};
 use super::naming::is_set;
 use super::place::{Buckets, Place};
+use super::toggle::Toggled;
 use crate::QueryError;
 use crate::ast::{Binary, BinaryOp, Cardinality, Matching, Span};
 use crate::binary::{JoinPlan, LEFT, RIGHT, ScalarOp, SetKind, SetPlan, keeps_names};
@@ -19,7 +20,7 @@ impl<'a> Builder<'a> {
         mut place: Place,
         mut tail: Tail,
         late: &mut Vec<(usize, usize)>,
-    ) -> Result<Rest<'a>, QueryError> {
+    ) -> Result<Option<Rest<'a>>, QueryError> {
         place.func.clear();
         if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) {
             place.buckets = Buckets::Needed;
@@ -34,8 +35,17 @@ impl<'a> Builder<'a> {
             }
             let (op, return_bool) = (binary.op, binary.return_bool);
             tail.before(Op::Scalar(ScalarOp { op, scalar, scalar_left, return_bool, node }));
-            return Ok((vector, place, tail));
+            return Ok(Some((vector, place, tail)));
         };
+        match self.toggled(binary, matching) {
+            Some(Toggled::Empty) => {
+                self.nothing(&place, tail);
+                return Ok(None);
+            }
+            Some(Toggled::Left) => return Ok(Some((&binary.lhs, place, tail))),
+            Some(Toggled::Right) => return Ok(Some((&binary.rhs, place, tail))),
+            None => {}
+        }
         let (plan, left_first) = self.pairing((binary, node), matching, &place);
         let stage = self.stage(plan, 2, tail);
         let start = self.uses.len();
@@ -43,7 +53,7 @@ impl<'a> Builder<'a> {
         if left_first {
             late.push((start, self.uses.len() - start));
         }
-        Ok((&binary.lhs, place, Tail::to_stage(stage, LEFT)))
+        Ok(Some((&binary.lhs, place, Tail::to_stage(stage, LEFT))))
     }
 
     /// How two vectors meet, and whether the left one is wanted first.

@@ -26,7 +26,7 @@ use std::sync::Arc;
 /// What cannot be evaluated: [`QueryError::Invalid`] where Prometheus refuses it before it runs.
 pub(crate) fn build(expr: &Expr, params: &QueryParams) -> Result<Plan, QueryError> {
     let times = QueryTimes { start_ms: params.start_ms, end_ms: params.end_ms, step_ms: params.step_ms };
-    let facts = Facts::of(expr, params);
+    let facts = Facts::of(expr, &times, params);
     let plan = Plan {
         selects: Vec::new(),
         uses: Vec::new(),
@@ -175,7 +175,7 @@ impl<'a> Builder<'a> {
                     tail.before(Op::Negate);
                     Some((inner, place, tail))
                 }
-                ExprKind::Binary(binary) => Some(self.binary((binary, expr.span), place, tail, &mut late)?),
+                ExprKind::Binary(binary) => self.binary((binary, expr.span), place, tail, &mut late)?,
                 ExprKind::Aggregate(aggregate) => Some(self.aggregate(expr, aggregate, place, tail)?),
                 ExprKind::Call(call) => self.call(expr, call, place, tail)?,
                 ExprKind::Vector(selector) => {

@@ -1,6 +1,8 @@
 //! What is known of each expression of a query before it is planned.
 
 use super::naming::Names;
+use super::number::Number;
+use super::time::QueryTimes;
 use crate::QueryParams;
 use crate::ast::{Expr, ExprKind, ValueType};
 use crate::functions::function;
@@ -23,6 +25,8 @@ pub(super) struct Fact {
     pub(super) names: Names,
     /// No two of its series are labelled alike, not even at different steps.
     pub(super) distinct: bool,
+    /// It is computed from nothing but numbers that are known.
+    pub(super) number: Option<Number>,
 }
 
 /// Functions whose value depends on the step even if their arguments do not.
@@ -41,7 +45,7 @@ const STEP_DEPENDENT: [&str; 11] = [
 ];
 
 impl Facts {
-    pub(super) fn of(root: &Expr, params: &QueryParams) -> Self {
+    pub(super) fn of(root: &Expr, times: &QueryTimes, params: &QueryParams) -> Self {
         let mut known = Self(HashMap::new());
         for expr in innermost_first(root) {
             let (same, apart) = known.invariant(expr);
@@ -52,6 +56,7 @@ impl Facts {
                 apart: apart && passes.step_invariants,
                 names: known.judge_names(expr),
                 distinct: passes.distinct_series && known.judge_distinct(expr, params.delayed_names),
+                number: known.judge_number(expr, times),
             };
             known.0.insert(std::ptr::from_ref(expr), fact);
         }
@@ -60,7 +65,8 @@ impl Facts {
 
     /// What is known of `expr`, which is part of the tree.
     pub(super) fn get(&self, expr: &Expr) -> Fact {
-        let unknown = Fact { is_scalar: false, same: false, apart: false, names: Names::Any, distinct: false };
+        let (same, names, number) = (false, Names::Any, None);
+        let unknown = Fact { is_scalar: false, same, apart: false, names, distinct: false, number };
         self.0.get(&std::ptr::from_ref(expr)).copied().unwrap_or(unknown)
     }
 

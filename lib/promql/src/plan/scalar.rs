@@ -1,10 +1,9 @@
 //! Numbers per step.
 
-use super::Destination;
-use super::ScalarId;
 use super::build::{Builder, Tail, unknown_function};
+use super::number::Number;
 use super::place::Place;
-use super::time::QueryTimes;
+use super::{Destination, ScalarId};
 use crate::QueryError;
 use crate::ast::{Binary, Expr, ExprKind, UnaryOp};
 use crate::number_column::Scalar;
@@ -33,6 +32,10 @@ impl<'a> Builder<'a> {
         let mut operators = Vec::new();
         let (mut expr, mut place) = (root, place.clone());
         let mut innermost = loop {
+            if let Some(value) = self.number(expr, &place) {
+                let scalar = Scalar::Constant { value, grid: Arc::clone(&place.grid) };
+                break (self.add_scalar(scalar), place.level);
+            }
             if !std::ptr::eq(expr, root) && self.classes.repeated(expr).is_some() {
                 break self.scalar(expr, &place)?;
             }
@@ -68,22 +71,22 @@ impl<'a> Builder<'a> {
         Ok(innermost)
     }
 
+    /// The number that `expr` is at all steps of `place`, if that is known.
+    fn number(&self, expr: &Expr, place: &Place) -> Option<f64> {
+        match self.facts.get(expr).number.filter(|_| self.params.passes.constants)? {
+            Number::Same(value) => Some(value),
+            Number::OfTime if place.grid.steps() == 1 => self.facts.number_at(expr, place.grid.start_ms()),
+            Number::OfTime => None,
+        }
+    }
+
     /// Plans a number that is no operator.
     fn simple_scalar(&mut self, expr: &'a Expr, place: &Place) -> Result<(ScalarId, usize), QueryError> {
         let grid = Arc::clone(&place.grid);
-        let QueryTimes { start_ms, end_ms, step_ms } = self.times;
         let scalar = match &expr.kind {
             ExprKind::Number(number) => Scalar::Constant { value: number.value, grid },
             ExprKind::Call(call) => match (call.name.as_str(), call.args.as_slice()) {
                 ("time", _) => Scalar::Time(grid),
-                ("pi", _) => Scalar::Constant { value: std::f64::consts::PI, grid },
-                ("start", _) => Scalar::Constant { value: crate::chain::seconds(start_ms), grid },
-                ("end", _) => Scalar::Constant { value: crate::chain::seconds(end_ms), grid },
-                ("range", _) => Scalar::Constant { value: crate::chain::seconds(end_ms - start_ms), grid },
-                ("step", _) => {
-                    let step_ms = if start_ms == end_ms { 0 } else { step_ms };
-                    Scalar::Constant { value: crate::chain::seconds(step_ms), grid }
-                }
                 ("scalar", [arg]) => return self.gather(arg, place),
                 ("min_of" | "max_of", [a, b]) => {
                     let (a, level) = self.scalar(a, place)?;
@@ -91,7 +94,10 @@ impl<'a> Builder<'a> {
                     let scalar = if call.name == "min_of" { Scalar::Least(a, b) } else { Scalar::Greatest(a, b) };
                     return Ok((self.add_scalar(scalar), level.max(other_level)));
                 }
-                _ => return Err(unknown_function(&call.name)),
+                (name, _) => {
+                    let value = self.times.number(name).ok_or_else(|| unknown_function(name))?;
+                    Scalar::Constant { value, grid }
+                }
             },
             _ => return Err(QueryError::Internal("a number was expected".to_owned())),
         };
@@ -108,6 +114,7 @@ impl<'a> Builder<'a> {
         let level = above.max(place.level);
         Ok((self.add_scalar(Scalar::Gathered(gathered)), level))
     }
+
     pub(super) fn add_scalar(&mut self, scalar: Scalar) -> ScalarId {
         self.plan.scalars.push(scalar);
         ScalarId(self.plan.scalars.len() - 1)
