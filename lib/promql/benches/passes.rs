@@ -100,7 +100,8 @@ fn spared(criterion: &mut Criterion) {
     for (pass, without, texts) in cases.into_iter().chain(others) {
         let mut group = criterion.benchmark_group(pass);
         for text in texts {
-            let expr = promql::parse(text, &ParseOptions::default()).unwrap();
+            let options = ParseOptions { experimental_functions: true, ..ParseOptions::default() };
+            let expr = promql::parse(text, &options).unwrap();
             for (name, passes) in [("with", with), ("without", without)] {
                 group.bench_function(format!("{name}/{text}"), |bencher| {
                     bencher.iter(|| black_box(answer(&all, &expr, passes)));

@@ -220,6 +220,7 @@ fn what_the_planner_spares_does_not_show_where_it_spares_much() {
         "label_replace(even, \"n\", \"x$1\", \"n\", \"(.*)\") or label_replace(even, \"n\", \"x$1\", \"n\", \"(.*)\") * 2",
         "label_replace(even, \"n\", \"x\", \"n\", \".*\") + on (group) label_replace(even, \"n\", \"x\", \"n\", \".*\")",
         "(odd > 1e17) * 2 + (odd > 1e17) * 3 + odd or (odd > 1e99) * 2 - (odd > 1e99) * 3 - odd",
+        "odd or (odd > 1e17) * 2 - (odd > 1e17) * 3",
         "label_replace(even, \"n\", \"x\", \"n\", \".*\") > 1e200 or label_replace(even, \"n\", \"x\", \"n\", \".*\") > 1e200",
         "max_over_time(rate(even[1m])[2m:30s]) - min_over_time(rate(even[1m])[4m:30s])",
         "sum(even{group=\"1\"}) / sum(even) + sum(even{n=~\"000.\",group!~\"2\"}) + count(rate(odd{group=~\"3\"}[1m]))",

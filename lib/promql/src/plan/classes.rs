@@ -32,7 +32,8 @@ impl Classes {
     /// The classes of `root` and of all it is made of. Nothing is the same as anything else if that is not to be looked for.
     pub(super) fn of(root: &Expr, times: &QueryTimes, params: &QueryParams) -> Self {
         let mut classes = Self::default();
-        if !params.passes.common_expressions {
+        // What holds no two selectors holds nothing twice that would be looked for.
+        if !params.passes.common_expressions || root.selectors().len() < 2 {
             return classes;
         }
         let mut known: HashMap<String, usize> = HashMap::new();

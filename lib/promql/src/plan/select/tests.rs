@@ -49,7 +49,7 @@ fn what_would_cost_more_is_asked_for_apart() {
     // All labels of all series.
     check(r#"sum by (b) (x) / on (b) group_left () topk(1, x{a="1"})"#);
     // A number has to be there first.
-    check(r#"x{a="1"} / scalar(sum(x))"#);
+    check(r#"sum(x{a="1"} / scalar(sum(x)))"#);
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_switch_that_is_on_goes() {
     check("x or vector(1) > 2", (&["x"], 0));
     check("vector(0) == 1 or sum(x)", (&["x"], 1));
     check("x unless vector(1) + 1 < 2", (&["x"], 0));
-    check("x unless on (a) (2 > vector(3 - 1))", (&["x"], 0));
+    check("x unless on (a) (2 > vector(4 - 1))", (&["x"], 0));
     check("vector(1) or on () x", (&[], 0));
 }
 
