@@ -11,6 +11,7 @@ mod federate;
 #[cfg(test)]
 mod fixture;
 mod head_status;
+mod histogram;
 mod instant;
 mod json;
 mod labels;

@@ -24,7 +24,7 @@ mod trim;
 mod validity;
 mod working;
 
-pub use buckets::{Bucket, Buckets, SideBuckets};
+pub use buckets::{Bucket, BucketPlace, BucketPlaces, Buckets, SideBuckets};
 pub use classic::{ClassicHistogram, InvalidClassicHistogram};
 pub use column::{HistogramColumn, HistogramMatrix};
 pub use float::{Added, CannotReduce, FloatHistogram, IncompatibleBuckets};

@@ -28,8 +28,8 @@ pub use fingerprint::{Fingerprint, Fingerprinter, push_label_field};
 pub use go_float::{PlainFloat, SampleFloat, ShortFloat, not_finite};
 pub use hash::ring_hash;
 pub use histogram::{
-    Added, BUCKET_CELLS, Bucket, Buckets, COUNT_CELL, CUSTOM_BUCKETS_SCHEMA, CannotReduce, ClassicHistogram,
-    FloatHistogram, HistogramColumn, HistogramLayout, HistogramMatrix, HistogramMean, HistogramRef,
+    Added, BUCKET_CELLS, Bucket, BucketPlace, BucketPlaces, Buckets, COUNT_CELL, CUSTOM_BUCKETS_SCHEMA, CannotReduce,
+    ClassicHistogram, FloatHistogram, HistogramColumn, HistogramLayout, HistogramMatrix, HistogramMean, HistogramRef,
     IncompatibleBuckets, InvalidClassicHistogram, InvalidHistogram, KahanHistogram, LayoutParts, Numbers, Reduction,
     ResetHint, SideBuckets, Span, TestExpression, TooManyBuckets, ZERO_COUNT_CELL,
 };

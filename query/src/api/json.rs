@@ -1,7 +1,7 @@
 //! JSON written straight from labels and columns.
 
 use super::number::{push_time, push_value};
-use model::{HistogramRef, LabelsRef};
+use model::LabelsRef;
 
 /// Appends a string as Go's `encoding/json` does: `<`, `>`, `&` and the two line separators are escaped, what is not UTF-8
 /// becomes the replacement character.
@@ -74,40 +74,12 @@ pub(crate) fn end_sample(value: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"]");
 }
 
-/// Appends `[time, {"count": …, "sum": …, "buckets": …}]`, without buckets in which there is nothing.
-pub(crate) fn push_histogram(time_ms: i64, histogram: HistogramRef<'_>, out: &mut Vec<u8>) {
-    out.push(b'[');
-    push_time(time_ms, out);
-    out.extend_from_slice(b",{\"count\":");
-    push_quoted(histogram.numbers.value(histogram.count()), out);
-    out.extend_from_slice(b",\"sum\":");
-    push_quoted(histogram.sum, out);
-    let mut before = &b",\"buckets\":["[..];
-    for bucket in histogram.buckets().filter(|bucket| bucket.count != 0.0) {
-        out.extend_from_slice(before);
-        before = b",";
-        out.push(b'[');
-        out.push(b'0' + bucket.boundary_code());
-        for number in [bucket.lower, bucket.upper, bucket.count] {
-            out.push(b',');
-            push_quoted(number, out);
-        }
-        out.push(b']');
-    }
-    if before == b"," {
-        out.push(b']');
-    }
-    out.extend_from_slice(b"}]");
-}
-
-fn push_quoted(number: f64, out: &mut Vec<u8>) {
-    out.push(b'"');
-    push_value(number, out);
-    out.push(b'"');
-}
-
 /// Appends a list, each item by `push`.
-pub(crate) fn push_list<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, push: impl Fn(T, &mut Vec<u8>)) {
+pub(crate) fn push_list<T>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut Vec<u8>,
+    mut push: impl FnMut(T, &mut Vec<u8>),
+) {
     out.push(b'[');
     for (at, item) in items.into_iter().enumerate() {
         if at > 0 {

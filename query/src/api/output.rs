@@ -1,6 +1,7 @@
 //! What the engine computed, as JSON.
 
 use super::envelope::{Answer, MAX_NOTES};
+use super::histogram::HistogramWriter;
 use super::json;
 use super::labels::TRUNCATED;
 use super::number::{push_plain, push_time};
@@ -75,6 +76,7 @@ fn push_data(value: &Value, limit: usize, out: &mut Vec<u8>) -> bool {
         Value::Matrix { .. } | Value::Samples { .. } => "matrix",
     };
     out.extend_from_slice(format!(r#"{{"resultType":"{kind}","result":"#).as_bytes());
+    let mut histograms = HistogramWriter::default();
     match value {
         Value::Scalar { time_ms, value } => {
             out.push(b'[');
@@ -93,27 +95,29 @@ fn push_data(value: &Value, limit: usize, out: &mut Vec<u8>) -> bool {
             false
         }
         Value::Vector { time_ms, series } => {
-            push_limited(series, limit, out, |one, out| push_vector_element(*time_ms, one, out))
+            push_limited(series, limit, out, |one, out| push_vector_element(*time_ms, one, &mut histograms, out))
         }
         Value::Matrix { grid, series } => {
             let times = LazyCell::new(|| StepTexts::new(grid));
-            push_limited(series, limit, out, |one, out| push_matrix_row(grid, &times, one, out))
+            push_limited(series, limit, out, |one, out| push_matrix_row(grid, &times, one, &mut histograms, out))
         }
-        Value::Samples { series } => push_limited(series, limit, out, push_samples),
+        Value::Samples { series } => {
+            push_limited(series, limit, out, |one, out| push_samples(one, &mut histograms, out))
+        }
     }
 }
 
-fn push_limited<T>(series: &[T], limit: usize, out: &mut Vec<u8>, push: impl Fn(&T, &mut Vec<u8>)) -> bool {
+fn push_limited<T>(series: &[T], limit: usize, out: &mut Vec<u8>, push: impl FnMut(&T, &mut Vec<u8>)) -> bool {
     json::push_list(series.iter().take(limit), out, push);
     series.len() > limit
 }
 
-fn push_vector_element(time_ms: i64, one: &Series, out: &mut Vec<u8>) {
+fn push_vector_element(time_ms: i64, one: &Series, histograms: &mut HistogramWriter, out: &mut Vec<u8>) {
     push_metric(&one.labels, out);
     match one.column.histograms.get(0) {
         Some(histogram) => {
             out.extend_from_slice(br#","histogram":"#);
-            json::push_histogram(time_ms, histogram, out);
+            histograms.push(time_ms, histogram, out);
         }
         None => {
             out.extend_from_slice(br#","value":"#);
@@ -145,7 +149,7 @@ impl StepTexts {
     }
 }
 
-fn push_matrix_row(grid: &Grid, times: &StepTexts, one: &Series, out: &mut Vec<u8>) {
+fn push_matrix_row(grid: &Grid, times: &StepTexts, one: &Series, writer: &mut HistogramWriter, out: &mut Vec<u8>) {
     let Column { floats, histograms } = &one.column;
     push_metric(&one.labels, out);
     if !floats.is_empty() {
@@ -157,13 +161,13 @@ fn push_matrix_row(grid: &Grid, times: &StepTexts, one: &Series, out: &mut Vec<u
     }
     if !histograms.is_empty() {
         out.extend_from_slice(br#","histograms":"#);
-        let push = |(step, histogram), out: &mut Vec<u8>| json::push_histogram(grid.time_ms(step), histogram, out);
+        let push = |(step, histogram), out: &mut Vec<u8>| writer.push(grid.time_ms(step), histogram, out);
         json::push_list(histograms.iter(), out, push);
     }
     out.push(b'}');
 }
 
-fn push_samples((labels, samples): &(Labels, SampleColumns), out: &mut Vec<u8>) {
+fn push_samples((labels, samples): &(Labels, SampleColumns), writer: &mut HistogramWriter, out: &mut Vec<u8>) {
     push_metric(labels, out);
     let all = || samples.timestamps_ms.iter().zip(&samples.values).enumerate();
     if samples.histograms.len() < samples.len() {
@@ -174,7 +178,7 @@ fn push_samples((labels, samples): &(Labels, SampleColumns), out: &mut Vec<u8>) 
     if samples.has_histograms() {
         out.extend_from_slice(br#","histograms":"#);
         let histograms = all().filter_map(|(at, (time_ms, _))| Some((*time_ms, samples.histogram(at)?)));
-        json::push_list(histograms, out, |(time_ms, histogram), out| json::push_histogram(time_ms, histogram, out));
+        json::push_list(histograms, out, |(time_ms, histogram), out| writer.push(time_ms, histogram, out));
     }
     out.push(b'}');
 }

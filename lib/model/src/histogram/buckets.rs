@@ -28,23 +28,42 @@ pub struct SideBuckets<'a> {
 /// All buckets, from the lowest to the highest.
 #[derive(Debug, Clone)]
 pub struct Buckets<'a> {
-    negative: SideBuckets<'a>,
-    zero: Option<Bucket>,
-    positive: SideBuckets<'a>,
+    layout: &'a HistogramLayout,
+    places: BucketPlaces<'a>,
+}
+
+/// Which bucket of a layout it is. Where it begins and ends follows from that: [`HistogramLayout::bucket`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BucketPlace {
+    Negative(i32),
+    Zero,
+    Positive(i32),
+}
+
+/// The places of [`Buckets`] and what is in each, for those who know the bounds.
+#[derive(Debug, Clone)]
+pub struct BucketPlaces<'a> {
+    numbers: Numbers,
+    negative: Indexed<'a, u64>,
+    zero: Option<f64>,
+    positive: Indexed<'a, u64>,
 }
 
 impl<'a> HistogramRef<'a> {
     /// All buckets in order, empty ones of spans among them, the zero bucket only where something is in it. The neighbours of
     /// the zero bucket begin where it ends.
     pub fn buckets(&self) -> Buckets<'a> {
-        let count = self.numbers.value(self.zero_count());
-        let width = self.layout.zero_threshold();
-        let zero =
-            Bucket { lower: -width, upper: width, lower_inclusive: true, upper_inclusive: true, count, index: 0 };
-        Buckets {
-            negative: self.negative_buckets(),
-            zero: (count > 0.0 && !self.layout.has_custom_buckets()).then_some(zero),
-            positive: self.positive_buckets(),
+        Buckets { layout: self.layout, places: self.bucket_places() }
+    }
+
+    /// Where the buckets of [`HistogramRef::buckets`] lie, without their bounds.
+    pub fn bucket_places(&self) -> BucketPlaces<'a> {
+        let zero = self.numbers.value(self.zero_count());
+        BucketPlaces {
+            numbers: self.numbers,
+            negative: self.negative_buckets().buckets,
+            zero: (zero > 0.0 && !self.layout.has_custom_buckets()).then_some(zero),
+            positive: self.positive_buckets().buckets,
         }
     }
 
@@ -62,19 +81,51 @@ impl<'a> HistogramRef<'a> {
     }
 }
 
-impl SideBuckets<'_> {
-    fn bucket(&self, (index, cell): (i32, u64)) -> Bucket {
-        let (near, far) = (self.layout.bound(index.wrapping_sub(1)), self.layout.bound(index));
-        let (lower, upper) = if self.is_negative { (-far, -near) } else { (near, far) };
-        let is_custom = self.layout.has_custom_buckets();
+impl HistogramLayout {
+    /// The bucket at `place` with `count` in it. Beside the zero bucket it begins where that one ends.
+    pub fn bucket(&self, place: BucketPlace, count: f64) -> Bucket {
+        match place {
+            BucketPlace::Negative(index) => self.beside_zero(self.side_bucket(true, index, count)),
+            BucketPlace::Zero => self.zero_bucket(count),
+            BucketPlace::Positive(index) => self.beside_zero(self.side_bucket(false, index, count)),
+        }
+    }
+
+    fn zero_bucket(&self, count: f64) -> Bucket {
+        let width = self.zero_threshold();
+        Bucket { lower: -width, upper: width, lower_inclusive: true, upper_inclusive: true, count, index: 0 }
+    }
+
+    /// The bucket where its index puts it.
+    fn side_bucket(&self, is_negative: bool, index: i32, count: f64) -> Bucket {
+        let (near, far) = (self.bound(index.wrapping_sub(1)), self.bound(index));
+        let (lower, upper) = if is_negative { (-far, -near) } else { (near, far) };
+        let is_custom = self.has_custom_buckets();
         Bucket {
             lower,
             upper,
             lower_inclusive: if is_custom { index == 0 } else { lower < 0.0 },
             upper_inclusive: is_custom || upper > 0.0,
-            count: self.numbers.value(cell),
+            count,
             index,
         }
+    }
+
+    /// The bucket, without what the zero bucket covers.
+    fn beside_zero(&self, mut bucket: Bucket) -> Bucket {
+        let width = self.zero_threshold();
+        if bucket.lower > 0.0 && bucket.lower < width {
+            bucket.lower = width;
+        } else if bucket.upper < 0.0 && bucket.upper > -width {
+            bucket.upper = -width;
+        }
+        bucket
+    }
+}
+
+impl SideBuckets<'_> {
+    fn bucket(&self, (index, cell): (i32, u64)) -> Bucket {
+        self.layout.side_bucket(self.is_negative, index, self.numbers.value(cell))
     }
 }
 
@@ -94,36 +145,53 @@ impl DoubleEndedIterator for SideBuckets<'_> {
     }
 }
 
-impl Buckets<'_> {
-    /// The bucket, without what the zero bucket covers.
-    fn beside_zero(&self, mut bucket: Bucket) -> Bucket {
-        let width = self.positive.layout.zero_threshold();
-        if bucket.lower > 0.0 && bucket.lower < width {
-            bucket.lower = width;
-        } else if bucket.upper < 0.0 && bucket.upper > -width {
-            bucket.upper = -width;
-        }
-        bucket
-    }
-}
-
 impl Iterator for Buckets<'_> {
     type Item = Bucket;
 
     fn next(&mut self) -> Option<Bucket> {
-        if let Some(bucket) = self.negative.next_back() {
-            return Some(self.beside_zero(bucket));
-        }
-        self.zero.take().or_else(|| self.positive.next().map(|bucket| self.beside_zero(bucket)))
+        let (place, count) = self.places.next()?;
+        Some(self.layout.bucket(place, count))
     }
 }
 
 impl DoubleEndedIterator for Buckets<'_> {
     fn next_back(&mut self) -> Option<Bucket> {
-        if let Some(bucket) = self.positive.next_back() {
-            return Some(self.beside_zero(bucket));
+        let (place, count) = self.places.next_back()?;
+        Some(self.layout.bucket(place, count))
+    }
+}
+
+impl BucketPlaces<'_> {
+    fn zero(&mut self) -> Option<(BucketPlace, f64)> {
+        self.zero.take().map(|count| (BucketPlace::Zero, count))
+    }
+}
+
+impl Iterator for BucketPlaces<'_> {
+    type Item = (BucketPlace, f64);
+
+    #[inline]
+    fn next(&mut self) -> Option<(BucketPlace, f64)> {
+        if let Some((index, cell)) = self.negative.next_back() {
+            return Some((BucketPlace::Negative(index), self.numbers.value(cell)));
         }
-        self.zero.take().or_else(|| self.negative.next().map(|bucket| self.beside_zero(bucket)))
+        self.zero().or_else(|| {
+            let (index, cell) = self.positive.next()?;
+            Some((BucketPlace::Positive(index), self.numbers.value(cell)))
+        })
+    }
+}
+
+impl DoubleEndedIterator for BucketPlaces<'_> {
+    #[inline]
+    fn next_back(&mut self) -> Option<(BucketPlace, f64)> {
+        if let Some((index, cell)) = self.positive.next_back() {
+            return Some((BucketPlace::Positive(index), self.numbers.value(cell)));
+        }
+        self.zero().or_else(|| {
+            let (index, cell) = self.negative.next()?;
+            Some((BucketPlace::Negative(index), self.numbers.value(cell)))
+        })
     }
 }
 
