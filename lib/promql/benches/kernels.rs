@@ -4,6 +4,7 @@
 //! copied. Times are per batch; the throughput is in raw samples (`elements`), so `1 / (elem/s)` is the cost of a sample.
 //! The group `hour` is 61 steps of a minute over two hours of samples, one every 15 seconds: of whole numbers (`x`), of
 //! others (`y`), and of times that are not regular (`z`).
+//! The group `long` is windows of an hour at those steps, and its throughput is in samples that windows see.
 #![allow(clippy::unwrap_used, reason = "bench code")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -128,6 +129,33 @@ fn hour(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn long(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("long");
+    group.throughput(Throughput::Elements(SERIES as u64 * 61 * 240));
+    for name in ["y", "z"] {
+        let batch = Counters::hours(name);
+        for text in [
+            "double_exponential_smoothing(#[1h], 0.3, 0.3)",
+            "stddev_over_time(#[1h])",
+            "deriv(#[1h])",
+            "predict_linear(#[1h], 600)",
+            "changes(#[1h])",
+            "resets(#[1h])",
+            "mad_over_time(#[1h])",
+            "quantile_over_time(0.9, #[1h])",
+        ] {
+            let text = text.replace('#', name);
+            let options = ParseOptions { experimental_functions: true, ..ParseOptions::default() };
+            let expr = promql::parse(&text, &options).unwrap();
+            let limits = QueryLimits { max_samples: usize::MAX, ..QueryLimits::default() };
+            let params = QueryParams { limits, ..QueryParams::range(3_600_000, 7_200_000, 60_000) };
+            let evaluator = Query::prepare(&expr, params).unwrap().evaluator(0).unwrap();
+            group.bench_function(text, |bencher| bencher.iter(|| black_box(evaluator.evaluate(&batch).unwrap())));
+        }
+    }
+    group.finish();
+}
+
 /// Evaluated and accepted, as one thread does it.
 fn push(criterion: &mut Criterion) {
     let batch = Counters::new();
@@ -156,5 +184,5 @@ fn whole(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, evaluate, hour, push, whole);
+criterion_group!(benches, evaluate, hour, long, push, whole);
 criterion_main!(benches);

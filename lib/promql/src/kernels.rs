@@ -7,6 +7,7 @@
 mod extended;
 mod extremes;
 mod instant;
+mod lanes;
 mod mixed;
 mod over_time;
 mod quantile;

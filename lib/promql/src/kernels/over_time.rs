@@ -28,5 +28,5 @@ pub(crate) fn variance(windows: Windows<'_>, result: impl Fn(f64) -> f64) -> Flo
         (mean, squares, count)
     };
     let start = (Kahan::default(), Kahan::default(), 0.0);
-    windows.fold(|_| start, add, |(_, squares, count), _| Some(result(squares.total() / count)))
+    windows.fold_at(|_| start, add, |(_, squares, count), _| Some(result(squares.total() / count)))
 }

@@ -26,6 +26,9 @@ struct Line {
     xx: Kahan,
 }
 
+/// What is smoothed so far: the last two values and the slope, with the factors.
+type Smoothed = [f64; 5];
+
 /// What `result` makes of slope and value at `from_ms` of the line through each window of at least two samples.
 fn lines<'a>(
     windows: Windows<'a>,
@@ -39,7 +42,7 @@ fn lines<'a>(
         let y = values[at];
         Line { x: line.x.add(x), y: line.y.add(y), xy: line.xy.add(x * y), xx: line.xx.add(x * x), ..line }
     };
-    windows.fold(
+    windows.fold_at(
         |window| Line { from_ms: from_ms(window), x: none, y: none, xy: none, xx: none },
         add,
         |line, window| (window.values.len() > 1).then(|| result(line.solve(window.values), window)),
@@ -67,19 +70,20 @@ impl Line {
 ///
 /// # Errors
 /// A factor that is not between 0 and 1.
-pub(crate) fn smooth(
-    windows: Windows<'_>,
+pub(crate) fn smooth<'a>(
+    windows: Windows<'a>,
     smoothing: &FloatColumn,
     trend: &FloatColumn,
 ) -> Result<FloatColumn, QueryError> {
     let mut outcome = Ok(());
-    let column = windows.map(|window| {
+    let start = |window: Window<'a>| {
         let (smoothing, trend) = (smoothing.value(window.step), trend.value(window.step));
         if outcome.is_ok() {
             outcome = check_factors(smoothing, trend);
         }
-        smoothed(window.values, smoothing, trend)
-    });
+        smooth_first(window.values, smoothing, trend)
+    };
+    let column = windows.fold(start, smooth_next, |[_, level, ..], _| level);
     outcome.map(|()| column)
 }
 
@@ -96,16 +100,23 @@ pub(crate) fn check_factors(smoothing: f64, trend: f64) -> Result<(), QueryError
     Ok(())
 }
 
-fn smoothed(values: &[f64], smoothing: f64, trend: f64) -> Option<f64> {
-    let [first, second, ..] = values else { return None };
-    let (mut before, mut level, mut slope) = (0.0, *first, second - first);
-    for (at, value) in values.iter().enumerate().skip(1) {
-        let scaled = smoothing * value;
-        if at > 1 {
-            slope = trend * (level - before) + (1.0 - trend) * slope;
-        }
-        let next = (1.0 - smoothing) * (level + slope);
-        (before, level) = (level, scaled + next);
-    }
-    Some(level)
+/// That of the first two values, and the other values; `None`: there are no two.
+fn smooth_first(values: &[f64], smoothing: f64, trend: f64) -> Option<(Smoothed, &[f64])> {
+    let [first, second, rest @ ..] = values else { return None };
+    Some((smoothed([0.0, *first, second - first, smoothing, trend], *second), rest))
+}
+
+/// Takes in a value from the third one on.
+#[inline(always)]
+fn smooth_next([before, level, slope, smoothing, trend]: Smoothed, value: f64) -> Smoothed {
+    let slope = trend * (level - before) + (1.0 - trend) * slope;
+    smoothed([before, level, slope, smoothing, trend], value)
+}
+
+/// Takes in a value after the slope before it is known.
+#[inline(always)]
+fn smoothed([_, level, slope, smoothing, trend]: Smoothed, value: f64) -> Smoothed {
+    let scaled = smoothing * value;
+    let next = (1.0 - smoothing) * (level + slope);
+    [level, scaled + next, slope, smoothing, trend]
 }

@@ -6,10 +6,9 @@ use super::{Kahan, Kernel, KernelScratch, Mean, RangeCall, Samples, newest, quan
 use crate::annotations::Annotations;
 use crate::ast::Span;
 use crate::chain::seconds;
-use crate::column::FloatColumn;
-use crate::plan::{Reading, Shift};
+use crate::column::{ColumnBuilder, FloatColumn};
+use crate::plan::{Reading, ScalarId, Shift};
 use crate::{Grid, fixture};
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A series with irregular times, resets, equal values, zeros of both signs, NaN and infinities, from a seed.
@@ -51,7 +50,16 @@ fn grids() -> Vec<(Grid, i64, Shift)> {
 
 pub(super) fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift): &(Grid, i64, Shift)) -> FloatColumn {
     let span = Span::default();
-    let (grid, params) = (Arc::new(grid.clone()), SmallVec::new());
+    let grid = Arc::new(grid.clone());
+    let scalars = [97, 89].map(|modulus| {
+        let mut out = ColumnBuilder::new(grid.steps());
+        let mut slots = out.slots();
+        for (step, time_ms) in grid.times_ms().enumerate() {
+            slots.set(step, factor(time_ms, modulus));
+        }
+        Some(Arc::new(out.build()))
+    });
+    let params = (0..scalars.len()).map(ScalarId).collect();
     let call = RangeCall {
         counted: crate::statistics::Counted::Steps,
         kernel,
@@ -69,12 +77,23 @@ pub(super) fn run(kernel: Kernel, samples: Samples<'_>, (grid, range_ms, shift):
     };
     let labels = fixture::labels("__name__=x_total");
     let (mut scratch, mut notes) = (KernelScratch::default(), Annotations::default());
-    call.evaluate((samples, None), labels.as_ref(), &[], &mut scratch, &mut notes).unwrap().floats
+    call.evaluate((samples, None), labels.as_ref(), &scalars, &mut scratch, &mut notes).unwrap().floats
+}
+
+/// Between 0 and 1, another one at each step.
+fn factor(time_ms: i64, modulus: i64) -> f64 {
+    (time_ms.rem_euclid(modulus) + 1) as f64 / 100.0
 }
 
 /// Compares `kernel` with `plain`, which is given times and values of one window.
 #[track_caller]
 fn check(kernel: Kernel, plain: impl Fn(&[i64], &[f64]) -> Option<f64>) {
+    check_steps(kernel, |_, times, values| plain(times, values));
+}
+
+/// As [`check`], for a `plain` that is told when the step is as well.
+#[track_caller]
+fn check_steps(kernel: Kernel, plain: impl Fn(i64, &[i64], &[f64]) -> Option<f64>) {
     let mut seen = 0;
     for seed in 0..60 {
         let (times, values) = series(seed, seed as usize);
@@ -86,7 +105,7 @@ fn check(kernel: Kernel, plain: impl Fn(&[i64], &[f64]) -> Option<f64>) {
                 let end_ms = shift.apply(time_ms);
                 let first = times.iter().filter(|time| **time <= end_ms - range_ms).count();
                 let end = times.iter().filter(|time| **time <= end_ms).count();
-                let want = if first < end { plain(&times[first..end], &values[first..end]) } else { None };
+                let want = if first < end { plain(time_ms, &times[first..end], &values[first..end]) } else { None };
                 let got = column.get(step);
                 let same = match (got, want) {
                     (Some(got), Some(want)) => got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(),
@@ -133,6 +152,22 @@ fn sums_side_by_side_are_sums_one_by_one() {
             squares = squares.add(before * (value - mean.total()));
         }
         Some(squares.total() / values.len() as f64)
+    });
+}
+
+#[test]
+fn what_is_smoothed_side_by_side_is_what_is_smoothed_one_by_one() {
+    check_steps(Kernel::DoubleExponentialSmoothing, |time_ms, _, values| {
+        let (smoothing, trend) = (factor(time_ms, 97), factor(time_ms, 89));
+        let [first, second, ..] = values else { return None };
+        let (mut before, mut level, mut slope) = (0.0, *first, second - first);
+        for (at, value) in values.iter().enumerate().skip(1) {
+            if at > 1 {
+                slope = trend * (level - before) + (1.0 - trend) * slope;
+            }
+            (before, level) = (level, smoothing * value + (1.0 - smoothing) * (level + slope));
+        }
+        Some(level)
     });
 }
 

@@ -109,7 +109,7 @@ impl<'a> Windows<'a> {
 
     /// The column of what `done` makes of a state into which `add` has put each sample of a window, in order, given by its
     /// position in the series. A few windows go side by side, since each addition has to wait for the one before it.
-    pub(crate) fn fold<S: Copy>(
+    pub(crate) fn fold_at<S: Copy>(
         self,
         start: impl Fn(Window<'a>) -> S,
         add: impl Fn(S, usize) -> S,

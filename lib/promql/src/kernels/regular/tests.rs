@@ -19,8 +19,8 @@ struct Case {
     shift: Shift,
 }
 
-/// Kernels without parameters.
-const KERNELS: [Kernel; 22] = [
+/// All but the quantile, whose numbers would have to be quantiles.
+const KERNELS: [Kernel; 25] = [
     Kernel::Rate,
     Kernel::Increase,
     Kernel::Delta,
@@ -29,6 +29,8 @@ const KERNELS: [Kernel; 22] = [
     Kernel::Resets,
     Kernel::Changes,
     Kernel::Deriv,
+    Kernel::PredictLinear,
+    Kernel::DoubleExponentialSmoothing,
     Kernel::Sum,
     Kernel::Avg,
     Kernel::Min,
@@ -38,6 +40,7 @@ const KERNELS: [Kernel; 22] = [
     Kernel::First,
     Kernel::Last,
     Kernel::Stddev,
+    Kernel::Stdvar,
     Kernel::Mad,
     Kernel::TsOfFirst,
     Kernel::TsOfLast,
