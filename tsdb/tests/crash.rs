@@ -210,3 +210,22 @@ fn the_oracle_judges() {
     oracle.deleted(|_| true, range);
     assert!(matches!(oracle.check(&found(&[10])), Err(Fault::Phantom(_, 10, _))));
 }
+
+/// Of two segments of the log that are removed, the disk forgets only the second: it said that what the first has was deleted.
+#[test]
+fn segments_go_in_their_order() {
+    let (whole, mut oracle) = (SimFs::new(), Oracle::default());
+    live(&whole, &mut oracle, 0..ROUNDS, Snapshots::default()).unwrap();
+    let is_removed = |line: &String| line.starts_with("Remove") && line.contains("/wbl/0");
+    let journal = whole.take_journal();
+    let removals: Vec<u64> = (1..).zip(&journal).filter(|(_, line)| is_removed(line)).map(|(step, _)| step).collect();
+    assert!(removals.len() > 10, "{removals:?}");
+    for step in removals {
+        let (fs, mut oracle) = (SimFs::new(), Oracle::default());
+        fs.stop_after(step);
+        let _ended_early = live(&fs, &mut oracle, 0..ROUNDS, Snapshots::default());
+        for seed in 0..12 {
+            assert_eq!(verdict(&fs.crash(Loss::Reordered(seed)), &oracle), Ok(()), "step {step}, seed {seed}");
+        }
+    }
+}

@@ -120,11 +120,14 @@ impl SegmentDir {
         last.map(|last| last.number.saturating_add(1)).max().unwrap_or(0)
     }
 
-    /// Removes segments below `segment`, lowest first so that no gap opens, and checkpoints that stand for less than all
-    /// of them.
+    /// Removes segments below `segment`, and checkpoints that stand for less than all of them.
+    ///
+    /// Segments go one by one, lowest first: a crash of the machine must not leave one without those behind it, which may say that
+    /// what it has was deleted.
     pub(super) fn remove_below(&self, fs: &dyn Fs, segment: u32) -> io::Result<()> {
         for old in self.segments.iter().filter(|old| old.number < segment) {
             fs.remove_file(&old.path)?;
+            fs.sync_dir(&self.dir)?;
         }
         for old in self.checkpoints.iter().filter(|old| old.number.saturating_add(1) < segment) {
             fs.remove_dir_all(&old.path)?;
