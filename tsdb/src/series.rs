@@ -94,6 +94,12 @@ pub trait SeriesSource: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// How many series `matchers` accept at most. `None`: it takes time to tell, or to find them.
+    fn at_most(&self, matchers: &[Matcher]) -> Option<u64> {
+        let _ = matchers;
+        None
+    }
+
     /// The label names of the series that `matchers` accept (of all, if there is none), sorted.
     ///
     /// # Errors

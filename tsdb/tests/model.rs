@@ -147,6 +147,33 @@ fn what_was_deleted_behind_the_last_block_stays_deleted() {
     world.restart(1, false);
 }
 
+/// Of twelve series, two have each `id`, four each name.
+#[test]
+fn how_many_series_there_are_at_most_is_known_by_their_values() {
+    let mut world = World::new(0);
+    let series: Vec<_> = (0..12).map(|number| (number, vec![(Move::Step, 7)])).collect();
+    world.append(&series);
+    type Row = (&'static [(&'static str, MatchOp, &'static str)], Option<u64>);
+    let table: [Row; 9] = [
+        (&[("id", MatchOp::Equal, "3")], Some(2)),
+        (&[("id", MatchOp::Regex, "3|4|nobody's")], Some(4)),
+        (&[("__name__", MatchOp::Equal, "metric_1"), ("id", MatchOp::Equal, "3")], Some(2)),
+        (&[("id", MatchOp::Equal, "3"), ("__name__", MatchOp::Equal, "metric_1")], Some(2)),
+        (&[("__name__", MatchOp::Equal, "metric_1"), ("id", MatchOp::Regex, ".*3")], Some(4)),
+        (&[("__name__", MatchOp::Equal, "metric_1"), ("zone", MatchOp::NotEqual, "one")], Some(4)),
+        (&[("absent", MatchOp::Equal, "x")], Some(0)),
+        // These say what there is not, or leave it open.
+        (&[("zone", MatchOp::NotEqual, "one")], None),
+        (&[("zone", MatchOp::Equal, "")], None),
+    ];
+    for (matchers, want) in table {
+        let matchers: Vec<_> =
+            matchers.iter().map(|&(name, op, value)| Matcher::new(op, name, value).unwrap()).collect();
+        assert_eq!(world.at_most(&matchers), want, "{matchers:?}");
+        world.compare(&matchers, TimeRange::ALL);
+    }
+}
+
 /// So many samples are refused that not all can be told. What is in doubt in such a batch, as after a restart that has forgotten
 /// that the time of deleted samples was cut, is not expected to be there.
 #[test]

@@ -266,6 +266,8 @@ pub type SeriesStream = BoxStream<'static, Result<SeriesFrame, StoreError>>;
 pub struct SeriesWalk {
     /// Pulling blocks. The first error is the last one.
     pub frames: Box<dyn Iterator<Item = Result<SeriesFrame, StoreError>> + Send>,
+    /// How many series there are at most, and it takes no time to find them; `None`: nobody knows before they are found.
+    pub at_most: Option<u64>,
     /// Whether series come with those of their labels that [`SelectHints::labels`] names, and these alone.
     pub has_used_labels_only: bool,
 }

@@ -3,13 +3,21 @@
 use super::{Driver, How, internal};
 use crate::api::ApiError;
 use crate::metrics::Metrics;
-use promql::{Evaluator, Partial, Query, QueryError};
+use promql::{Evaluator, Partial, Query, QueryError, Select};
 use service::InOrder;
 use std::time::{Duration, Instant};
 use storeapi::{EngineBatch, SeriesFrame, SeriesWalk};
 
 /// How long it goes on before others have their turn.
 const TURN: Duration = Duration::from_millis(10);
+
+/// What looks at fewer samples than this is done where it was asked for: it takes as long to wake another thread, and to be
+/// woken by it.
+const SMALL_SAMPLES: u64 = 10_000;
+/// To find a series and its chunks takes as long as to look at so many samples.
+const SERIES_SAMPLES: u64 = 50;
+/// How far apart samples usually are.
+const USUAL_SPACING_MS: u64 = 15_000;
 
 /// A select under way.
 pub(super) struct Pulled {
@@ -22,6 +30,7 @@ pub(super) struct Pulled {
     how: How,
     metrics: Metrics,
     warnings: Vec<String>,
+    is_small: bool,
 }
 
 /// What a turn came to.
@@ -41,9 +50,16 @@ impl Pulled {
         driver: &Driver,
     ) -> Result<Self, QueryError> {
         let evaluator = query.evaluator(select)?;
+        let wanted = query.selects().get(select);
+        let is_small = walk.at_most.zip(wanted).is_some_and(|(series, select)| is_small(series, select));
         let evaluations = InOrder::new(driver.pool.clone());
         let (ahead, metrics) = (driver.pool.threads() - 1, driver.metrics.clone());
-        Ok(Self { walk, query, evaluator, evaluations, ahead, how, metrics, warnings: Vec::new() })
+        Ok(Self { walk, query, evaluator, evaluations, ahead, how, metrics, warnings: Vec::new(), is_small })
+    }
+
+    /// Whether a thread that serves sockets may do all of it.
+    pub(super) fn is_small(&self) -> bool {
+        self.is_small
     }
 
     /// Goes on for a while. Blocks.
@@ -85,3 +101,17 @@ impl Pulled {
         Ok(())
     }
 }
+
+/// Whether few samples are looked at of `series` series at most: each once to be read, and once in each window.
+fn is_small(series: u64, select: &Select) -> bool {
+    let samples_in = |ms: u64| ms / USUAL_SPACING_MS;
+    let whole_ms = select.range.max_ms().abs_diff(select.range.min_ms());
+    let steps = whole_ms.checked_div(select.step_ms.unsigned_abs()).unwrap_or(0).saturating_add(1);
+    let windows = steps.saturating_mul(samples_in(select.range_ms.unsigned_abs()).saturating_add(1));
+    let read = if select.newest_only { 0 } else { samples_in(whole_ms) };
+    let of_one = SERIES_SAMPLES.saturating_add(read).saturating_add(windows);
+    series.saturating_mul(of_one) <= SMALL_SAMPLES
+}
+
+#[cfg(test)]
+mod tests;

@@ -116,6 +116,10 @@ impl SeriesSource for HeadReader {
         Some(Box::new(Self::with_labels_only(self, names, absent)?))
     }
 
+    fn at_most(&self, matchers: &[Matcher]) -> Option<u64> {
+        self.view.head.at_most(matchers)
+    }
+
     fn label_names(&self, matchers: &[Matcher]) -> Result<Vec<Vec<u8>>, SourceError> {
         Ok(self.view.label_names(matchers))
     }

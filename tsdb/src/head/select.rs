@@ -40,6 +40,8 @@ struct Found {
     pairs: Arc<[PairId]>,
 }
 
+/// To try so many values with a matcher takes about as long as to wake a thread.
+const QUICKLY_TRIED: usize = 512;
 const CACHED_MATCHERS: usize = 64;
 /// A set of more pairs is not remembered.
 const CACHED_PAIRS: usize = 1 << 16;
@@ -63,6 +65,26 @@ impl Head {
         // Sets of one pair are lists of known length; the more pairs, the more lists.
         plan.require.sort_by_key(|pairs| pairs.len());
         plan
+    }
+
+    /// How many series have a value that one of the matchers names; `None` if none names any, or if another would have to be
+    /// tried with many.
+    pub(super) fn at_most(&self, matchers: &[Matcher]) -> Option<u64> {
+        let (dictionary, mut scratch) = (self.dictionary.read(), Vec::new());
+        let mut most: Option<u64> = None;
+        for matcher in matchers.iter().filter(|matcher| !matcher.matches_all()) {
+            let Some(values) = matcher.set_values().filter(|_| !matcher.matches_empty()) else {
+                let values = dictionary.find_name(matcher.name()).map_or(0, |name| dictionary.pairs_of(name).len());
+                if values > QUICKLY_TRIED {
+                    return None;
+                }
+                continue;
+            };
+            let pairs = values.iter().filter_map(|value| dictionary.find(matcher.name(), value, &mut scratch));
+            let series = pairs.map(|pair| dictionary.series_with(pair)).sum();
+            most = Some(most.map_or(series, |most| most.min(series)));
+        }
+        most
     }
 
     /// The pairs whose value passes `matcher`, which the empty value does not; rising.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::db::{Db, DbOptions};
 use tsdb::head::{AppendScratch, OutOfOrder};
-use tsdb::{Appended, ColumnSeriesBatch, Refused, RefusedBecause};
+use tsdb::{Appended, ColumnSeriesBatch, Refused, RefusedBecause, SeriesSource};
 
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
 const STEP_MS: i64 = 1_500;
@@ -328,10 +328,16 @@ impl World {
         self.compare_last(matchers, range);
     }
 
+    pub(crate) fn at_most(&self, matchers: &[Matcher]) -> Option<u64> {
+        self.db().head().reader(TimeRange::ALL).at_most(matchers)
+    }
+
     fn compare_last(&self, matchers: &[Matcher], range: TimeRange) {
         let reader = self.db().head().reader(range);
         let mut held = Samples::new();
         read(&reader, matchers, range, &mut held).unwrap();
+        let most = reader.at_most(matchers);
+        assert!(most.is_none_or(|most| held.len() as u64 <= most), "{matchers:?}: {} series of {most:?}", held.len());
         let (mut batch, mut found) = (ColumnSeriesBatch::default(), BTreeMap::new());
         let mut cursor = reader.select_last(matchers, range);
         loop {

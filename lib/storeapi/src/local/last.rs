@@ -10,7 +10,7 @@ use model::Matcher;
 use promql::UsedLabels;
 use std::sync::Arc;
 use tsdb::head::{HeadReader, LastCursor};
-use tsdb::{ColumnSeriesBatch, SourceError};
+use tsdb::{ColumnSeriesBatch, SeriesSource, SourceError};
 
 /// Series a frame: each is small.
 const FRAME_SERIES: usize = 1024;
@@ -45,10 +45,11 @@ pub(super) fn walk(store: &LocalStore, groups: Vec<HeadGroup>, request: &SeriesR
     if let (Some(used), [(head, _)]) = (used, asked.as_mut_slice()) {
         *head = used;
     }
+    let at_most = asked.iter().map(|(head, matchers)| head.at_most(matchers)).sum();
     let (name, request) = (Arc::clone(&store.name), request.clone());
     let (mut left, mut taken) = (request.limit.unwrap_or(usize::MAX), Taken::new(store.limits));
     let mut newest = None;
-    Some(walk::of(has_used_labels_only, move || {
+    Some(walk::of(at_most, has_used_labels_only, move || {
         let failed = |error| internal(&name, error);
         let newest = match &mut newest {
             Some(newest) => newest,

@@ -37,14 +37,23 @@ pub(super) fn walk(store: LocalStore, request: SeriesRequest) -> SeriesWalk {
     let (left, taken) = (request.limit.unwrap_or(usize::MAX), Taken::new(store.limits));
     let (warnings, cursor, read_series) = (Vec::new(), None, FRAME_SERIES);
     let shown = with_used_labels(&groups, &request);
-    let has_used_labels_only = shown.is_some();
+    let (at_most, has_used_labels_only) = (at_most(&groups, &request), shown.is_some());
     let mut walk = Walk { store, groups, shown, request, warnings, cursor, left, taken, read_series };
-    walk::of(has_used_labels_only, move || {
+    walk::of(at_most, has_used_labels_only, move || {
         if let Some(missing) = missing.take() {
             walk.begin(missing?)?;
         }
         walk.next_frame()
     })
+}
+
+/// How many series there are at most, if all sources can tell.
+fn at_most(groups: &[SourceGroup], request: &SeriesRequest) -> Option<u64> {
+    let of_group = |group: &SourceGroup| {
+        let matchers = group.matchers_for_sources(&request.matchers)?;
+        Some(group.sources.iter().map(|source| source.at_most(&matchers)).sum::<Option<u64>>())
+    };
+    groups.iter().filter_map(of_group).sum()
 }
 
 /// The only source that has a part, with the labels alone that are looked at; `None` if there are several, whose series are

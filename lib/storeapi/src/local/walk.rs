@@ -12,6 +12,7 @@ const FRAMES_AHEAD: usize = 2;
 
 /// The walk whose frames `next` gives, up to the first error.
 pub(super) fn of(
+    at_most: Option<u64>,
     has_used_labels_only: bool,
     mut next: impl FnMut() -> Result<Option<SeriesFrame>, StoreError> + Send + 'static,
 ) -> SeriesWalk {
@@ -21,7 +22,7 @@ pub(super) fn of(
         ended = !matches!(frame, Some(Ok(_)));
         frame
     });
-    SeriesWalk { frames: Box::new(frames), has_used_labels_only }
+    SeriesWalk { frames: Box::new(frames), at_most, has_used_labels_only }
 }
 
 /// The frames of `walk`, pulled on the blocking pool. A slow reader stops it, a dropped stream ends it at the next frame.
