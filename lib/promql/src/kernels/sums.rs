@@ -63,7 +63,7 @@ fn side_by_side(windows: [&[f64]; LANES]) -> [Kahan; LANES] {
 impl Kahan {
     /// As [`Kahan::add`], as long as the sum is finite: then what rounding took is the same whichever of the two is greater.
     #[inline(always)]
-    fn add_finite(self, value: f64) -> Self {
+    pub(super) fn add_finite(self, value: f64) -> Self {
         let sum = self.sum + value;
         let added = sum - self.sum;
         let lost = self.lost + ((self.sum - (sum - added)) + (value - added));

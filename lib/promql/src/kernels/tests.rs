@@ -144,15 +144,18 @@ fn sums_side_by_side_are_sums_one_by_one() {
     check(Kernel::Sum, |_, values| Some(values.iter().fold(Kahan::default(), |sum, value| sum.add(*value)).total()));
     check(Kernel::Avg, |_, values| Some(values.iter().fold(Mean::default(), |mean, value| mean.add(*value)).value()));
     check(Kernel::Count, |_, values| Some(values.len() as f64));
-    check(Kernel::Stdvar, |_, values| {
-        let (mut mean, mut squares) = (Kahan::default(), Kahan::default());
-        for (at, value) in values.iter().enumerate() {
-            let before = value - mean.total();
-            mean = mean.add(before / (at + 1) as f64);
-            squares = squares.add(before * (value - mean.total()));
-        }
-        Some(squares.total() / values.len() as f64)
-    });
+    check(Kernel::Stdvar, |_, values| Some(variance(values)));
+}
+
+/// As Prometheus reckons it (Welford).
+pub(super) fn variance(values: &[f64]) -> f64 {
+    let (mut mean, mut squares) = (Kahan::default(), Kahan::default());
+    for (at, value) in values.iter().enumerate() {
+        let before = value - mean.total();
+        mean = mean.add(before / (at + 1) as f64);
+        squares = squares.add(before * (value - mean.total()));
+    }
+    squares.total() / values.len() as f64
 }
 
 #[test]

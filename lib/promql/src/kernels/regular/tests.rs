@@ -1,6 +1,6 @@
 //! What is reckoned against what is searched for: a step alone is too few to reckon with.
 
-use super::super::tests::run;
+use super::super::tests::{run, variance};
 use super::super::{Kahan, Kernel, Mean, Samples, newest};
 use super::{Pieces, Stretch};
 use crate::Grid;
@@ -198,6 +198,8 @@ proptest! {
     fn sums_are_those_of_the_values_in_order(case in any_case()) {
         case.check_values(Kernel::Sum, |window| window.iter().fold(Kahan::default(), |sum, value| sum.add(*value)).total());
         case.check_values(Kernel::Avg, |window| window.iter().fold(Mean::default(), |mean, value| mean.add(*value)).value());
+        case.check_values(Kernel::Stdvar, variance);
+        case.check_values(Kernel::Stddev, |window| variance(window).sqrt());
     }
 
     #[test]
