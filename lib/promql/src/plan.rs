@@ -4,7 +4,8 @@
 //! same matchers share one, so that a series is fetched and decoded once. A **use** is one selector: how it turns samples into
 //! a column, and the **chain** of operators that change one series at a time. A chain ends in a **stage**, which has to see
 //! more than one series (an aggregation, one side of a join) and whose own output goes on through another chain, up to the
-//! result; or in a **fan**, from where several chains go on, since what is wanted at several places is evaluated once. Chains behind a select run in evaluators, on any thread; all else runs in order, where partials are accepted.
+//! result; or in a **fan**, from where several chains go on, since what is wanted at several places is evaluated once. Chains
+//! behind a select run in evaluators, on any thread; all else runs in order, where partials are accepted.
 //!
 //! Some operators need a number per step (`x * scalar(y)`, the `k` of `topk`) before they can see a series. Selects are
 //! therefore ordered in levels: what a number is computed from is on a lower level than what uses it.
