@@ -1,10 +1,9 @@
 //! Feeds the engine: opens the selects of a query one after another, and pushes what the store sends.
 //!
 //! What lies in this process is walked on the CPU pool, or here if it is little, and evaluated where it is found ([`pulled`]).
-//! What comes from afar is
-//! evaluated on the CPU pool, a few batches at once. Either way they are accepted in the order in which they came, so the
-//! answer does not depend on who was faster; while evaluations lag, nothing more is taken from the store, which then waits
-//! itself.
+//! What comes from afar is evaluated on the CPU pool, a few batches at once. Either way they are accepted in the order in which
+//! they came, so the answer does not depend on who was faster; while evaluations lag, nothing more is taken from the store,
+//! which then waits itself.
 
 mod pulled;
 
@@ -114,7 +113,10 @@ impl Driver {
     /// Evaluates a walk: a small one here. Other work comes to its turn in between.
     async fn pull(&self, pulled: Pulled, missing: &mut Vec<String>) -> Result<Query, ApiError> {
         let mut pulled = Box::new(pulled);
-        let mut turn = if pulled.is_small() { pulled.go_on()? } else { Turn::GoesOn };
+        let mut turn = match pulled.is_small() {
+            true => self.pool.here(|| pulled.go_on()).map_err(internal)??,
+            false => Turn::GoesOn,
+        };
         while turn == Turn::GoesOn {
             let going_on = self.pool.run(move || pulled.go_on().map(|turn| (pulled, turn)));
             (pulled, turn) = going_on.await.map_err(internal)??;
@@ -188,7 +190,7 @@ impl Driver {
         F: FnOnce() -> T + Send + 'static,
     {
         match bytes < INLINE_BYTES {
-            true => Ok(work()),
+            true => self.pool.here(work),
             false => self.pool.run(work).await,
         }
     }

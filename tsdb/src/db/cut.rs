@@ -104,7 +104,8 @@ impl Db {
         if let Some(meta) = &meta {
             // Its chunks may end long before: then a restart takes them for its end, and what was deleted behind them must be
             // remembered.
-            self.head.blocks_reach(self.add_block(meta)?.min(max_ms));
+            let end_ms = self.add_block(meta)?.end_ms(self.options.block_range_ms);
+            self.head.blocks_reach(end_ms.min(max_ms));
         }
         self.move_floor(max_ms, marks)?;
         Ok(CutBlock { min_ms, max_ms, meta })
@@ -118,14 +119,13 @@ impl Db {
         forgotten
     }
 
-    /// Takes a block that was published into the list. Returns where whoever opens it takes it to end, outside.
-    pub(super) fn add_block(&self, meta: &Meta) -> Result<i64, DbError> {
+    /// Opens a block that was published, and takes it into the list.
+    pub(super) fn add_block(&self, meta: &Meta) -> Result<Block, DbError> {
         let block = Block::open(&*self.fs, &self.dir.join(meta.ulid.to_string()))?;
-        let end_ms = block.end_ms(self.options.block_range_ms);
         let mut blocks = self.blocks.write();
-        blocks.push(block);
+        blocks.push(block.clone());
         blocks.sort_by_key(|block| block.meta().min_ms);
-        Ok(end_ms)
+        Ok(block)
     }
 
     /// Moves the head's floor over ranges without samples, from `from_ms` on: a first sample of 1970 must not cost a cut for

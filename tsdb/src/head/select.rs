@@ -40,7 +40,7 @@ struct Found {
     pairs: Arc<[PairId]>,
 }
 
-/// To try so many values with a matcher takes about as long as to wake a thread.
+/// More values than this are not tried for who wants to know only how much there is to do.
 const QUICKLY_TRIED: usize = 512;
 const CACHED_MATCHERS: usize = 64;
 /// A set of more pairs is not remembered.

@@ -44,6 +44,12 @@ async fn a_panic_is_an_error_and_the_thread_lives() {
     assert_eq!(err, CpuPoolError::Panicked("no luck".to_owned()));
     assert_eq!(pool.run(|| 7).await, Ok(7));
     assert_eq!(metric(&registry, "gauntlet_cpu_pool_panics_total"), "1");
+    // So it is for work that goes to no other thread.
+    let err = pool.here(|| -> u8 { panic!("bad luck") }).unwrap_err();
+    assert_eq!(err, CpuPoolError::Panicked("bad luck".to_owned()));
+    let here = std::thread::current().id();
+    assert_eq!(pool.here(|| std::thread::current().id()), Ok(here));
+    assert_eq!(metric(&registry, "gauntlet_cpu_pool_panics_total"), "2");
     assert_eq!(metric(&registry, "gauntlet_cpu_pool_running_jobs"), "0");
 }
 
