@@ -16,6 +16,7 @@ mod decision;
 mod decode;
 mod layout;
 mod open;
+mod side;
 mod spans;
 mod state;
 

@@ -12,12 +12,14 @@ const PAYLOAD_BITS: [u32; 9] = [0, 3, 6, 9, 12, 18, 25, 56, 64];
 #[inline(always)]
 pub(super) fn read_int(reader: &mut BitReader<'_>) -> i64 {
     let (bits, payload) = read(reader);
-    if payload == 64 {
-        return bits.cast_signed();
-    }
-    // Of n bits, a number above 2^(n-1) means itself less 2^n.
-    let negative = u64::from(bits > (1 << payload) >> 1);
-    bits.wrapping_sub(negative << payload).cast_signed()
+    if payload == 64 { bits.cast_signed() } else { signed(bits, payload) }
+}
+
+/// Of n bits, 63 at most, a number above 2^(n-1) means itself less 2^n.
+#[inline(always)]
+fn signed(bits: u64, count: u32) -> i64 {
+    let negative = u64::from(bits > (1 << count) >> 1);
+    bits.wrapping_sub(negative << count).cast_signed()
 }
 
 /// Reads an unsigned number; beyond the end of the data it is 0.
@@ -45,6 +47,93 @@ fn read(reader: &mut BitReader<'_>) -> (u64, u32) {
             reader.skip(8);
             (reader.take(64), 64)
         }
+    }
+}
+
+/// A number is short with up to so many ones, 12 bits of its own. It takes no more than [`SHORT_BITS`].
+const SHORT_ONES: u32 = 4;
+const SHORT_BITS: u32 = 17;
+
+/// How many bits a short number takes, and how many of them are its own, by the first five; a long one: none.
+const SHORT: [(u8, u8); 32] = {
+    let (mut table, mut first) = ([(0, 0); 32], 0_u32);
+    while first < 31 {
+        let ones = (first << 27).leading_ones();
+        let payload = PAYLOAD_BITS[ones as usize];
+        table[first as usize] = ((ones + 1 + payload) as u8, payload as u8);
+        first += 1;
+    }
+    table
+};
+
+/// Signed numbers one after the other, most of them short.
+///
+/// What is next to be read stays in a register, and a table says what a number takes: the next one waits for that alone, not
+/// for what the number is, nor for a branch that nobody could foresee. Whoever is done [stops](Numbers::stop): only then is
+/// the reader where it should be.
+#[derive(Debug)]
+pub(super) struct Numbers<'r, 'a> {
+    reader: &'r mut BitReader<'a>,
+    /// What the reader sees, without what was read of it.
+    window: u64,
+    /// How many bits were.
+    used: u32,
+}
+
+impl<'r, 'a> Numbers<'r, 'a> {
+    #[inline(always)]
+    pub(super) fn new(reader: &'r mut BitReader<'a>) -> Self {
+        let window = reader.peek();
+        Self { reader, window, used: 0 }
+    }
+
+    /// The next number; beyond the end of the data it is 0.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> i64 {
+        if self.used > 64 - SHORT_BITS {
+            self.pass(self.used);
+        }
+        let (bits, payload) = SHORT.get((self.window >> (64 - SHORT_ONES - 1)) as usize).copied().unwrap_or_default();
+        if bits == 0 {
+            return self.next_long();
+        }
+        let number = self.window >> (64 - bits) & ((1 << payload) - 1);
+        (self.window, self.used) = (self.window << bits, self.used + u32::from(bits));
+        signed(number, payload.into())
+    }
+
+    #[inline(never)]
+    fn next_long(&mut self) -> i64 {
+        self.pass(self.used);
+        let number = read_int(self.reader);
+        self.pass(0);
+        number
+    }
+
+    /// Passes over a run of zeros, numbers that are 0, of at most `most`, if there are many of them; answers how many.
+    #[inline(always)]
+    pub(super) fn pass_zeros(&mut self, most: usize) -> usize {
+        const MANY: u32 = 16;
+        if self.window >> (64 - MANY) != 0 {
+            return 0;
+        }
+        let seen = self.window.leading_zeros().min(64 - self.used);
+        let run = (seen as usize).min(most);
+        self.pass(self.used + run as u32);
+        run
+    }
+
+    /// Puts the reader where it should be.
+    #[inline(always)]
+    pub(super) fn stop(self) {
+        self.reader.skip(self.used as usize);
+    }
+
+    /// Lets the reader pass over `bits` and look again.
+    #[inline(always)]
+    fn pass(&mut self, bits: u32) {
+        self.reader.skip(bits as usize);
+        (self.window, self.used) = (self.reader.peek(), 0);
     }
 }
 
@@ -109,3 +198,6 @@ pub(super) fn read_varint(reader: &mut BitReader<'_>) -> Option<i64> {
     let zigzag = read_uvarint(reader)?;
     Some((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
 }
+
+#[cfg(test)]
+mod tests;

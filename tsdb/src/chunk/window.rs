@@ -50,14 +50,21 @@ impl Window {
     /// Reads an XOR with its control bits. `None`: a window that reaches beyond 64 bits.
     #[inline(always)]
     pub(super) fn read_xor(&mut self, reader: &mut BitReader<'_>) -> Option<u64> {
-        match reader.peek().leading_ones() {
+        let ahead = reader.peek();
+        match ahead.leading_ones() {
             0 => {
                 reader.skip(1);
                 Some(0)
             }
             1 => {
-                reader.skip(2);
-                Some(self.read(reader))
+                let significant = 64 - u32::from(self.leading) - u32::from(self.trailing);
+                if significant > 62 {
+                    reader.skip(2);
+                    return Some(self.read(reader));
+                }
+                // All of it was seen.
+                reader.skip(2 + significant as usize);
+                Some((ahead << 2) >> (64 - significant) << self.trailing)
             }
             _ => {
                 reader.skip(2);

@@ -14,6 +14,8 @@ pub struct HistogramColumn {
     cells: Vec<u64>,
     /// Layouts that were cleared and are nobody else's: memory for those to come.
     spare: Vec<Arc<HistogramLayout>>,
+    /// The last one that was cleared: what comes next often has its equal, and then both share it.
+    recent: Option<Arc<HistogramLayout>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -90,30 +92,73 @@ impl HistogramColumn {
 
     /// Appends a copy of `histogram`. Its layout is copied only if the last row has another.
     pub fn push(&mut self, histogram: HistogramRef<'_>) {
-        let cells = self.push_like(histogram, histogram.numbers);
-        for (to, from) in cells.iter_mut().zip(histogram.cells) {
-            *to = *from;
-        }
+        let layout = self.layout_like(histogram.layout);
+        self.push_numbers(layout, histogram, histogram.numbers);
     }
 
     /// Appends a copy of `histogram` whose counts are floats.
     pub fn push_floats(&mut self, histogram: HistogramRef<'_>) {
-        let cells = self.push_like(histogram, Numbers::Float);
-        for (to, from) in cells.iter_mut().zip(histogram.cells) {
-            *to = histogram.numbers.value(*from).to_bits();
+        let layout = self.layout_like(histogram.layout);
+        self.push_numbers(layout, histogram, Numbers::Float);
+    }
+
+    /// As [`HistogramColumn::push_floats`], of a histogram whose layout is `shared`, which is shared on.
+    pub fn push_shared(&mut self, shared: &Arc<HistogramLayout>, histogram: HistogramRef<'_>) {
+        let layout = self.share(shared);
+        self.push_numbers(layout, histogram, Numbers::Float);
+    }
+
+    /// Appends a histogram whose layout is `shared` and whose counts are `values`, as many as the layout has cells.
+    pub fn push_values(
+        &mut self,
+        shared: &Arc<HistogramLayout>,
+        (hint, sum): (ResetHint, f64),
+        values: impl Iterator<Item = f64>,
+    ) {
+        let layout = self.share(shared);
+        self.push_each(layout, Numbers::Float, (hint, sum), values.map(f64::to_bits));
+    }
+
+    /// The number of a layout that is the equal of `layout`.
+    fn layout_like(&mut self, layout: &HistogramLayout) -> u32 {
+        if self.layouts.last().is_some_and(|last| std::ptr::eq(Arc::as_ptr(last), layout)) {
+            return self.last_layout();
+        }
+        // A layout that is there has no more buckets than there may be.
+        self.layout_of(layout.parts()).unwrap_or_else(|_| self.add_layout(Arc::new(layout.clone())))
+    }
+
+    /// The number of `layout`, or of its equal that was added last.
+    fn share(&mut self, layout: &Arc<HistogramLayout>) -> u32 {
+        match self.layouts.last().is_some_and(|last| Arc::ptr_eq(last, layout)) {
+            true => self.last_layout(),
+            false => self.add_layout(Arc::clone(layout)),
         }
     }
 
-    /// Appends a row of zeros that is like `histogram` but for its counts.
-    fn push_like(&mut self, histogram: HistogramRef<'_>, numbers: Numbers) -> &mut [u64] {
-        let is_last = self.layouts.last().is_some_and(|last| std::ptr::eq(Arc::as_ptr(last), histogram.layout));
-        let layout = match is_last {
-            true => self.last_layout(),
-            // A layout that is there has no more buckets than there may be.
-            false => (self.layout_of(histogram.layout.parts()))
-                .unwrap_or_else(|_| self.add_layout(Arc::new(histogram.layout.clone()))),
-        };
-        self.push_row(layout, numbers, histogram.hint, histogram.sum)
+    fn push_numbers(&mut self, layout: u32, histogram: HistogramRef<'_>, numbers: Numbers) {
+        let known = (histogram.hint, histogram.sum);
+        let cells = histogram.cells.iter();
+        match (histogram.numbers, numbers) {
+            (Numbers::Integer, Numbers::Float) => {
+                self.push_each(layout, numbers, known, cells.map(|cell| (*cell as f64).to_bits()));
+            }
+            _ => self.push_cells(layout, numbers, known, histogram.cells),
+        }
+    }
+
+    /// Appends a row; where there are not as many cells as the layout has, the others are zero.
+    fn push_each(
+        &mut self,
+        layout: u32,
+        numbers: Numbers,
+        (hint, sum): (ResetHint, f64),
+        cells: impl Iterator<Item = u64>,
+    ) {
+        let (start, width) = (self.cells.len(), self.layouts[layout as usize].cells());
+        self.cells.extend(cells.take(width));
+        self.cells.resize(start + width, 0);
+        self.rows.push(Row { layout, hint, numbers, sum, cells: start });
     }
 
     /// The layouts of the column, by number.
@@ -124,6 +169,8 @@ impl HistogramColumn {
     /// Takes a layout for rows to come; returns its number. If it is the last one's equal, that one's.
     pub fn add_layout(&mut self, layout: Arc<HistogramLayout>) -> u32 {
         if self.layouts.last().is_none_or(|last| *last != layout) {
+            let recent = self.recent.as_ref().filter(|recent| **recent == layout);
+            let layout = recent.map_or(layout, Arc::clone);
             self.layouts.push(layout);
         }
         self.last_layout()
@@ -135,7 +182,12 @@ impl HistogramColumn {
     /// # Errors
     /// More buckets than there may be.
     pub fn layout_of(&mut self, parts: LayoutParts<'_>) -> Result<u32, TooManyBuckets> {
-        if self.layouts.last().is_none_or(|last| last.parts() != parts) {
+        if self.layouts.last().is_some_and(|last| last.parts() == parts) {
+            return Ok(self.last_layout());
+        }
+        if let Some(recent) = self.recent.as_ref().filter(|recent| recent.parts() == parts) {
+            self.layouts.push(Arc::clone(recent));
+        } else {
             let mut layout = self.spare.pop().unwrap_or_default();
             // Nobody else has it: whoever shared it meanwhile would see another one.
             match Arc::get_mut(&mut layout) {
@@ -162,6 +214,14 @@ impl HistogramColumn {
         &mut self.cells[cells..]
     }
 
+    /// Appends a row with those cells. `layout` is the number of a layout of this column.
+    ///
+    /// # Panics
+    /// If there is no such layout.
+    pub fn push_cells(&mut self, layout: u32, numbers: Numbers, known: (ResetHint, f64), cells: &[u64]) {
+        self.push_each(layout, numbers, known, cells.iter().copied());
+    }
+
     /// Says what the hint of histogram `row` is.
     pub fn set_hint(&mut self, row: usize, hint: ResetHint) {
         if let Some(row) = self.rows.get_mut(row) {
@@ -182,10 +242,12 @@ impl HistogramColumn {
 
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
-        let free =
-            |layout: &Arc<HistogramLayout>| Arc::strong_count(layout) == 1 && layout.size_bytes() <= SPARE_LAYOUT_BYTES;
+        let is_small = |layout: &Arc<HistogramLayout>| layout.size_bytes() <= SPARE_LAYOUT_BYTES;
+        let last = self.layouts.last().filter(|last| is_small(last)).map(Arc::clone);
+        let before = last.and_then(|last| self.recent.replace(last));
+        let free = |layout: &Arc<HistogramLayout>| Arc::strong_count(layout) == 1 && is_small(layout);
         let room = SPARE_LAYOUTS.saturating_sub(self.spare.len());
-        self.spare.extend(self.layouts.drain(..).filter(free).take(room));
+        self.spare.extend(self.layouts.drain(..).chain(before).filter(free).take(room));
         self.rows.clear();
         self.cells.clear();
     }
@@ -205,7 +267,8 @@ impl HistogramColumn {
 
     /// Bytes of memory held, shared layouts among them.
     pub fn size_bytes(&self) -> usize {
-        let layouts: usize = self.layouts.iter().chain(&self.spare).map(|layout| layout.size_bytes()).sum();
+        let layouts = self.layouts.iter().chain(&self.spare).chain(&self.recent);
+        let layouts: usize = layouts.map(|layout| layout.size_bytes()).sum();
         layouts + size_of_val(&*self.rows) + size_of_val(&*self.cells)
     }
 

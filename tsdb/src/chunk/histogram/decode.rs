@@ -1,10 +1,11 @@
 //! From histogram chunks to columns.
 
 use super::super::start::Starts;
-use super::super::varbit::{read_int, read_uint};
+use super::super::varbit::{self, read_int, read_uint};
 use super::super::window::Window;
 use super::super::{ChunkError, SampleFault};
 use super::layout::read_layout;
+use super::side::read_side;
 use super::{CellState, HEADER_BYTES, empty_layout, hint_of_header};
 use crate::bitstream::BitReader;
 use crate::series::Encoding;
@@ -170,8 +171,6 @@ impl<'a> Decoder<'a> {
             self.read_first(layout)?;
             self.starts.read_first(&mut self.reader, self.time_ms)?;
         } else {
-            self.delta_ms = self.delta_ms.wrapping_add(read_int(&mut self.reader));
-            self.time_ms = self.time_ms.wrapping_add(self.delta_ms);
             match self.numbers {
                 Numbers::Integer => self.read_counts()?,
                 Numbers::Float => self.read_floats()?,
@@ -196,7 +195,7 @@ impl<'a> Decoder<'a> {
                 _ => ResetHint::NotReset,
             };
             let number = *self.layout_number.get_or_insert_with(|| column.add_layout(Arc::clone(layout)));
-            column.push_row(number, self.numbers, hint, sum).copy_from_slice(&self.cells.values);
+            column.push_cells(number, self.numbers, (hint, sum), &self.cells.values);
         }
         columns.histogram_at.push(position(columns.len()));
         columns.push(self.time_ms, sum);
@@ -246,27 +245,37 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// The numbers of one of the later samples of whole counts.
+    /// Time and numbers of one of the later samples of whole counts.
     #[inline]
     fn read_counts(&mut self) -> Result<(), SampleFault> {
-        let reader = &mut self.reader;
+        // A copy, which can stay in registers.
+        let mut reader = self.reader.clone();
         let (head, positive, negative) = split(&mut self.cells.values, self.cells.positive);
         let (head_changes, positive_changes, negative_changes) = split(&mut self.cells.changes, self.cells.positive);
+        let mut numbers = varbit::Numbers::new(&mut reader);
+        self.delta_ms = self.delta_ms.wrapping_add(numbers.next());
+        self.time_ms = self.time_ms.wrapping_add(self.delta_ms);
         for (cell, change) in head.iter_mut().zip(head_changes) {
-            *change = change.wrapping_add_signed(read_int(reader));
+            *change = change.wrapping_add_signed(numbers.next());
             *cell = cell.wrapping_add(*change);
         }
-        self.sum_bits ^= self.sum_window.read_xor(reader).ok_or(SampleFault::BadWindow)?;
+        numbers.stop();
+        self.sum_bits ^= self.sum_window.read_xor(&mut reader).ok_or(SampleFault::BadWindow)?;
         if !is_stale(f64::from_bits(self.sum_bits)) {
-            read_side(reader, positive, positive_changes);
-            read_side(reader, negative, negative_changes);
+            read_side(&mut reader, positive, positive_changes);
+            if !negative.is_empty() {
+                read_side(&mut reader, negative, negative_changes);
+            }
         }
+        self.reader = reader;
         Ok(())
     }
 
-    /// The numbers of one of the later samples of floats.
+    /// Time and numbers of one of the later samples of floats.
     #[inline]
     fn read_floats(&mut self) -> Result<(), SampleFault> {
+        self.delta_ms = self.delta_ms.wrapping_add(read_int(&mut self.reader));
+        self.time_ms = self.time_ms.wrapping_add(self.delta_ms);
         let reader = &mut self.reader;
         let (head, buckets) = self.cells.values.split_at_mut_checked(BUCKET_CELLS).unwrap_or_default();
         let (head_windows, windows) = self.cells.windows.split_at_mut_checked(BUCKET_CELLS).unwrap_or_default();
@@ -297,36 +306,6 @@ fn split(cells: &mut [u64], positive: usize) -> (&mut [u64], &mut [u64], &mut [u
     let (head, buckets) = cells.split_at_mut_checked(BUCKET_CELLS).unwrap_or_default();
     let (positive, negative) = buckets.split_at_mut_checked(positive).unwrap_or_default();
     (head, positive, negative)
-}
-
-/// Reads the buckets of one side. What is written is how much the change of the difference to the bucket before changed; the
-/// sum of that up to a bucket is how much the change of its own count changed.
-#[inline]
-fn read_side(reader: &mut BitReader<'_>, mut counts: &mut [u64], mut changes: &mut [u64]) {
-    let mut more = 0_u64;
-    while !counts.is_empty() {
-        let run = (reader.peek().leading_zeros() as usize).min(counts.len());
-        reader.skip(run);
-        let (now, later) = counts.split_at_mut_checked(run).unwrap_or_default();
-        let (now_changes, later_changes) = changes.split_at_mut_checked(run).unwrap_or_default();
-        for (count, change) in now.iter_mut().zip(now_changes) {
-            *change = change.wrapping_add(more);
-            *count = count.wrapping_add(*change);
-        }
-        (counts, changes) = (later, later_changes);
-        if run == 64 {
-            continue;
-        }
-        let (Some((count, later)), Some((change, later_changes))) =
-            (std::mem::take(&mut counts).split_first_mut(), std::mem::take(&mut changes).split_first_mut())
-        else {
-            return;
-        };
-        more = more.wrapping_add_signed(read_int(reader));
-        *change = change.wrapping_add(more);
-        *count = count.wrapping_add(*change);
-        (counts, changes) = (later, later_changes);
-    }
 }
 
 fn position(at: usize) -> u32 {
