@@ -61,12 +61,16 @@ impl SampleColumns {
 
     /// The histogram that sample `at` is; `None`: it is a float.
     pub fn histogram(&self, at: usize) -> Option<HistogramRef<'_>> {
+        self.histograms.get(self.histogram_row(at)?)
+    }
+
+    /// The row of the histogram that sample `at` is; `None`: it is a float.
+    pub fn histogram_row(&self, at: usize) -> Option<usize> {
         // Where all are histograms, rows and samples have the same numbers.
-        let row = match self.histogram_at.get(at).is_some_and(|&sample| sample as usize == at) {
-            true => at,
-            false => self.histogram_at.binary_search(&u32::try_from(at).ok()?).ok()?,
-        };
-        self.histograms.get(row)
+        match self.histogram_at.get(at).is_some_and(|&sample| sample as usize == at) {
+            true => Some(at),
+            false => self.histogram_at.binary_search(&u32::try_from(at).ok()?).ok(),
+        }
     }
 
     /// When the counter behind sample `at` began; 0: that is not known.

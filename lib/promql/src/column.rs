@@ -11,8 +11,9 @@ pub(crate) use float::{ColumnBuilder, Slots};
 pub use histograms::HistogramSteps;
 pub use presence::Presence;
 
-use model::HistogramRef;
+use model::{HistogramLayout, HistogramRef};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What one series has at the steps of a grid: a float or a histogram. Both at one step are there only where series that
 /// are labelled alike were put together, which Prometheus takes for no conflict.
@@ -118,6 +119,22 @@ impl MixedBuilder {
     /// Sets the histogram at `step`.
     pub(crate) fn histogram(&mut self, step: usize, histogram: HistogramRef<'_>) {
         self.histograms.push(self.steps, step, histogram);
+    }
+
+    /// Sets it there, and shares its layout.
+    pub(crate) fn shared_histogram(&mut self, step: usize, shared: &Arc<HistogramLayout>, histogram: HistogramRef<'_>) {
+        self.histograms.push_shared((self.steps, step), shared, histogram);
+    }
+
+    /// Sets there a gauge of that layout, with that sum and those counts.
+    pub(crate) fn gauge_histogram(
+        &mut self,
+        step: usize,
+        shared: &Arc<HistogramLayout>,
+        sum: f64,
+        counts: impl Iterator<Item = f64>,
+    ) {
+        self.histograms.push_gauge((self.steps, step), shared, sum, counts);
     }
 
     /// The column.

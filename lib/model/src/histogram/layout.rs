@@ -1,6 +1,6 @@
 //! How the buckets of a histogram lie.
 
-use super::BUCKET_CELLS;
+use super::{BUCKET_CELLS, bounds};
 
 /// The schema whose bucket bounds are listed, not computed.
 pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;
@@ -24,6 +24,7 @@ pub struct HistogramLayout {
     custom_bounds: Vec<f64>,
     positive_buckets: usize,
     negative_buckets: usize,
+    is_plain: bool,
 }
 
 /// The parts of a layout where they lie. Equality is that of the bits.
@@ -67,7 +68,17 @@ impl HistogramLayout {
             custom_bounds: &custom_bounds,
         };
         let (positive_buckets, negative_buckets) = parts.buckets()?;
-        Ok(Self { schema, zero_threshold, positive, negative, custom_bounds, positive_buckets, negative_buckets })
+        let is_plain = parts.is_plain();
+        Ok(Self {
+            schema,
+            zero_threshold,
+            positive,
+            negative,
+            custom_bounds,
+            positive_buckets,
+            negative_buckets,
+            is_plain,
+        })
     }
 
     /// Becomes the layout of `parts`, in the memory it has.
@@ -76,6 +87,7 @@ impl HistogramLayout {
     /// As [`HistogramLayout::new`]; it is what it was then.
     pub fn become_copy(&mut self, parts: LayoutParts<'_>) -> Result<(), TooManyBuckets> {
         (self.positive_buckets, self.negative_buckets) = parts.buckets()?;
+        self.is_plain = parts.is_plain();
         (self.schema, self.zero_threshold) = (parts.schema, parts.zero_threshold);
         self.positive.clear();
         self.positive.extend_from_slice(parts.positive);
@@ -105,6 +117,12 @@ impl HistogramLayout {
     /// Whether bounds are listed.
     pub fn has_custom_buckets(&self) -> bool {
         self.schema == CUSTOM_BUCKETS_SCHEMA
+    }
+
+    /// Whether it is what layouts are made to be: exponential buckets, none of which lies in the zero bucket, in spans that could
+    /// not be fewer. Two histograms that share such a layout are added, compared and compacted cell by cell.
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// Observations up to so far from zero are in the zero bucket.
@@ -161,6 +179,17 @@ impl LayoutParts<'_> {
             return Err(TooManyBuckets { buckets });
         }
         Ok((positive as usize, negative as usize))
+    }
+
+    /// See [`HistogramLayout::is_plain`].
+    fn is_plain(&self) -> bool {
+        let is_plain = |spans: &[Span]| {
+            let Some((first, others)) = spans.split_first() else { return true };
+            first.length > 0
+                && others.iter().all(|span| span.offset > 0 && span.length > 0)
+                && bounds::exponential_bound(self.schema, first.offset) > self.zero_threshold
+        };
+        self.schema != CUSTOM_BUCKETS_SCHEMA && is_plain(self.positive) && is_plain(self.negative)
     }
 }
 

@@ -81,10 +81,11 @@ impl HistogramRef<'_> {
                 cells.iter().zip(old).skip(hidden).any(|(now, old)| numbers.value(*now) < olds.value(*old))
             }
         };
-        let hidden = |spans: &[Span], cells: &[u64]| match is_custom || layout.zero_threshold() == 0.0 {
-            true => 0,
-            false => super::working::hidden(Indexed::new(spans, cells), layout.schema(), layout.zero_threshold()),
-        };
+        let hidden =
+            |spans: &[Span], cells: &[u64]| match is_custom || layout.is_plain() || layout.zero_threshold() == 0.0 {
+                true => 0,
+                false => super::working::hidden(Indexed::new(spans, cells), layout.schema(), layout.zero_threshold()),
+            };
         let (positive, negative) = (self.positive(), self.negative());
         fallen(positive, previous.positive(), hidden(layout.positive(), positive))
             || !is_custom && fallen(negative, previous.negative(), hidden(layout.negative(), negative))

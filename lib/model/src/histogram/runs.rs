@@ -23,6 +23,9 @@ impl<'a> Runs<'a> {
         other: HistogramRef<'_>,
     ) -> Result<Option<Self>, IncompatibleBuckets> {
         let (from, is_custom) = (other.layout, layout.has_custom_buckets());
+        if std::ptr::eq(layout, from) && layout.is_plain() {
+            return Ok(Some(Self { layout, is_same: true, hidden: (0, 0) }));
+        }
         if is_custom != from.has_custom_buckets() {
             return Err(IncompatibleBuckets::Mixed);
         }

@@ -1,6 +1,7 @@
 mod recorded;
 
 use super::{HistogramColumn, HistogramLayout, HistogramRef, InvalidHistogram, Numbers, ResetHint, Span};
+use std::sync::Arc;
 
 fn layout(schema: i32, positive: &[(i32, u32)], negative: &[(i32, u32)], bounds: &[f64]) -> HistogramLayout {
     let spans = |spans: &[(i32, u32)]| spans.iter().map(|&(offset, length)| Span { offset, length }).collect();
@@ -131,6 +132,52 @@ fn taken_and_cleared(shared: &std::sync::Arc<HistogramLayout>, other: &Histogram
     column.push(integer(other, &[9, 1, 2, 2, 3, 1], 1.0));
     assert!(!std::sync::Arc::ptr_eq(shared, column.layout(0).unwrap()));
     column.clear();
+}
+
+#[test]
+fn a_layout_that_was_cleared_is_shared_with_what_has_its_equal() {
+    let (one, other) = (layout(0, &[(0, 2)], &[], &[]), layout(0, &[(1, 2)], &[], &[]));
+    let (mut column, mut answer) = (HistogramColumn::default(), HistogramColumn::default());
+    for at in 0..3 {
+        match at {
+            0 => column.push(integer(&one, &[3, 1, 1, 1], 1.0)),
+            1 => {
+                let number = column.add_layout(Arc::new(one.clone()));
+                column.push_cells(number, Numbers::Integer, (ResetHint::Gauge, 1.0), &[3, 1, 1, 1]);
+            }
+            _ => column.push_floats(integer(&one, &[3, 1, 1, 1], 1.0)),
+        }
+        answer.push_shared(column.layout(0).unwrap(), column.get(0).unwrap());
+        assert!(Arc::ptr_eq(&answer.layouts()[0], column.layout(0).unwrap()), "{at}");
+        column.clear();
+    }
+    assert_eq!(answer.layouts().len(), 1);
+    answer.push_values(&Arc::new(other.clone()), (ResetHint::Gauge, 2.0), [3.0, 0.0, 1.0].into_iter());
+    let last = answer.get(3).unwrap();
+    assert_eq!((last.layout, last.cells), (&other, &[3.0, 0.0, 1.0, 0.0].map(f64::to_bits)[..]));
+    column.push(integer(&other, &[1, 0, 1, 0], 1.0));
+    assert_eq!(*column.layouts()[0], other);
+}
+
+#[test]
+fn a_plain_layout_has_all_its_buckets_beyond_zero_and_no_span_too_many() {
+    let check = |zero_threshold, positive: Spans<'_>, negative: Spans<'_>, want| {
+        let spans = |spans: Spans<'_>| spans.iter().map(|&(offset, length)| Span { offset, length }).collect();
+        let one = HistogramLayout::new(0, zero_threshold, spans(positive), spans(negative), Vec::new()).unwrap();
+        assert_eq!(one.is_plain(), want, "{zero_threshold} {positive:?} {negative:?}");
+        let mut copy = layout(-53, &[], &[], &[1.0]);
+        assert!(!copy.is_plain());
+        copy.become_copy(one.parts()).unwrap();
+        assert_eq!(copy.is_plain(), want);
+    };
+    check(0.0, &[], &[], true);
+    check(0.5, &[(0, 2), (1, 3)], &[(3, 1)], true);
+    // Up to 1 is the bucket of index 0.
+    check(1.0, &[(0, 2)], &[], false);
+    check(1.0, &[(1, 2)], &[(0, 1)], false);
+    check(0.0, &[(0, 2), (0, 1)], &[], false);
+    check(0.0, &[(0, 0), (2, 1)], &[], false);
+    check(0.0, &[], &[(0, 1), (2, 0)], false);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use crate::annotations::{Annotations, HistogramStep, Remark};
 use crate::ast::Span;
 use crate::column::{FloatColumn, HistogramSteps, Presence};
 use crate::stage::StageContext;
-use model::{FloatHistogram, HistogramMean, HistogramRef, KahanHistogram, ResetHint};
+use model::{FloatHistogram, HistogramLayout, HistogramMean, HistogramRef, KahanHistogram, ResetHint};
+use std::sync::Arc;
 
 /// The sums or means of histograms, step by step.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl HistogramFold {
         (name, node, blamed): (&[u8], Span, Span),
         cx: &mut StageContext<'_>,
     ) -> Result<(), QueryError> {
-        for (at, histogram) in histograms.iter() {
+        for (at, layout, histogram) in histograms.iter_shared() {
             let is_mean = self.is_mean;
             let Some(step) = self.steps.get_mut(at).filter(|step| !step.incompatible) else { continue };
             step.has_histogram = true;
@@ -56,7 +57,7 @@ impl HistogramFold {
                 // With floats before it nothing comes of it.
                 None if floats.get(at) => continue,
                 None => {
-                    let total = Total::new(histogram, is_mean);
+                    let total = Total::new(layout, histogram, is_mean);
                     cx.hold(size_of::<Total>() + 2 * size_of_val(histogram.cells))?;
                     step.total = Some(Box::new(total));
                 }
@@ -117,8 +118,8 @@ impl HistogramFold {
 }
 
 impl Total {
-    fn new(first: HistogramRef<'_>, is_mean: bool) -> Self {
-        let first = FloatHistogram::from_ref(first);
+    fn new(layout: &Arc<HistogramLayout>, first: HistogramRef<'_>, is_mean: bool) -> Self {
+        let first = FloatHistogram::from_shared(layout, first);
         if is_mean { Self::Mean(HistogramMean::new(first)) } else { Self::Sum(KahanHistogram::new(first)) }
     }
 

@@ -1,7 +1,8 @@
 //! Histograms of one series over a grid.
 
 use super::Presence;
-use model::{FloatHistogram, HistogramColumn, HistogramRef};
+use model::{FloatHistogram, HistogramColumn, HistogramLayout, HistogramRef, ResetHint};
+use std::sync::Arc;
 
 /// A histogram for some steps of a grid, none for most series: that is one word.
 ///
@@ -43,13 +44,49 @@ impl HistogramSteps {
         })
     }
 
+    /// As [`HistogramSteps::iter`], with the layout of each to be shared.
+    pub(crate) fn iter_shared(&self) -> impl Iterator<Item = (usize, &Arc<HistogramLayout>, HistogramRef<'_>)> {
+        self.0.as_ref().into_iter().flat_map(|inner| {
+            inner.present.iter().enumerate().filter_map(move |(at, step)| {
+                let row = if inner.constant { 0 } else { at };
+                Some((step, inner.rows.layout(row)?, inner.rows.get(row)?))
+            })
+        })
+    }
+
     /// Sets the histogram at `step`, below `steps`; steps rise from call to call.
     pub(crate) fn push(&mut self, steps: usize, step: usize, histogram: HistogramRef<'_>) {
+        self.row_at(steps, step).push_floats(histogram);
+    }
+
+    /// The same of a histogram whose layout is `shared`, which is shared on.
+    pub(crate) fn push_shared(
+        &mut self,
+        (steps, step): (usize, usize),
+        shared: &Arc<HistogramLayout>,
+        histogram: HistogramRef<'_>,
+    ) {
+        self.row_at(steps, step).push_shared(shared, histogram);
+    }
+
+    /// The same of a gauge with that layout, sum and counts.
+    pub(crate) fn push_gauge(
+        &mut self,
+        (steps, step): (usize, usize),
+        shared: &Arc<HistogramLayout>,
+        sum: f64,
+        counts: impl Iterator<Item = f64>,
+    ) {
+        self.row_at(steps, step).push_values(shared, (ResetHint::Gauge, sum), counts);
+    }
+
+    /// The rows, to which that of `step` is to be appended.
+    fn row_at(&mut self, steps: usize, step: usize) -> &mut HistogramColumn {
         let inner = self.0.get_or_insert_with(|| {
             Box::new(Inner { present: Presence::none(steps), rows: HistogramColumn::default(), constant: false })
         });
         inner.present.set(step);
-        inner.rows.push_floats(histogram);
+        &mut inner.rows
     }
 
     /// Applies `f` to every histogram.

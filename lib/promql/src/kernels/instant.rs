@@ -62,9 +62,11 @@ pub(crate) fn newest_mixed(
     let mut out = MixedBuilder::new(grid.steps());
     let all = Samples::from(samples);
     each_newest(all, (grid, 0..grid.steps()), shift, (lookback_ms, &mut 0), |step, at| {
-        match (reading, samples.histogram(at)) {
-            (Reading::Sample | Reading::TimeOfFloat, Some(histogram)) => out.histogram(step, histogram),
-            _ => out.float(step, all.read(reading, at)),
+        let row = samples.histogram_row(at).filter(|_| matches!(reading, Reading::Sample | Reading::TimeOfFloat));
+        let histogram = row.and_then(|row| Some((samples.histograms.layout(row)?, samples.histograms.get(row)?)));
+        match histogram {
+            Some((shared, histogram)) => out.shared_histogram(step, shared, histogram),
+            None => out.float(step, all.read(reading, at)),
         }
     });
     out.build()

@@ -3,6 +3,7 @@
 //! What a function makes of the floats of such a series is left to the kernels of floats; here is what it makes of histograms,
 //! and of windows that have some of each.
 
+mod alike;
 mod extended;
 mod pairs;
 mod rate;
@@ -20,6 +21,7 @@ use crate::annotations::{Annotations, Remark};
 use crate::ast::Span;
 use crate::chain::{scalar, seconds};
 use crate::column::{Column, FloatColumn, MixedBuilder, Presence};
+use alike::Alike;
 use model::{FloatHistogram, HistogramMean, HistogramRef, KahanHistogram, LabelsRef, METRIC_NAME};
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ pub(super) struct WorkingHistograms {
     mean: HistogramMean,
     /// Before which histograms of the series a counter began anew.
     resets: Vec<bool>,
+    alike: Alike,
 }
 
 /// Who says something, and of what.
@@ -112,8 +115,13 @@ impl RangeCall {
     ) -> (Column, Presence) {
         let working = &mut scratch.histograms;
         working.resets.clear();
+        working.alike.clear();
         if self.kernel.is_counter() && self.boundary.is_none() {
             histograms.find_resets(&mut working.resets);
+            // Where it is known when counters began, there is more to look at.
+            if histograms.starts_ms.is_empty() {
+                working.alike.find(histograms, &working.resets);
+            }
         }
         let mut seen = Presence::none(self.grid.steps());
         let column = windows.map_mixed(histograms, |window, out| {
@@ -123,6 +131,9 @@ impl RangeCall {
             seen.set(window.step);
             if !window.floats.values.is_empty() {
                 speaker.say(Remark::MixedRange(speaker.name));
+                return;
+            }
+            if self.of_alike(window, working, out) {
                 return;
             }
             let speaker = &mut speaker;

@@ -165,7 +165,7 @@ impl Extrapolation {
 
     /// Whether the counter could have been zero on the way back to the start of the window: it was further back than anything
     /// that is asked here if it has not even doubled.
-    fn may_reach_zero(self, samples: usize, first: f64, result: f64) -> bool {
+    pub(super) fn may_reach_zero(self, samples: usize, first: f64, result: f64) -> bool {
         self.is_counter && result > 0.0 && first >= 0.0 && (samples < 3 || first < result)
     }
 

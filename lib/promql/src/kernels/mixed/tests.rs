@@ -23,7 +23,7 @@ struct Series {
 impl Series {
     /// A sample every ten seconds from 10 s on: `_` none, `5` a float, `h5` a histogram of five observations up to 2. Letters for
     /// the hint: `h` none, `g` gauge, `r` reset, `n` no reset; `c5` has custom bounds 1 and 2, `d5` 2 and 3. `5@12`: its counter
-    /// began at 12 s.
+    /// began at 12 s. `w60` and `v60` are whole counts that come to the zero bucket and to three others, or to four.
     fn new(text: &str) -> Self {
         let mut series = Self::default();
         for (at, word) in text.split_whitespace().enumerate().filter(|(_, word)| *word != "_") {
@@ -47,17 +47,29 @@ impl Series {
                 "n" => ResetHint::NotReset,
                 _ => ResetHint::Unknown,
             };
+            series.times_ms.push(time_ms);
+            series.starts_ms.push(start_ms);
+            series.rows.push(series.column.len());
+            if let "w" | "v" = kind {
+                series.push_whole(count.parse().unwrap(), if kind == "w" { 3 } else { 4 });
+                continue;
+            }
             let count = count.parse::<f64>().unwrap();
             let offset = if kind == "d" { 0 } else { 1 };
             let layout = HistogramLayout::new(schema, 0.0, vec![Buckets { offset, length: 1 }], Vec::new(), bounds);
             let (layout, cells) = (layout.unwrap(), [count, 0.0, count].map(f64::to_bits));
             let histogram = HistogramRef { layout: &layout, hint, numbers: Numbers::Float, cells: &cells, sum: count };
-            series.rows.push(series.column.len());
             series.column.push(histogram);
-            series.times_ms.push(time_ms);
-            series.starts_ms.push(start_ms);
         }
         series
+    }
+
+    fn push_whole(&mut self, count: u64, length: u32) {
+        let layout =
+            HistogramLayout::new(0, 0.001, vec![Buckets { offset: 0, length }], Vec::new(), Vec::new()).unwrap();
+        let cells = [count * 3, count, count / 2, count / 3, count / 4, count / 5];
+        let (hint, sum) = (ResetHint::Unknown, count as f64 * 1.7);
+        self.column.push(HistogramRef { layout: &layout, hint, numbers: Numbers::Integer, cells: &cells, sum });
     }
 
     fn samples(&self) -> (Samples<'_>, Histograms<'_>) {
@@ -68,6 +80,16 @@ impl Series {
 
 /// What is at each of `times_s`, and what is said.
 fn run(kernel: Kernel, boundary: Option<Boundary>, series: &Series, times_s: [i64; 3]) -> String {
+    let (column, notes) = evaluate(kernel, boundary, series, times_s);
+    told(&column, &notes)
+}
+
+fn evaluate(
+    kernel: Kernel,
+    boundary: Option<Boundary>,
+    series: &Series,
+    times_s: [i64; 3],
+) -> (crate::column::Column, Annotations) {
     let grid = Grid::range(times_s[0] * 1000, times_s[1] * 1000, times_s[2] * 1000);
     let steps = grid.steps();
     let call = RangeCall {
@@ -91,7 +113,7 @@ fn run(kernel: Kernel, boundary: Option<Boundary>, series: &Series, times_s: [i6
     let (floats, histograms) = series.samples();
     let column =
         call.evaluate((floats, Some(histograms)), labels.as_ref(), &scalars, &mut scratch, &mut notes).unwrap();
-    told(&column, &notes)
+    (column, notes)
 }
 
 fn told(column: &crate::column::Column, notes: &Annotations) -> String {
@@ -118,7 +140,34 @@ fn told(column: &crate::column::Column, notes: &Annotations) -> String {
 #[track_caller]
 fn check(kernel: Kernel, cases: &[(&str, &str)]) {
     for (series, want) in cases {
-        assert_eq!(run(kernel, None, &Series::new(series), [40, 40, 1]), *want, "{kernel:?} of {series}");
+        let mut samples = Series::new(series);
+        assert_eq!(run(kernel, None, &samples, [40, 40, 1]), *want, "{kernel:?} of {series}");
+        if !series.contains('@') {
+            samples.starts_ms.clear();
+            assert_eq!(run(kernel, None, &samples, [40, 40, 1]), *want, "{kernel:?} of {series} without starts");
+        }
+    }
+}
+
+/// Where it is known when counters began each histogram of a window is looked at, even if that is never.
+#[test]
+fn histograms_that_are_alike_have_the_rates_of_any() {
+    for text in [
+        "w12 w24 w36 w49 w72 w84 w120 w240 w360 w361 w480 w600",
+        "w0 w12 w24 w36 w12 w24 w36 w60 w72 w1 w240",
+        "w900 w960 w1020 w1021 w1200 w1260 v1320 v1380 v1440 v1500 w36 w48 w60",
+        "w900 w960 _ _ w1020 w1080 _ w1200 _ _ _ _ w1320 w1321",
+        "w900 w960 5 w1020 w1080 h60 h72 g80 w90 w120 w144",
+    ] {
+        for (kernel, step_s, late_ms) in [(Kernel::Rate, 7, 0), (Kernel::Increase, 7, 3000), (Kernel::Rate, 10, 0)] {
+            let mut known = Series::new(text);
+            known.times_ms.iter_mut().step_by(3).for_each(|time_ms| *time_ms += late_ms);
+            let times_ms = known.times_ms.clone();
+            let unknown = Series { starts_ms: Vec::new(), times_ms, ..Series::new(text) };
+            let [known, unknown] = [&known, &unknown].map(|series| evaluate(kernel, None, series, [5, 150, step_s]));
+            assert_eq!(known.0, unknown.0, "{kernel:?} of {text}");
+            assert_eq!(told(&known.0, &known.1), told(&unknown.0, &unknown.1), "{kernel:?} of {text}");
+        }
     }
 }
 
