@@ -5,6 +5,7 @@
 //! must be there.
 
 use crate::answers;
+use crate::asker::Asker;
 use crate::cli::Ingest;
 use crate::ingest::send_rounds;
 use crate::process::pin_generator;
@@ -50,7 +51,7 @@ fn questions(end_ms: i64) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A question is asked so often: clock ticks are 10 ms.
+/// A question is asked so often.
 const CALLS: usize = 100;
 
 /// The command `storage`.
@@ -125,19 +126,17 @@ fn start_again(
     Ok(ready_s)
 }
 
-/// CPU milliseconds a call, and how many things the answer lists.
+/// CPU milliseconds a call on one connection, and how many things the answer lists.
 fn ask(running: &Running, path: &str) -> anyhow::Result<(f64, usize)> {
-    let url = format!("{}{path}", running.api_url);
-    let count = |text: &str| -> anyhow::Result<usize> {
-        let answer: serde_json::Value = serde_json::from_str(text)?;
-        Ok(answer.pointer("/data").and_then(serde_json::Value::as_array).map_or(0, Vec::len))
-    };
-    let found = count(&answers::text(&url)?)?;
-    let before = running.process.cpu_seconds()?;
+    let (asker, url) = (Asker::new()?, format!("{}{path}", running.api_url));
+    let answer: serde_json::Value = serde_json::from_slice(&asker.get(&url)?.1)?;
+    let found = answer.pointer("/data").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
+    let before = running.process.thread_times()?;
     for _ in 0..CALLS {
-        answers::text(&url)?;
+        asker.get(&url)?;
     }
-    Ok(((running.process.cpu_seconds()? - before) / CALLS as f64 * 1000.0, found))
+    let spent = running.process.thread_times()?.since(&before);
+    Ok((spent.as_secs_f64() / CALLS as f64 * 1000.0, found))
 }
 
 /// A snapshot with the head: what it takes to write that block, and the bytes of its files.

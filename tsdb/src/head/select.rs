@@ -349,7 +349,12 @@ impl Numbers {
     fn into_rising(self) -> Vec<u32> {
         match self {
             Self::Rising(numbers) => numbers,
-            Self::Bitmap(bitmap) => bitmap.iter().collect(),
+            Self::Bitmap(bitmap) => {
+                let mut numbers = vec![0; bitmap.len() as usize];
+                let filled = bitmap.iter().next_many(&mut numbers).len();
+                numbers.truncate(filled);
+                numbers
+            }
         }
     }
 }

@@ -7,14 +7,7 @@
 //! The first samples of some lines that follow each other lie together, then their second ones, as the log has them: so what
 //! is put there is written as it is read, and what is taken from there has room in a processor's first cache.
 
-use super::split::Float;
-
-/// A sample on its way to its series.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Sample {
-    pub(super) timestamp_ms: i64,
-    pub(super) value: f64,
-}
+use super::split::{Float, Sample};
 
 /// What waits for a shard.
 #[derive(Debug, Default)]
@@ -71,10 +64,16 @@ impl Gathered {
         self.lens.is_empty() || room(lines, shards) == self.room
     }
 
-    /// Has a sample wait for its line, which is one of those reached. `false`: the line has no room.
+    /// Has samples wait for their lines, which are some of those reached, up to the first whose line has no room. Says how
+    /// many. On its own, for what it needs has room in registers then.
+    #[inline(never)]
+    pub(super) fn push(&mut self, floats: &[Float]) -> usize {
+        floats.iter().take_while(|float| self.push_one(float)).count()
+    }
+
     #[inline(always)]
-    pub(super) fn push(&mut self, float: &Float) -> bool {
-        let Float { timestamp_ms, value, number, starts } = *float;
+    fn push_one(&mut self, float: &Float) -> bool {
+        let Float { sample, number, starts } = *float;
         let (block, line) = place(number);
         let (Some(len), Some(block)) = (self.lens.get_mut(number as usize), self.blocks.get_mut(block)) else {
             return false;
@@ -84,10 +83,10 @@ impl Gathered {
             return false;
         }
         if block.is_empty() {
-            *block = vec![Sample::default(); BLOCK_LINES * self.room].into();
+            *block = begin(self.room);
         }
         let Some(to) = block.get_mut(turn * BLOCK_LINES + line) else { return false };
-        *to = Sample { timestamp_ms, value };
+        *to = sample;
         *len += 1;
         if starts {
             self.starts[number as usize] |= 1 << turn;
@@ -122,6 +121,12 @@ impl Taken {
         let these = u32::from(self.starts) >> at & ((1 << len) - 1);
         u64::from(these.count_ones())
     }
+}
+
+/// A block of lines with so much room each.
+#[cold]
+fn begin(room: usize) -> Box<[Sample]> {
+    vec![Sample::default(); BLOCK_LINES * room].into()
 }
 
 /// The block of a line, and which of its lines it is.

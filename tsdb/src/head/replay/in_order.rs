@@ -178,11 +178,11 @@ impl Filling<'_> {
     /// Has floats of a batch wait for their series.
     fn gather(&mut self, floats: &[Float], gathered: &mut Gathered) {
         self.reach(gathered);
-        for float in floats {
-            if !gathered.push(float) {
-                self.empty(float.number, gathered);
-                gathered.push(float);
-            }
+        let mut rest = floats;
+        loop {
+            rest = rest.get(gathered.push(rest)..).unwrap_or_default();
+            let Some(full) = rest.first() else { break };
+            self.empty(full.number, gathered);
         }
     }
 
@@ -202,7 +202,6 @@ impl Filling<'_> {
     }
 
     /// Applies what waits for a line.
-    #[inline(always)]
     fn empty(&mut self, number: u32, gathered: &mut Gathered) {
         let taken = gathered.take(number);
         let mut at = 0;

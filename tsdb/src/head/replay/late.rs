@@ -4,7 +4,7 @@
 //! place may since have become another's. So markers only say where to look: what leaves a buffer was found in the chunk,
 //! sample by sample. Chunks that blocks took over are dropped at the end ([`MmapMarker::HANDED_OVER`]).
 
-use super::split::{Float, Item, Split};
+use super::split::{Float, Item, Sample, Split};
 use super::{Part, Replay};
 use crate::chunk;
 use crate::head::chunk_list::Place;
@@ -51,7 +51,7 @@ impl LateReplay<'_> {
             match run {
                 Run::Samples(_) | Run::Packed(_) => {
                     let samples = items.floats.iter().map(|float| {
-                        let Float { timestamp_ms, value, number, .. } = *float;
+                        let Float { sample: Sample { timestamp_ms, value }, number, .. } = *float;
                         (number, timestamp_ms, LateSample::Float(value))
                     });
                     self.insert(part, samples, scratch);

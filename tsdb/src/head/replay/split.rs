@@ -27,11 +27,17 @@ struct Share {
     record_start: usize,
 }
 
-/// A sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Float {
+/// A sample on its way to its series.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Sample {
     pub(super) timestamp_ms: i64,
     pub(super) value: f64,
+}
+
+/// A sample, and where it goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Float {
+    pub(super) sample: Sample,
     /// The line of its series.
     pub(super) number: u32,
     /// It is told when its counter began.
@@ -107,7 +113,8 @@ impl Split {
             samples += 1;
             let Some(Located { shard, number }) = place(tally, series, timestamp_ms) else { return };
             if let Some(share) = self.shares.get_mut(shard as usize) {
-                share.floats.push(Float { timestamp_ms, value, number, starts: false });
+                let sample = Sample { timestamp_ms, value };
+                share.floats.push(Float { sample, number, starts: false });
             }
         });
         match read {
@@ -137,7 +144,7 @@ impl Split {
             let Some(Located { shard, number }) = place(series, timestamp_ms) else { continue };
             let starts = with_starts && run.start_ms(at) != 0;
             if let Some(share) = self.shares.get_mut(shard as usize) {
-                share.floats.push(Float { timestamp_ms, value, number, starts });
+                share.floats.push(Float { sample: Sample { timestamp_ms, value }, number, starts });
             }
         }
     }

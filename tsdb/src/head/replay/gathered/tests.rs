@@ -1,7 +1,13 @@
 use super::*;
 
 fn float(number: u32, timestamp_ms: i64) -> Float {
-    Float { timestamp_ms, value: timestamp_ms as f64 * 0.5, number, starts: timestamp_ms % 3 == 0 }
+    let sample = Sample { timestamp_ms, value: timestamp_ms as f64 * 0.5 };
+    Float { sample, number, starts: timestamp_ms % 3 == 0 }
+}
+
+/// Whether there is room for a sample.
+fn takes(gathered: &mut Gathered, number: u32, timestamp_ms: i64) -> bool {
+    gathered.push(&[float(number, timestamp_ms)]) == 1
 }
 
 /// Gathers `times` for each of `lines` lines, round by round, in a shard of so many, and checks that each sample comes out
@@ -25,9 +31,9 @@ fn check(shards: usize, lines: u32, times: &[i64]) {
     };
     for &timestamp_ms in times {
         for number in 0..lines {
-            if !gathered.push(&float(number, timestamp_ms)) {
+            if !takes(&mut gathered, number, timestamp_ms) {
                 assert_eq!(take(&mut gathered, number), room(lines, shards), "as many as there is room for");
-                assert!(gathered.push(&float(number, timestamp_ms)));
+                assert!(takes(&mut gathered, number, timestamp_ms));
             }
         }
     }
@@ -57,12 +63,12 @@ fn times_far_from_each_other_wait_too() {
 fn more_lines_have_less_room_each() {
     let mut gathered = Gathered::default();
     assert!(gathered.lines() == 0 && gathered.keeps_room(1, 4));
-    assert!(!gathered.push(&float(0, 1)), "there is no line");
+    assert!(!takes(&mut gathered, 0, 1), "there is no line");
     gathered.reach(1 << 10, 4);
     assert_eq!((gathered.lines(), gathered.room), (1 << 10, 16));
     assert!(gathered.keeps_room(1 << 15, 4) && !gathered.keeps_room((1 << 15) + 1, 4));
     gathered.reach(1 << 17, 4);
     assert_eq!((gathered.lines(), gathered.room), (1 << 17, 4));
-    assert!(gathered.push(&float((1 << 17) - 1, 1)) && !gathered.push(&float(1 << 17, 1)));
+    assert!(takes(&mut gathered, (1 << 17) - 1, 1) && !takes(&mut gathered, 1 << 17, 1));
     assert_eq!([1, 1 << 17, 1 << 18, 1 << 20, 1 << 21, u32::MAX].map(|lines| room(lines, 1)), [16, 16, 8, 2, 1, 1]);
 }
