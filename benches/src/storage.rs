@@ -13,6 +13,7 @@ use crate::sender::now_ms;
 use crate::systems::{Running, System, SystemKind};
 use crate::workload::{STEP_MS, Workload, metric_name};
 use anyhow::{Context, ensure};
+use bytes::Bytes;
 use std::path::Path;
 
 /// What one life gave. Figures a system has no notion of are `None`.
@@ -129,11 +130,16 @@ fn start_again(
 /// CPU milliseconds a call on one connection, and how many things the answer lists.
 fn ask(running: &Running, path: &str) -> anyhow::Result<(f64, usize)> {
     let (asker, url) = (Asker::new()?, format!("{}{path}", running.api_url));
-    let answer: serde_json::Value = serde_json::from_slice(&asker.get(&url)?.1)?;
+    let get = || -> anyhow::Result<Bytes> {
+        let (status, body) = asker.get(&url)?;
+        ensure!(status == 200, "{url}: answer {status}");
+        Ok(body)
+    };
+    let answer: serde_json::Value = serde_json::from_slice(&get()?)?;
     let found = answer.pointer("/data").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
     let before = running.process.thread_times()?;
     for _ in 0..CALLS {
-        asker.get(&url)?;
+        get()?;
     }
     let spent = running.process.thread_times()?.since(&before);
     Ok((spent.as_secs_f64() / CALLS as f64 * 1000.0, found))
