@@ -4,6 +4,7 @@
 //! copied. Times are per batch; the throughput is in raw samples (`elements`), so `1 / (elem/s)` is the cost of a sample.
 //! The group `hour` is 61 steps of a minute over two hours of samples, one every 15 seconds: of whole numbers (`x`), of
 //! others (`y`), and of times that are not regular (`z`).
+//! The group `values` is the same steps, and its throughput is in points that are counted.
 //! The group `long` is windows of an hour at those steps, and its throughput is in samples that windows see.
 #![allow(clippy::unwrap_used, reason = "bench code")]
 
@@ -184,5 +185,25 @@ fn whole(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, evaluate, hour, long, push, whole);
+/// Answered: values of which few are ever the same, and some that come again and again.
+fn values(criterion: &mut Criterion) {
+    let batch = Counters::hours("x");
+    let mut group = criterion.benchmark_group("values");
+    group.throughput(Throughput::Elements(SERIES as u64 * 61));
+    for text in ["count_values(\"v\", x)", "count_values(\"v\", x > bool 2e9)"] {
+        let expr = promql::parse(text, &ParseOptions::default()).unwrap();
+        group.bench_function(text, |bencher| {
+            bencher.iter(|| {
+                let params = QueryParams::range(3_600_000, 7_200_000, 60_000);
+                let mut query = Query::prepare(&expr, params).unwrap();
+                query.push(0, &batch).unwrap();
+                query.finish(0).unwrap();
+                black_box(query.into_output().unwrap())
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, evaluate, hour, long, push, whole, values);
 criterion_main!(benches);

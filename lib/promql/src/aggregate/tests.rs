@@ -1,5 +1,5 @@
 use super::fold::add_all;
-use super::{Ranked, RankedKind, RankedPlan, heap, sort_as_go};
+use super::{CountValues, Ranked, RankedKind, RankedPlan, heap, sort_as_go};
 use crate::annotations::Annotations;
 use crate::ast::Span;
 use crate::chain::Row;
@@ -10,7 +10,9 @@ use crate::labelset::NameSet;
 use crate::plan::ScalarId;
 use crate::stage::{Stage, StageContext};
 use crate::{Budget, Grid};
+use model::{Labels, PlainFloat};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Offers `count` series with rising values to `topk(2, …)`; what was reserved after each.
@@ -40,6 +42,42 @@ fn series_that_fell_out_are_forgotten() {
     assert_eq!(reserved[1..].iter().min(), reserved[1..].iter().max());
 }
 
+/// What `count_values by (a) ("v", …)` makes of rows over so many steps, and what was reserved before it put it out and behind.
+fn counted(rows: Vec<(Labels, FloatColumn)>, steps: usize) -> (Vec<(Labels, FloatColumn)>, [usize; 2]) {
+    let mut stage = CountValues::new(b"v".to_vec(), NameSet::only(&[b"a".to_vec()]).also(b"v"), steps);
+    let (mut out, mut notes) = (Vec::new(), Annotations::default());
+    let mut held = Budget::unlimited().reserve(0).unwrap();
+    let mut cx = StageContext { out: &mut out, notes: &mut notes, scalars: &[], held: &mut held };
+    rows.into_iter().for_each(|(labels, column)| stage.push(0, Row::new(labels, false, column), &mut cx).unwrap());
+    let before = cx.held.bytes();
+    stage.finish(0, &mut cx).unwrap();
+    let reserved = [before, cx.held.bytes()];
+    (out.into_iter().map(|row| (row.labels, row.column.floats)).collect(), reserved)
+}
+
+/// Values that are met once each take much less than a number per step.
+#[test]
+fn values_take_as_much_as_they_are_met() {
+    const STEPS: usize = 1000;
+    let (out, reserved) = counted(vec![(labels("a=1"), FloatColumn::full((0..STEPS).map(|n| n as f64)))], STEPS);
+    assert_eq!(out.len(), STEPS);
+    let out_bytes: usize = out.iter().map(|(_, column)| column.size_bytes()).sum();
+    assert!(out_bytes < STEPS * 400, "{out_bytes}");
+    assert!((STEPS * 50..STEPS * 300).contains(&reserved[0]), "{reserved:?}");
+    assert!(reserved[1] >= out_bytes && reserved[1] < STEPS * 1000, "{reserved:?}");
+}
+
+/// One value takes no more than a number per step, however often it is met.
+#[test]
+fn a_value_takes_no_more_than_a_number_per_step() {
+    const STEPS: usize = 1000;
+    let rows = |count| (0..count).map(|n| (labels(&format!("b={n}")), FloatColumn::constant(7.0, STEPS))).collect();
+    let [few, many] = [2, 50].map(|count| counted(rows(count), STEPS));
+    assert_eq!(few.1[0], many.1[0]);
+    assert!((STEPS * 8..STEPS * 9).contains(&many.1[0]), "{:?}", many.1);
+    assert!(many.0 == [(labels("v=7"), FloatColumn::constant(50.0, STEPS))]);
+}
+
 #[test]
 fn the_heap_has_the_least_first() {
     let less = |a: &u32, b: &u32| a < b;
@@ -66,6 +104,36 @@ fn few_equal_items_keep_their_order() {
 }
 
 proptest! {
+    #[test]
+    fn values_are_counted_by_their_text(
+        rows in prop::collection::vec(
+            (0..3_u8, prop::collection::vec(
+                prop_oneof![
+                    2 => Just(None),
+                    5 => prop::sample::select(vec![0.0, -0.0, 1.0, 2.5, f64::NAN, -f64::NAN, f64::INFINITY]).prop_map(Some),
+                    1 => any::<f64>().prop_map(Some),
+                ],
+                7,
+            )),
+            0..20,
+        )
+    ) {
+        let mut want: BTreeMap<(String, String), BTreeMap<usize, f64>> = BTreeMap::new();
+        let mut columns = Vec::new();
+        for (a, values) in rows {
+            let points = values.iter().enumerate().filter_map(|(step, value)| Some((step, (*value)?)));
+            for (step, value) in points.clone() {
+                *want.entry((a.to_string(), PlainFloat(value).to_string())).or_default().entry(step).or_default() += 1.0;
+            }
+            columns.push((labels(&format!("a={a} b=x")), FloatColumn::packed(7, points)));
+        }
+        let label = |labels: &Labels, name: &[u8]| String::from_utf8(labels.get(name).unwrap().to_vec()).unwrap();
+        let (out, _) = counted(columns, 7);
+        prop_assert_eq!(out.len(), want.len());
+        let got = out.iter().map(|(labels, column)| ((label(labels, b"a"), label(labels, b"v")), column.iter().collect()));
+        prop_assert_eq!(got.collect::<BTreeMap<_, BTreeMap<_, _>>>(), want);
+    }
+
     #[test]
     fn columns_are_added_as_numbers_are(
         columns in prop::collection::vec(

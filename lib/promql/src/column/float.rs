@@ -5,19 +5,30 @@ use smallvec::{SmallVec, smallvec};
 
 /// One `f64` per step of a grid, and for each step whether there is one: a NaN is a value like any other.
 ///
-/// Two shapes are known by a tag and take shorter paths: a value at every step, and the same value at every step.
+/// Two shapes are known by a tag and take shorter paths: a value at every step, and the same value at every step. A third one
+/// is for many columns with few values each.
 #[derive(Debug, Clone)]
 pub struct FloatColumn {
-    /// One value if `constant`, else one per step. Where nothing is present the number means nothing.
     values: SmallVec<[f64; 2]>,
-    constant: bool,
+    shape: Shape,
     present: Presence,
+}
+
+/// What numbers a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// One per step. Where nothing is present the number means nothing.
+    Spread,
+    /// One, which is that of every step.
+    Constant,
+    /// One for each step that has a value.
+    Packed,
 }
 
 impl FloatColumn {
     /// The same value at every one of `steps` steps.
     pub fn constant(value: f64, steps: usize) -> Self {
-        Self { values: smallvec![value], constant: true, present: Presence::all(steps) }
+        Self { values: smallvec![value], shape: Shape::Constant, present: Presence::all(steps) }
     }
 
     /// No value at any of `steps` steps.
@@ -29,13 +40,26 @@ impl FloatColumn {
     pub fn full(values: impl IntoIterator<Item = f64>) -> Self {
         let values: SmallVec<[f64; 2]> = values.into_iter().collect();
         let steps = values.len();
-        Self { values, constant: false, present: Presence::all(steps) }
+        Self { values, shape: Shape::Spread, present: Presence::all(steps) }
     }
 
     /// The values that are `present`, of one number per step.
     pub(crate) fn from_parts(values: Vec<f64>, mut present: Presence) -> Self {
         present.seal();
-        Self { values: values.into(), constant: false, present }
+        Self { values: values.into(), shape: Shape::Spread, present }
+    }
+
+    /// So many values at so many steps of `steps`, steps rising.
+    pub(crate) fn packed(steps: usize, points: impl IntoIterator<Item = (usize, f64)>) -> Self {
+        let mut present = Presence::none(steps);
+        let values = points.into_iter().map(|(step, value)| {
+            present.set(step);
+            value
+        });
+        let values: SmallVec<[f64; 2]> = values.collect();
+        present.seal();
+        let shape = if present.is_all() { Shape::Spread } else { Shape::Packed };
+        Self { values, shape, present }
     }
 
     /// Over how many steps it goes.
@@ -60,12 +84,12 @@ impl FloatColumn {
 
     /// The value, if it is known to be the same at every step.
     pub fn as_constant(&self) -> Option<f64> {
-        if self.constant { self.values.first().copied() } else { None }
+        if self.shape == Shape::Constant { self.values.first().copied() } else { None }
     }
 
     /// The values, if there is one at every step and they are not known to be the same.
     pub fn as_full(&self) -> Option<&[f64]> {
-        (!self.constant && self.present.is_all()).then_some(&self.values)
+        (self.shape == Shape::Spread && self.present.is_all()).then_some(&self.values)
     }
 
     /// The value at `step`.
@@ -75,7 +99,11 @@ impl FloatColumn {
 
     /// The steps that have a value, with it.
     pub fn iter(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        self.present.iter().map(|step| (step, self.value(step)))
+        self.present.iter().enumerate().map(|(at, step)| match self.shape {
+            Shape::Spread => (step, self.values[step]),
+            Shape::Constant => (step, self.values[0]),
+            Shape::Packed => (step, self.values[at]),
+        })
     }
 
     /// Bytes held, for the budget.
@@ -86,13 +114,19 @@ impl FloatColumn {
 
     /// The number at `step`, which means something only where the column has a value.
     pub(crate) fn value(&self, step: usize) -> f64 {
-        self.values[if self.constant { 0 } else { step }]
+        match self.shape {
+            Shape::Spread => self.values[step],
+            Shape::Constant => self.values[0],
+            Shape::Packed => self.values.get(self.present.rank(step)).copied().unwrap_or(0.0),
+        }
     }
 
     /// Calls `f` for every step that has a value.
     pub(crate) fn for_each(&self, mut f: impl FnMut(usize, f64)) {
         if let Some(value) = self.as_constant() {
             (0..self.steps()).for_each(|step| f(step, value));
+        } else if self.shape == Shape::Packed {
+            self.iter().for_each(|(step, value)| f(step, value));
         } else if self.present.is_all() {
             self.values.iter().enumerate().for_each(|(step, value)| f(step, *value));
         } else {
@@ -111,6 +145,11 @@ impl FloatColumn {
     pub(crate) fn combine(&mut self, other: &Self, mut f: impl FnMut(f64, f64) -> f64) {
         match other.as_constant() {
             Some(value) => self.map(|own| f(own, value)),
+            None if other.shape == Shape::Packed => {
+                let mut other = other.clone();
+                other.spread();
+                self.combine(&other, f);
+            }
             None => {
                 self.spread();
                 for (own, other) in self.values.iter_mut().zip(&other.values) {
@@ -133,10 +172,15 @@ impl FloatColumn {
 
     /// Takes away the values outside `present`, which is part of where there are values.
     pub(crate) fn restrict_to(&mut self, present: Presence) {
-        if !present.is_all() {
-            self.spread();
+        if self.shape == Shape::Packed {
+            let left = self.iter().filter(|(step, _)| present.get(*step));
+            *self = Self::packed(self.steps(), left);
+        } else {
+            if !present.is_all() {
+                self.spread();
+            }
+            self.present = present;
         }
-        self.present = present;
     }
 
     /// Takes the values that `other` has and this column has not.
@@ -158,14 +202,23 @@ impl FloatColumn {
         }
     }
 
-    /// Gives up the shorter form of a constant.
+    /// Gives up a shorter form.
     fn spread(&mut self) {
-        if self.constant {
-            let value = self.values[0];
-            self.values.resize(self.present.steps(), value);
-            self.values.truncate(self.present.steps());
-            self.constant = false;
+        let steps = self.steps();
+        match self.shape {
+            Shape::Spread => {}
+            Shape::Constant => {
+                let value = self.values[0];
+                self.values.resize(steps, value);
+                self.values.truncate(steps);
+            }
+            Shape::Packed => {
+                let mut values = smallvec![0.0; steps];
+                self.iter().for_each(|(step, value)| values[step] = value);
+                self.values = values;
+            }
         }
+        self.shape = Shape::Spread;
     }
 }
 
@@ -213,7 +266,7 @@ impl ColumnBuilder {
     pub(crate) fn build(self) -> FloatColumn {
         let mut present = self.present;
         present.seal();
-        FloatColumn { values: self.values, constant: false, present }
+        FloatColumn { values: self.values, shape: Shape::Spread, present }
     }
 }
 

@@ -40,11 +40,13 @@ fn presence_is_a_set_of_steps() {
     }
 }
 
-/// The same values in each of the three shapes.
-fn shapes(steps: usize) -> [FloatColumn; 3] {
+/// The same values in each of the shapes.
+fn shapes(steps: usize) -> [FloatColumn; 4] {
     let mut sparse = ColumnBuilder::new(steps);
-    (0..steps).filter(|step| step.is_multiple_of(2)).for_each(|step| sparse.set(step, 2.0));
-    [FloatColumn::constant(2.0, steps), FloatColumn::full(vec![2.0; steps]), sparse.build()]
+    let even = || (0..steps).filter(|step| step.is_multiple_of(2));
+    even().for_each(|step| sparse.set(step, 2.0));
+    let packed = FloatColumn::packed(steps, even().map(|step| (step, 2.0)));
+    [FloatColumn::constant(2.0, steps), FloatColumn::full(vec![2.0; steps]), sparse.build(), packed]
 }
 
 #[test]
@@ -65,6 +67,10 @@ fn shapes_do_not_show() {
                 let mut visited = Vec::new();
                 column.for_each(|step, value| visited.push((step, value)));
                 assert!(visited.into_iter().eq(column.iter()));
+                let mut filled = column.clone();
+                filled.fill_from(&other);
+                let either = |step: &usize| column.get(*step).or(other.get(*step)).is_some();
+                assert!(filled.iter().eq((0..steps).filter(either).map(|step| (step, 2.0))));
             }
         }
     }
@@ -72,13 +78,16 @@ fn shapes_do_not_show() {
 
 #[test]
 fn tags_tell_how_much_is_there() {
-    let [constant, full, sparse] = shapes(65);
+    let [constant, full, sparse, packed] = shapes(65);
     assert_eq!((constant.as_constant(), full.as_constant()), (Some(2.0), None));
     assert_eq!(
         (constant.as_full().is_some(), full.as_full().is_some(), sparse.as_full().is_some()),
         (false, true, false)
     );
-    assert_eq!((constant.points(), full.points(), sparse.points()), (65, 65, 33));
+    assert_eq!((packed.as_constant(), packed.as_full()), (None, None));
+    assert!(FloatColumn::packed(1, [(0, 3.0)]).as_full().is_some());
+    assert_eq!((constant.points(), full.points(), sparse.points(), packed.points()), (65, 65, 33, 33));
+    assert!(packed.size_bytes() < sparse.size_bytes());
 }
 
 #[test]
@@ -92,9 +101,19 @@ fn a_nan_is_a_value() {
 
 #[test]
 fn what_another_has_fills_the_gaps() {
-    let [_, _, mut column] = shapes(6);
+    let [_, _, mut column, _] = shapes(6);
     column.fill_from(&FloatColumn::full([9.0; 6]));
     assert_eq!(column, FloatColumn::full([2.0, 9.0, 2.0, 9.0, 2.0, 9.0]));
+}
+
+#[test]
+fn a_packed_column_that_loses_steps_keeps_the_values_of_others() {
+    let mut column = FloatColumn::packed(200, (0..100).map(|at| (2 * at, at as f64)));
+    column.filter(|step, value| step > 64 && value < 35.0);
+    assert_eq!(column.iter().collect::<Vec<_>>(), [(66, 33.0), (68, 34.0)]);
+    assert_eq!((column.get(66), column.get(67), column.get(68)), (Some(33.0), None, Some(34.0)));
+    column.restrict_to(Presence::none(200));
+    assert!(column.is_empty());
 }
 
 #[test]
@@ -165,7 +184,7 @@ fn a_histogram_is_repeated_once() {
 
 #[test]
 fn floats_and_histograms_do_not_meet() {
-    let [_, _, floats] = shapes(6);
+    let [_, _, floats, _] = shapes(6);
     let only_floats = Column::from(floats.clone());
     let mut column = Column { floats, histograms: histograms(6, |step| step % 2 == 1) };
     assert!(column.present().is_all());
