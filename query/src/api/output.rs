@@ -1,5 +1,7 @@
 //! What the engine computed, as JSON.
 
+mod steps;
+
 use super::envelope::{Answer, MAX_NOTES};
 use super::histogram::HistogramWriter;
 use super::json;
@@ -13,6 +15,7 @@ use model::{Labels, SampleColumns};
 use promql::ast::Expr;
 use promql::{Column, Grid, Output, Series, Value};
 use std::cell::LazyCell;
+use steps::StepTexts;
 
 /// How an answer is to be written.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +98,11 @@ fn push_data(value: &Value, limit: usize, out: &mut Vec<u8>) -> bool {
             false
         }
         Value::Vector { time_ms, series } => {
-            push_limited(series, limit, out, |one, out| push_vector_element(*time_ms, one, &mut histograms, out))
+            let mut before_value = br#","value":"#.to_vec();
+            json::begin_sample(*time_ms, &mut before_value);
+            push_limited(series, limit, out, |one, out| {
+                push_vector_element((*time_ms, &before_value), one, &mut histograms, out);
+            })
         }
         Value::Matrix { grid, series } => {
             let times = LazyCell::new(|| StepTexts::new(grid));
@@ -124,7 +131,13 @@ fn push_limited<T>(series: &[T], limit: usize, out: &mut Vec<u8>, mut push: impl
     series.len() > limit
 }
 
-fn push_vector_element(time_ms: i64, one: &Series, histograms: &mut HistogramWriter, out: &mut Vec<u8>) {
+/// At such a time, which `before_value` has as text.
+fn push_vector_element(
+    (time_ms, before_value): (i64, &[u8]),
+    one: &Series,
+    histograms: &mut HistogramWriter,
+    out: &mut Vec<u8>,
+) {
     push_metric(&one.labels, out);
     match one.column.histograms.get(0) {
         Some(histogram) => {
@@ -132,33 +145,11 @@ fn push_vector_element(time_ms: i64, one: &Series, histograms: &mut HistogramWri
             histograms.push(time_ms, histogram, out);
         }
         None => {
-            out.extend_from_slice(br#","value":"#);
-            json::push_sample(time_ms, one.column.floats.get(0).unwrap_or(f64::NAN), out);
+            out.extend_from_slice(before_value);
+            json::end_sample(one.column.floats.get(0).unwrap_or(f64::NAN), out);
         }
     }
     out.push(b'}');
-}
-
-/// With what a sample of each step begins: all rows have the same times.
-struct StepTexts {
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl StepTexts {
-    fn new(grid: &Grid) -> Self {
-        let (mut text, mut ends) = (Vec::new(), Vec::with_capacity(grid.steps()));
-        for time_ms in grid.times_ms() {
-            json::begin_sample(time_ms, &mut text);
-            ends.push(text.len());
-        }
-        Self { text, ends }
-    }
-
-    fn get(&self, step: usize) -> &[u8] {
-        let start = step.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[start..self.ends[step]]
-    }
 }
 
 fn push_matrix_row(grid: &Grid, times: &StepTexts, one: &Series, writer: &mut HistogramWriter, out: &mut Vec<u8>) {
@@ -166,10 +157,7 @@ fn push_matrix_row(grid: &Grid, times: &StepTexts, one: &Series, writer: &mut Hi
     push_metric(&one.labels, out);
     if !floats.is_empty() {
         out.extend_from_slice(br#","values":"#);
-        json::push_list(floats.iter(), out, |(step, value), out| {
-            out.extend_from_slice(times.get(step));
-            json::end_sample(value, out);
-        });
+        times.push(floats, out);
     }
     if !histograms.is_empty() {
         out.extend_from_slice(br#","histograms":"#);
