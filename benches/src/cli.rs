@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Storage(Ingest),
     /// Compares queries over the head: CPU a query, question by question.
     Queries(Queries),
+    /// Compares queriers over two replicas: CPU of the querier, and of all together.
+    Replicas(Fleet),
     /// Compares what queries may not do: take memory by how many series they read, go on when nobody waits any more.
     Limits(Ingest),
     /// Compares stores over one bucket: CPU, reads and memory for few and many series, cold and warm.

@@ -12,6 +12,8 @@ use crate::systems::{System, SystemKind};
 use crate::workload::STEP_MS;
 use std::time::Duration;
 
+pub(crate) use memory::growth;
+
 /// Parts of all series: the value of their label `part`, and how many of a hundred they are.
 const PARTS: [(&str, usize); 3] = [("small", 2), ("medium", 18), ("large", 80)];
 

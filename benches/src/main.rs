@@ -6,7 +6,7 @@
 //! cargo run --release -p benches -- storage --series 100000 --samples 240
 //! cargo run --release -p benches -- queries --series 100000 --samples 240 --group shapes
 //! cargo run --release -p benches -- limits --series 100000 --samples 240
-//! cargo run --release -p benches -- fleet | store
+//! cargo run --release -p benches -- fleet | replicas | store
 //! ```
 //!
 //! The rules of a comparison are those of `benches/README.md`: the same bytes to each system, in turns, each pinned to one
@@ -16,6 +16,7 @@
 mod answers;
 mod asker;
 mod cli;
+mod components;
 mod dataset;
 mod fleet;
 mod ingest;
@@ -38,6 +39,7 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Fleet(fleet) => fleet::run(&fleet),
         cli::Command::Storage(bench) => storage::run(&bench),
         cli::Command::Queries(bench) => queries::run(&bench),
+        cli::Command::Replicas(bench) => queries::run_replicas(&bench),
         cli::Command::Limits(bench) => limits::run(&bench),
         cli::Command::Store(bench) => store::run(&bench),
     }

@@ -34,6 +34,12 @@ pub(crate) struct Memory {
 pub(crate) struct ThreadTimes(BTreeMap<OsString, u64>);
 
 impl ThreadTimes {
+    /// Of all threads of some processes.
+    pub(crate) fn of(processes: &[&Process]) -> anyhow::Result<Self> {
+        let times = processes.iter().map(|process| process.thread_times());
+        Ok(Self(times.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flat_map(|times| times.0).collect()))
+    }
+
     /// What all threads together had since `before`. Threads that ended in between are missing: those of pools end idle.
     pub(crate) fn since(&self, before: &Self) -> Duration {
         let grown = |(thread, &now): (&OsString, &u64)| now - before.0.get(thread).copied().unwrap_or(0).min(now);

@@ -9,6 +9,7 @@ mod group;
 mod histograms;
 mod large;
 mod question;
+mod replicas;
 mod shapes;
 mod table;
 mod thanos;
@@ -16,9 +17,9 @@ mod upstream;
 
 use crate::asker::Asker;
 use crate::cli::Queries;
-use crate::process::pin_generator;
+use crate::process::{ThreadTimes, pin_generator};
 use crate::sender::now_ms;
-use crate::systems::{Running, System, SystemKind};
+use crate::systems::{Queried, System, SystemKind};
 use crate::workload::STEP_MS;
 use anyhow::Context;
 use question::Question;
@@ -27,6 +28,7 @@ use table::{Asked, Row};
 
 pub(crate) use group::Group;
 pub(crate) use question::Call;
+pub(crate) use replicas::run as run_replicas;
 
 /// CPU time that a question takes at least, all calls together, unless there were too many.
 const ENOUGH: Duration = Duration::from_millis(200);
@@ -62,9 +64,10 @@ fn run_group(group: Group, systems: &[System], bench: &Queries) -> anyhow::Resul
         bench.ingest.repetitions
     );
     running.iter().for_each(|(system, _)| println!("{}: {}", system.name(), system.version));
+    let queried: Vec<_> = running.iter().map(|(system, running)| (system.name(), running.queried())).collect();
     let mut rows = Vec::new();
     for question in group.questions().into_iter().filter(|question| question.name.contains(&bench.only)) {
-        let row = ask_all(&running, &question, end_ms, bench.ingest.repetitions).context(question.name.clone())?;
+        let row = ask_all(&queried, &question, end_ms, bench.ingest.repetitions).context(question.name.clone())?;
         println!("  {row}");
         rows.push(row);
     }
@@ -74,30 +77,36 @@ fn run_group(group: Group, systems: &[System], bench: &Queries) -> anyhow::Resul
 
 /// Asks all systems in turns; the least CPU of the repetitions counts.
 fn ask_all(
-    running: &[(&System, Running)],
+    queried: &[(String, Queried<'_>)],
     question: &Question,
     end_ms: i64,
     repetitions: usize,
 ) -> anyhow::Result<Row> {
     let asker = Asker::new()?;
-    let mut best: Vec<Option<Asked>> = vec![None; running.len()];
+    let mut best: Vec<Option<Asked>> = vec![None; queried.len()];
     for repetition in 0..repetitions.max(1) {
-        for ((_, running), best) in running.iter().zip(&mut best) {
-            let asked = ask(&asker, running, question, end_ms, repetition == 0)?;
+        for ((_, queried), best) in queried.iter().zip(&mut best) {
+            let asked = ask(&asker, queried, question, end_ms, repetition == 0)?;
             match best {
                 Some(best) => best.cpu_ms = best.cpu_ms.min(asked.cpu_ms),
                 None => *best = Some(asked),
             }
         }
     }
-    let names = running.iter().map(|(system, _)| system.name());
+    let names = queried.iter().map(|(name, _)| name.clone());
     Ok(Row { question: question.clone(), asked: names.zip(best.into_iter().flatten()).collect() })
 }
 
-fn ask(asker: &Asker, running: &Running, question: &Question, end_ms: i64, is_compared: bool) -> anyhow::Result<Asked> {
-    let urls: Vec<String> = question.calls.iter().map(|call| call.url(running, end_ms)).collect();
+fn ask(
+    asker: &Asker,
+    queried: &Queried<'_>,
+    question: &Question,
+    end_ms: i64,
+    is_compared: bool,
+) -> anyhow::Result<Asked> {
+    let urls: Vec<String> = question.calls.iter().map(|call| call.url(queried, end_ms)).collect();
     let mut asked = Asked::default();
-    let mut before = running.process.thread_times()?;
+    let mut before = ThreadTimes::of(&queried.processes)?;
     for (request, url) in urls.iter().enumerate() {
         let (status, body) = asker.get(url)?;
         if status != 200 {
@@ -109,17 +118,17 @@ fn ask(asker: &Asker, running: &Running, question: &Question, end_ms: i64, is_co
         }
     }
     // The first one counts only where it alone was enough: what it found cold is no part of a question.
-    let mut spent = running.process.thread_times()?.since(&before);
+    let mut spent = ThreadTimes::of(&queried.processes)?.since(&before);
     let mut calls = 1;
     if spent < ENOUGH {
-        (before, spent, calls) = (running.process.thread_times()?, Duration::ZERO, 0);
+        (before, spent, calls) = (ThreadTimes::of(&queried.processes)?, Duration::ZERO, 0);
     }
     while spent < ENOUGH && calls < CALLS && asked.refused.is_none() {
         for url in &urls {
             asker.get(url)?;
         }
         calls += 1;
-        spent = running.process.thread_times()?.since(&before);
+        spent = ThreadTimes::of(&queried.processes)?.since(&before);
     }
     asked.cpu_ms = spent.as_secs_f64() * 1e3 / f64::from(calls.max(1));
     Ok(asked)

@@ -2,25 +2,19 @@
 
 use crate::answers;
 use crate::cli::StoreBench;
+use crate::components::Components;
 use crate::ingest::send_rounds;
-use crate::process::{Process, pin_generator};
+use crate::process::pin_generator;
 use crate::sender::now_ms;
-use crate::systems::{beside_this_program, free_address};
 use crate::workload::{STEP_MS, Workload, metric_name};
 use anyhow::{Context, ensure};
 use futures::StreamExt;
 use model::{MatchOp, Matcher, TimeRange};
 use service::{ClientMetrics, ClientOptions, Descriptors, GrpcChannel};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use storeapi::grpc::{RemoteOptions, RemoteStore, fetch_info};
 use storeapi::{SeriesBatch, SeriesFrame, SeriesRequest, Store};
 use telemetry::Registry;
-
-/// Ours or a peer's: a program that takes the flags of `thanos store`.
-struct System {
-    name: &'static str,
-    program: PathBuf,
-}
 
 /// What is asked: how it is called, and the matchers.
 type Question = (&'static str, Vec<Matcher>);
@@ -39,14 +33,9 @@ struct Measured {
 /// The command `store`.
 pub(crate) fn run(bench: &StoreBench) -> anyhow::Result<()> {
     pin_generator()?;
-    let ours = bench.gauntlet.clone().unwrap_or_else(beside_this_program);
     let data = tempfile::tempdir()?;
-    let bucket = fill_bucket(bench, &ours, data.path())?;
-    let mut systems = vec![System { name: "gauntlet", program: ours }];
-    match std::env::var_os("THANOS") {
-        Some(program) => systems.push(System { name: "thanos", program: program.into() }),
-        None => println!("SKIPPED: $THANOS names no program"),
-    }
+    let bucket = fill_bucket(bench, &Components::ours(bench.gauntlet.as_deref()), data.path())?;
+    let systems = Components::find_all(bench.gauntlet.as_deref());
     println!("one block of {} series, {} samples each", bench.shape.series, bench.shape.samples);
     let mut counts: Vec<Vec<(usize, usize)>> = Vec::new();
     for system in &systems {
@@ -58,62 +47,47 @@ pub(crate) fn run(bench: &StoreBench) -> anyhow::Result<()> {
 }
 
 /// A bucket with what an ingester ships of the load when it stops.
-fn fill_bucket(bench: &StoreBench, program: &Path, dir: &Path) -> anyhow::Result<String> {
-    let (http, grpc, write) = (free_address()?, free_address()?, free_address()?);
+fn fill_bucket(bench: &StoreBench, ours: &Components, dir: &Path) -> anyhow::Result<String> {
     let config = format!("type: FILESYSTEM\nconfig:\n  directory: {:?}\n", dir.join("bucket").display().to_string());
     let args = [
-        "receive".to_owned(),
-        format!("--http-address={http}"),
-        format!("--grpc-address={grpc}"),
-        format!("--remote-write.address={write}"),
         format!("--tsdb.path={}", dir.join("ingester").display()),
         "--tsdb.min-block-duration=1d".to_owned(),
         "--tsdb.max-block-duration=1d".to_owned(),
-        "--label=replica=\"bench\"".to_owned(),
         format!("--objstore.config={config}"),
     ];
-    let mut ingester = Process::start(program, &args, &dir.join("ingester.log"))?;
-    ingester.wait_until(|| answers::is_ok(&format!("http://{http}/-/ready")))?;
+    let ingester = ours.receive("ingester", dir, &args)?;
     // Within one day, so that it becomes one block.
     let end_ms = now_ms() / DAY_MS * DAY_MS - STEP_MS;
     let mut workload = Workload::new(&bench.shape, end_ms);
     let rounds = workload.rounds_left();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let sent = runtime.block_on(send_rounds(&format!("http://{write}/api/v1/receive"), &mut workload, rounds))?;
+    let sent = runtime.block_on(send_rounds(&ingester.write_url, &mut workload, rounds))?;
     ensure!(sent.refused == 0, "{} samples were refused", sent.refused);
-    ingester.stop()?;
+    ingester.component.process.stop()?;
     Ok(config)
 }
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Asks a store that has just started, and again when it has answered once; prints each.
-fn measure(system: &System, bucket: &str) -> anyhow::Result<Vec<Measured>> {
+fn measure(system: &Components, bucket: &str) -> anyhow::Result<Vec<Measured>> {
     let data = tempfile::tempdir()?;
-    let (http, grpc) = (free_address()?, free_address()?);
-    let args = [
-        "store".to_owned(),
-        format!("--http-address={http}"),
-        format!("--grpc-address={grpc}"),
-        format!("--data-dir={}", data.path().display()),
-        format!("--objstore.config={bucket}"),
-    ];
-    let mut process = Process::start(&system.program, &args, &data.path().join("store.log"))?;
-    process.wait_until(|| answers::is_ok(&format!("http://{http}/-/ready")))?;
+    let args = [format!("--data-dir={}", data.path().display()), format!("--objstore.config={bucket}")];
+    let store = system.start("store", "store", data.path(), &args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut all = Vec::new();
     for (what, matchers) in questions()? {
         for state in ["cold", "warm"] {
-            let before = (process.cpu_seconds()?, counted(&http)?);
-            let (series, chunks) = runtime.block_on(ask(&grpc, &matchers))?;
-            let (cpu_s, (gets, bytes)) = (process.cpu_seconds()? - before.0, counted(&http)?);
+            let before = (store.process.cpu_seconds()?, counted(&store.url)?);
+            let (series, chunks) = runtime.block_on(ask(&store.grpc, &matchers))?;
+            let (cpu_s, (gets, bytes)) = (store.process.cpu_seconds()? - before.0, counted(&store.url)?);
             let one = Measured {
                 series,
                 chunks,
                 cpu_ms: cpu_s * 1000.0,
                 gets: gets - before.1.0,
                 fetched_bytes: bytes - before.1.1,
-                anonymous_bytes: process.memory()?.anonymous as f64,
+                anonymous_bytes: store.process.memory()?.anonymous as f64,
             };
             println!("{}, {what} series, {state}: {}", system.name, line(one));
             all.push(one);
@@ -159,8 +133,8 @@ async fn ask(address: &str, matchers: &[Matcher]) -> anyhow::Result<(usize, usiz
 }
 
 /// Reads of the bucket so far, and the bytes they gave, by the metrics that both systems have.
-fn counted(http: &str) -> anyhow::Result<(f64, f64)> {
-    let text = answers::text(&format!("http://{http}/metrics"))?;
+fn counted(url: &str) -> anyhow::Result<(f64, f64)> {
+    let text = answers::text(&format!("{url}/metrics"))?;
     let sum = |name: &str| {
         let lines = text.lines().filter(|line| line.starts_with(name) && line.contains("operation=\"get"));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()

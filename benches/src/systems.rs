@@ -43,6 +43,21 @@ pub(crate) struct Running {
     _data: Option<tempfile::TempDir>,
 }
 
+/// Who answers queries, and whose CPU they take.
+#[derive(Debug)]
+pub(crate) struct Queried<'a> {
+    pub(crate) processes: Vec<&'a Process>,
+    pub(crate) query_url: String,
+    pub(crate) ready_url: String,
+}
+
+impl Running {
+    pub(crate) fn queried(&self) -> Queried<'_> {
+        let (query_url, ready_url) = (self.query_url.clone(), self.ready_url.clone());
+        Queried { processes: vec![&self.process], query_url, ready_url }
+    }
+}
+
 impl System {
     /// Ours first, then the peers that are on this machine.
     pub(crate) fn find_all(bench: &Ingest) -> anyhow::Result<Vec<Self>> {

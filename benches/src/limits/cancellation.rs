@@ -28,7 +28,7 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 /// Asks, closes, and prints when the process came to rest.
 pub(super) fn measure(running: &Running, end_ms: i64, repetitions: usize) -> anyhow::Result<()> {
     for (place, query, steps, step_s) in HEAVY {
-        let url = Call::Range(query.to_owned(), steps, step_s).url(running, end_ms);
+        let url = Call::Range(query.to_owned(), steps, step_s).url(&running.queried(), end_ms);
         let mut took = Vec::new();
         for _ in 0..repetitions.max(1) {
             took.extend(rest_after_close(running, &url)?);

@@ -3,6 +3,7 @@
 use super::PARTS;
 use crate::asker::Asker;
 use crate::cli::Shape;
+use crate::process::Process;
 use crate::queries::Call;
 use crate::systems::Running;
 use anyhow::ensure;
@@ -18,9 +19,10 @@ pub(super) fn measure(running: &Running, shape: &Shape, end_ms: i64, repetitions
         let names: Vec<&str> = PARTS[..parts].iter().map(|(part, _)| *part).collect();
         let series: usize = PARTS[..parts].iter().map(|(_, percent)| shape.series * percent / 100).sum();
         let query = format!(r#"sum by (namespace) (rate(requests_total{{part=~"{}"}}[5m]))"#, names.join("|"));
-        let url = Call::Range(query, 56, 60).url(running, end_ms);
-        let grown =
-            (0..repetitions.max(1)).map(|_| growth(&asker, running, &url)).collect::<anyhow::Result<Vec<_>>>()?;
+        let url = Call::Range(query, 56, 60).url(&running.queried(), end_ms);
+        let grown = (0..repetitions.max(1))
+            .map(|_| growth(&asker, &running.process, &url))
+            .collect::<anyhow::Result<Vec<_>>>()?;
         let most = grown.iter().copied().max().unwrap_or_default() as f64;
         println!(
             "  sum by (namespace) (rate()) of {series:>7} series: {:>8.1} MB more at most, {:.0} B a series (MB run by run: {})",
@@ -33,11 +35,11 @@ pub(super) fn measure(running: &Running, shape: &Shape, end_ms: i64, repetitions
 }
 
 /// Bytes by which the process grew at most, above what it had right before.
-fn growth(asker: &Asker, running: &Running, url: &str) -> anyhow::Result<u64> {
+pub(crate) fn growth(asker: &Asker, process: &Process, url: &str) -> anyhow::Result<u64> {
     std::thread::sleep(REST);
-    running.process.forget_peak()?;
-    let before = running.process.peak()?;
+    process.forget_peak()?;
+    let before = process.peak()?;
     let (status, body) = asker.get(url)?;
     ensure!(status == 200, "{url}: answer {status}: {}", String::from_utf8_lossy(&body));
-    Ok(running.process.peak()?.saturating_sub(before))
+    Ok(process.peak()?.saturating_sub(before))
 }

@@ -1,7 +1,7 @@
 //! What is asked: one expression or several, at one time or over a range.
 
 use crate::asker::percent_encoded;
-use crate::systems::Running;
+use crate::systems::Queried;
 use crate::workload::STEP_MS;
 
 /// What is asked and counted as one.
@@ -69,20 +69,20 @@ impl Question {
 }
 
 impl Call {
-    /// Where `running`, whose last samples are at `end_ms`, is asked this.
-    pub(crate) fn url(&self, running: &Running, end_ms: i64) -> String {
+    /// Where `queried`, whose last samples are at `end_ms`, is asked this.
+    pub(crate) fn url(&self, queried: &Queried<'_>, end_ms: i64) -> String {
         let end_s = (end_ms + BEHIND_LAST_MS) as f64 / 1000.0;
         let encoded = |query: &str| percent_encoded(&query.replace("AT", &format!("{}", end_s - 3600.0)));
         match self {
             Self::Instant(query) => {
-                format!("{}?query={}&time={end_s}&nocache=1", running.query_url, encoded(query))
+                format!("{}?query={}&time={end_s}&nocache=1", queried.query_url, encoded(query))
             }
             Self::Range(query, steps, step_s) => {
                 let start_s = end_s - (steps.saturating_sub(1) * step_s) as f64;
                 let times = format!("start={start_s}&end={end_s}&step={step_s}");
-                format!("{}_range?query={}&{times}&nocache=1", running.query_url, encoded(query))
+                format!("{}_range?query={}&{times}&nocache=1", queried.query_url, encoded(query))
             }
-            Self::Ready => running.ready_url.clone(),
+            Self::Ready => queried.ready_url.clone(),
         }
     }
 }
