@@ -5,7 +5,10 @@
 #[path = "allocations/counting.rs"]
 mod counting;
 
-use model::{Fingerprint, Fingerprinter, HistogramLayout, HistogramRef, Labels, LabelsRef, Numbers, ResetHint, Span};
+use model::{
+    Fingerprint, Fingerprinter, HistogramLayout, HistogramRef, Labels, LabelsRef, MatchOp, Matcher, Numbers, ResetHint,
+    Span, TimeRange,
+};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use testkit::SimFs;
 use tsdb::head::{AppendScratch, Head, HeadOptions, OutOfOrder};
 use tsdb::head_chunks::{HeadChunks, MAX_FILE_BYTES};
 use tsdb::wal::{Committers, Durability, Log, LogOptions};
-use tsdb::{AppendLimits, AppendSource};
+use tsdb::{AppendLimits, AppendSource, ChunkSeriesBatch, SeriesSource};
 
 const LIMITS: AppendLimits = AppendLimits { max_ms: i64::MAX, max_series: u64::MAX };
 const SERIES: usize = 4_000;
@@ -178,4 +181,52 @@ fn an_empty_head_is_small() {
         let live_bytes = counting::live_bytes() - before;
         assert!(live_bytes <= 256 << 10, "{live_bytes} bytes with {cores} cores, on this thread");
     }
+}
+
+/// Series of one metric with many labels, some of which tell few apart and one all.
+fn labelled(count: usize) -> Vec<(Labels, Fingerprint)> {
+    let fingerprinter = Fingerprinter::new([3; 192]);
+    let series = (0..count).map(|number| {
+        let shared = (0..8).map(|label| (format!("label_{label}"), "shared".to_owned()));
+        let own = [("__name__", "m".to_owned()), ("container", (number % 50).to_string()), ("pod", number.to_string())];
+        let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let labels = Labels::from_pairs(own.chain(shared)).unwrap();
+        let fingerprint = fingerprinter.of_labels(labels.as_ref(), &mut Vec::new());
+        (labels, fingerprint)
+    });
+    series.collect()
+}
+
+/// What a walk over so many series holds at most.
+fn walk_bytes(count: usize) -> i64 {
+    let (head, log, _committers) = head(2);
+    let head = Arc::new(head);
+    let series = labelled(count);
+    let round = Round { series: &series, time_ms: 1_800_000_000_000 };
+    let (_, positions) = head.append(&round, LIMITS, &mut AppendScratch::default()).unwrap();
+    let _durable = log.commit(positions.log.unwrap()).wait().unwrap();
+    let walk = || {
+        let matcher = Matcher::new(MatchOp::Equal, "__name__", "m").unwrap();
+        let mut cursor = head.reader(TimeRange::ALL).select(&[matcher], TimeRange::ALL).unwrap();
+        let (mut batch, mut walked) = (ChunkSeriesBatch::default(), 0);
+        loop {
+            cursor.next_batch(128, false, &mut batch).unwrap();
+            if batch.is_empty() {
+                break assert_eq!(walked, count);
+            }
+            walked += batch.len();
+        }
+    };
+    // The first one leaves the order of labels behind.
+    walk();
+    counting::growth(walk)
+}
+
+/// A walk holds a list of what was found: a few numbers a series, whatever its labels.
+#[test]
+fn a_walk_takes_a_few_bytes_a_series() {
+    let (few, many) = (walk_bytes(10_000), walk_bytes(100_000));
+    let each = (many - few) / 90_000;
+    assert!(few > 10_000 * 4, "the counter counts");
+    assert!(each <= 20, "{each} bytes a series: {few} for 10,000, {many} for 100,000");
 }

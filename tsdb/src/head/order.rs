@@ -14,14 +14,14 @@ use std::sync::Arc;
 
 /// Ranks of pairs, and of the end of a list of pairs: it comes behind all pairs with a name before some name, and before the
 /// others. None of these has its rank.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ranks {
     of: RanksOf,
     end: u32,
 }
 
 /// Ranks without that of the end: of all pairs there were, or of some.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum RanksOf {
     All(Arc<Ranking>),
     Some(HashMap<PairId, u32>),
@@ -93,7 +93,13 @@ impl Head {
                 return Ranks { of: RanksOf::All(Arc::clone(&ranking)), end: end as u32 };
             }
         }
-        let mut some: Vec<PairId> = pairs.collect();
+        let mut some: Vec<PairId> = Vec::new();
+        for pair in pairs {
+            // Neighbours often have the same.
+            if some.last() != Some(&pair) {
+                some.push(pair);
+            }
+        }
         some.sort_unstable();
         some.dedup();
         let sorted = self.sort_pairs(some);

@@ -1,12 +1,15 @@
 //! Series that a select found, in order of their labels.
 //!
-//! What is kept of each is where it is and its first label pair, by which all are sorted at once. Only when a walk comes to
-//! series with one first pair (most often: of one metric) are their other pairs fetched and sorted by rank, so that a walk
-//! over a whole head never holds more than one metric's.
+//! What is kept of each is where it is and one number, whatever its labels: the rank of its first label pair, by which all are
+//! sorted at once. When a walk comes to more series with one pair than are sorted at a time (most often: of one metric), these
+//! get their rank in the next column of pairs in which they differ, are sorted by that where they stand, and so on. Whole
+//! lists of pairs are only held of a bunch. So a walk takes twelve bytes a series, and no more if it has many labels.
 //!
 //! Labels that all series are given on top change their order in one case only: of two label sets one of which is the
 //! beginning of the other, the shorter one goes first unless an added name sorts behind the name that follows in the longer
 //! one. So the end of a list of pairs has a rank as well: that of the last name added.
+
+mod bunch;
 
 use super::Head;
 use super::dictionary::PairId;
@@ -15,10 +18,13 @@ use super::order::Ranks;
 use super::select::Plan;
 use super::shard::Shard;
 use crate::head_chunks::HeadChunkRef;
+use bunch::Lists;
 use model::{LabelsRef, Matcher, SeriesRef, TimeRange};
 use parking_lot::Mutex;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+
+pub(super) use bunch::Bunch;
 
 /// What a reader may see.
 #[derive(Debug)]
@@ -56,47 +62,43 @@ pub(super) struct Located {
 #[derive(Debug)]
 pub(super) struct Selection {
     pub(super) view: Arc<View>,
-    /// By rank of the first pair, then shard.
+    /// In the order that `stretches` tell.
     found: Vec<Found>,
+    /// Each a part of the one before it; all begin before `taken` or there.
+    stretches: Vec<Stretch>,
+    /// Up to where `found` was sorted into `bunch`.
+    taken: usize,
     /// Ranks of all pairs, where it was worth making them.
     ranks: Option<Ranks>,
     /// Of the names that are added to labels the last.
     last_added: Vec<u8>,
-    /// Up to where `found` was sorted into `bunch`.
-    taken: usize,
     /// The next series in order, and how many of them were walked over.
-    bunch: Vec<Picked>,
+    bunch: Lists,
     walked: usize,
-    /// The label pairs of the bunch.
-    pairs: Vec<PairId>,
-}
-
-/// A series that a walk has come to.
-#[derive(Debug, Clone)]
-pub(super) struct Picked {
-    pub(super) place: Located,
-    /// Its labels, among [`Bunch::pairs`]; none if it fell away.
-    pairs: Range<usize>,
-}
-
-/// A few series that a walk has come to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bunch<'a> {
-    pub(super) series: &'a [Picked],
-    pairs: &'a [PairId],
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Found {
-    /// Of its first pair, or of the end of a list if it has none.
-    first_rank: u32,
+    /// The pair that it has in some column, or [`NO_PAIR`]; once sorted, its rank, or that of the end of a list.
+    key: u32,
     place: Located,
+}
+
+/// Series found one behind the other, with the same pairs before a column; they are sorted by their ranks in it, then by place.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    end: usize,
+    /// `None`: they are in order.
+    column: Option<usize>,
 }
 
 /// How many series' labels are looked at while a shard is locked once.
 pub(super) const LABELS_PER_LOCK: usize = 4096;
-/// So many series, at least, are sorted at once.
+/// So many series are sorted at once, if there are as many; and at most so many.
 const BUNCH: usize = 1024;
+const MAX_BUNCH: usize = 4096;
+/// Is no pair: a list has ended before that column.
+const NO_PAIR: PairId = PairId::MAX;
 
 /// How many series ahead of the one that is looked at memory is asked for: series that are read together lie apart. First for
 /// what says where the rest is, then for the rest.
@@ -188,6 +190,10 @@ impl Selection {
             let plan = view.head.plan(matchers);
             for (index, shard) in (0..).zip(&view.head.shards) {
                 let numbers = plan.evaluate(&shard.lock());
+                // A quarter more, not twice as much.
+                if found.capacity() - found.len() < numbers.len() {
+                    found.reserve_exact(numbers.len().max(found.len() / 4));
+                }
                 for some in numbers.chunks(LABELS_PER_LOCK) {
                     let shard = shard.lock();
                     let fits = |number: u32| {
@@ -199,7 +205,8 @@ impl Selection {
                         some.get(at + FAR_AHEAD).into_iter().for_each(|&far| shard.prefetch_series(far));
                         some.get(at + NEAR_AHEAD).into_iter().for_each(|&near| shard.prefetch_pairs(near));
                         if fits(number) {
-                            found.push((shard.pairs(number).next(), Located { shard: index, number }));
+                            let key = shard.pairs(number).next().unwrap_or(NO_PAIR);
+                            found.push(Found { key, place: Located { shard: index, number } });
                         }
                     }
                 }
@@ -208,38 +215,32 @@ impl Selection {
         let last_added = added.iter().last().map_or(&[] as &[u8], |label| label.name).to_vec();
         let mut selection = Self {
             view,
-            found: Vec::new(),
+            found,
+            stretches: Vec::new(),
+            taken: 0,
             ranks: None,
             last_added,
-            taken: 0,
-            bunch: Vec::new(),
+            bunch: Lists::default(),
             walked: 0,
-            pairs: Vec::new(),
         };
-        match selection.view.as_created {
-            true => selection.by_reference(found),
-            false => selection.by_first_pair(found),
-        }
+        selection.sort();
         selection
     }
 
-    /// Walks over those found in order of their references.
-    fn by_reference(&mut self, found: Vec<(Option<PairId>, Located)>) {
-        self.found = found.into_iter().map(|(_, place)| Found { first_rank: 0, place }).collect();
-        let shards = &self.view.head.shards;
-        self.found.sort_by_cached_key(|Found { place, .. }| {
-            shards.get(place.shard as usize).map(|shard| shard.lock().lines[place.number].reference())
-        });
-    }
-
-    /// Walks over those found in order of their labels.
-    fn by_first_pair(&mut self, found: Vec<(Option<PairId>, Located)>) {
-        let head = &self.view.head;
-        let ranks = head.ranks(found.len(), found.iter().filter_map(|(first, _)| *first), &self.last_added);
-        let rank = |first: Option<PairId>| first.map_or(ranks.end(), |first| ranks.of(first));
-        self.found = found.into_iter().map(|(first, place)| Found { first_rank: rank(first), place }).collect();
-        self.found.sort_unstable_by_key(|found| (found.first_rank, found.place.shard, found.place.number));
-        self.ranks = ranks.are_of_all().then_some(ranks);
+    /// Brings all that was found into the order in which it is walked over, as far as that is done at once.
+    fn sort(&mut self) {
+        let end = self.found.len();
+        let column = if self.view.as_created {
+            let shards = &self.view.head.shards;
+            self.found.sort_by_cached_key(|Found { place, .. }| {
+                shards.get(place.shard as usize).map(|shard| shard.lock().lines[place.number].reference())
+            });
+            None
+        } else {
+            self.sort_by_pair(0..end);
+            Some(0)
+        };
+        self.stretches.push(Stretch { end, column });
     }
 
     /// The next series, at most `max`; none at the end.
@@ -249,123 +250,144 @@ impl Selection {
         }
         let start = self.walked;
         self.walked = self.bunch.len().min(start + max.max(1));
-        Bunch { series: self.bunch.get(start..self.walked).unwrap_or_default(), pairs: &self.pairs }
+        self.bunch.get(start..self.walked)
     }
 
-    /// Sorts the next series: all with one first pair, or with several if those have few.
+    /// Sorts the next series: all with one pair, or with several if those have few.
     fn sort_bunch(&mut self) {
         self.walked = 0;
-        let rest = self.found.get(self.taken..).unwrap_or_default();
-        let mut end = if self.view.as_created { rest.len().min(BUNCH) } else { 0 };
-        while let Some(next) = rest.get(end).filter(|_| end < BUNCH) {
-            end += rest.get(end..).unwrap_or_default().partition_point(|found| found.first_rank == next.first_rank);
+        let (end, column) = self.next_few();
+        let some = self.found.get(self.taken..end).unwrap_or_default();
+        self.taken = end;
+        self.bunch.gather(&self.view, some);
+        if let Some(column) = column.filter(|_| some.len() > 1) {
+            let ranks = self.ranks_of(some.len(), self.bunch.pairs());
+            self.bunch.sort(column, &ranks);
         }
-        let rest = rest.get(..end).unwrap_or_default();
-        let spans = gather(&self.view, rest, &mut self.pairs);
-        let picked = |at: u32| {
-            let at = at as usize;
-            Picked { place: rest[at].place, pairs: spans[at].clone() }
-        };
-        self.bunch.clear();
-        if self.view.as_created || rest.len() < 2 {
-            self.bunch.extend((0..rest.len() as u32).map(picked));
-        } else {
-            self.bunch.extend(self.sorted(&spans).into_iter().map(picked));
-        }
-        self.taken += end;
     }
 
-    /// The order of the series of the bunch, whose lists of pairs are `spans`.
-    fn sorted(&self, spans: &[Range<usize>]) -> Vec<u32> {
-        let pairs = self.pairs.as_slice();
-        match &self.ranks {
-            Some(ranks) => PairLists { pairs, spans, ranks }.sorted(),
-            None => {
-                let ranks = &self.view.head.ranks(spans.len(), pairs.iter().copied(), &self.last_added);
-                PairLists { pairs, spans, ranks }.sorted()
+    /// Up to where the next bunch goes, and the column from which on it has to be sorted, if it has.
+    fn next_few(&mut self) -> (usize, Option<usize>) {
+        loop {
+            while self.stretches.pop_if(|stretch| stretch.end == self.taken).is_some() {}
+            let Some(&Stretch { end, column }) = self.stretches.last() else { return (self.taken, None) };
+            let rest = self.found.get(self.taken..end).unwrap_or_default();
+            let Some(column) = column else { return (self.taken + rest.len().min(BUNCH), None) };
+            let few = whole_runs(rest);
+            if few <= MAX_BUNCH {
+                return (self.taken + few, Some(column));
             }
+            self.sort_on(self.taken..self.taken + few, column + 1);
         }
     }
-}
 
-impl<'a> Bunch<'a> {
-    /// The label pairs of one of the series, in order of their names.
-    pub(super) fn pairs(self, of: &Picked) -> &'a [PairId] {
-        self.pairs.get(of.pairs.clone()).unwrap_or_default()
+    /// Sorts series that have the same pairs before column `from` by the first column in which they differ.
+    fn sort_on(&mut self, stretch: Range<usize>, from: usize) {
+        let (view, end) = (Arc::clone(&self.view), stretch.end);
+        let some = self.found.get_mut(stretch.clone()).unwrap_or_default();
+        let column = first_difference(&view, some, from);
+        if let Some(column) = column {
+            some.iter_mut().for_each(|found| found.key = NO_PAIR);
+            look_at(
+                &view,
+                some,
+                |found| found.place,
+                |shard, found| {
+                    found.key = shard.pairs(found.place.number).nth(column).unwrap_or(NO_PAIR);
+                    ControlFlow::Continue(())
+                },
+            );
+            self.sort_by_pair(stretch);
+        }
+        self.stretches.push(Stretch { end, column });
+    }
+
+    /// Sorts series whose keys are pairs.
+    fn sort_by_pair(&mut self, stretch: Range<usize>) {
+        let some = self.found.get(stretch.clone()).unwrap_or_default();
+        let ranks = self.ranks_of(some.len(), some.iter().map(|found| found.key));
+        let some = self.found.get_mut(stretch).unwrap_or_default();
+        for found in some.iter_mut() {
+            found.key = if found.key == NO_PAIR { ranks.end() } else { ranks.of(found.key) };
+        }
+        some.sort_unstable_by_key(|found| found.order());
+        self.ranks = Some(ranks).filter(Ranks::are_of_all);
+    }
+
+    /// Ranks for the pairs of `series` series; there may be [`NO_PAIR`] among them.
+    fn ranks_of(&self, series: usize, pairs: impl Iterator<Item = PairId>) -> Ranks {
+        let pairs = pairs.filter(|&pair| pair != NO_PAIR);
+        self.ranks.clone().unwrap_or_else(|| self.view.head.ranks(series, pairs, &self.last_added))
     }
 }
 
-/// Replaces `pairs` by those of the series in `some`, and says where those of each are.
-fn gather(view: &View, some: &[Found], pairs: &mut Vec<PairId>) -> Vec<Range<usize>> {
-    pairs.clear();
-    let mut spans = vec![0..0; some.len()];
-    let mut by_shard: Vec<_> = some.iter().zip(&mut spans).collect();
-    by_shard.sort_unstable_by_key(|(found, _)| (found.place.shard, found.place.number));
-    for run in by_shard.chunk_by_mut(|(one, _), (other, _)| one.place.shard == other.place.shard) {
-        let Some(shard) = run.first().and_then(|(found, _)| view.head.shards.get(found.place.shard as usize)) else {
+impl Found {
+    /// By key, then by place: one number, which is compared without a branch.
+    fn order(self) -> u128 {
+        u128::from(self.key) << 64 | u128::from(self.place.shard) << 32 | u128::from(self.place.number)
+    }
+}
+
+/// How many of `sorted` are a bunch, from the first on: of no key some only.
+fn whole_runs(sorted: &[Found]) -> usize {
+    let mut end = 0;
+    while let Some(next) = sorted.get(end).filter(|_| end < BUNCH) {
+        let rest = sorted.get(end..).unwrap_or_default();
+        let run = rest.partition_point(|found| found.key == next.key);
+        if end > 0 && end + run > MAX_BUNCH {
+            break;
+        }
+        end += run;
+    }
+    end
+}
+
+/// The first column from `from` on in which some of these series have different pairs; `None` if they have the same.
+fn first_difference(view: &View, some: &mut [Found], from: usize) -> Option<usize> {
+    let mut first: Option<Vec<PairId>> = None;
+    let mut difference = None;
+    look_at(
+        view,
+        some,
+        |found| found.place,
+        |shard, found| {
+            let mut pairs = shard.pairs(found.place.number).skip(from).chain([NO_PAIR]);
+            let Some(first) = &mut first else {
+                first = Some(pairs.collect());
+                return ControlFlow::Continue(());
+            };
+            if let Some(at) = first.iter().position(|&pair| pairs.next() != Some(pair)) {
+                // What comes behind it is of no interest.
+                first.truncate(at);
+                difference = Some(from + at);
+            }
+            if first.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    );
+    difference
+}
+
+/// Has those of `some` looked at that are still there, in their shards, until that is enough. They are in order of their places.
+fn look_at<T>(
+    view: &View,
+    some: &mut [T],
+    place: impl Fn(&T) -> Located,
+    mut look: impl FnMut(&Shard, &mut T) -> ControlFlow<()>,
+) {
+    for run in some.chunk_by_mut(|one, other| place(one).shard == place(other).shard) {
+        let Some(shard) = run.first().and_then(|first| view.head.shards.get(place(first).shard as usize)) else {
             continue;
         };
         for few in run.chunks_mut(LABELS_PER_LOCK) {
             let shard = shard.lock();
             for at in 0..few.len() {
-                few.get(at + FAR_AHEAD).into_iter().for_each(|(far, _)| shard.prefetch_series(far.place.number));
-                few.get(at + NEAR_AHEAD).into_iter().for_each(|(near, _)| shard.prefetch_pairs(near.place.number));
-                let (found, span) = &mut few[at];
-                let start = pairs.len();
-                // Those that fell away have no labels any longer. They stay in the walk, and whoever walks skips them.
-                if view.sees(&shard, found.place.number) {
-                    pairs.extend(shard.pairs(found.place.number));
+                few.get(at + FAR_AHEAD).into_iter().for_each(|far| shard.prefetch_series(place(far).number));
+                few.get(at + NEAR_AHEAD).into_iter().for_each(|near| shard.prefetch_pairs(place(near).number));
+                let one = &mut few[at];
+                if view.sees(&shard, place(one).number) && look(&shard, one).is_break() {
+                    return;
                 }
-                **span = start..pairs.len();
             }
         }
-    }
-    spans
-}
-
-/// Lists of pairs, which sort by their ranks. Where a list ends, it has the rank of the end, which no pair has.
-#[derive(Debug)]
-struct PairLists<'a> {
-    pairs: &'a [PairId],
-    spans: &'a [Range<usize>],
-    ranks: &'a Ranks,
-}
-
-impl PairLists<'_> {
-    /// The order of the lists. Column by column, because most columns of a metric's series hold few pairs, many only one:
-    /// there nobody asks for its rank.
-    fn sorted(&self) -> Vec<u32> {
-        let mut keys: Vec<u64> = (0..self.spans.len() as u64).collect();
-        let mut todo = vec![(0, keys.len(), 0)];
-        while let Some((start, end, column)) = todo.pop() {
-            let run = &mut keys[start..end];
-            let first = run.first().and_then(|&key| self.get(key as u32, column));
-            if run.iter().all(|&key| self.get(key as u32, column) == first) {
-                if first.is_some() {
-                    todo.push((start, end, column + 1));
-                }
-                continue;
-            }
-            for key in run.iter_mut() {
-                let list = *key as u32;
-                let rank = self.get(list, column).map_or(self.ranks.end(), |pair| self.ranks.of(pair));
-                *key = u64::from(rank) << 32 | u64::from(list);
-            }
-            run.sort_unstable();
-            let mut from = start;
-            for same in run.chunk_by(|one, other| one >> 32 == other >> 32) {
-                if same.len() > 1 {
-                    todo.push((from, from + same.len(), column + 1));
-                }
-                from += same.len();
-            }
-        }
-        keys.into_iter().map(|key| key as u32).collect()
-    }
-
-    #[inline]
-    fn get(&self, list: u32, column: usize) -> Option<PairId> {
-        let span = self.spans.get(list as usize)?;
-        self.pairs.get(span.clone())?.get(column).copied()
     }
 }

@@ -13,6 +13,7 @@ static ALLOCATOR: Counting = Counting;
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static LIVE_BYTES: Cell<i64> = const { Cell::new(0) };
+    static PEAK_BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 /// Allocations of this thread so far, growth in place among them.
@@ -25,10 +26,22 @@ pub(crate) fn live_bytes() -> i64 {
     LIVE_BYTES.with(Cell::get)
 }
 
+/// By how much [`live_bytes`] grew at most while `work` ran.
+pub(crate) fn growth(work: impl FnOnce()) -> i64 {
+    let before = live_bytes();
+    PEAK_BYTES.with(|peak| peak.set(before));
+    work();
+    PEAK_BYTES.with(Cell::get) - before
+}
+
 fn count(allocations: u64, bytes: i64) {
     // A thread that ends may free after its counters are gone.
     let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + allocations));
-    let _ = LIVE_BYTES.try_with(|counter| counter.set(counter.get() + bytes));
+    let _ = LIVE_BYTES.try_with(|counter| {
+        let live = counter.get() + bytes;
+        counter.set(live);
+        let _ = PEAK_BYTES.try_with(|peak| peak.set(peak.get().max(live)));
+    });
 }
 
 // SAFETY: everything is handed to the system's allocator as it came; counting allocates nothing, because the counters are
