@@ -1,7 +1,7 @@
 //! Compiles the messages: no `protoc`, only crates.
 //!
-//! The hot messages of `thanos.Store` and `thanos.WriteableStore` are encoded and decoded by hand: they pass the generated
-//! services as bytes (`grpc::Raw`), the others as generated types.
+//! The hot messages of `thanos.Store` and `thanos.WriteableStore` are encoded and decoded by hand, and so are those that a peer
+//! could make large: they pass the generated services as bytes (`grpc::Raw`), the others as generated types.
 
 use std::path::Path;
 use tonic_build::manual::{Builder, Method, Service};
@@ -33,24 +33,8 @@ fn store() -> Service {
         .name("Store")
         .package("thanos")
         .method(method("series", "Series", "crate::thanos::SeriesRequest", RAW).server_streaming().build())
-        .method(
-            method(
-                "label_names",
-                "LabelNames",
-                "crate::thanos::LabelNamesRequest",
-                "crate::thanos::LabelNamesResponse",
-            )
-            .build(),
-        )
-        .method(
-            method(
-                "label_values",
-                "LabelValues",
-                "crate::thanos::LabelValuesRequest",
-                "crate::thanos::LabelValuesResponse",
-            )
-            .build(),
-        )
+        .method(method("label_names", "LabelNames", "crate::thanos::LabelNamesRequest", RAW).build())
+        .method(method("label_values", "LabelValues", "crate::thanos::LabelValuesRequest", RAW).build())
         .build()
 }
 

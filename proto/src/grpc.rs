@@ -1,6 +1,6 @@
 //! The messages and services of gRPC. What is generated lies in [`thanos`], [`hintspb`] and [`prometheus_copy`].
 //!
-//! Messages that carry series are not turned into structs: they pass the services as [`Raw`] bytes.
+//! Messages that carry series or many strings are not turned into structs: they pass the services as [`Raw`] bytes.
 
 use bytes::{Buf, BufMut, Bytes};
 use std::marker::PhantomData;

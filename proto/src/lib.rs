@@ -18,6 +18,7 @@
 )]
 mod generated;
 pub mod grpc;
+pub mod labels;
 pub mod openmetrics;
 pub mod remote_read;
 pub mod series;

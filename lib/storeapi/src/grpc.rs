@@ -8,6 +8,7 @@ mod exemplars;
 mod frames;
 mod info;
 mod joined;
+mod labels;
 mod metadata;
 mod remote_store;
 mod request;

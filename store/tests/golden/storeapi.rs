@@ -120,11 +120,13 @@ async fn ask(app: &App, method: &str, request: &[u8]) -> Answer {
         "/thanos.Store/LabelNames" => {
             let request = thanos::LabelNamesRequest::decode(request).unwrap();
             let answer = client.label_names(Request::new(request)).await.map_err(failed)?.into_inner();
+            let answer = thanos::LabelNamesResponse::decode(answer.into_bytes()).unwrap();
             Ok(format!("{:?} {:?}", answer.names, answer.warnings))
         }
         "/thanos.Store/LabelValues" => {
             let request = thanos::LabelValuesRequest::decode(request).unwrap();
             let answer = client.label_values(Request::new(request)).await.map_err(failed)?.into_inner();
+            let answer = thanos::LabelValuesResponse::decode(answer.into_bytes()).unwrap();
             Ok(format!("{:?} {:?}", answer.values, answer.warnings))
         }
         _ => {

@@ -44,7 +44,8 @@ pub fn error_of(store: &str, status: &Status) -> StoreError {
     let store = store.to_owned();
     match status.code() {
         Code::InvalidArgument => StoreError::Invalid(format!("{store}: {reason}")),
-        Code::ResourceExhausted => StoreError::LimitExceeded(format!("{store}: {reason}")),
+        // A message larger than is taken is `OutOfRange` to tonic, on either side.
+        Code::ResourceExhausted | Code::OutOfRange => StoreError::LimitExceeded(format!("{store}: {reason}")),
         // Whoever cancels here reads no status any more: it was the peer that gave up.
         Code::Unavailable | Code::Cancelled => StoreError::Unavailable { store, reason },
         Code::Aborted => StoreError::Aborted { store, reason },
@@ -56,7 +57,6 @@ pub fn error_of(store: &str, status: &Status) -> StoreError {
         | Code::AlreadyExists
         | Code::PermissionDenied
         | Code::FailedPrecondition
-        | Code::OutOfRange
         | Code::Internal
         | Code::DataLoss
         | Code::Unauthenticated => StoreError::Internal { store, reason },

@@ -10,6 +10,9 @@ use proto::thanos::{Label, LabelSet};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
+/// The most that a peer may say of itself; that of a tenant with a few labels is some hundred bytes.
+const INFO_BYTES: usize = 16 << 20;
+
 /// Answers `thanos.info.Info` from what a [`Store`] says of itself.
 #[derive(Debug, Clone)]
 pub struct InfoServer {
@@ -17,11 +20,9 @@ pub struct InfoServer {
 }
 
 impl InfoServer {
-    /// The service over `store`, to be added to a server's routes. Messages may have any size.
+    /// The service over `store`, to be added to a server's routes. Answers may have any size.
     pub fn service(store: Arc<dyn Store>) -> info_server::InfoServer<Self> {
-        info_server::InfoServer::new(Self { store })
-            .max_decoding_message_size(usize::MAX)
-            .max_encoding_message_size(usize::MAX)
+        info_server::InfoServer::new(Self { store }).max_encoding_message_size(usize::MAX)
     }
 }
 
@@ -37,7 +38,7 @@ impl info_server::Info for InfoServer {
 /// # Errors
 /// A peer that does not answer, that offers no StoreAPI ([`StoreError::Unsupported`]), or whose labels are no label sets.
 pub async fn fetch_info(name: &str, channel: impl Channel) -> Result<StoreInfo, StoreError> {
-    let mut client = InfoClient::new(channel).max_decoding_message_size(usize::MAX);
+    let mut client = InfoClient::new(channel).max_decoding_message_size(INFO_BYTES);
     let answer = client.info(InfoRequest {}).await;
     read(name, answer.map_err(|status| error_of(name, &status))?.into_inner())
 }

@@ -28,6 +28,9 @@ pub(super) struct Joined {
     /// The series that may go on in the next frame, its labels packed; empty chunks and no labels before the first.
     labels: Vec<u8>,
     chunks: Vec<Chunk>,
+    /// What these take, and the most that they may.
+    held: usize,
+    held_bytes: usize,
     started: bool,
     batch: ChunkSeriesBatch,
     batch_bytes: usize,
@@ -52,13 +55,15 @@ struct Entry {
 }
 
 impl Joined {
-    /// For an answer of `store`.
-    pub(super) fn new(store: Arc<str>) -> Self {
+    /// For an answer of `store`, of which a series may take so many bytes.
+    pub(super) fn new(store: Arc<str>, held_bytes: usize) -> Self {
         Self {
             store,
             builder: PackedBuilder::default(),
             labels: Vec::new(),
             chunks: Vec::new(),
+            held: 0,
+            held_bytes,
             started: false,
             batch: ChunkSeriesBatch::default(),
             batch_bytes: 0,
@@ -95,7 +100,14 @@ impl Joined {
         let mut builder = std::mem::take(&mut self.builder);
         let mut chunks = Vec::new();
         loop {
-            let read = series.next_series(&mut builder, &mut |chunk| chunks.push(chunk_of(chunk)));
+            let (mut taken, most) = (0, self.held_bytes);
+            let read = series.next_series(&mut builder, &mut |chunk| {
+                taken += size_of::<Chunk>() + chunk.0.data.len();
+                // Of what is refused below no more is kept.
+                if taken <= most {
+                    chunks.push(chunk_of(chunk));
+                }
+            });
             let Some(labels) = read.map_err(|error| self.malformed(&error))? else { break };
             if self.started && labels.as_packed() != self.labels {
                 let before = LabelsRef::from_packed_unchecked(&self.labels);
@@ -103,6 +115,11 @@ impl Joined {
                     return Err(self.failed(format!("its answer is not sorted: {labels:?} came after {before:?}")));
                 }
                 self.push_series();
+            }
+            self.held += taken;
+            if self.held > most {
+                let text = format!("{}: a series of its answer takes more than {most} bytes", self.store);
+                return Err(StoreError::LimitExceeded(text));
             }
             if self.chunks.is_empty() {
                 self.labels.clear();
@@ -123,6 +140,7 @@ impl Joined {
         order_chunks(&mut self.chunks);
         self.batch_bytes += self.labels.len() + self.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>();
         self.batch.push(LabelsRef::from_packed_unchecked(&self.labels), self.chunks.drain(..));
+        self.held = 0;
         if self.batch.len() >= BATCH_SERIES || self.batch_bytes >= BATCH_BYTES {
             self.full.push_back(std::mem::take(&mut self.batch));
             self.batch_bytes = 0;

@@ -3,7 +3,7 @@
 use super::codes::error_of;
 use super::joined::{Joined, Redone};
 use super::request::{for_tenant, write_names, write_series, write_values};
-use super::{Channel, exemplars, metadata};
+use super::{Channel, exemplars, labels, metadata};
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
@@ -22,6 +22,9 @@ use std::time::Duration;
 use tonic::{Status, Streaming};
 use tsdb::ChunkSeriesBatch;
 
+/// The largest message of a peer that is taken.
+const MESSAGE_BYTES: usize = 256 << 20;
+
 /// The most bytes that the warnings of one answer may take: series are passed on as they come, warnings are kept to the end
 /// of the query.
 const MAX_WARNING_BYTES: usize = 4 << 20;
@@ -33,14 +36,14 @@ pub struct RemoteOptions {
     pub frame_timeout: Duration,
     /// How many series the peer may put in a frame.
     pub batch_series: usize,
-    /// The most bytes that are held of an answer that has to be sorted again here, for a peer that does not leave labels out
-    /// itself.
-    pub resort_bytes: usize,
+    /// The most bytes that are held of one answer: its names or values of labels, a series that may go on in the next frame,
+    /// and all of an answer that has to be sorted again here, for a peer that does not leave labels out itself.
+    pub held_bytes: usize,
 }
 
 impl Default for RemoteOptions {
     fn default() -> Self {
-        Self { frame_timeout: Duration::ZERO, batch_series: 64, resort_bytes: 256 << 20 }
+        Self { frame_timeout: Duration::ZERO, batch_series: 64, held_bytes: 256 << 20 }
     }
 }
 
@@ -82,7 +85,7 @@ impl<C: Channel> RemoteStore<C> {
     }
 
     fn client(&self) -> StoreClient<C> {
-        StoreClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX)
+        StoreClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }
 }
 
@@ -103,7 +106,7 @@ impl<C: Channel> Store for RemoteStore<C> {
         async move {
             let message = for_tenant(write_names(&request)?, request.tenant.as_ref())?;
             let answer = in_time(&name, options, client.label_names(message)).await?.into_inner();
-            Ok(labels_answer(answer.names, answer.warnings))
+            labels::read(&name, &answer.into_bytes(), options.held_bytes)
         }
         .boxed()
     }
@@ -113,7 +116,7 @@ impl<C: Channel> Store for RemoteStore<C> {
         async move {
             let message = for_tenant(write_values(label, &request)?, request.tenant.as_ref())?;
             let answer = in_time(&name, options, client.label_values(message)).await?.into_inner();
-            Ok(labels_answer(answer.values, answer.warnings))
+            labels::read(&name, &answer.into_bytes(), options.held_bytes)
         }
         .boxed()
     }
@@ -139,7 +142,7 @@ async fn open<C: Channel>(
     let drops = peer.drops_labels || request.without_labels.is_empty();
     let redone = (shard.is_some() || !drops).then(|| Redone::new(request.without_labels, shard));
     let store: Arc<str> = peer.name.as_str().into();
-    let joined = Joined::new(Arc::clone(&store));
+    let joined = Joined::new(Arc::clone(&store), options.held_bytes);
     Ok(Answer { store, options, frames, joined, redone, ready: VecDeque::new(), warning_bytes: 0, ended: false })
 }
 
@@ -196,7 +199,7 @@ impl Answer {
             self.ready.push_back(SeriesFrame::Series(SeriesBatch::Chunks(batch)));
             return Ok(());
         };
-        let (held, most) = (redone.add(&batch), self.options.resort_bytes);
+        let (held, most) = (redone.add(&batch), self.options.held_bytes);
         if held <= most {
             return Ok(());
         }
@@ -223,14 +226,6 @@ pub(super) async fn in_time<T>(
         })?,
     };
     answer.map_err(|status| error_of(store, &status))
-}
-
-fn labels_answer(strings: Vec<String>, warnings: Vec<String>) -> LabelsAnswer {
-    let mut strings: Vec<Vec<u8>> = strings.into_iter().map(String::into_bytes).collect();
-    // Proxies of Thanos repeat some.
-    strings.sort_unstable();
-    strings.dedup();
-    LabelsAnswer { strings, warnings }
 }
 
 impl<C> std::fmt::Debug for RemoteStore<C> {

@@ -2,8 +2,10 @@
 
 use super::codes::status_of;
 use super::frames::frames;
+use super::labels::texts;
 use super::request;
 use crate::store::{LabelsAnswer, Store};
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use proto::grpc::Raw;
 use proto::series::FrameForm;
@@ -12,6 +14,9 @@ use proto::thanos::{self, LabelNamesResponse, LabelValuesResponse};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
+/// The largest request that is taken: a matcher takes two bytes of it, and some dozens once it is read.
+const REQUEST_BYTES: usize = 4 << 20;
+
 /// Answers `thanos.Store` from a [`Store`].
 #[derive(Debug, Clone)]
 pub struct StoreServer {
@@ -19,10 +24,10 @@ pub struct StoreServer {
 }
 
 impl StoreServer {
-    /// The service over `store`, to be added to a server's routes. Messages may have any size.
+    /// The service over `store`, to be added to a server's routes. Answers may have any size, requests [`REQUEST_BYTES`].
     pub fn service(store: Arc<dyn Store>) -> store_server::StoreServer<Self> {
         store_server::StoreServer::new(Self { store })
-            .max_decoding_message_size(usize::MAX)
+            .max_decoding_message_size(REQUEST_BYTES)
             .max_encoding_message_size(usize::MAX)
     }
 }
@@ -41,10 +46,7 @@ impl store_server::Store for StoreServer {
         Ok(Response::new(frames(self.store.series(request), form)))
     }
 
-    async fn label_names(
-        &self,
-        request: Request<thanos::LabelNamesRequest>,
-    ) -> Result<Response<LabelNamesResponse>, Status> {
+    async fn label_names(&self, request: Request<thanos::LabelNamesRequest>) -> Result<Response<Raw>, Status> {
         let tenant = request::read_tenant(request.metadata()).map_err(|error| status_of(&error))?;
         let request = request::read_names(request.into_inner(), tenant).map_err(|error| status_of(&error))?;
         let answer = match request {
@@ -52,13 +54,10 @@ impl store_server::Store for StoreServer {
             None => LabelsAnswer::default(),
         };
         let names = texts(&answer.strings);
-        Ok(Response::new(LabelNamesResponse { names, warnings: answer.warnings, hints: None }))
+        Ok(raw(&LabelNamesResponse { names, warnings: answer.warnings, hints: None }))
     }
 
-    async fn label_values(
-        &self,
-        request: Request<thanos::LabelValuesRequest>,
-    ) -> Result<Response<LabelValuesResponse>, Status> {
+    async fn label_values(&self, request: Request<thanos::LabelValuesRequest>) -> Result<Response<Raw>, Status> {
         let tenant = request::read_tenant(request.metadata()).map_err(|error| status_of(&error))?;
         let request = request::read_values(request.into_inner(), tenant).map_err(|error| status_of(&error))?;
         let answer = match request {
@@ -68,11 +67,10 @@ impl store_server::Store for StoreServer {
             None => LabelsAnswer::default(),
         };
         let values = texts(&answer.strings);
-        Ok(Response::new(LabelValuesResponse { values, warnings: answer.warnings, hints: None }))
+        Ok(raw(&LabelValuesResponse { values, warnings: answer.warnings, hints: None }))
     }
 }
 
-/// Messages carry text only; what is none is shown as far as it is.
-fn texts(strings: &[Vec<u8>]) -> Vec<String> {
-    strings.iter().map(|string| String::from_utf8_lossy(string).into_owned()).collect()
+fn raw(message: &impl prost::Message) -> Response<Raw> {
+    Response::new(Bytes::from(message.encode_to_vec()).into())
 }

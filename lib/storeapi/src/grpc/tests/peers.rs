@@ -1,15 +1,20 @@
 //! Peers that split series, are slow, cannot do all, or do wrong.
 
 use super::*;
+use crate::Proxy;
 use bytes::Bytes;
 use model::Labels;
+use prost::Message as _;
 use proto::grpc::Raw;
 use proto::series::{Aggr, FrameForm, FrameWriter, WireChunk, warning_frame};
 use proto::thanos::services::store_server;
-use proto::thanos::{
-    LabelNamesRequest, LabelNamesResponse, LabelValuesRequest, LabelValuesResponse, SeriesRequest as Message,
-};
+use proto::thanos::{LabelNamesRequest, LabelValuesRequest, LabelValuesResponse, SeriesRequest as Message};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
 use tonic::{Request, Response};
 
 /// A peer whose `Series` answers are these frames; where there is none, it stalls.
@@ -30,13 +35,14 @@ impl store_server::Store for Peer {
         Ok(Response::new(frames.boxed()))
     }
 
-    async fn label_names(&self, _: Request<LabelNamesRequest>) -> Result<Response<LabelNamesResponse>, Status> {
+    async fn label_names(&self, _: Request<LabelNamesRequest>) -> Result<Response<Raw>, Status> {
         std::future::pending().await
     }
 
-    async fn label_values(&self, _: Request<LabelValuesRequest>) -> Result<Response<LabelValuesResponse>, Status> {
+    async fn label_values(&self, _: Request<LabelValuesRequest>) -> Result<Response<Raw>, Status> {
         let values = ["b", "a", "b"].map(str::to_owned).to_vec();
-        Ok(Response::new(LabelValuesResponse { values, ..Default::default() }))
+        let message = LabelValuesResponse { values, ..Default::default() };
+        Ok(Response::new(Bytes::from(message.encode_to_vec()).into()))
     }
 }
 
@@ -162,12 +168,86 @@ async fn what_a_peer_cannot_do_is_done_here() {
 
 #[tokio::test]
 async fn an_answer_too_large_to_be_sorted_again_is_refused() {
-    let options = RemoteOptions { resort_bytes: 300, ..RemoteOptions::default() };
+    let options = RemoteOptions { held_bytes: 300, ..RemoteOptions::default() };
     let request = SeriesRequest { without_labels: Arc::from([b"r".to_vec()]), ..wanting() };
     let error = lines(old_peer(options).series(request)).await.unwrap_err();
     assert!(matches!(&error, StoreError::LimitExceeded(text) if text.starts_with("far: an answer of more than 300")));
     // Without labels to leave out nothing is held.
     assert!(lines(old_peer(options).series(wanting())).await.is_ok());
+}
+
+/// Whoever sends too much is left by name: what the other says stands beside a warning, or all ends where that is not wanted.
+#[tokio::test]
+async fn a_peer_that_says_too_much_is_left() {
+    let options = RemoteOptions { held_bytes: 2000, ..RemoteOptions::default() };
+    let text = |whence: &str, what: &str| {
+        let peer = "Addr: far MinTime: 5 MaxTime: 9223372036854775807";
+        format!("{whence} {peer}: rpc error: code = ResourceExhausted desc = {what}")
+    };
+    let unending = vec![frame(&[(A, &[(1, 2, "xxxxxxxxxx")])]); 1000];
+    let crowded = vec![frame(&[(A, &[(1, 2, ""); 1000])])];
+    for frames in [unending, crowded] {
+        let asked = proxy([peer(frames, options), peer(vec![frame(&[(B, &[(1, 2, "b")])])], options)]);
+        let text = text("receive series from", "a series of its answer takes more than 2000 bytes");
+        let told = lines(asked.series(wanting())).await.unwrap();
+        assert_eq!(told, [text.clone(), r#"{a="2"} b"#.to_owned(), "--".to_owned()]);
+        let abort = SeriesRequest { partial: PartialResponse::Abort, ..wanting() };
+        assert_eq!(lines(asked.series(abort)).await.unwrap_err(), StoreError::LimitExceeded(text));
+    }
+
+    // Each of many series may take as much.
+    let data = "x".repeat(1900);
+    let values: Vec<String> = (10..30).map(|at| at.to_string()).collect();
+    let many = values.iter().map(|value| frame(&[(&[("a", value)], &[(1, 2, &data)])])).collect();
+    assert_eq!(lines(peer(many, options).series(wanting())).await.unwrap().len(), 21);
+
+    let asked = proxy([peer(Vec::new(), RemoteOptions { held_bytes: 70, ..options }), peer(Vec::new(), options)]);
+    let text = text("fetch label values from store", "its answer about labels takes more than 70 bytes");
+    let request = LabelsRequest::new([], TimeRange::ALL);
+    let told = asked.label_values(b"a".to_vec(), request.clone()).await.unwrap();
+    assert_eq!((told.strings, told.warnings), (vec![b"a".to_vec(), b"b".to_vec()], vec![text.clone()]));
+    let abort = LabelsRequest { partial: PartialResponse::Abort, ..request };
+    assert_eq!(asked.label_values(b"a".to_vec(), abort).await, Err(StoreError::LimitExceeded(text)));
+}
+
+fn proxy<C: Channel>(peers: [RemoteStore<C>; 2]) -> Proxy {
+    let peers: Vec<_> = peers.into_iter().map(|peer| Arc::new(peer) as Arc<dyn Store>).collect();
+    Proxy::new("asked", Component::Query, Arc::new(peers), Labels::empty(), &telemetry::Registry::default())
+}
+
+/// A peer that begins a message and says how long it will be.
+#[derive(Debug, Clone, Copy)]
+struct Announcing(&'static str);
+
+impl Service<http::Request<Body>> for Announcing {
+    type Response = http::Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+        ready(Ok(http::Response::new(self.0.to_owned())))
+    }
+}
+
+#[tokio::test]
+async fn a_message_too_large_is_refused_before_it_is_read() {
+    let expected = |bytes: u32, most: u32| {
+        let text = format!("Error, decoded message length too large: found {bytes} bytes, the limit is: {most} bytes");
+        StoreError::LimitExceeded(format!("far: rpc error: code = OutOfRange desc = {text}"))
+    };
+    let far = RemoteStore::new(info("far"), Announcing("\0\x10\0\0\x01"), RemoteOptions::default());
+    let (series, labels) = (lines(far.series(wanting())), far.label_names(LabelsRequest::new([], TimeRange::ALL)));
+    assert_eq!(series.await, Err(expected((256 << 20) + 1, 256 << 20)));
+    assert_eq!(labels.await, Err(expected((256 << 20) + 1, 256 << 20)));
+    let said = fetch_info("far", Announcing("\0\x01\0\0\x01")).await;
+    assert_eq!(said, Err(expected((16 << 20) + 1, 16 << 20)));
+    let request = "x".repeat(4 << 20);
+    let (code, text) = refusal(message(0, &request)).await;
+    assert_eq!(code, Code::OutOfRange, "{text}");
 }
 
 /// Series are passed on as they come, warnings are kept to the end, and those that say nothing take something, too.
