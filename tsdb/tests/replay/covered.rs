@@ -53,6 +53,13 @@ fn write(files: &HeadChunks, series: u64, times: Range<i64>) {
     files.flush().unwrap();
 }
 
+fn empty_head(fs: SimFs, files: HeadChunks, shards: usize) -> Arc<Head> {
+    let committers = Committers::start(NonZeroUsize::MIN).unwrap();
+    let log = Log::open(Arc::new(fs), Path::new("/data/wal"), LogOptions::default(), &committers).unwrap();
+    let options = HeadOptions::new(shards / 2, 1_000_000);
+    Arc::new(Head::new(options, Fingerprinter::new([7; 192]), log, Arc::new(files)))
+}
+
 /// What a head of `shards` shards has when `chunks` are in its files and the log says `said`, in batches of `run` samples.
 fn replayed(chunks: &[(u64, Range<i64>)], said: &[Say], run: usize, shards: usize) -> (Found, ReplayStats) {
     let fs = SimFs::new();
@@ -62,14 +69,7 @@ fn replayed(chunks: &[(u64, Range<i64>)], said: &[Say], run: usize, shards: usiz
     drop(files);
     let (files, found) = open_chunks(&fs);
     assert_eq!(found.len(), chunks.len());
-    let committers = Committers::start(NonZeroUsize::MIN).unwrap();
-    let log = Log::open(Arc::new(fs), Path::new("/data/wal"), LogOptions::default(), &committers).unwrap();
-    let head = Arc::new(Head::new(
-        HeadOptions::new(shards / 2, 1_000_000),
-        Fingerprinter::new([7; 192]),
-        log,
-        Arc::new(files),
-    ));
+    let head = empty_head(fs, files, shards);
     let replay = head.replay(found);
     let mut scratches: Vec<ReplayScratch> = (0..shards).map(|_| ReplayScratch::default()).collect();
     let (mut records, mut batch, mut split) = (Records::default(), Decoded::default(), Split::default());
@@ -258,5 +258,27 @@ fn chunks_farther_apart_than_a_word_can_tell() {
     for run in [1, 1000] {
         let (got, stats) = replayed(&chunks, &said, run, 4);
         assert_eq!((got, stats.passed_over), (want.clone(), 10 + 20 + 10));
+    }
+}
+
+#[test]
+#[should_panic(expected = "line 0 of 0: a batch was split for another head")]
+fn a_batch_that_was_split_for_another_head_is_refused() {
+    let [head, other] = std::array::from_fn(|_| {
+        let fs = SimFs::new();
+        fs.create_dir_all(Path::new("/data")).unwrap();
+        let (files, _) = open_chunks(&fs);
+        empty_head(fs, files, 2)
+    });
+    let (mut records, mut batch, mut split) = (Records::default(), Decoded::default(), Split::default());
+    records.sample(SeriesRef(1), 5, value(5));
+    for record in records.to_records() {
+        decode_record(&record, &mut batch).unwrap();
+    }
+    let (replay, others) = (head.replay(Vec::new()), other.replay(Vec::new()));
+    replay.series(SeriesRef(1), labels(1).as_ref(), &mut ReplayScratch::default());
+    replay.split(&batch, &mut split);
+    for index in 0..2 {
+        others.apply(&batch, &split, Part { index, of: 2 }, &mut ReplayScratch::default());
     }
 }

@@ -53,7 +53,7 @@ impl CoverWord {
     pub(super) fn set(&self, chunk: FullChunk, is_newest: bool, base_ms: i64) {
         let last_ms = u32::try_from(chunk.max_ms.wrapping_sub(base_ms)).ok().filter(|_| chunk.min_ms >= base_ms);
         let span_ms = chunk.max_ms.wrapping_sub(chunk.min_ms).cast_unsigned().wrapping_add(1);
-        let Some(last_ms) = last_ms.filter(|_| (1..=MAX_SPAN_MS).contains(&span_ms)) else {
+        let Some(last_ms) = last_ms.filter(|_| span_ms <= MAX_SPAN_MS) else {
             return self.end();
         };
         self.0.store(u64::from(last_ms) << 32 | span_ms << 1 | u64::from(is_newest), Ordering::Relaxed);

@@ -182,6 +182,10 @@ impl Filling<'_> {
         loop {
             rest = rest.get(gathered.push(rest)..).unwrap_or_default();
             let Some(full) = rest.first() else { break };
+            // A batch is split for series that are there, and lines only become more. Where there is no such line nothing can
+            // be taken from it, and this would go on for ever.
+            let lines = gathered.lines();
+            assert!(full.number < lines, "line {} of {lines}: a batch was split for another head", full.number);
             self.empty(full.number, gathered);
         }
     }
