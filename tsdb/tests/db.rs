@@ -20,6 +20,8 @@ mod prometheus;
 mod rig;
 #[path = "db/snapshot.rs"]
 mod snapshot;
+#[path = "db/statistics.rs"]
+mod statistics;
 #[path = "db/strange.rs"]
 mod strange;
 #[path = "db/unblocked.rs"]

@@ -116,7 +116,7 @@ fn chunks_are_read_from_buffer_growing_file_and_mapping() {
     assert_eq!(place, HeadChunkRef(4 << 32 | 8));
 }
 
-/// Also while writes fail and are repeated.
+/// Also while writes fail and are repeated: what a write left that failed is not taken for written.
 #[test]
 fn a_file_that_grows_is_mapped_as_far_as_it_was_written() {
     const SIZE: usize = 1000;
@@ -133,12 +133,11 @@ fn a_file_that_grows_is_mapped_as_far_as_it_was_written() {
         assert!(opened.chunks.flush().is_err());
         places.iter().zip(0..).for_each(|(&place, n)| check_read(&opened.chunks, place, n, SIZE));
         opened.chunks.flush().unwrap();
-        places.iter().zip(0..).for_each(|(&place, n)| check_read(&opened.chunks, place, n, SIZE));
     }
-    // Whoever has to read does not find anything any more.
+    // Whoever has to read does not find anything any more. Maps were made when something of a failed write was behind them.
     fs.truncate(&Path::new(DIR).join("000001"), 0).unwrap();
     let mapped = places.iter().take_while(|&&place| opened.chunks.read(place).is_ok()).count();
-    assert!((500..=700).contains(&mapped), "{mapped} of 700 chunks need not be read");
+    assert_eq!(mapped, 600, "of 700 chunks need not be read");
 }
 
 #[test]
