@@ -3,7 +3,6 @@
 mod file;
 mod group;
 mod rule;
-mod template;
 #[cfg(test)]
 mod tests;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 fn layer(name: &str) -> Option<u8> {
     Some(match name {
         "model" => 0,
-        "tsdb" | "proto" | "promql" | "telemetry" | "flags" => 1,
+        "tsdb" | "proto" | "promql" | "telemetry" | "template" | "flags" => 1,
         "service" | "bucket" | "storeapi" => 2,
         "router" | "ingester" | "store" | "query" | "frontend" | "compactor" | "ruler" => 3,
         "gauntlet" | "e2e" | "benches" | "xtask" | "testkit" => 4,

@@ -2,13 +2,13 @@
 
 use super::file::{AlertTest, ExpectedSample, ExprTest, RuleFile, RuleText, Scalar, TestFile, TestGroup, read};
 use super::rule::{self, Alerting, Moment, Rule, Sample, State};
-use super::template::{self, External, Template};
 use model::{FloatHistogram, Labels, STALE_NAN};
 use promql::ast::Expr;
 use promql::testlang::{AppendError, MemoryStore, Sample as Stored, SequenceValue, SeriesDescription, parse_series};
 use promql::{ParseOptions, Query, QueryLimits, QueryParams, Value, parse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use template::{External, Template};
 
 /// So many values may the series of a group have.
 const MAX_VALUES: usize = 1 << 22;

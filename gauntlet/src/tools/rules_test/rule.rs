@@ -4,9 +4,9 @@
 //!
 //! Source: Prometheus 3.14, `rules/recording.go`, `rules/alerting.go`.
 
-use super::template::{self, External, Template};
 use model::{FloatHistogram, Labels, LabelsBuilder, METRIC_NAME};
 use std::collections::BTreeMap;
+use template::{External, Template};
 
 /// A sample that a query gave, or a rule gives.
 #[derive(Debug, Clone)]
@@ -123,7 +123,14 @@ impl Alerting {
         let mut present = BTreeMap::new();
         for sample in vector {
             let labels = texts(&sample.labels);
-            let alert = template::Alert { labels: &labels, value: sample.value, external, now_ms: time_ms, query };
+            let alert = template::Alert {
+                labels: &labels,
+                value: sample.value,
+                histogram: sample.histogram.as_ref(),
+                external,
+                now_ms: time_ms,
+                query,
+            };
             let expand = |template: &Template| template.expand(&alert);
             let mut edit = sample.labels.edit();
             edit.remove(METRIC_NAME);

@@ -1,3 +1,5 @@
+mod templates;
+
 use super::run_file;
 use std::path::Path;
 use std::process::Command;
@@ -35,7 +37,7 @@ fn check(tests: &str, want: &[&str]) {
 }
 
 #[track_caller]
-pub(super) fn check_rules(rules: &str, tests: &str, want: &[&str]) {
+fn check_rules(rules: &str, tests: &str, want: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tests.yml");
     std::fs::write(dir.path().join("rules.yml"), rules).unwrap();

@@ -8,12 +8,14 @@ use std::rc::Rc;
 
 /// What a text may cost: nodes walked, turns of loops, and 64 bytes made of text each.
 const MAX_COST: usize = 1 << 20;
-/// A query costs as much as so many of these.
+/// A query costs as much as so many of these, and so does a pattern.
 const QUERY_COST: usize = 1 << 10;
 /// No text is longer, nor one that is on the way to it.
 pub(super) const MAX_BYTES: usize = 1 << 18;
 /// Templates may call each other so deep.
 const MAX_DEPTH: usize = 100;
+/// Blocks may stand in each other so deep, those of templates in whose that call them: each takes of the stack.
+const MAX_BLOCKS: usize = 500;
 
 /// What went wrong, and at which place of the template.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub(super) struct Expansion<'a> {
     variables: Vec<(String, Value)>,
     cost: usize,
     depth: usize,
+    blocks: usize,
 }
 
 /// How a list of nodes ended.
@@ -43,7 +46,7 @@ enum Flow {
 
 impl<'a> Expansion<'a> {
     pub(super) fn new(parsed: &'a Parsed, world: &'a World<'a>) -> Self {
-        Self { parsed, world, out: String::new(), variables: Vec::new(), cost: 0, depth: 0 }
+        Self { parsed, world, out: String::new(), variables: Vec::new(), cost: 0, depth: 0, blocks: 0 }
     }
 
     /// Writes the text for `data` to `out`.
@@ -69,13 +72,20 @@ impl<'a> Expansion<'a> {
     }
 
     fn list(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, Fault> {
+        self.blocks += 1;
+        if self.blocks > MAX_BLOCKS {
+            let what = format!("more than {MAX_BLOCKS} blocks in each other");
+            return Err(Fault { at: 0, node: String::new(), what });
+        }
+        let mut flow = Flow::On;
         for node in nodes {
-            match self.node(node, dot)? {
-                Flow::On => {}
-                flow => return Ok(flow),
+            flow = self.node(node, dot)?;
+            if flow != Flow::On {
+                break;
             }
         }
-        Ok(Flow::On)
+        self.blocks -= 1;
+        Ok(flow)
     }
 
     fn node(&mut self, node: &Node, dot: &Value) -> Result<Flow, Fault> {
@@ -127,7 +137,7 @@ impl<'a> Expansion<'a> {
                 samples.iter().enumerate().map(turn).collect()
             }
             Value::Labels(map) => map.iter().map(|(name, value)| (Value::text(name), Value::text(value))).collect(),
-            Value::Args(map) => map.iter().map(|(name, value)| (Value::text(name), value.clone())).collect(),
+            Value::Args(args) => args.values.iter().map(|(name, value)| (Value::text(name), value.clone())).collect(),
             Value::Whole(count) => {
                 let count = usize::try_from(*count).unwrap_or(0);
                 self.spend(count, |what| in_pipe(pipe, what))?;
@@ -285,7 +295,8 @@ impl<'a> Expansion<'a> {
             check(&last, kind(args.len()), None).map_err(|what| at(operand, what))?;
             values.push(last);
         }
-        self.spend(if name == "query" { QUERY_COST } else { 1 }, |what| at(operand, what))?;
+        let is_slow = matches!(name, "query" | "match" | "reReplaceAll");
+        self.spend(if is_slow { QUERY_COST } else { 1 }, |what| at(operand, what))?;
         let given = match functions::call(name, &values, self.world) {
             Ok(given) => given,
             Err(error) => return Ok(Err(format!("error calling {name}: {error}"))),
@@ -348,9 +359,12 @@ fn field(of: &Value, name: &str) -> Result<Value, String> {
     let found = match (of, name) {
         (Value::Nothing, _) => Some(Value::Nothing),
         (Value::Labels(map), _) => Some(Value::text(map.get(name).map_or("", String::as_str))),
-        (Value::Args(map), _) => Some(map.get(name).cloned().unwrap_or(Value::Nothing)),
+        (Value::Args(args), _) => Some(args.values.get(name).cloned().unwrap_or(Value::Nothing)),
         (Value::Sample(sample), "Labels") => Some(Value::Labels(Rc::new(sample.labels.clone()))),
         (Value::Sample(sample), "Value") => Some(Value::Float(sample.value)),
+        (Value::Histogram(histogram), "Count") => Some(Value::Float(histogram.count())),
+        (Value::Histogram(histogram), "Sum") => Some(Value::Float(histogram.sum())),
+        (Value::Histogram(histogram), "ZeroCount") => Some(Value::Float(histogram.zero_count())),
         (Value::Data(data), "Labels") => Some(data.labels.clone()),
         (Value::Data(data), "ExternalLabels") => Some(data.external_labels.clone()),
         (Value::Data(data), "ExternalURL") => Some(data.external_url.clone()),

@@ -1,7 +1,7 @@
 //! What templates work with, and how it is printed.
 
 use jiff::Timestamp;
-use model::ShortFloat;
+use model::{FloatHistogram, ShortFloat};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -13,12 +13,12 @@ pub(super) enum Value {
     Bool(bool),
     Whole(i64),
     Float(f64),
+    Histogram(Rc<FloatHistogram>),
     Text(Rc<str>),
     Labels(Rc<BTreeMap<String, String>>),
     Sample(Rc<Sample>),
     Vector(Rc<[Rc<Sample>]>),
-    /// What `args` makes.
-    Args(Rc<BTreeMap<String, Value>>),
+    Args(Rc<Args>),
     /// What a template begins with.
     Data(Rc<Data>),
     /// Milliseconds since the epoch.
@@ -27,11 +27,22 @@ pub(super) enum Value {
     Duration(i64),
 }
 
+/// What `args` makes: values by name.
+#[derive(Debug)]
+pub(super) struct Args {
+    pub(super) values: BTreeMap<String, Value>,
+    /// How many of these stand in each other here.
+    depth: usize,
+}
+
+/// So many `args` may stand in each other: whoever prints one, or is done with it, goes through all of them.
+const MAX_DEPTH: usize = 100;
+
 /// A sample that a query gave.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sample {
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) value: f64,
+pub struct Sample {
+    pub labels: BTreeMap<String, String>,
+    pub value: f64,
 }
 
 /// What a template is expanded for.
@@ -41,6 +52,19 @@ pub(super) struct Data {
     pub(super) external_labels: Value,
     pub(super) external_url: Value,
     pub(super) value: Value,
+}
+
+impl Args {
+    /// Those called `arg0`, `arg1` and so on.
+    pub(super) fn new(values: &[Value]) -> Result<Self, String> {
+        let depth_of = |value: &Value| if let Value::Args(inner) = value { inner.depth } else { 0 };
+        let depth = 1 + values.iter().map(depth_of).max().unwrap_or(0);
+        if depth > MAX_DEPTH {
+            return Err(format!("more than {MAX_DEPTH} in each other"));
+        }
+        let named = values.iter().enumerate().map(|(index, value)| (format!("arg{index}"), value.clone()));
+        Ok(Self { values: named.collect(), depth })
+    }
 }
 
 impl Value {
@@ -57,9 +81,9 @@ impl Value {
             Self::Float(value) => *value != 0.0,
             Self::Text(text) => !text.is_empty(),
             Self::Labels(map) => !map.is_empty(),
-            Self::Args(map) => !map.is_empty(),
+            Self::Args(args) => !args.values.is_empty(),
             Self::Vector(samples) => !samples.is_empty(),
-            Self::Sample(_) | Self::Data(_) | Self::Time(_) => true,
+            Self::Histogram(_) | Self::Sample(_) | Self::Data(_) | Self::Time(_) => true,
         }
     }
 
@@ -70,6 +94,7 @@ impl Value {
             Self::Bool(_) => "bool",
             Self::Whole(_) => "int",
             Self::Float(_) => "float64",
+            Self::Histogram(_) => "*histogram.FloatHistogram",
             Self::Text(_) => "string",
             Self::Labels(_) => "map[string]string",
             Self::Sample(_) => "*template.sample",
@@ -90,9 +115,10 @@ impl Value {
             Self::Bool(value) => value.to_string(),
             Self::Whole(value) => value.to_string(),
             Self::Float(value) => float_text(*value),
+            Self::Histogram(histogram) => histogram.to_string(),
             Self::Text(text) => text.to_string(),
-            Self::Labels(map) => map_text(map.iter().map(|(name, value)| (name, value.clone())), most),
-            Self::Args(map) => map_text(map.iter().map(|(name, value)| (name, value.print(most))), most),
+            Self::Labels(map) => map_text(map, String::clone, most),
+            Self::Args(args) => map_text(&args.values, |value| value.print(most), most),
             Self::Sample(sample) => sample_text(sample, most),
             Self::Vector(samples) => {
                 let mut text = "[".to_owned();
@@ -117,17 +143,18 @@ impl Value {
 }
 
 fn sample_text(sample: &Sample, most: usize) -> String {
-    let labels = map_text(sample.labels.iter().map(|(name, value)| (name, value.clone())), most);
+    let labels = map_text(&sample.labels, String::clone, most);
     format!("{{{labels} {}}}", float_text(sample.value))
 }
 
-fn map_text<'a>(pairs: impl Iterator<Item = (&'a String, String)>, most: usize) -> String {
+fn map_text<V>(map: &BTreeMap<String, V>, print: impl Fn(&V) -> String, most: usize) -> String {
     let mut text = "map[".to_owned();
-    for (index, (name, value)) in pairs.enumerate() {
+    for (index, (name, value)) in map.iter().enumerate() {
+        // Before the value is printed: it may have others in it, and these yet others.
         if text.len() > most {
             break;
         }
-        text += &format!("{}{name}:{value}", if index > 0 { " " } else { "" });
+        text += &format!("{}{name}:{}", if index > 0 { " " } else { "" }, print(value));
     }
     text + "]"
 }

@@ -3,9 +3,8 @@
 use super::humanize;
 use super::printf::printf;
 use super::text;
-use super::value::{Sample, Value};
+use super::value::{Args, Sample, Value};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What a function takes at a place.
@@ -112,7 +111,6 @@ fn of_texts(name: &str, args: &[Value], world: &World<'_>) -> Result<Value, Stri
     let number = || args.first().map_or(Ok(0.0), humanize::number_of);
     let texts: Vec<&str> = args.iter().map(|arg| if let Value::Text(text) = arg { text } else { "" }).collect();
     let first = texts.first().copied().unwrap_or_default();
-    let printed = |between: &str| args.iter().map(|arg| arg.print(world.most)).collect::<Vec<_>>().join(between);
     Ok(Value::Text(Rc::from(match name {
         "humanize" => humanize::humanize(number()?),
         "humanize1024" => humanize::humanize_1024(number()?),
@@ -141,14 +139,11 @@ fn of_texts(name: &str, args: &[Value], world: &World<'_>) -> Result<Value, Stri
         "pathPrefix" => text::path(world.external_url),
         "printf" => printf(first, args.get(1..).unwrap_or_default(), world.most),
         "print" => print(args, world.most),
-        "println" => printed(" ") + "\n",
+        "println" => println(args, world.most),
         "html" => text::html(&print(args, world.most)),
         "js" => text::js(&print(args, world.most)),
         "urlquery" => text::query_escape(&print(args, world.most)),
-        "args" => {
-            let named = args.iter().enumerate().map(|(index, arg)| (format!("arg{index}"), arg.clone()));
-            return Ok(Value::Args(Rc::new(named.collect::<BTreeMap<_, _>>())));
-        }
+        "args" => return Ok(Value::Args(Rc::new(Args::new(args)?))),
         _ => return Err(format!("function {name:?} not defined")),
     })))
 }
@@ -164,10 +159,13 @@ fn to_duration(seconds: f64) -> Result<Value, String> {
     }
 }
 
-/// One after the other, with a space between two neither of which is a text.
+/// One after the other, with a space between two neither of which is a text; no more once there are `most` bytes.
 fn print(args: &[Value], most: usize) -> String {
     let mut out = String::new();
     for (index, arg) in args.iter().enumerate() {
+        if out.len() > most {
+            break;
+        }
         let is_text = |arg: &Value| matches!(arg, Value::Text(_));
         if index > 0 && !is_text(arg) && !is_text(&args[index - 1]) {
             out.push(' ');
@@ -178,6 +176,19 @@ fn print(args: &[Value], most: usize) -> String {
         };
     }
     out
+}
+
+/// The same with a space between any two, and the end of a line.
+fn println(args: &[Value], most: usize) -> String {
+    let mut out = String::new();
+    for (index, arg) in args.iter().enumerate() {
+        if out.len() > most {
+            break;
+        }
+        out += if index > 0 { " " } else { "" };
+        out += &arg.print(most);
+    }
+    out + "\n"
 }
 
 fn of_values(name: &str, args: &[Value]) -> Result<Value, String> {
@@ -223,7 +234,7 @@ fn length(of: &Value) -> Result<usize, String> {
     match of {
         Value::Text(text) => Ok(text.len()),
         Value::Labels(map) => Ok(map.len()),
-        Value::Args(map) => Ok(map.len()),
+        Value::Args(args) => Ok(args.values.len()),
         Value::Vector(samples) => Ok(samples.len()),
         Value::Nothing => Err("reflect: call of reflect.Value.Type on zero Value".to_owned()),
         other => Err(format!("len of type {}", other.type_name())),
@@ -244,7 +255,7 @@ fn index(of: &Value, at: &Value) -> Result<Value, String> {
     };
     match of {
         Value::Labels(map) => Ok(Value::text(map.get(&**name()?).map_or("", String::as_str))),
-        Value::Args(map) => Ok(map.get(&**name()?).cloned().unwrap_or(Value::Nothing)),
+        Value::Args(args) => Ok(args.values.get(&**name()?).cloned().unwrap_or(Value::Nothing)),
         Value::Vector(samples) => Ok(Value::Sample(Rc::clone(&samples[number(samples.len())?]))),
         Value::Text(text) => Ok(Value::Whole(i64::from(text.as_bytes()[number(text.len())?]))),
         Value::Nothing => Err("index of untyped nil".to_owned()),

@@ -1,8 +1,8 @@
-//! The templates of labels and annotations: Go's language of templates with the functions of Prometheus.
+//! The templates of labels and annotations of rules: Go's language of templates with the functions of Prometheus.
 //!
-//! A text becomes tokens ([`lexer`]), these a tree ([`parser`], [`tree`]), and the tree a text again for each alert
-//! ([`expand`]). What templates name and call is in [`value`] and [`functions`]. Everything is bounded: how deep a template
-//! is, how much it computes, how long its text becomes.
+//! A [`Template`] is read once: its text becomes tokens (`lexer`), these a tree (`parser`, `tree`). For each [`Alert`] the tree
+//! becomes a text again (`expand`). What templates name and call is in `value` and `functions`. Everything is bounded: how
+//! deep a template is, how much it computes, how long its text becomes.
 //!
 //! Knows nothing of rules: whoever evaluates some hands in a way to ask queries.
 //!
@@ -24,37 +24,47 @@ mod value;
 
 use expand::{Expansion, Fault};
 use functions::World;
+use model::FloatHistogram;
 use parser::{Parsed, line_of, parse};
 use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Formatter};
 use std::rc::Rc;
 use value::{Data, Value};
 
-pub(super) use value::Sample;
+pub use value::Sample;
 
 /// A template that was read.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Template {
+pub struct Template {
     name: String,
     /// With what every template begins with.
     text: String,
     parsed: Parsed,
 }
 
-/// What is the same for all alerts of a test.
+/// What is the same for all alerts.
 #[derive(Debug, Default)]
-pub(super) struct External {
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) url: String,
+pub struct External {
+    pub labels: BTreeMap<String, String>,
+    pub url: String,
 }
 
 /// What an alert is for.
-pub(super) struct Alert<'a> {
-    pub(super) labels: &'a BTreeMap<String, String>,
-    pub(super) value: f64,
-    pub(super) external: &'a External,
-    pub(super) now_ms: i64,
+pub struct Alert<'a> {
+    pub labels: &'a BTreeMap<String, String>,
+    pub value: f64,
+    /// Then it is what is told of, and the value is not.
+    pub histogram: Option<&'a FloatHistogram>,
+    pub external: &'a External,
+    pub now_ms: i64,
     /// Asks a query at that time.
-    pub(super) query: &'a dyn Fn(&str) -> Result<Vec<Sample>, String>,
+    pub query: &'a dyn Fn(&str) -> Result<Vec<Sample>, String>,
+}
+
+impl Debug for Alert<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Alert").field("labels", self.labels).field("value", &self.value).finish_non_exhaustive()
+    }
 }
 
 /// The variables that every template may use. Places in messages count them.
@@ -66,7 +76,7 @@ impl Template {
     ///
     /// # Errors
     /// It is none, in Go's words.
-    pub(super) fn parse(alert: &str, text: &str) -> Result<Self, String> {
+    pub fn parse(alert: &str, text: &str) -> Result<Self, String> {
         let (name, text) = (format!("__alert_{alert}"), format!("{VARIABLES}{text}"));
         match parse(&text) {
             Ok(parsed) => Ok(Self { name, text, parsed }),
@@ -75,7 +85,7 @@ impl Template {
     }
 
     /// The text for an alert, or what Prometheus puts in its place if there can be none.
-    pub(super) fn expand(&self, alert: &Alert<'_>) -> String {
+    pub fn expand(&self, alert: &Alert<'_>) -> String {
         self.try_expand(alert).unwrap_or_else(|fault| {
             let fault = self.locate(&fault);
             format!("<error expanding template: error executing template {}: {fault}>", self.name)
@@ -87,7 +97,10 @@ impl Template {
             labels: Value::Labels(Rc::new(alert.labels.clone())),
             external_labels: Value::Labels(Rc::new(alert.external.labels.clone())),
             external_url: Value::text(&alert.external.url),
-            value: Value::Float(alert.value),
+            value: match alert.histogram {
+                Some(histogram) => Value::Histogram(Rc::new(histogram.clone())),
+                None => Value::Float(alert.value),
+            },
         }));
         let world = World {
             query: alert.query,

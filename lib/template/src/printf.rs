@@ -119,7 +119,7 @@ fn one(arg: &Value, verb: char, spec: Spec, most: usize) -> String {
             text.bytes().take(most).map(hex).collect()
         }
         ('v' | 's', Value::Text(text)) => cut(text, spec).to_owned(),
-        ('v' | 's', Value::Time(_) | Value::Duration(_)) => arg.print(most),
+        ('v' | 's', Value::Histogram(_) | Value::Time(_) | Value::Duration(_)) => arg.print(most),
         ('v', _) => arg.print(most),
         _ => return wrong(),
     };

@@ -44,6 +44,9 @@ pub(super) fn is_match(pattern: &str, text: &str) -> Result<bool, String> {
     Ok(compile(&format!(".*(?-s:{pattern}).*"))?.is_match(text.as_bytes()))
 }
 
+/// So many bytes are looked at for a replacement: for each match all that is behind it.
+const MAX_SEARCHED: usize = 1 << 20;
+
 /// The text with all that the pattern matches replaced. `$1` in the replacement is a group.
 pub(super) fn replace_all(pattern: &str, replacement: &str, text: &str, most: usize) -> Result<String, String> {
     check(pattern).map_err(|error| format!("regexp: Compile(`{pattern}`): {error}"))?;
@@ -51,10 +54,14 @@ pub(super) fn replace_all(pattern: &str, replacement: &str, text: &str, most: us
     // the pattern sees where it is.
     let at_start = compile(&format!("(?:)(.*?)(?-s:({pattern})).*"))?;
     let behind = compile(&format!("(?:)(..*?)(?-s:({pattern})).*"))?;
-    let (mut out, mut from, mut copied) = (String::new(), 0, 0);
+    let (mut out, mut from, mut copied, mut looked_at) = (String::new(), 0, 0, 0);
     while from <= text.len() {
         let start = text.get(..from).and_then(|before| before.char_indices().next_back()).map_or(0, |(at, _)| at);
         let searched = text.get(start..).unwrap_or_default();
+        looked_at += searched.len();
+        if looked_at > MAX_SEARCHED {
+            return Err("too many matches in too long a text".to_owned());
+        }
         let regex = if from == 0 { &at_start } else { &behind };
         let Some(found) = regex.captures(searched.as_bytes()) else { break };
         let (skipped, matched) = (found.get(1).unwrap_or_default().len(), found.get(2).unwrap_or_default().len());
