@@ -3,14 +3,16 @@
 use crate::meter;
 use crate::parts::Parts;
 use flags::{ByteSize, GoDuration, LabelFlag, PromDuration, TimeOrDuration};
-use model::{MatchOp, Matcher, PackedBuilder, Regex, TenantId};
+use model::{FloatHistogram, MatchOp, Matcher, PackedBuilder, Regex, TenantId};
 use promql::testlang::{Script, SequenceValue, parse_series};
 use promql::{ParseOptions, parse, parse_selector};
 use proto::openmetrics::Reader;
 use router::hashring::{Algorithm, Rings};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
+use template::{Alert, External, Sample, Template};
 
 /// A query with everything on: an expression prints to text that parses to what prints so; a fault lies in the text.
 pub fn fuzz_promql(data: &[u8]) {
@@ -56,6 +58,43 @@ pub fn fuzz_promql_script(data: &[u8]) {
             let line = text.split('\n').nth(error.line - 1).unwrap_or_else(|| panic!("{error}: no such line"));
             assert!(error.column <= line.len() + 1, "{error}: {line:?}");
         }
+    }
+}
+
+/// A template of an alert: a fault names a line of the text, what becomes of it is bounded, and is the same each time.
+pub fn fuzz_template(data: &[u8]) {
+    // An alert's templates are not many lines; a large one takes long and finds no more.
+    let Ok(text) = std::str::from_utf8(data.get(..4 << 10).unwrap_or(data)) else { return };
+    let template = match meter::within(text.len(), 1024, 64 << 10, || Template::parse("a", text)) {
+        Ok(template) => template,
+        Err(fault) => {
+            let place = fault.strip_prefix("template: __alert_a:").and_then(|rest| rest.split(':').next());
+            let line: usize = place.and_then(|line| line.parse().ok()).unwrap_or_else(|| panic!("{fault}"));
+            assert!((1..=text.split('\n').count()).contains(&line), "{fault}");
+            return;
+        }
+    };
+    let labels = BTreeMap::from([("job".to_owned(), "api".to_owned()), ("instance".to_owned(), "[::1]:9".to_owned())]);
+    let external = External { labels: labels.clone(), url: "http://x.example/p?q".to_owned() };
+    let samples = |query: &str| match query.is_empty() {
+        true => Err("nothing was asked".to_owned()),
+        false => Ok(query.chars().take(9).map(|_| Sample { labels: labels.clone(), value: 1e9 }).collect()),
+    };
+    let histogram = FloatHistogram::default();
+    for histogram in [None, Some(&histogram)] {
+        let alert = Alert {
+            labels: &labels,
+            value: -1.5,
+            histogram,
+            external: &external,
+            now_ms: 1_700_000_000_123,
+            query: &samples,
+        };
+        // As many turns of a loop as there may be, with a value each, and all the text that may be made.
+        let expand = || meter::within(0, 0, 256 << 20, || template.expand(&alert));
+        let got = expand();
+        assert!(got.len() <= 4 << 20, "{} bytes", got.len());
+        assert_eq!(expand(), got);
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::meter;
 use bytes::{Bytes, BytesMut};
 use model::{Fingerprinter, PackedBuilder, TenantId};
+use proto::labels::{LabelsPart, LabelsParts};
 use proto::remote_read::{ReadQuery, ReadRequest, ResponseKind};
 use proto::series::{FrameContent, FrameForm, FrameWriter, ReadChunk, WireChunk, read_frame};
 use proto::{
@@ -151,6 +152,31 @@ fn read(frame: &Bytes) -> Option<Vec<(model::Labels, Vec<ReadChunk>)>> {
             }
         }
     })
+}
+
+/// What a store says of labels: nothing is kept of it, a fault lies in it and is the last, and its parts written are read again
+/// to the same.
+pub fn fuzz_labels_answer(data: &[u8]) {
+    let walk = |data: &[u8]| -> Option<Vec<u8>> {
+        let (mut written, mut parts) = (Vec::new(), LabelsParts::new(data));
+        while let Some(part) = meter::within(0, 0, 0, || parts.next()) {
+            let (key, text) = match part.map_err(|fault| assert!(fault.at <= data.len(), "{fault}")) {
+                Ok(LabelsPart::String(text)) => (0x0a, text),
+                Ok(LabelsPart::Warning(text)) => (0x12, text),
+                Err(()) => {
+                    assert!(parts.next().is_none());
+                    return None;
+                }
+            };
+            written.push(key);
+            tsdb::cursor::push_uvarint(&mut written, text.len() as u64);
+            written.extend_from_slice(text.as_bytes());
+        }
+        Some(written)
+    };
+    let Some(written) = walk(data) else { return };
+    assert!(written.len() <= data.len());
+    assert_eq!(walk(&written).as_ref(), Some(&written));
 }
 
 /// A message in snappy's framed format: at most as long as is allowed, and written and read again to the same.

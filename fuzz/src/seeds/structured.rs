@@ -326,6 +326,11 @@ fn messages() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("remote_write", requests),
         ("remote_write_forwarded", vec![tenant, tuples]),
         ("series_frame", frames()),
+        // Two names, a warning, a hint, and a key that is padded.
+        (
+            "labels_answer",
+            vec![b"\x0a\x03job\x0a\x00\x12\x04gone\x1a\x02\x0a\x00".to_vec(), b"\x8a\x00\x02\xc3\xbc".to_vec()],
+        ),
         ("snappy_frames", vec![stream.to_vec()]),
     ]);
     all

@@ -9,6 +9,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("promql", texts(&QUERIES)),
         ("promql_selector", texts(&SELECTORS)),
         ("promql_script", texts(&SCRIPTS)),
+        ("template", texts(&TEMPLATES)),
         ("series_description", texts(&SERIES)),
         ("openmetrics", texts(&OPENMETRICS)),
         ("matcher", PATTERNS.iter().map(|(pattern, value)| with_size(pattern, &[value.as_bytes()])).collect()),
@@ -47,6 +48,21 @@ fn with_size(sized: &str, others: &[&[u8]]) -> Vec<u8> {
     out.extend(others.concat());
     out
 }
+
+const TEMPLATES: [&str; 12] = [
+    "Instance {{ $labels.instance }} of {{ .Labels.job }} is down: {{ $value | humanize }}\n",
+    "{{ range $i, $s := query \"up\" | sortByLabel \"job\" }}{{ if gt $i 2 }}{{ break }}{{ end }}{{ $s.Value }},{{ else }}none{{ end }}",
+    "{{- with $x := first (query \"up\") -}} {{ value $x }} {{ label \"job\" $x }} {{- else with 1 }}{{ . }}{{ end }}",
+    "{{ define \"t\" }}<{{ .arg0 }} {{ .arg1 }}>{{ end }}{{ template \"t\" (args $labels.job 0x1f) }}{{ block \"b\" . }}{{ .Value }}{{ end }}",
+    "{{ printf \"%-8.3f|%+d|%q|%x|%[2]*d|%T\" 1.5 3 \"a\\n\" 'x' $value }}{{ /* nothing */ }}",
+    "{{ if and (eq 1 1 2) (not false) (le 1.5 2.0) }}{{ len \"abc\" }}{{ index $labels \"job\" }}{{ slice \"abcdef\" 1 3 }}{{ end }}",
+    "{{ reReplaceAll \"(.*):\\\\d+\" \"$1-${2}\" .Labels.instance }} {{ match \"a.*\" \"xay\" }} {{ stripPort $labels.instance }}",
+    "{{ humanize1024 1e9 }} {{ humanizeDuration 3661.5 }} {{ humanizePercentage 0.1 }} {{ humanizeTimestamp 1.7e9 }} {{ toTime now }}",
+    "{{ $x := 1 }}{{ range 9 }}{{ $x = args $x `raw` nil }}{{ end }}{{ $x }}{{ println $x | html | js | urlquery }}",
+    "{{ $externalLabels.job }}{{ externalURL }}{{ pathPrefix }}{{ graphLink \"up\" }}{{ parseDuration \"1h5m\" | toDuration }}",
+    "{{ define \"r\" }}{{ if . }}{{ template \"r\" . }}{{ end }}{{ end }}{{ template \"r\" true }}",
+    "{{ .Value.Count }}{{ title \"a b\" }}\n{{ range query \"\" }}{{ end }}",
+];
 
 const QUERIES: [&str; 14] = [
     "up",
