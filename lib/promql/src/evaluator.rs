@@ -1,28 +1,32 @@
 //! Batches of series to partial results, on any thread.
 
+mod kept;
+mod scratch;
 #[cfg(test)]
 mod tests;
 mod without_buckets;
 
+pub(crate) use kept::size_of_samples;
+
 use crate::analysis::Work;
 use crate::annotations::Annotations;
-use crate::ast::Boundary;
 use crate::budget::Reservation;
-use crate::chain::{OpContext, OpScratch, Passing, Row};
+use crate::chain::{OpContext, Passing, Row};
 use crate::column::{Column, FloatColumn};
-use crate::kernels::{Histograms, Samples, Speaker, extend, margin, newest, newest_mixed, smoothed, smoothed_mixed};
+use crate::kernels::{Samples, Speaker, newest, newest_mixed, smoothed, smoothed_mixed};
 use crate::labelset::LabelTable;
 use crate::plan::{Chain, Destination, Leaf, Plan, Use};
 use crate::query::{Cancel, HeldSamples, QueryLimits, SampleCount};
 use crate::source::SeriesBatch;
 use crate::statistics::Statistics;
 use crate::{BatchError, QueryError};
-use model::{Labels, LabelsRef, SampleColumns, is_stale};
+use kept::{extended, keep, within};
+use model::{Labels, LabelsRef, SampleColumns};
+use scratch::Scratch;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
-use without_buckets::WithoutBuckets;
 
 /// Evaluates batches of one select. A pure function of the batch: it can be called on any number of threads at once, and
 /// what it gives is to be accepted in the order of the batches. Cloning is cheap.
@@ -67,9 +71,6 @@ pub(crate) struct Contribution {
 /// Bytes are reserved in pieces of this size, and what was too much is given back at the end of a batch.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// Buffers that grew beyond so many samples are not kept for the next batch.
-const KEPT_SAMPLES: usize = 1 << 20;
-
 /// Labels of fewer bytes than this are kept on the stack while a series branches.
 const KEPT_LABEL_BYTES: usize = 256;
 
@@ -78,17 +79,6 @@ const SAMPLE_BYTES: usize = size_of::<i64>() + size_of::<f64>();
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-/// Buffers of a thread.
-#[derive(Debug, Default)]
-struct Scratch {
-    columns: SampleColumns,
-    fresh: Fresh,
-    without_buckets: WithoutBuckets,
-    ops: OpScratch,
-    /// Of the batch.
-    used_labels_only: bool,
 }
 
 /// Where a series comes to that goes through the chain of a selector.
@@ -102,19 +92,6 @@ struct Ends<'a> {
     groups: &'a mut LabelTable,
     /// Bytes of what has arrived.
     bytes: usize,
-}
-
-/// What windows see of a series: no stale markers, and floats and histograms apart.
-#[derive(Debug, Default)]
-struct Fresh {
-    /// The floats; empty where windows see all samples as they are.
-    floats: SampleColumns,
-    /// Whether it is they that windows see.
-    sifted: bool,
-    /// The times of the histograms, their rows, and when their counters began.
-    times_ms: Vec<i64>,
-    rows: Vec<usize>,
-    starts_ms: Vec<i64>,
 }
 
 impl Evaluator {
@@ -309,59 +286,6 @@ impl Inner {
     }
 }
 
-/// The samples in `(start_ms, end_ms]`, without stale markers.
-fn within(samples: &SampleColumns, (start_ms, end_ms): (i64, i64)) -> SampleColumns {
-    let first = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= start_ms);
-    let end = samples.timestamps_ms.partition_point(|timestamp_ms| *timestamp_ms <= end_ms);
-    let mut kept = SampleColumns::default();
-    (first..end).filter(|at| !is_stale(samples.values[*at])).for_each(|at| kept.push_from(samples, at));
-    kept
-}
-
-/// The samples in `(start_ms, end_ms]`, and values at both bounds.
-fn extended(
-    (floats, histograms): (Samples<'_>, Option<Histograms<'_>>),
-    (start_ms, end_ms): (i64, i64),
-    boundary: Boundary,
-    lookback_ms: i64,
-) -> Result<SampleColumns, QueryError> {
-    let margin = margin(Some(boundary), lookback_ms);
-    let (from_ms, to_ms) = (start_ms.saturating_sub(margin.before_ms), end_ms.saturating_add(margin.behind_ms));
-    let in_sight = |times_ms: &[i64]| {
-        let first = times_ms.partition_point(|time_ms| *time_ms <= from_ms);
-        first..times_ms.partition_point(|time_ms| *time_ms <= to_ms).max(first)
-    };
-    if histograms.is_some_and(|histograms| !in_sight(histograms.timestamps_ms).is_empty()) {
-        let modifier = if boundary == Boundary::Anchored { "anchored" } else { "smoothed" };
-        return Err(QueryError::Execution(format!("{modifier} modifier is not supported with histograms")));
-    }
-    Ok(extend(floats.slice(in_sight(floats.timestamps_ms)), (start_ms, end_ms), boundary))
-}
-
-/// Keeps the samples of a series for the answer; answers how many bytes they are.
-fn keep(
-    samples: SampleColumns,
-    labels: LabelsRef<'_>,
-    (partial, at): (&mut Partial, usize),
-) -> Result<usize, QueryError> {
-    if samples.is_empty() {
-        return Ok(0);
-    }
-    let floats = samples.len() - samples.histograms.len();
-    let histograms: usize = samples.histograms.iter().map(|histogram| histogram.size_samples()).sum();
-    partial.samples.add(floats + histograms)?;
-    let series = (labels.to_owned(), samples);
-    let bytes = size_of_samples(&series);
-    partial.uses[at].samples.push(series);
-    Ok(bytes)
-}
-
-/// Bytes that the samples of a series are, labels included.
-pub(crate) fn size_of_samples((labels, columns): &(Labels, SampleColumns)) -> usize {
-    let fixed = size_of::<(Labels, SampleColumns)>() + labels.as_ref().as_packed().len();
-    fixed + SAMPLE_BYTES * columns.len() + columns.histograms.cells() * size_of::<u64>()
-}
-
 impl Ends<'_> {
     /// Keeps what has come to the next end, if it is anything, and passes over others up to `ends`.
     fn arrive(&mut self, passing: Passing, left: bool, labels: LabelsRef<'_>, ends: usize) -> Result<(), QueryError> {
@@ -379,80 +303,6 @@ impl Ends<'_> {
             rows.push(row);
         }
         Ok(())
-    }
-}
-
-impl Scratch {
-    /// Sets the stale markers apart: windows do not see them, instant selectors do.
-    fn sift(&mut self) {
-        self.fresh.clear();
-        // Not `any`, which would look at one after the other.
-        let has_stale = self.columns.values.iter().fold(false, |found, value| found | is_stale(*value));
-        if has_stale || self.columns.has_histograms() {
-            self.fresh.sift(&self.columns);
-        }
-    }
-
-    /// Puts histograms without buckets in the place of those with them, or back.
-    fn swap_histograms(&mut self) {
-        std::mem::swap(&mut self.columns.histograms, self.without_buckets.histograms());
-    }
-
-    /// Bytes of the decoded samples.
-    fn size_bytes(&self) -> usize {
-        let samples = self.columns.values.capacity() + self.fresh.floats.values.capacity();
-        samples * SAMPLE_BYTES + self.columns.histograms.cells() * size_of::<u64>()
-    }
-
-    /// Forgets what one very long series left behind.
-    fn trim(&mut self) {
-        if self.columns.values.capacity().max(self.columns.histograms.cells()) > KEPT_SAMPLES {
-            *self = Self::default();
-        }
-    }
-}
-
-impl Fresh {
-    fn clear(&mut self) {
-        self.sifted = false;
-        self.floats.clear();
-        self.times_ms.clear();
-        self.rows.clear();
-        self.starts_ms.clear();
-    }
-
-    fn sift(&mut self, columns: &SampleColumns) {
-        self.sifted = true;
-        let mut rows = columns.histogram_at.iter().enumerate().peekable();
-        for (at, (timestamp_ms, value)) in columns.timestamps_ms.iter().zip(&columns.values).enumerate() {
-            let row = rows.next_if(|(_, row_at)| **row_at as usize == at);
-            match row {
-                _ if is_stale(*value) => {}
-                Some((row, _)) => {
-                    self.times_ms.push(*timestamp_ms);
-                    self.rows.push(row);
-                    self.starts_ms.push(columns.start_ms(at));
-                }
-                None => {
-                    self.floats.push(*timestamp_ms, *value);
-                    self.floats.set_start(columns.start_ms(at));
-                }
-            }
-        }
-    }
-
-    /// What windows see of `columns`.
-    fn of<'a>(&'a self, columns: &'a SampleColumns) -> (Samples<'a>, Option<Histograms<'a>>) {
-        if !self.sifted {
-            return (columns.into(), None);
-        }
-        let histograms = Histograms {
-            timestamps_ms: &self.times_ms,
-            rows: &self.rows,
-            column: &columns.histograms,
-            starts_ms: &self.starts_ms,
-        };
-        ((&self.floats).into(), (!self.rows.is_empty()).then_some(histograms))
     }
 }
 

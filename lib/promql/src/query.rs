@@ -1,7 +1,9 @@
 //! A query from its tree to its answer: selects out, batches in.
 
 mod checks;
+mod flow;
 mod limits;
+mod params;
 mod result;
 #[cfg(test)]
 mod tests;
@@ -9,92 +11,24 @@ mod timed;
 
 pub use limits::{Cancel, QueryLimits};
 pub(crate) use limits::{HeldSamples, SampleCount};
+pub use params::{Passes, QueryParams};
 
 use crate::analysis::Analyzer;
 use crate::annotations::Annotations;
 use crate::ast::Expr;
 use crate::budget::{OverBudget, Reservation};
-use crate::chain::{OpContext, OpScratch, Passing, Row};
+use crate::chain::OpScratch;
 use crate::column::FloatColumn;
 use crate::number_column::Gather;
-use crate::plan::{Chain, Destination, Plan, UsedLabels, build};
-use crate::stage::{Stage, StageContext};
+use crate::plan::{Plan, UsedLabels, build};
+use crate::stage::Stage;
 use crate::statistics::Statistics;
 use crate::{Evaluator, Output, Partial, SeriesBatch};
 use checks::Check;
+use flow::Flow;
 use model::{Matcher, TimeRange};
 use result::Answer;
 use std::sync::Arc;
-
-/// When, and within which limits, an expression is evaluated.
-#[derive(Debug, Clone)]
-pub struct QueryParams {
-    /// The first step, in milliseconds.
-    pub start_ms: i64,
-    /// The last moment at which a step may be, in milliseconds.
-    pub end_ms: i64,
-    /// How far apart steps are, in milliseconds; 0 makes it an instant query, whose start and end are the same.
-    pub step_ms: i64,
-    /// How old a sample may be for an instant selector to find it: one that is just so old is not found.
-    pub lookback_ms: i64,
-    /// The step of a subquery that does not name its own.
-    pub subquery_step_ms: i64,
-    /// Whether metric names are taken away at the very end instead of by each function (a feature flag of Prometheus).
-    pub delayed_names: bool,
-    /// Whether functions of counters look at when those began (a feature flag of Prometheus).
-    pub use_start_timestamps: bool,
-    /// Whether it is the label `__type__` that tells what a counter is, and not the name (a feature flag of Prometheus).
-    pub type_and_unit_labels: bool,
-    /// Whether only selectors share a select that ask for the same in every respect, time and function among it: for stores
-    /// whose samples depend on how they are asked for, as of replicas and of downsampled data.
-    pub strict_sharing: bool,
-    /// What the planner may spare.
-    pub passes: Passes,
-    /// Whether samples that are looked at are counted, for [`Query::statistics`].
-    pub count_samples: bool,
-    /// Whether it is written down what operators do, for [`Query::operators`].
-    pub analyze: bool,
-    pub limits: QueryLimits,
-}
-
-/// What the planner may spare. The answer is the same to the bit with any of them, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Passes {
-    /// Selectors with the same matchers are read from the stores once.
-    pub shared_selects: bool,
-    /// Selectors that mean the same have the same matchers.
-    pub matchers: bool,
-    /// Selectors are read with others that have all their series.
-    pub wider_selects: bool,
-    /// Numbers that are computed from numbers alone are computed before the query runs.
-    pub constants: bool,
-    /// Set operators with a side that is empty, or there for everybody, are the other side or nothing.
-    pub toggles: bool,
-    /// What is wanted at several places of the query is evaluated once.
-    pub common_expressions: bool,
-    /// What has the same value at every step is evaluated at one.
-    pub step_invariants: bool,
-    /// Series that cannot be labelled alike are not searched for those that are.
-    pub distinct_series: bool,
-    /// Labels that no operator looks at are not asked for.
-    pub used_labels: bool,
-}
-
-impl Default for Passes {
-    fn default() -> Self {
-        Self {
-            shared_selects: true,
-            matchers: true,
-            wider_selects: true,
-            constants: true,
-            toggles: true,
-            common_expressions: true,
-            step_invariants: true,
-            distinct_series: true,
-            used_labels: true,
-        }
-    }
-}
 
 /// Series that are wanted from the stores.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,15 +90,6 @@ struct Running {
     samples: usize,
 }
 
-/// A row that has come out of something, and where it goes.
-#[derive(Debug)]
-enum Flow {
-    /// It is still before the operators of a stage's output.
-    FromStage(usize, Row),
-    /// It has passed a chain.
-    Arriving(Destination, Row),
-}
-
 /// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum QueryError {
@@ -187,32 +112,6 @@ pub enum QueryError {
     Storage(String),
     #[error("{0}")]
     Internal(String),
-}
-
-impl QueryParams {
-    /// An instant query at `time_ms`, with Prometheus' defaults.
-    pub fn instant(time_ms: i64) -> Self {
-        Self::range(time_ms, time_ms, 0)
-    }
-
-    /// A range query, with Prometheus' defaults.
-    pub fn range(start_ms: i64, end_ms: i64, step_ms: i64) -> Self {
-        Self {
-            start_ms,
-            end_ms,
-            step_ms,
-            lookback_ms: 300_000,
-            subquery_step_ms: 60_000,
-            delayed_names: false,
-            use_start_timestamps: false,
-            type_and_unit_labels: false,
-            strict_sharing: false,
-            count_samples: false,
-            analyze: false,
-            passes: Passes::default(),
-            limits: QueryLimits::default(),
-        }
-    }
 }
 
 impl Query {
@@ -350,167 +249,5 @@ impl Query {
         }
         let value = self.answer.into_value(&self.plan, &self.params, &self.scalars)?;
         Ok(Output { value, annotations: self.notes.settled(&self.plan.twins) })
-    }
-}
-
-// === flow: rows go from chain to stage to chain until they come to rest ===
-
-impl Query {
-    /// Computes the numbers that can be, and lets flow what waited for them.
-    fn settle(&mut self) -> Result<(), QueryError> {
-        let plan = Arc::clone(&self.plan);
-        loop {
-            for (id, scalar) in plan.scalars.iter().enumerate() {
-                if self.scalars[id].is_none() {
-                    self.scalars[id] = scalar.compute(&self.scalars, &self.gathered)?;
-                    self.held.grow(self.scalars[id].as_ref().map_or(0, |column| column.size_bytes()))?;
-                }
-            }
-            let done = self.finished.iter().take_while(|finished| **finished).count();
-            let waiting = plan.sources.iter().enumerate().find(|(id, source)| {
-                !self.flowed[*id] && source.after <= done && self.scalars[source.scalar.0].is_some()
-            });
-            let Some((id, source)) = waiting else { return Ok(()) };
-            self.flowed[id] = true;
-            if let Some(column) = self.scalars[source.scalar.0].clone() {
-                let row = Row::new(model::Labels::empty(), false, FloatColumn::clone(&column));
-                self.samples.add(row.column.samples())?;
-                if let Some(row) = self.pass(&source.chain, row)? {
-                    self.flow(Flow::Arriving(source.chain.to, row))?;
-                }
-            }
-            self.end(source.chain.to)?;
-        }
-    }
-
-    /// Carries a row as far as it goes. A loop, since a query may have thousands of stages in a row.
-    fn flow(&mut self, start: Flow) -> Result<(), QueryError> {
-        let plan = Arc::clone(&self.plan);
-        // Most often one row is all, and nothing waits.
-        let (mut next, mut open) = (Some(start), Vec::new());
-        while let Some(flow) = next.take().or_else(|| open.pop()) {
-            match flow {
-                Flow::FromStage(stage, row) => {
-                    let chain = &plan.stages[stage].out;
-                    self.samples.add(row.column.samples())?;
-                    if let Some(row) = self.pass(chain, row)? {
-                        open.push(Flow::Arriving(chain.to, row));
-                    }
-                }
-                Flow::Arriving(to, mut row) => {
-                    for noticed in row.aside.take_checks() {
-                        self.checks[noticed.check].notice(&noticed, &mut self.held)?;
-                    }
-                    if row.column.is_empty() {
-                        continue;
-                    }
-                    match to {
-                        Destination::Result => self.answer.add(row, &mut self.held)?,
-                        Destination::Gather(at) => {
-                            self.samples.remove(row.column.samples());
-                            self.gathers[at].push(&row);
-                        }
-                        Destination::Stage { stage, input } => {
-                            self.stages[stage].samples += row.column.samples();
-                            if let Some(analyzer) = &mut self.analyzer {
-                                analyzer.arrived(stage, row.column.samples());
-                            }
-                            let out = self.at_stage(stage, |running, cx| running.push(input, row, cx))?;
-                            open.extend(out.into_iter().rev().map(|row| Flow::FromStage(stage, row)));
-                        }
-                        Destination::Fan(fan) => open.extend(self.branch(fan, row)?.into_iter().rev()),
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a row through all chains of a fan.
-    fn branch(&mut self, fan: usize, row: Row) -> Result<Vec<Flow>, QueryError> {
-        let plan = Arc::clone(&self.plan);
-        let chains = plan.fans.get(fan).map_or(&[][..], |fan| &fan.chains);
-        self.samples.add(row.column.samples().saturating_mul(chains.len().saturating_sub(1)))?;
-        let mut arriving = Vec::with_capacity(chains.len());
-        let mut rows = std::iter::repeat_n(row, chains.len());
-        for chain in chains {
-            let passed = rows.next().map(|row| self.pass(chain, row)).transpose()?;
-            arriving.extend(passed.flatten().map(|row| Flow::Arriving(chain.to, row)));
-        }
-        Ok(arriving)
-    }
-
-    /// Applies the operators of a chain; what is left of the row, if only label sets to be checked.
-    fn pass(&mut self, chain: &Chain, row: Row) -> Result<Option<Row>, QueryError> {
-        let before = row.column.samples();
-        if chain.ops.is_empty() {
-            return Ok((before > 0).then_some(row));
-        }
-        let Row { labels, drop_name, column, .. } = row;
-        let mut passing = Passing::new(column, drop_name);
-        self.scratch.labels.start(labels.as_ref());
-        let mut cx = OpContext {
-            scalars: &self.scalars,
-            delayed_names: self.plan.delayed_names,
-            used_labels_only: false,
-            notes: &mut self.notes,
-            statistics: self.statistics.as_mut(),
-            scratch: &mut self.scratch,
-        };
-        let left = passing.apply(&chain.ops, &mut cx)?;
-        let after = if left { passing.column.samples() } else { 0 };
-        self.samples.remove(before.saturating_sub(after));
-        self.samples.add(after.saturating_sub(before))?;
-        let changed = self.scratch.labels.labels();
-        let labels = if changed == labels.as_ref() { labels } else { changed.to_owned() };
-        Ok((left || !passing.aside.checks().is_empty()).then(|| passing.into_row(labels)))
-    }
-
-    /// Nothing more comes to `to`: what it kept flows on, and so forth.
-    fn end(&mut self, to: Destination) -> Result<(), QueryError> {
-        let plan = Arc::clone(&self.plan);
-        let mut open = vec![to];
-        while let Some(to) = open.pop() {
-            match to {
-                Destination::Result => {}
-                Destination::Fan(fan) => {
-                    let chains = plan.fans.get(fan).into_iter().flat_map(|fan| &fan.chains);
-                    open.extend(chains.rev().map(|chain| chain.to));
-                }
-                Destination::Gather(at) => self.gathered[at] = Some(Arc::new(self.gathers[at].finish())),
-                Destination::Stage { stage, input } => {
-                    if let Some(analyzer) = &mut self.analyzer {
-                        analyzer.held(stage, self.stages[stage].held.bytes());
-                    }
-                    let finish = |query: &mut Self| query.at_stage(stage, |running, cx| running.finish(input, cx));
-                    let out = self.timed(to, finish)?;
-                    self.timed(plan.stages[stage].out.to, |query| {
-                        out.into_iter().try_for_each(|row| query.flow(Flow::FromStage(stage, row)))
-                    })?;
-                    let running = &mut self.stages[stage];
-                    running.open_inputs = running.open_inputs.saturating_sub(1);
-                    if running.open_inputs == 0 {
-                        running.held.shrink_to(0);
-                        self.samples.remove(std::mem::take(&mut running.samples));
-                        open.push(plan.stages[stage].out.to);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets a stage work, and gives what it puts out.
-    fn at_stage(
-        &mut self,
-        stage: usize,
-        work: impl FnOnce(&mut dyn Stage, &mut StageContext<'_>) -> Result<(), QueryError>,
-    ) -> Result<Vec<Row>, QueryError> {
-        let mut out = Vec::new();
-        let running = &mut self.stages[stage];
-        let mut cx =
-            StageContext { out: &mut out, notes: &mut self.notes, scalars: &self.scalars, held: &mut running.held };
-        work(running.stage.as_mut(), &mut cx)?;
-        Ok(out)
     }
 }
