@@ -28,14 +28,17 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// A pool of threads; clones share it. The threads end with the last clone.
 #[derive(Debug, Clone)]
-pub struct CpuPool {
+pub struct CpuPool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     jobs: Sender<Job>,
     /// One permit for each job that may wait.
     places: Arc<Semaphore>,
     threads: usize,
     /// Threads that wait for a job.
     idle: Arc<AtomicUsize>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 }
 
 /// Why a job gave no result.
@@ -47,7 +50,7 @@ pub enum CpuPoolError {
     Gone,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Metrics {
     queued: Gauge,
     running: Gauge,
@@ -67,15 +70,15 @@ impl CpuPool {
             let (queue, idle) = (queue.clone(), Arc::clone(&idle));
             thread::Builder::new().name(format!("cpu-{number}")).spawn(move || work(&queue, &idle))?;
         }
-        let metrics = Metrics::default();
+        let metrics = Arc::new(Metrics::default());
         metrics.register(registry, threads);
         let places = Arc::new(Semaphore::new(threads * QUEUED_PER_THREAD));
-        Ok(Self { jobs, places, threads, idle, metrics })
+        Ok(Self(Arc::new(Shared { jobs, places, threads, idle, metrics })))
     }
 
     /// How many threads there are.
     pub fn threads(&self) -> usize {
-        self.threads
+        self.0.threads
     }
 
     /// Runs `job` on a thread of the pool, once a place in the queue and then a thread is free. A job that is dropped before a
@@ -90,9 +93,9 @@ impl CpuPool {
     {
         let pool = self.clone();
         async move {
-            let place = pool.places.clone().acquire_owned().await.map_err(|_| CpuPoolError::Gone)?;
+            let place = Arc::clone(&pool.0.places).acquire_owned().await.map_err(|_| CpuPoolError::Gone)?;
             let (answer, result) = oneshot::channel();
-            let metrics = pool.metrics.clone();
+            let metrics = Arc::clone(&pool.0.metrics);
             metrics.queued.inc();
             let run = move || {
                 metrics.queued.dec();
@@ -104,7 +107,7 @@ impl CpuPool {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(done);
             };
-            pool.jobs.send(Box::new(run)).map_err(|_| CpuPoolError::Gone)?;
+            pool.0.jobs.send(Box::new(run)).map_err(|_| CpuPoolError::Gone)?;
             drop(pool);
             result.await.map_err(|_| CpuPoolError::Gone)?
         }
@@ -115,15 +118,15 @@ impl CpuPool {
     /// # Errors
     /// When the job panics.
     pub fn here<T>(&self, job: impl FnOnce() -> T) -> Result<T, CpuPoolError> {
-        self.metrics.count(job)
+        self.0.metrics.count(job)
     }
 
     /// Leaves `job` to a thread that has nothing to do, if there is one. It is not waited for.
     fn offer(&self, job: impl FnOnce() + Send + 'static) {
         // Who looks at the same moment may see the same thread: then the job waits a little.
-        if self.idle.load(Ordering::Relaxed) > self.jobs.len() {
+        if self.0.idle.load(Ordering::Relaxed) > self.0.jobs.len() {
             // A pool that is gone takes nothing.
-            let _ = self.jobs.send(Box::new(job));
+            let _ = self.0.jobs.send(Box::new(job));
         }
     }
 }

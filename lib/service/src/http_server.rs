@@ -7,10 +7,9 @@ use crate::listener::guarded::{self, FirstRequest, Guarded, Patience};
 use crate::listener::{Accepted, BindError, Listener};
 use crate::tls::{Alpn, PeerCertificates, ServerTls};
 use crate::{Stop, TaskResult, TlsError, TlsServerConfig};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -18,6 +17,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use telemetry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 use tracing::{debug, info, warn};
 
 /// What one server puts up with.
@@ -60,6 +60,17 @@ impl Default for HttpLimits {
             grace: Duration::from_secs(120),
         }
     }
+}
+
+/// What answers requests: a router, or one with something around it.
+pub trait WebApp:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<A> WebApp for A where
+    A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
 }
 
 /// A bound port that does not answer yet.
@@ -120,7 +131,7 @@ impl HttpServer {
     ///
     /// # Errors
     /// None: what goes wrong with one connection, or with accepting one, is counted and logged.
-    pub async fn serve(self, app: Router, stop: Stop) -> TaskResult {
+    pub async fn serve(self, app: impl WebApp, stop: Stop) -> TaskResult {
         info!(address = %self.address(), "listening for requests and metrics");
         let builder = Arc::new(builder(&self.limits));
         let graceful = GracefulShutdown::new();
@@ -156,10 +167,10 @@ impl HttpServer {
     }
 }
 
-struct Connection {
+struct Connection<A> {
     stream: TcpStream,
     peer: SocketAddr,
-    app: Router,
+    app: A,
     builder: Arc<Builder<TokioExecutor>>,
     patience: Patience,
     metrics: Metrics,
@@ -167,7 +178,7 @@ struct Connection {
     stop: Stop,
 }
 
-impl Connection {
+impl<A: WebApp> Connection<A> {
     async fn serve(mut self, watcher: Watcher) {
         // Answers are written whole; waiting for more to send would only delay them.
         let _ = self.stream.set_nodelay(true);
@@ -192,24 +203,23 @@ impl Connection {
 }
 
 /// The requests of one connection.
-struct Requests {
+struct Requests<A> {
     peer: SocketAddr,
-    app: Router,
+    app: A,
     builder: Arc<Builder<TokioExecutor>>,
     metrics: Metrics,
     first: FirstRequest,
 }
 
-impl Requests {
+impl<A: WebApp> Requests<A> {
     async fn serve<S>(&self, stream: S, certificates: Option<PeerCertificates>, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (peer, first) = (self.peer, self.first.clone());
-        let app = self.app.clone().into_service().map_request(move |request: Request<Incoming>| {
+        let first = self.first.clone();
+        let app = self.app.clone().map_request(move |request: Request<Incoming>| {
             first.came();
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
             if let Some(certificates) = &certificates {
                 request.extensions_mut().insert(certificates.clone());
             }
@@ -220,12 +230,12 @@ impl Requests {
             if guarded::ran_out(err.as_ref()) {
                 self.metrics.timeouts.inc();
             }
-            debug!(%peer, %err, "connection ended early");
+            debug!(peer = %self.peer, %err, "connection ended early");
         }
     }
 }
 
-impl Drop for Requests {
+impl<A> Drop for Requests<A> {
     fn drop(&mut self) {
         self.metrics.open.dec();
     }

@@ -32,10 +32,10 @@ pub use grpc::{
     GrpcChannel, GrpcLimits, GrpcServer, MessageBudget, Snappy, SnappyClient, SnappyClientLayer, SnappyError,
     SnappyLayer, decode_snappy, encode_snappy,
 };
-pub use http_server::{HttpLimits, HttpServer};
+pub use http_server::{HttpLimits, HttpServer, WebApp};
 pub use listener::BindError;
 pub use memory::{Account, NoMemory, Reserved};
-pub use middleware::{HandlerMetrics, HttpMetrics, TenantLabel, WebOptions, web};
+pub use middleware::{HandlerMetrics, HttpMetrics, TenantLabel, Web, WebOptions, web};
 pub use open_files::raise_open_files;
 pub use probes::{Probes, Readiness};
 pub use stop_signals::StopSignals;

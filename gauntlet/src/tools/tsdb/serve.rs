@@ -4,11 +4,10 @@ use super::TsdbToolError;
 use super::open::open;
 use super::table::date;
 use crate::common::{Base, QUERY_HANDLERS, StartError, cores};
-use axum::Router;
 use clap::Args;
 use flags::GoDuration;
 use model::{Clock, Labels, SystemClock, TimeRange};
-use service::{CpuPool, Entry, HttpLimits, HttpMetrics, HttpServer, Probes, TenantLabel, WebOptions, admin, web};
+use service::{CpuPool, Entry, HttpLimits, HttpMetrics, HttpServer, Probes, TenantLabel, Web, WebOptions, admin, web};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,7 +76,7 @@ pub(crate) async fn run(flags: Flags) -> Result<(), TsdbToolError> {
 }
 
 /// The API over what was opened, with probes and metrics.
-fn routes(held: ReadOnly, registry: &Registry, probes: &Probes) -> Result<Router, StartError> {
+fn routes(held: ReadOnly, registry: &Registry, probes: &Probes) -> Result<Web, StartError> {
     let store = LocalStore::new("tsdb", Component::Store, Arc::new(Served(held)));
     let pool = CpuPool::start(cores().get(), registry).map_err(StartError::Threads)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -22,7 +22,7 @@ pub struct InOrder<T> {
 struct Piece<T> {
     state: Mutex<State<T>>,
     is_done: Condvar,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 }
 
 enum State<T> {
@@ -41,7 +41,7 @@ impl<T: Send + 'static> InOrder<T> {
     /// Adds a piece of work. The first of those that are open stays here: it is wanted next, and often is the only one.
     pub fn push(&mut self, work: impl FnOnce() -> T + Send + 'static) {
         let state = Mutex::new(State::Waiting(Box::new(work)));
-        let piece = Arc::new(Piece { state, is_done: Condvar::new(), metrics: self.pool.metrics.clone() });
+        let piece = Arc::new(Piece { state, is_done: Condvar::new(), metrics: Arc::clone(&self.pool.0.metrics) });
         if !self.pieces.is_empty() {
             let offered = Arc::clone(&piece);
             self.pool.offer(move || offered.run());

@@ -3,23 +3,20 @@
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, VARY,
 };
-use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, Method};
 
 /// Below this path, `OPTIONS` is answered whether or not there is something.
 const API: &str = "/api/v1/";
 
-pub(super) async fn answer(request: Request, next: Next) -> Response {
-    let origin = request.headers().get(ORIGIN).cloned();
-    let asked_only = request.method() == Method::OPTIONS && request.uri().path().starts_with(API);
-    let mut response = match asked_only {
-        true => StatusCode::NO_CONTENT.into_response(),
-        false => next.run(request).await,
-    };
-    let headers = response.headers_mut();
+/// Whether a request only asks what it may.
+pub(super) fn only_asks(request: &Request) -> bool {
+    request.method() == Method::OPTIONS && request.uri().path().starts_with(API)
+}
+
+/// Lets a page of `origin` read the answer with these headers.
+pub(super) fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
         let allowed = HeaderValue::from_static("Accept, Authorization, Content-Type, Origin");
@@ -28,5 +25,4 @@ pub(super) async fn answer(request: Request, next: Next) -> Response {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Date"));
     }
-    response
 }

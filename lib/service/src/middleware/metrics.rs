@@ -13,7 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -57,6 +57,17 @@ struct Families {
     inflight: Family<Begun, Gauge>,
     tenant: TenantLabel,
     tenants: RwLock<HashSet<Arc<str>>>,
+    /// What was looked up before, each where it is counted.
+    known: RwLock<HashMap<Ended, Counts>>,
+}
+
+/// Where requests that ended alike are counted.
+#[derive(Debug, Clone)]
+struct Counts {
+    requests: Counter,
+    seconds: Histogram,
+    request_bytes: Histogram,
+    response_bytes: Histogram,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -87,6 +98,7 @@ impl HttpMetrics {
             inflight: Family::default(),
             tenant,
             tenants: RwLock::default(),
+            known: RwLock::default(),
         };
         let register = Register { registry };
         register.metric("http_requests_total", "Tracks the number of HTTP requests.", &families.requests);
@@ -140,7 +152,7 @@ impl Register<'_> {
 impl Families {
     fn tenant_of(&self, headers: &HeaderMap) -> Arc<str> {
         let TenantLabel::Header { headers: names, default } = &self.tenant else {
-            return "".into();
+            return Arc::default();
         };
         let given = names.iter().find_map(|name| headers.get(name)?.to_str().ok()).filter(|text| !text.is_empty());
         let name = given.filter(|text| text.len() <= MAX_TENANT_BYTES).unwrap_or(default);
@@ -151,6 +163,21 @@ impl Families {
         let name: Arc<str> = if tenants.len() < MAX_TENANTS { name.into() } else { OTHERS.into() };
         tenants.insert(name.clone());
         name
+    }
+
+    /// Where requests that ended like this are counted.
+    fn counts(&self, ended: Ended) -> Counts {
+        if let Some(counts) = self.known.read().get(&ended) {
+            return counts.clone();
+        }
+        let counts = Counts {
+            requests: self.requests.get_or_create_owned(&ended),
+            seconds: self.seconds.get_or_create_owned(&ended),
+            request_bytes: self.request_bytes.get_or_create_owned(&ended),
+            response_bytes: self.response_bytes.get_or_create_owned(&ended),
+        };
+        self.known.write().insert(ended, counts.clone());
+        counts
     }
 }
 
@@ -204,6 +231,7 @@ where
 struct Observed {
     families: Arc<Families>,
     labels: Begun,
+    inflight: Gauge,
     began: Instant,
     request_bytes: f64,
     response_bytes: f64,
@@ -218,11 +246,13 @@ impl Observed {
         let families = metrics.families.clone();
         let tenant = families.tenant_of(request.headers());
         let labels = Begun { handler: metrics.handler.name(request), method: lowercase(request.method()), tenant };
-        families.inflight.get_or_create(&labels).inc();
+        let inflight = families.inflight.get_or_create_owned(&labels);
+        inflight.inc();
         let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             families,
             labels,
+            inflight,
             began: Instant::now(),
             request_bytes: length.unwrap_or(0.0),
             response_bytes: 0.0,
@@ -236,11 +266,12 @@ impl Drop for Observed {
         let code = if std::thread::panicking() { 500 } else { self.code };
         let Begun { handler, method, tenant } = self.labels.clone();
         let ended = Ended { code, handler, method, tenant };
-        self.families.inflight.get_or_create(&self.labels).dec();
-        self.families.requests.get_or_create(&ended).inc();
-        self.families.seconds.get_or_create(&ended).observe(self.began.elapsed().as_secs_f64());
-        self.families.request_bytes.get_or_create(&ended).observe(self.request_bytes);
-        self.families.response_bytes.get_or_create(&ended).observe(self.response_bytes);
+        self.inflight.dec();
+        let counts = self.families.counts(ended);
+        counts.requests.inc();
+        counts.seconds.observe(self.began.elapsed().as_secs_f64());
+        counts.request_bytes.observe(self.request_bytes);
+        counts.response_bytes.observe(self.response_bytes);
     }
 }
 

@@ -1,4 +1,5 @@
-use super::{HttpMetrics, TenantLabel, WebOptions, web};
+use super::{HttpMetrics, TenantLabel, Web, WebOptions, web};
+use crate::WebApp;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, Request, Response};
@@ -10,7 +11,7 @@ use tower::ServiceExt;
 
 const TEXT: &str = "the same again ";
 
-fn app(registry: &Registry, tenant: TenantLabel, cors: bool) -> Router {
+fn app(registry: &Registry, tenant: TenantLabel, cors: bool) -> Web {
     let metrics = HttpMetrics::new(registry, tenant);
     let routes = Router::new()
         .route("/api/v1/short", get(async || "short").layer(metrics.handler("short")))
@@ -21,7 +22,13 @@ fn app(registry: &Registry, tenant: TenantLabel, cors: bool) -> Router {
     web(routes, registry, WebOptions { cors })
 }
 
-async fn ask(app: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &'static str) -> Response<Body> {
+async fn ask(
+    app: &impl WebApp,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &'static str,
+) -> Response<Body> {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -42,7 +42,7 @@ async fn idle_threads_take_part() {
     let pool = pool(2);
     let sharing = pool.clone();
     // Idle is who has come to wait for work.
-    while sharing.idle.load(std::sync::atomic::Ordering::Relaxed) < 2 {
+    while sharing.0.idle.load(std::sync::atomic::Ordering::Relaxed) < 2 {
         tokio::task::yield_now().await;
     }
     let (here, there) = pool
