@@ -4,7 +4,7 @@ use crate::disk::DiskFloor;
 use crate::shipping::Shipping;
 use crate::tenant::{Shared, write_error};
 use crate::tenants::{OpenError, Tenants};
-use model::{TenantId, TimeRange};
+use model::{Labels, TenantId, TimeRange};
 use parking_lot::RwLock;
 use proto::{SeriesSlice, WriteBatch, WriteError, WriteOutcome, WriteTarget};
 use std::future::Future;
@@ -168,6 +168,10 @@ impl WriteTarget for Ingester {
 impl SourceProvider for Ingester {
     fn groups(&self, range: TimeRange) -> Vec<SourceGroup> {
         self.tenants.open().iter().map(|tenant| tenant.sources(range)).collect()
+    }
+
+    fn held(&self) -> Vec<(Labels, Option<TimeRange>)> {
+        self.tenants.open().iter().map(|tenant| tenant.held()).collect()
     }
 
     fn missing(&self) -> Vec<MissingGroup> {

@@ -154,6 +154,11 @@ impl Tenant {
         SourceGroup { external: self.external.clone(), sources: self.db.sources(range) }
     }
 
+    /// Its external labels, and the times of all it holds.
+    pub(crate) fn held(&self) -> (Labels, Option<TimeRange>) {
+        (self.external.clone(), self.db.time_range())
+    }
+
     /// Its head, if that keeps exemplars.
     pub(crate) fn exemplars(&self) -> Option<ExemplarGroup> {
         let kept = self.shared.config.db.max_exemplars > 0;

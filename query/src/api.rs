@@ -47,6 +47,7 @@ pub(crate) use stats::{Timings, Told};
 use crate::config::{Config, Flavour, Querier};
 use crate::driver::Driver;
 use axum::Router;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::handler::Handler;
 use axum::middleware::map_response;
@@ -218,8 +219,11 @@ impl<S: Send + Sync> FromRequest<S> for Params {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
+        if body.is_end_stream() {
+            return Ok(Self::read(parts, &Bytes::new()));
+        }
         let too_large = |_| ApiError::BadData(format!("the request's body is over {MAX_BODY_BYTES} bytes, or was cut"));
         let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(too_large);
-        body.map(|body| Self::read(&parts, &body)).map_err(IntoResponse::into_response)
+        body.map(|body| Self::read(parts, &body)).map_err(IntoResponse::into_response)
     }
 }

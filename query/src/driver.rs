@@ -29,7 +29,7 @@ pub(crate) struct Driver {
     pool: CpuPool,
     /// One for each query that may run.
     permits: Arc<Semaphore>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 }
 
 /// What a query gave.
@@ -61,7 +61,7 @@ enum Step {
 impl Driver {
     pub(crate) fn new(store: Arc<dyn Store>, pool: CpuPool, max_concurrent: usize, metrics: Metrics) -> Self {
         metrics.max_in_flight.set(i64::try_from(max_concurrent).unwrap_or(i64::MAX));
-        Self { store, pool, permits: Arc::new(Semaphore::new(max_concurrent)), metrics }
+        Self { store, pool, permits: Arc::new(Semaphore::new(max_concurrent)), metrics: Arc::new(metrics) }
     }
 
     /// Waits for a place among what may run at once.
@@ -75,7 +75,8 @@ impl Driver {
         let started = tokio::time::Instant::now();
         let cancel = CancelOnDrop(query.cancel());
         self.metrics.in_flight.inc();
-        let answered = tokio::time::timeout(timeout, self.admitted(query, scope)).await;
+        // Boxed, so that what stands around it is moved without it.
+        let answered = tokio::time::timeout(timeout, Box::pin(self.admitted(query, scope))).await;
         self.metrics.in_flight.dec();
         self.metrics.duration_seconds.observe(started.elapsed().as_secs_f64());
         drop(cancel);

@@ -67,6 +67,13 @@ pub trait SourceProvider: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// External labels of each group, and the times of all it holds; `None`: of nothing. For who only wants to know, which is
+    /// everyone who chooses whom to ask.
+    fn held(&self) -> Vec<(Labels, Option<TimeRange>)> {
+        let groups = self.groups(TimeRange::ALL).into_iter();
+        groups.map(|group| (group.external.clone(), group.time_range())).collect()
+    }
+
     /// The heads of all groups, if nothing but heads may hold samples in `range`: then the newest samples are had without
     /// decoding a chunk. `None`: something else may.
     fn heads(&self, range: TimeRange) -> Option<Vec<HeadGroup>> {
@@ -128,15 +135,14 @@ impl LocalStore {
 impl Store for LocalStore {
     fn info(&self) -> StoreInfo {
         let missing = self.provider.missing();
-        let groups = self.provider.groups(TimeRange::ALL);
-        let tsdb = |group: &SourceGroup| {
-            let range = self.open_ended(group.time_range()?);
-            Some(TsdbInfo { labels: group.external.clone(), range })
+        let held = self.provider.held();
+        let tsdb = |(external, range): &(Labels, Option<TimeRange>)| {
+            Some(TsdbInfo { labels: external.clone(), range: self.open_ended((*range)?) })
         };
         // Whoever does not ask for it is not told that it is missing. Nobody knows what it holds.
         let unknown = missing.iter().map(|group| TsdbInfo { labels: group.external.clone(), range: TimeRange::ALL });
-        let tsdbs: Vec<_> = groups.iter().filter_map(tsdb).chain(unknown).collect();
-        let external = groups.into_iter().map(|group| group.external);
+        let tsdbs: Vec<_> = held.iter().filter_map(tsdb).chain(unknown).collect();
+        let external = held.into_iter().map(|(external, _)| external);
         StoreInfo {
             name: self.name.to_string(),
             component: self.component,
@@ -152,11 +158,11 @@ impl Store for LocalStore {
 
     fn series(&self, request: SeriesRequest) -> SeriesStream {
         let hints = SelectHints { labels: None, ..request.hints };
-        walk::stream(Arc::clone(&self.name), self.series_walk(SeriesRequest { hints, ..request }))
+        walk::stream(Arc::clone(&self.name), self.series_walk(&SeriesRequest { hints, ..request }))
     }
 
     fn walk(&self, request: &SeriesRequest) -> Option<SeriesWalk> {
-        Some(self.series_walk(request.clone()))
+        Some(self.series_walk(request))
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
@@ -194,16 +200,16 @@ impl Store for LocalStore {
 }
 
 impl LocalStore {
-    fn series_walk(&self, request: SeriesRequest) -> SeriesWalk {
+    fn series_walk(&self, request: &SeriesRequest) -> SeriesWalk {
         // Who answers in full says what is missing.
         if request.hints.newest_only
             && self.provider.missing().is_empty()
             && let Some(heads) = self.provider.heads(request.range)
-            && let Some(walk) = last::walk(self, heads, &request)
+            && let Some(walk) = last::walk(self, heads, request)
         {
             return walk;
         }
-        series::walk(self.clone(), request)
+        series::walk(self.clone(), request.clone())
     }
 
     /// What is to be said of groups that cannot be read and that not all of `selectors` refuse.

@@ -13,14 +13,15 @@ use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::merge::merge_frames;
 use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
-    Component, LabelsAnswer, LabelsRequest, PartialResponse, SelectHints, SeriesFrame, SeriesRequest, SeriesStream,
-    SeriesWalk, Store, StoreError, StoreInfo,
+    Component, LabelsAnswer, LabelsRequest, PartialResponse, SeriesFrame, SeriesRequest, SeriesStream, SeriesWalk,
+    Store, StoreError, StoreInfo,
 };
 use choose::Wanted;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use model::{Labels, TimeRange};
 use prometheus_client::metrics::counter::Counter;
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 use telemetry::Registry;
@@ -128,13 +129,13 @@ impl Store for Proxy {
     }
 
     fn series(&self, request: SeriesRequest) -> SeriesStream {
-        let (request, Chosen { stores, warning }) = match self.choose_for(request) {
+        let (request, Chosen { stores, warning }) = match self.choose_for(&request) {
             Ok(Some(chosen)) => chosen,
             Ok(None) => return futures::stream::empty().boxed(),
             Err(error) => return futures::stream::iter([Err(error)]).boxed(),
         };
         let ask = |live: LiveStore| {
-            let answer = live.store.series(request.clone());
+            let answer = live.store.series(request.clone().into_owned());
             told::answer(answer, live.info, request.partial, self.empty_answers.clone())
         };
         let merged = merge_frames(stores.into_iter().map(ask).collect(), request.limit);
@@ -143,7 +144,7 @@ impl Store for Proxy {
 
     /// If there is one store to ask.
     fn walk(&self, request: &SeriesRequest) -> Option<SeriesWalk> {
-        let (request, Chosen { stores, warning: None }) = self.choose_for(request.clone()).ok()?? else { return None };
+        let (request, Chosen { stores, warning: None }) = self.choose_for(request).ok()?? else { return None };
         let [live] = <[LiveStore; 1]>::try_from(stores).ok()?;
         let walk = live.store.walk(&request)?;
         Some(told::walk(walk, live.info, request.partial, self.empty_answers.clone()))
@@ -168,7 +169,10 @@ impl Store for Proxy {
 
 impl Proxy {
     /// What the stores are to be asked, and which; `None` if there can be no series.
-    fn choose_for(&self, request: SeriesRequest) -> Result<Option<(SeriesRequest, Chosen)>, StoreError> {
+    fn choose_for<'a>(
+        &self,
+        request: &'a SeriesRequest,
+    ) -> Result<Option<(Cow<'a, SeriesRequest>, Chosen)>, StoreError> {
         let Some(matchers) = choose::left_over(&request.matchers, &self.selector_labels) else {
             return Ok(None);
         };
@@ -177,12 +181,16 @@ impl Proxy {
         }
         let wanted = Wanted { matchers: &matchers, range: request.range, stores: &request.stores };
         let chosen = self.choose(|info| wanted.may_be_in(info), request.partial)?;
-        let mut request = SeriesRequest { matchers, ..request };
+        let mut asked = Cow::Borrowed(request);
+        if !Arc::ptr_eq(&matchers, &request.matchers) {
+            asked.to_mut().matchers = matchers;
+        }
         if chosen.stores.len() > 1 {
             // Series of several are merged by who has all of them, by all of their labels.
-            request.hints = SelectHints { newest_only: false, labels: None, ..request.hints };
+            let hints = &mut asked.to_mut().hints;
+            (hints.newest_only, hints.labels) = (false, None);
         }
-        Ok(Some((request, chosen)))
+        Ok(Some((asked, chosen)))
     }
 
     /// Asks the chosen stores for label names or values, and joins what they say.

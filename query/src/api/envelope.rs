@@ -11,6 +11,10 @@ use std::collections::BTreeSet;
 /// Warnings, and infos, that a query may add to an answer; what is beyond is counted in one line more.
 pub(super) const MAX_NOTES: usize = 10;
 
+const BEFORE_DATA: &[u8] = br#"{"status":"success","data":"#;
+/// To send data in pieces costs more than to move so many bytes.
+const FEW_BYTES: usize = 4096;
+
 /// A success.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
@@ -118,9 +122,12 @@ impl IntoResponse for Answer {
         push_notes("warnings", &warnings, &mut rest);
         push_notes("infos", &self.infos.iter().collect::<Vec<_>>(), &mut rest);
         rest.push(b'}');
-        // The data may be hundreds of megabytes, which are not moved for what stands around them.
-        let pieces = [Bytes::from_static(br#"{"status":"success","data":"#), self.data.into(), rest.into()];
-        json_response(StatusCode::OK, Body::new(Pieces::new(pieces)), self.missing.is_empty())
+        let body = match self.data.len() < FEW_BYTES {
+            true => [BEFORE_DATA, &self.data, &rest].concat().into(),
+            // They may be hundreds of megabytes, which are not moved for what stands around them.
+            false => Body::new(Pieces::new([Bytes::from_static(BEFORE_DATA), self.data.into(), rest.into()])),
+        };
+        json_response(StatusCode::OK, body, self.missing.is_empty())
     }
 }
 

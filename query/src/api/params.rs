@@ -23,14 +23,16 @@ pub(crate) struct Params {
 
 impl Params {
     /// Reads the URL's query and, if the body is a form, the body. What is not properly escaped is left out, as in Go.
-    pub(crate) fn read(parts: &Parts, body: &Bytes) -> Self {
-        let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    pub(crate) fn read(parts: Parts, body: &Bytes) -> Self {
+        let Parts { uri, headers, .. } = parts;
+        let content_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-        let mut params = Self { pairs: Vec::new(), headers: parts.headers.clone() };
-        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let is_form = essence.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        let mut params = Self { pairs: Vec::new(), headers };
+        if is_form {
             params.push_form(body);
         }
-        params.push_form(parts.uri.query().unwrap_or_default().as_bytes());
+        params.push_form(uri.query().unwrap_or_default().as_bytes());
         params
     }
 

@@ -94,7 +94,7 @@ async fn answer(api: Arc<Api>, request: Request) -> Result<Response, ReadError> 
     // Eight times as much once it is decompressed, and expressions to compile.
     let work = body.len().saturating_mul(8);
     let request = api.driver.compute(work, move || Wanted::decode(&body)).await??;
-    let params = Params::read(&parts, &Bytes::new());
+    let params = Params::read(parts, &Bytes::new());
     let scope = Scope::of_labels(&api, &params).map_err(|error: ApiError| ReadError::Request(error.to_string()))?;
     let deadline = Instant::now() + api.config.timeout;
     let permit = tokio::time::timeout_at(deadline, api.driver.permit()).await.map_err(|_| ReadError::TimedOut)?;

@@ -93,7 +93,7 @@ impl Scope {
             flavour,
             partial: if partial { PartialResponse::Warn } else { PartialResponse::Abort },
             stores: stores(flavour, params)?,
-            replica_labels: if dedup { replica_labels.into() } else { Arc::from([]) },
+            replica_labels: if dedup { replica_labels.into() } else { Arc::default() },
             dedup_func: querier.dedup_func,
             tenant_matcher: tenant.as_ref().and_then(|tenant| enforced(&querier.tenancy, tenant)),
             tenant,

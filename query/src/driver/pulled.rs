@@ -5,6 +5,7 @@ use crate::api::ApiError;
 use crate::metrics::Metrics;
 use promql::{Evaluator, Partial, Query, QueryError, Select};
 use service::InOrder;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storeapi::{EngineBatch, SeriesFrame, SeriesWalk};
 
@@ -28,7 +29,7 @@ pub(super) struct Pulled {
     /// Batches that may be evaluated, or wait to be accepted, while the walk goes on.
     ahead: usize,
     how: How,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     warnings: Vec<String>,
     is_small: bool,
 }
@@ -53,7 +54,7 @@ impl Pulled {
         let wanted = query.selects().get(select);
         let is_small = walk.at_most.zip(wanted).is_some_and(|(series, select)| is_small(series, select));
         let evaluations = InOrder::new(driver.pool.clone());
-        let (ahead, metrics) = (driver.pool.threads() - 1, driver.metrics.clone());
+        let (ahead, metrics) = (driver.pool.threads() - 1, Arc::clone(&driver.metrics));
         Ok(Self { walk, query, evaluator, evaluations, ahead, how, metrics, warnings: Vec::new(), is_small })
     }
 
@@ -73,6 +74,11 @@ impl Pulled {
                         .with(self.how.reading)
                         .with_used_labels_only(self.walk.has_used_labels_only);
                     self.metrics.read(&batch);
+                    if self.is_small {
+                        // Nobody is asked to help.
+                        self.query.accept(self.evaluator.evaluate(&batch)?)?;
+                        continue;
+                    }
                     let evaluator = self.evaluator.clone();
                     self.evaluations.push(move || evaluator.evaluate(&batch));
                     self.accept_beyond(self.ahead)?;

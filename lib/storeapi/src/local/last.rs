@@ -46,7 +46,7 @@ pub(super) fn walk(store: &LocalStore, groups: Vec<HeadGroup>, request: &SeriesR
         *head = used;
     }
     let at_most = asked.iter().map(|(head, matchers)| head.at_most(matchers)).sum();
-    let (name, request) = (Arc::clone(&store.name), request.clone());
+    let (name, range, shard) = (Arc::clone(&store.name), request.range, request.shard.clone());
     let (mut left, mut taken) = (request.limit.unwrap_or(usize::MAX), Taken::new(store.limits));
     let mut newest = None;
     Some(walk::of(at_most, has_used_labels_only, move || {
@@ -54,7 +54,7 @@ pub(super) fn walk(store: &LocalStore, groups: Vec<HeadGroup>, request: &SeriesR
         let newest = match &mut newest {
             Some(newest) => newest,
             None => {
-                let cursors = asked.iter().map(|(head, matchers)| head.select_last(matchers, request.range));
+                let cursors = asked.iter().map(|(head, matchers)| head.select_last(matchers, range));
                 newest.insert(Newest::new(cursors).map_err(failed)?)
             }
         };
@@ -64,7 +64,7 @@ pub(super) fn walk(store: &LocalStore, groups: Vec<HeadGroup>, request: &SeriesR
             if batch.is_empty() {
                 break;
             }
-            if let Some(shard) = &request.shard {
+            if let Some(shard) = &shard {
                 *batch = of_shard(&batch, shard);
             }
             if !batch.is_empty() {

@@ -2,7 +2,7 @@ use super::*;
 
 fn params(uri: &str, body: &str, content_type: &str) -> Params {
     let request = http::Request::post(uri).header("Content-Type", content_type).body(()).unwrap();
-    Params::read(&request.into_parts().0, &Bytes::from(body.to_owned()))
+    Params::read(request.into_parts().0, &Bytes::from(body.to_owned()))
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -7,7 +7,7 @@ fn params(uri: &str, headers: &[(&str, &str)]) -> Params {
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    Params::read(&parts, &Bytes::new())
+    Params::read(parts, &Bytes::new())
 }
 
 fn thanos() -> Querier {

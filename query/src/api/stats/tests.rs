@@ -2,7 +2,7 @@ use super::*;
 use axum::body::Bytes;
 
 fn params(uri: &str) -> Params {
-    Params::read(&http::Request::get(uri).body(()).unwrap().into_parts().0, &Bytes::new())
+    Params::read(http::Request::get(uri).body(()).unwrap().into_parts().0, &Bytes::new())
 }
 
 fn wanted(uri: &str, flavour: Flavour) -> Wanted {
