@@ -22,6 +22,7 @@ mod world;
 use model::{MatchOp, Matcher, TimeRange};
 use proptest::prelude::*;
 use rig::RANGE_MS;
+use tsdb::db::Snapshots;
 use world::{Move, World};
 
 #[derive(Debug, Clone)]
@@ -70,15 +71,21 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<(u8, u8)>().prop_map(|(first, count)| Step::Long(first, count)),
         2 => (one_matcher(), -5_000..3 * RANGE_MS, 0..2 * RANGE_MS).prop_map(|(m, back, long)| Step::Delete(m, back, long)),
         3 => matchers.prop_map(Step::Compare),
-        3 => Just(Step::Maintain),
+        4 => Just(Step::Maintain),
         1 => Just(Step::Flush),
         1 => Just(Step::Clean),
-        2 => (1_usize..4, any::<bool>()).prop_map(|(cores, closed)| Step::Restart(cores, closed)),
+        3 => (1_usize..4, any::<bool>()).prop_map(|(cores, closed)| Step::Restart(cores, closed)),
     ]
 }
 
-fn run(window_ms: i64, steps: Vec<Step>) {
-    let mut world = World::new(window_ms);
+/// Of the head: none, when it is closed, with every maintenance, so that it is killed with some of the log behind, or both.
+fn snapshots() -> impl Strategy<Value = Snapshots> {
+    any::<(bool, bool)>()
+        .prop_map(|(at_end, with_maintenance)| Snapshots { at_end, every_ms: with_maintenance.then_some(0) })
+}
+
+fn run(window_ms: i64, snapshots: Snapshots, steps: Vec<Step>) {
+    let mut world = World::new(window_ms, snapshots);
     for step in steps {
         match step {
             Step::Append(series) => world.append(&series),
@@ -107,8 +114,12 @@ fn run(window_ms: i64, steps: Vec<Step>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn a_database_is_a_map(late in any::<bool>(), steps in proptest::collection::vec(step(), 1..50)) {
-        run(if late { 3 * RANGE_MS } else { 0 }, steps);
+    fn a_database_is_a_map(
+        late in any::<bool>(),
+        snapshots in snapshots(),
+        steps in proptest::collection::vec(step(), 1..50),
+    ) {
+        run(if late { 3 * RANGE_MS } else { 0 }, snapshots, steps);
     }
 }
 
@@ -119,13 +130,13 @@ fn any_two_timestamps_can_follow_each_other() {
     let times = [i64::MIN, i64::MIN + 1, -5, -1, 0, 1, 7_200_000, 1 << 40, 1 << 62, i64::MAX - 11, i64::MAX - 10];
     let mut steps: Vec<_> = times.iter().zip(5..).map(|(&to_ms, number)| series(to_ms, number)).collect();
     steps.push(Step::Compare(Vec::new()));
-    run(0, steps);
+    run(0, Snapshots::default(), steps);
 }
 
 /// The newest sample of a block that ends with it is deleted, and the block rewritten: where it ended is known all the same.
 #[test]
 fn what_a_rewritten_block_ended_with_stays_deleted() {
-    let mut world = World::new(0);
+    let mut world = World::new(0, Snapshots::default());
     world.append(&[(1, vec![(Move::Step, 7); 5]), (2, vec![(Move::Step, 7)])]);
     world.upkeep(|db| drop(db.flush().unwrap()));
     world.delete(&Matcher::new(MatchOp::Equal, "zone", "one").unwrap(), 2_000, 5_000);
@@ -137,7 +148,7 @@ fn what_a_rewritten_block_ended_with_stays_deleted() {
 /// are still in a file: a restart, which takes the end of the block for that of all blocks, finds them.
 #[test]
 fn what_was_deleted_behind_the_last_block_stays_deleted() {
-    let mut world = World::new(3 * RANGE_MS);
+    let mut world = World::new(3 * RANGE_MS, Snapshots::default());
     world.append(&[(0, vec![])]);
     world.append(&[(90, vec![(Move::By(7_000), 0), (Move::Step, 0), (Move::Step, 249), (Move::Step, 2)])]);
     world.delete(&Matcher::new(MatchOp::NotEqual, "__name__", "").unwrap(), 1_500, 1_500);
@@ -150,7 +161,7 @@ fn what_was_deleted_behind_the_last_block_stays_deleted() {
 /// Of twelve series, two have each `id`, four each name.
 #[test]
 fn how_many_series_there_are_at_most_is_known_by_their_values() {
-    let mut world = World::new(0);
+    let mut world = World::new(0, Snapshots::default());
     let series: Vec<_> = (0..12).map(|number| (number, vec![(Move::Step, 7)])).collect();
     world.append(&series);
     type Row = (&'static [(&'static str, MatchOp, &'static str)], Option<u64>);
@@ -178,7 +189,7 @@ fn how_many_series_there_are_at_most_is_known_by_their_values() {
 /// that the time of deleted samples was cut, is not expected to be there.
 #[test]
 fn what_nobody_tells_of_need_not_be_taken() {
-    let mut world = World::new(0);
+    let mut world = World::new(0, Snapshots::default());
     let to = |back_ms: i64| (Move::To(world::START_MS - back_ms), 70);
     world.append(&[(0, vec![to(0)])]);
     world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 0, 0);
@@ -193,7 +204,7 @@ fn what_nobody_tells_of_need_not_be_taken() {
 /// time is seen then, and a restart, which reads the log, must not hide it.
 #[test]
 fn a_deletion_hides_no_late_sample_that_comes_after_it() {
-    let mut world = World::new(3 * RANGE_MS);
+    let mut world = World::new(3 * RANGE_MS, Snapshots::default());
     let at = |back_ms: i64| (Move::To(world::START_MS - back_ms), 70);
     world.append(&[(1, vec![at(20), at(0)])]);
     world.delete(&Matcher::new(MatchOp::Equal, "zone", "one").unwrap(), 10, 0);
@@ -202,10 +213,28 @@ fn a_deletion_hides_no_late_sample_that_comes_after_it() {
     world.restart(1, false);
 }
 
+/// Late samples were deleted before the head was written as a snapshot: what hides them is in no log that is read.
+#[test]
+fn late_samples_that_were_deleted_before_a_snapshot_stay_deleted() {
+    for closed in [true, false] {
+        let snapshots = Snapshots { at_end: closed, every_ms: (!closed).then_some(0) };
+        let mut world = World::new(3 * RANGE_MS, snapshots);
+        let at = |back_ms: i64| (Move::To(world::START_MS - back_ms), 70);
+        world.append(&[(1, vec![at(20), at(0)])]);
+        world.append(&[(1, vec![at(15), at(10), at(5)])]);
+        world.delete(&Matcher::new(MatchOp::Equal, "zone", "one").unwrap(), 15, 5);
+        world.upkeep(|db| drop(db.maintain().unwrap()));
+        world.append(&[(3, vec![at(0)])]);
+        world.restart(1, closed);
+        assert!(world.has_snapshot());
+        world.restart(1, closed);
+    }
+}
+
 /// Whether a counter began anew is not the sender's to say, so a histogram that says it in another way is the same sent again.
 #[test]
 fn a_histogram_with_another_hint_is_the_same() {
-    let mut world = World::new(0);
+    let mut world = World::new(0, Snapshots::default());
     let (reset, gauge) = (202, 211);
     world.append(&[(12, [reset, gauge].map(|hint| (Move::To(world::START_MS), hint)).to_vec())]);
     world.restart(1, false);

@@ -9,7 +9,7 @@ use super::batch::{Mixed, MixedSeries};
 use super::contents::{Contents, Samples};
 use super::samples::Sample;
 use model::{Labels, Numbers, TimeRange};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tsdb::Appended;
 
 /// See the module's page.
@@ -104,6 +104,12 @@ impl Oracle {
             let fates = self.samples.entry(labels.clone()).or_default();
             held.keys().for_each(|&at_ms| fates.entry(at_ms).or_default().must = true);
         }
+    }
+
+    /// Exemplars of other series than these need not be there from now on.
+    pub(crate) fn exemplars_may_go(&mut self, but_for: &BTreeSet<Labels>) {
+        let gone = self.exemplars.iter_mut().filter(|((labels, ..), _)| !but_for.contains(labels));
+        gone.for_each(|(_, must)| *must = false);
     }
 
     /// A deletion of what the series that `is_meant` accepts have in `range` is about to begin.

@@ -10,7 +10,7 @@ use model::{Labels, MatchOp, Matcher, Numbers, TimeRange};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use testkit::SimFs;
 use tsdb::Appended;
-use tsdb::db::Db;
+use tsdb::db::{Db, Snapshots};
 use tsdb::head::AppendScratch;
 
 const WRITERS: usize = 6;
@@ -63,7 +63,7 @@ fn is_deleted(labels: &Labels) -> bool {
 #[test]
 fn writers_readers_and_upkeep_do_not_disturb_each_other() {
     let fs = SimFs::new();
-    let db = open(&fs, WINDOW_MS, 2);
+    let db = open(&fs, WINDOW_MS, Snapshots::default(), 2);
     let mut oracle = Oracle::default();
     let sent = |round| [Some(in_order(round)), late(round)].into_iter().flatten();
     (0..ROUNDS).flat_map(sent).for_each(|batch| oracle.sent(&batch));
@@ -122,5 +122,5 @@ fn writers_readers_and_upkeep_do_not_disturb_each_other() {
     assert_eq!(oracle.check(&Contents::of(&db).unwrap()), Ok(()));
     db.close().unwrap();
     drop(db);
-    assert_eq!(oracle.check(&Contents::of(&open(&fs, WINDOW_MS, 1)).unwrap()), Ok(()));
+    assert_eq!(oracle.check(&Contents::of(&open(&fs, WINDOW_MS, Snapshots::default(), 1)).unwrap()), Ok(()));
 }

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
-use tsdb::db::{Db, DbOptions};
+use tsdb::db::{Db, DbOptions, Snapshots};
 use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::{Appended, ColumnSeriesBatch, Refused, RefusedBecause, SeriesSource};
 
@@ -33,6 +33,8 @@ enum Verdict {
     InOrder,
     /// Taken, unless the buffer has its time with another value, which is not for the model to know.
     Late,
+    /// The same, or too old beside a sample that only blocks have: a head that was filled from a snapshot may know of it.
+    LateOrTooOld,
     Refused(RefusedBecause),
     /// It lies where a restart may have forgotten that a block was cut, or says once more that a series ended, of which the head
     /// may have forgotten what kind it was.
@@ -44,11 +46,14 @@ pub(crate) struct World {
     fs: SimFs,
     db: Option<Db>,
     window_ms: i64,
+    snapshots: Snapshots,
     oracle: Oracle,
     /// The newest sample in order of each series, as far as the head knows it.
     newest: BTreeMap<Labels, (i64, Sample)>,
     /// The newest of all.
     head_ms: Option<i64>,
+    /// The newest that there ever was.
+    newest_ms: i64,
     /// Whatever was taken for one time, by series: who comes second is refused, or is another answer.
     exemplars_ms: BTreeMap<Labels, i64>,
     /// The highest floor there ever was.
@@ -56,8 +61,9 @@ pub(crate) struct World {
     batches: usize,
 }
 
-pub(crate) fn open(fs: &SimFs, window_ms: i64, cores: usize) -> Db {
+pub(crate) fn open(fs: &SimFs, window_ms: i64, snapshots: Snapshots, cores: usize) -> Db {
     let options = DbOptions {
+        snapshots,
         out_of_order: OutOfOrder { window_ms, cap: 5 },
         max_exemplars: 100_000,
         cores: NonZeroUsize::new(cores).unwrap(),
@@ -106,16 +112,18 @@ fn value(number: u8) -> f64 {
 pub(crate) const NAMES: [&str; 5] = ["__name__", "id", "job", "a", "zone"];
 
 impl World {
-    pub(crate) fn new(window_ms: i64) -> Self {
+    pub(crate) fn new(window_ms: i64, snapshots: Snapshots) -> Self {
         let fs = SimFs::new();
-        let db = Some(open(&fs, window_ms, 1));
+        let db = Some(open(&fs, window_ms, snapshots, 1));
         Self {
             fs,
             db,
             window_ms,
+            snapshots,
             oracle: Oracle::default(),
             newest: BTreeMap::new(),
             head_ms: None,
+            newest_ms: i64::MIN,
             exemplars_ms: BTreeMap::new(),
             floor_ms: i64::MIN,
             batches: 0,
@@ -228,6 +236,7 @@ impl World {
                 self.newest.insert(labels.clone(), (at_ms, sample));
             }
             self.head_ms = self.head_ms.max(Some(at_ms));
+            self.newest_ms = self.newest_ms.max(at_ms);
         }
         verdict
     }
@@ -236,6 +245,9 @@ impl World {
         let late_or = |why| match self.window_ms {
             0 => Verdict::Refused(why),
             window_ms if at_ms < head_ms.saturating_sub(window_ms) => Verdict::Refused(RefusedBecause::TooOld),
+            window_ms if self.has_snapshots() && at_ms < self.newest_ms.saturating_sub(window_ms) => {
+                Verdict::LateOrTooOld
+            }
             _ => Verdict::Late,
         };
         if at_ms < floor_ms.max(head_ms.saturating_sub(RANGE_MS / 2)) {
@@ -281,8 +293,9 @@ impl World {
             self.db().close().unwrap();
         }
         self.db = None;
-        self.db = Some(open(&self.fs, self.window_ms, cores));
+        self.db = Some(open(&self.fs, self.window_ms, self.snapshots, cores));
         assert!(self.db().opened().set_aside.is_empty());
+        assert!(self.has_snapshot() || !(closed && self.snapshots.at_end));
         self.head_ms = self.db().head().time_range().map(TimeRange::max_ms);
         // What only blocks have is not known of the series any longer.
         let floor_ms = self.floor_ms;
@@ -290,11 +303,24 @@ impl World {
         self.check();
     }
 
+    fn has_snapshots(&self) -> bool {
+        self.snapshots != Snapshots::default()
+    }
+
+    /// Whether this life began with one.
+    pub(crate) fn has_snapshot(&self) -> bool {
+        self.db().opened().snapshot.is_some()
+    }
+
     /// All that must be there is, and nothing else. What is there stays there.
     pub(crate) fn check(&mut self) {
         let mut found = Contents::of(self.db()).unwrap();
         // Where nothing was left for a block, a restart does not know that its time was cut, and exemplars are gone with it.
         found.floor_ms = found.floor_ms.max(self.floor_ms);
+        if self.has_snapshots() {
+            // No snapshot has those of a series that the head has no longer.
+            self.oracle.exemplars_may_go(&found.in_head);
+        }
         assert_eq!(self.oracle.check(&found), Ok(()));
         self.oracle.seen(&found.samples);
     }
@@ -384,8 +410,10 @@ impl Told<'_> {
             Verdict::InOrder => Some(taken),
             Verdict::Either if refused().count() == sent => None,
             Verdict::Either => Some(if self.is_all { taken } else { unsure }),
+            Verdict::LateOrTooOld if refused().any(|refused| refused.why == RefusedBecause::TooOld) => None,
+            Verdict::LateOrTooOld if !self.is_all => Some(unsure),
             // Where one is refused that is not told, another of its time is there.
-            Verdict::Late => {
+            Verdict::Late | Verdict::LateOrTooOld => {
                 let other = refused().filter(|refused| refused.why == RefusedBecause::DuplicateTimestamp);
                 (other.count() < sent).then_some(taken)
             }
