@@ -1,6 +1,7 @@
 //! What surrounds every answer: `{"status": …, "data": …}`, and the table from errors to codes.
 
 use super::json;
+use super::output::Rows;
 use super::pieces::Pieces;
 use crate::config::Flavour;
 use axum::body::{Body, Bytes};
@@ -18,8 +19,10 @@ const FEW_BYTES: usize = 4096;
 /// A success.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    /// The JSON of `data`.
+    /// The JSON of `data`, or its beginning.
     pub(crate) data: Vec<u8>,
+    /// What is written of it when that was sent.
+    pub(super) more: Option<Rows>,
     /// What is missing. An answer that has any must not be kept by caches.
     pub(crate) missing: Vec<String>,
     /// What is odd about the query, and what is worth knowing.
@@ -122,10 +125,13 @@ impl IntoResponse for Answer {
         push_notes("warnings", &warnings, &mut rest);
         push_notes("infos", &self.infos.iter().collect::<Vec<_>>(), &mut rest);
         rest.push(b'}');
-        let body = match self.data.len() < FEW_BYTES {
+        let body = match self.data.len() < FEW_BYTES && self.more.is_none() {
             true => [BEFORE_DATA, &self.data, &rest].concat().into(),
-            // They may be hundreds of megabytes, which are not moved for what stands around them.
-            false => Body::new(Pieces::new([Bytes::from_static(BEFORE_DATA), self.data.into(), rest.into()])),
+            // They may be megabytes, which are not moved for what stands around them.
+            false => {
+                let pieces = [Bytes::from_static(BEFORE_DATA), self.data.into(), rest.into()];
+                Body::new(Pieces::new(pieces, self.more))
+            }
         };
         json_response(StatusCode::OK, body, self.missing.is_empty())
     }

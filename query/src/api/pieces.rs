@@ -1,22 +1,34 @@
-//! A body in pieces: what surrounds a large answer is not copied together with it.
+//! A body in pieces: what surrounds a large answer is not copied together with it, and a larger one is written as it is sent.
 
+use super::output::Rows;
 use axum::body::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Pieces that follow each other; the size is known, so that it is told in front.
+/// Pieces that follow each other. If all are at hand the size is known, and told in front.
 #[derive(Debug)]
 pub(super) struct Pieces {
     /// The next one last.
     left: Vec<Bytes>,
+    /// What comes before the last one and is not written yet.
+    more: Option<Rows>,
 }
 
 impl Pieces {
-    pub(super) fn new<const N: usize>(mut pieces: [Bytes; N]) -> Self {
+    pub(super) fn new<const N: usize>(mut pieces: [Bytes; N], more: Option<Rows>) -> Self {
         pieces.reverse();
-        Self { left: pieces.into_iter().filter(|piece| !piece.is_empty()).collect() }
+        Self { left: pieces.into_iter().filter(|piece| !piece.is_empty()).collect(), more }
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        if self.left.len() == 1
+            && let Some(piece) = self.more.as_mut().and_then(Rows::next)
+        {
+            return Some(piece.into());
+        }
+        self.left.pop()
     }
 }
 
@@ -25,7 +37,7 @@ impl Body for Pieces {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.left.pop().map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.next().map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -33,6 +45,12 @@ impl Body for Pieces {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left.iter().map(|piece| piece.len() as u64).sum())
+        let size_bytes = self.left.iter().map(|piece| piece.len() as u64).sum();
+        let mut hint = SizeHint::new();
+        match self.more.as_ref().is_none_or(Rows::are_done) {
+            true => hint.set_exact(size_bytes),
+            false => hint.set_lower(size_bytes),
+        }
+        hint
     }
 }

@@ -56,7 +56,7 @@ async fn an_error_has_its_code() {
 #[tokio::test]
 async fn what_is_missing_is_said_once_and_not_kept() {
     let missing = vec!["store a".to_owned(), "store a".to_owned()];
-    let partial = Answer { data: b"1".to_vec(), missing, warnings: vec!["odd".to_owned()], infos: Vec::new() };
+    let partial = Answer { data: b"1".to_vec(), missing, warnings: vec!["odd".to_owned()], ..Answer::default() };
     let response = partial.into_response();
     assert_eq!(response.headers()["cache-control"], "no-store");
     assert_eq!(text(response).await.1, r#"{"status":"success","data":1,"warnings":["store a","odd"]}"#);

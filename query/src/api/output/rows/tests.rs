@@ -1,0 +1,100 @@
+use super::*;
+use crate::api::envelope::Answer;
+use axum::response::IntoResponse;
+use http_body::Body;
+use http_body_util::BodyExt;
+use promql::FloatColumn;
+use std::sync::Arc;
+
+/// So many series over so many steps, each with its number as label and value.
+fn matrix(series: usize, steps: usize) -> Value {
+    let grid = Grid::range(0, 1_000 * steps as i64 - 1, 1_000);
+    let one = |number: usize| Series {
+        labels: Labels::from_pairs([("n", number.to_string())]).unwrap(),
+        column: FloatColumn::full((0..steps).map(|_| number as f64)).into(),
+    };
+    Value::Matrix { grid: Arc::new(grid), series: (0..series).map(one).collect() }
+}
+
+/// The pieces of which at most `limit` of these are written, with room for how much.
+fn pieces(series: usize, steps: usize, limit: usize) -> (Vec<Vec<u8>>, Vec<usize>) {
+    let mut rows = Rows::new(matrix(series, steps), limit, b",\"end\":0}".to_vec());
+    assert_eq!(rows.are_cut(), series > limit);
+    let pieces: Vec<Vec<u8>> = rows.by_ref().collect();
+    assert!(rows.are_done());
+    let rooms = pieces.iter().map(Vec::capacity).collect();
+    (pieces, rooms)
+}
+
+#[test]
+fn pieces_make_up_one_object() {
+    for (series, steps, limit) in
+        [(0, 1, 9), (1, 3, 9), (40, 20, 9), (3_000, 50, 9_999), (3_000, 50, 1_234), (9, 11_000, 9)]
+    {
+        let (pieces, _) = pieces(series, steps, limit);
+        let (last, others) = pieces.split_last().unwrap();
+        assert!(others.iter().all(|piece| piece.len() >= PIECE_BYTES));
+        assert!(last.len() < 2 * PIECE_BYTES + 40 * steps, "{} bytes", last.len());
+        let written: serde_json::Value = serde_json::from_slice(&pieces.concat()).unwrap();
+        assert_eq!((&written["resultType"], &written["end"]), (&"matrix".into(), &0.into()));
+        let result = written["result"].as_array().unwrap();
+        assert_eq!(result.len(), series.min(limit));
+        for (number, one) in result.iter().enumerate() {
+            let text = serde_json::Value::from(number.to_string());
+            assert_eq!((&one["metric"]["n"], &one["values"][steps - 1][1]), (&text, &text));
+            assert_eq!(one["values"].as_array().unwrap().len(), steps);
+        }
+    }
+}
+
+/// However large the answer is.
+#[test]
+fn pieces_are_small() {
+    let (pieces, rooms) = pieces(5_000, 50, usize::MAX);
+    assert!(pieces.len() > 20, "{} pieces", pieces.len());
+    let most = rooms.iter().max().unwrap();
+    assert!(*most <= MOST_ROOM_BYTES + 4_096, "room for {most} bytes");
+}
+
+/// A small answer's size is told in front, a large one's is not known; either is all there.
+#[tokio::test]
+async fn pieces_are_written_as_they_are_sent() {
+    for (series, is_small) in [(100, true), (5_000, false)] {
+        let mut rows = Rows::new(matrix(series, 50), usize::MAX, b"}".to_vec());
+        let data = rows.next().unwrap();
+        assert_eq!(rows.are_done(), is_small);
+        let body = Answer { data, more: Some(rows), ..Answer::default() }.into_response().into_body();
+        let told = body.size_hint().exact();
+        let sent = body.collect().await.unwrap().to_bytes();
+        assert_eq!(told, is_small.then_some(sent.len() as u64));
+        let answer: serde_json::Value = serde_json::from_slice(&sent).unwrap();
+        assert_eq!(answer["status"], "success");
+        assert_eq!(answer["data"]["result"].as_array().unwrap().len(), series);
+    }
+}
+
+#[test]
+fn room_is_made_once_for_series_that_are_alike() {
+    for (series, steps, limit) in [(100, 40, usize::MAX), (3_000, 40, 100)] {
+        let (pieces, rooms) = pieces(series, steps, limit);
+        let [piece] = pieces.as_slice() else { panic!("{} pieces", pieces.len()) };
+        assert!(rooms[0] <= piece.len() / 8 * 9 + 100, "{} bytes in {}", piece.len(), rooms[0]);
+    }
+}
+
+/// Of every length of a time's text.
+#[test]
+fn samples_of_steps_are_written_as_samples_are() {
+    for start_ms in [0, 999, -1_500, 1_700_000_000_123, -9_223_372_036_854_775_807, 9_223_372_036_854_770_000] {
+        let grid = Grid::range(start_ms, start_ms + 2_500, 1_250);
+        let texts = StepTexts::new(&grid);
+        for column in [FloatColumn::full([1.5, -2.0, f64::NAN]), FloatColumn::constant(1e300, 3)] {
+            let (mut out, mut want) = (Vec::new(), Vec::new());
+            texts.push(&column, &mut out);
+            json::push_list(grid.times_ms().zip(0..), &mut want, |(time_ms, step), out| {
+                json::push_sample(time_ms, column.get(step).unwrap(), out);
+            });
+            assert_eq!(String::from_utf8(out), String::from_utf8(want));
+        }
+    }
+}
