@@ -213,7 +213,7 @@ fn a_deletion_hides_no_late_sample_that_comes_after_it() {
     world.restart(1, false);
 }
 
-/// Late samples were deleted before the head was written as a snapshot: what hides them is in no log that is read.
+/// Late samples were deleted before the head was written as a snapshot: what hides them is only in the log of late samples.
 #[test]
 fn late_samples_that_were_deleted_before_a_snapshot_stay_deleted() {
     for closed in [true, false] {
