@@ -8,7 +8,8 @@ use e2e::{Fleet, Programs, Series, Topology, binary};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -136,11 +137,29 @@ async fn nothing_is_lost_between_the_router_of_thanos_and_our_ingesters() {
 
 #[tokio::test]
 async fn nothing_is_lost_between_our_router_and_ingesters_of_thanos() {
-    let Some(thanos) = thanos("nothing_is_lost_between_our_router_and_ingesters_of_thanos") else { return };
-    for format in ["released", "head"] {
-        let programs = Programs { ingester: thanos.clone(), ..Programs::default() };
-        nothing_is_lost(programs, &[&format!("--receive.forward.format={format}")]).await;
+    const STORY: &str = "nothing_is_lost_between_our_router_and_ingesters_of_thanos";
+    let Some(thanos) = thanos(STORY) else { return };
+    let programs = Programs { ingester: thanos.clone(), ..Programs::default() };
+    nothing_is_lost(programs.clone(), &["--receive.forward.format=released"]).await;
+    match version(&thanos) {
+        // Thanos before 0.43 answers OK to the other format and stores nothing.
+        Some(version) if version >= (0, 43) => nothing_is_lost(programs, &["--receive.forward.format=head"]).await,
+        other => {
+            testkit::skip(&format!("e2e {STORY} in the newer format"), "Thanos 0.43 in $THANOS", &format!("{other:?}"))
+        }
     }
+}
+
+/// Major and minor version, if the program tells one.
+fn version(thanos: &Path) -> Option<(u32, u32)> {
+    let told = Command::new(thanos).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&[told.stdout, told.stderr].concat()).into_owned();
+    let mut numbers = text
+        .split_once("version ")?
+        .1
+        .split(|char: char| !char.is_ascii_digit())
+        .map_while(|number| number.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
 }
 
 /// Both stores, one after the other, over what the ingesters of `programs` ship when they are stopped.
