@@ -158,6 +158,39 @@ fn what_was_deleted_behind_the_last_block_stays_deleted() {
     world.restart(1, false);
 }
 
+/// The same, and a chunk that began before the end of the block is found again. What is deleted before that end is deleted from
+/// the block, and must not be seen in that chunk.
+#[test]
+fn what_blocks_have_of_a_chunk_is_deleted_there() {
+    let mut world = World::new(3 * RANGE_MS, Snapshots::default());
+    let at = |after_ms: i64, value| (Move::To(world::START_MS + after_ms), value);
+    world.append(&[(10, [0, 1_500, 3_000, 4_500].map(|after_ms| at(after_ms, 70)).to_vec())]);
+    // A chunk ends where a series goes on with floats.
+    world.append(&[(10, vec![at(6_000, 249)]), (0, vec![at(6_000, 70), at(100, 70)])]);
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "5").unwrap(), 3_000, 3_000);
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 0, 0);
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.restart(1, true);
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "5").unwrap(), 6_000, 1_500);
+    world.restart(1, false);
+}
+
+/// What a snapshot has was cut as a block since, and the series goes on behind it. What is deleted from the block is not found
+/// in the snapshot; nor is what the block has the head's newest, before which samples are refused.
+#[test]
+fn what_blocks_have_of_a_snapshot_is_left_to_them() {
+    let mut world = World::new(0, Snapshots { at_end: false, every_ms: Some(0) });
+    let at = |after_ms: i64| (Move::To(world::START_MS + after_ms), 70);
+    world.append(&[(35, vec![at(0)])]);
+    world.upkeep(|db| drop(db.maintain().unwrap()));
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.restart(1, false);
+    assert!(world.has_snapshot());
+    world.append(&[(35, vec![at(51_501)]), (35, vec![at(1_500)])]);
+    world.delete(&Matcher::new(MatchOp::Equal, "zone", "one").unwrap(), 51_501, 0);
+    world.restart(1, false);
+}
+
 /// Of twelve series, two have each `id`, four each name.
 #[test]
 fn how_many_series_there_are_at_most_is_known_by_their_values() {

@@ -33,6 +33,8 @@ pub(super) struct Copies {
     /// Chunks that are in memory.
     data: Vec<u8>,
     deleted: DeletedCopies,
+    /// The floor of who reads.
+    floor_ms: i64,
     /// After [`Copies::read_chunks`]: all chunks.
     chunks: Vec<Chunk>,
     /// Where the chunks of each place begin, and the last end.
@@ -83,7 +85,7 @@ struct ChunkCopy {
     min_ms: i64,
     max_ms: i64,
     data: ChunkData,
-    /// What was deleted of the series, if any of it lies in the chunk.
+    /// What is to be left out of the series, if any of it lies in the chunk.
     deleted: Range<usize>,
 }
 
@@ -113,6 +115,7 @@ impl Copies {
         self.deleted.clear();
         self.histograms.clear();
         self.buffered.clear();
+        self.floor_ms = view.floor_ms;
         let window = bunch.series;
         self.series.clear();
         self.series.resize(window.len(), None);
@@ -381,7 +384,11 @@ impl Copies {
     }
 
     fn push_place(&mut self, kind: ChunkKind, min_ms: i64, max_ms: i64, data: ChunkData) {
-        let deleted = self.deleted.reaching(kind, min_ms, max_ms);
+        // Only after a restart, which takes chunks as it finds them and blocks for all that they say they have.
+        let deleted = match kind == ChunkKind::InOrder && min_ms < self.floor_ms {
+            true => self.deleted.with_all_before(self.floor_ms, kind),
+            false => self.deleted.reaching(kind, min_ms, max_ms),
+        };
         self.places.push(ChunkCopy { min_ms, max_ms, data, deleted });
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct View {
     pub(super) head: Arc<Head>,
     /// The times it may look at.
     pub(super) window: Window,
+    /// The head's floor: what chunks have in order before it is blocks', and may be deleted there.
+    pub(super) floor_ms: i64,
     /// Series from this reference on are younger than the reader.
     end_reference: SeriesRef,
     /// Series come as they were created, not by their labels.
@@ -124,11 +126,12 @@ impl View {
     pub(super) fn new(head: &Arc<Head>, range: TimeRange) -> Self {
         // In this order: whoever does not see a truncation's floor is pinned before it.
         let pin = head.epochs.pin(range.min_ms());
-        let in_order = TimeRange::new(range.min_ms().max(head.floor_ms()), range.max_ms());
+        let floor_ms = head.floor_ms();
+        let in_order = TimeRange::new(range.min_ms().max(floor_ms), range.max_ms());
         let late = head.times.any_late().then_some(range);
         let window = Window { in_order, late, late_through: head.times.late_through() };
         let end_reference = head.dictionary.read().next_reference();
-        Self { head: Arc::clone(head), window, end_reference, as_created: false, _pin: pin }
+        Self { head: Arc::clone(head), window, floor_ms, end_reference, as_created: false, _pin: pin }
     }
 
     /// As [`View::new`], but series are found in the order in which they were created.

@@ -298,6 +298,16 @@ impl DeletedCopies {
         }
     }
 
+    /// Where what was deleted of the samples of that kind stands as if all before `floor_ms` had been, too.
+    #[cold]
+    pub(super) fn with_all_before(&mut self, floor_ms: i64, kind: ChunkKind) -> Range<usize> {
+        let mut all = self.of_series(kind).to_vec();
+        deleted::add(&mut all, Deleted { min_ms: i64::MIN, max_ms: floor_ms.saturating_sub(1) });
+        let start = self.ranges.len();
+        self.ranges.append(&mut all);
+        start..self.ranges.len()
+    }
+
     #[inline]
     fn place(&self, kind: ChunkKind) -> &Range<usize> {
         match kind {
@@ -306,7 +316,7 @@ impl DeletedCopies {
         }
     }
 
-    /// What [`DeletedCopies::reaching`] found.
+    /// What [`DeletedCopies::reaching`] or [`DeletedCopies::with_all_before`] found.
     pub(super) fn get(&self, at: &Range<usize>) -> &[Deleted] {
         self.ranges.get(at.clone()).unwrap_or_default()
     }

@@ -154,7 +154,8 @@ impl Staged {
         let place = Located { shard: staged.shard, number };
         let of = shard.lines[number].reference();
         replay.attach_chunks(shard, number, staged.series, &mut self.near);
-        if let Some(open) = &staged.open {
+        // What lies before the floor is blocks', as in the log.
+        if let Some(open) = staged.open.as_ref().filter(|open| head.floor_ms() <= open.max_ms) {
             self.restore_chunk(replay, shard, place, open)?;
         }
         if found.is_some() {
