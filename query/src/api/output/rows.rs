@@ -8,18 +8,33 @@ use crate::api::number::{push_plain, push_time};
 use model::{Labels, SampleColumns};
 use promql::{Column, Grid, Series, Value};
 
-/// The object with type and result, the type first: Grafana's parser streams then. Comes in pieces of whole series.
+/// The object with type and result, the type first: Grafana's parser streams then. A piece may end between any two samples.
 #[derive(Debug)]
 pub(in crate::api) struct Rows {
     value: Value,
-    /// How many series are to be written, and which one comes next; `None`: all was written.
+    /// How many series are to be written, and where writing goes on; `None`: all was written.
     count: usize,
-    next: Option<usize>,
+    next: Option<Place>,
     /// What comes behind the result.
     end: Vec<u8>,
     writer: Writer,
-    /// What the next piece likely takes.
-    room: usize,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    series: usize,
+    within: Within,
+}
+
+/// What comes next of a series: what its lists have from there on, of steps or samples. Some is written of a list that does not
+/// go on from the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Within {
+    #[default]
+    Labels,
+    Floats(usize),
+    Histograms(usize),
 }
 
 /// What series have in common.
@@ -32,16 +47,23 @@ struct Writer {
     histograms: HistogramWriter,
 }
 
-/// A piece with at least so many bytes is not made larger. It is small enough to be in a cache until it is sent.
-const PIECE_BYTES: usize = 128 << 10;
-/// No more room than this is made for series that were not seen yet: for a piece and the end of its last series.
-const MOST_ROOM_BYTES: usize = PIECE_BYTES / 8 * 9;
+/// No more room than this is made for what was not seen yet. It is small enough to be in a cache until it is sent, and for the
+/// allocator to have it at hand again.
+const MOST_ROOM_BYTES: usize = 128 << 10;
+/// What is made for an answer of which nothing was seen: room that doubles from there comes to the most.
+const LEAST_ROOM_BYTES: usize = MOST_ROOM_BYTES >> 7;
+/// A piece with at least so many bytes gets no further sample: there is room for the one that made it so large.
+pub(super) const PIECE_BYTES: usize = MOST_ROOM_BYTES / 8 * 7;
+
+/// How the lists of a series begin.
+pub(super) const VALUES: &[u8] = br#","values":["#;
+const HISTOGRAMS: &[u8] = br#","histograms":["#;
 
 impl Rows {
     /// Of `value`, at most `limit` series, and then `end`.
     pub(super) fn new(value: Value, limit: usize, end: Vec<u8>) -> Self {
         let count = series_of(&value).min(limit);
-        Self { value, count, next: Some(0), end, writer: Writer::default(), room: 0 }
+        Self { value, count, next: Some(Place::default()), end, writer: Writer::default() }
     }
 
     /// Whether series are left out.
@@ -82,14 +104,17 @@ impl Rows {
         }
     }
 
-    /// Appends a series.
-    fn push(&mut self, at: usize, out: &mut Vec<u8>) {
+    /// Appends a series from `place` on; answers what is left of it.
+    fn push(&mut self, Place { series: at, within }: Place, out: &mut Vec<u8>) -> Option<Within> {
         let Self { value, writer, .. } = self;
         match value {
-            Value::Scalar { .. } | Value::String { .. } => {}
-            Value::Vector { time_ms, series } => writer.push_element(*time_ms, &series[at], out),
-            Value::Matrix { grid, series } => writer.push_row(grid, &series[at], out),
-            Value::Samples { series } => writer.push_samples(&series[at], out),
+            Value::Scalar { .. } | Value::String { .. } => None,
+            Value::Vector { time_ms, series } => {
+                writer.push_element(*time_ms, &series[at], out);
+                None
+            }
+            Value::Matrix { grid, series } => writer.push_row(grid, &series[at], within, out),
+            Value::Samples { series } => writer.push_samples(&series[at], within, out),
         }
     }
 }
@@ -98,26 +123,31 @@ impl Iterator for Rows {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
-        let first = self.next?;
-        let mut out = Vec::with_capacity(self.room);
-        if first == 0 {
+        let mut place = self.next?;
+        let is_begin = place == Place::default();
+        let mut out = Vec::with_capacity(if is_begin { LEAST_ROOM_BYTES } else { MOST_ROOM_BYTES });
+        if is_begin {
             self.begin(&mut out);
         }
-        for at in first..self.count {
+        while place.series < self.count {
             if out.len() >= PIECE_BYTES {
-                self.next = Some(at);
-                self.room = self.room.max(out.len() + out.len() / 8);
+                self.next = Some(place);
                 return Some(out);
             }
-            if at > 0 {
+            if place.series > 0 && place.within == Within::Labels {
                 out.push(b',');
             }
-            self.push(at, &mut out);
-            if at == 0 {
+            if let Some(within) = self.push(place, &mut out) {
+                place.within = within;
+                continue;
+            }
+            place = Place { series: place.series + 1, within: Within::Labels };
+            if is_begin && place.series == 1 {
                 // The others are much like the first, an eighth longer at most: what is written is then copied once less for
                 // each time it would have doubled.
                 let like_first = out.len().saturating_mul(self.count - 1);
-                out.reserve(like_first.saturating_add(like_first / 8).min(MOST_ROOM_BYTES));
+                let others = like_first.saturating_add(like_first / 8);
+                out.reserve(others.min(MOST_ROOM_BYTES.saturating_sub(out.len())));
             }
         }
         out.push(b']');
@@ -153,37 +183,101 @@ impl Writer {
     }
 
     /// A series of a range query.
-    fn push_row(&mut self, grid: &Grid, one: &Series, out: &mut Vec<u8>) {
+    fn push_row(&mut self, grid: &Grid, one: &Series, within: Within, out: &mut Vec<u8>) -> Option<Within> {
         let Column { floats, histograms } = &one.column;
-        push_metric(&one.labels, out);
-        if !floats.is_empty() {
-            out.extend_from_slice(br#","values":"#);
-            self.times.get_or_insert_with(|| StepTexts::new(grid)).push(floats, out);
-        }
-        if !histograms.is_empty() {
-            out.extend_from_slice(br#","histograms":"#);
-            let push = |(step, histogram), out: &mut Vec<u8>| self.histograms.push(grid.time_ms(step), histogram, out);
-            json::push_list(histograms.iter(), out, push);
-        }
-        out.push(b'}');
+        let push_floats = |from, out: &mut Vec<u8>| match floats.is_empty() {
+            true => None,
+            false => self.times.get_or_insert_with(|| StepTexts::new(grid)).push(floats, from, out),
+        };
+        let push_histograms = |from, out: &mut Vec<u8>| {
+            let some = histograms.iter().skip_while(|(step, _)| *step < from);
+            let push = |step, histogram, out: &mut Vec<u8>| self.histograms.push(grid.time_ms(step), histogram, out);
+            if histograms.is_empty() { None } else { push_list(HISTOGRAMS, some, from, out, push) }
+        };
+        within.push(&one.labels, push_floats, push_histograms, out)
     }
 
     /// Samples at times of their own.
-    fn push_samples(&mut self, (labels, samples): &(Labels, SampleColumns), out: &mut Vec<u8>) {
-        push_metric(labels, out);
-        let all = || samples.timestamps_ms.iter().zip(&samples.values).enumerate();
-        if samples.histograms.len() < samples.len() {
-            out.extend_from_slice(br#","values":"#);
-            let floats = all().filter(|(at, _)| !samples.has_histograms() || samples.histogram(*at).is_none());
-            json::push_list(floats, out, |(_, (time_ms, value)), out| json::push_sample(*time_ms, *value, out));
+    fn push_samples(
+        &mut self,
+        (labels, samples): &(Labels, SampleColumns),
+        within: Within,
+        out: &mut Vec<u8>,
+    ) -> Option<Within> {
+        let SampleColumns { timestamps_ms, values, histograms, histogram_at, .. } = samples;
+        let push_floats = |from, out: &mut Vec<u8>| {
+            let all = timestamps_ms.iter().zip(values).enumerate().skip(from);
+            let some = all.filter(|(at, _)| histograms.is_empty() || samples.histogram_row(*at).is_none());
+            let push = |_, (time_ms, value): (&i64, &f64), out: &mut Vec<u8>| json::push_sample(*time_ms, *value, out);
+            if histograms.len() == samples.len() { None } else { push_list(VALUES, some, from, out, push) }
+        };
+        let push_histograms = |from, out: &mut Vec<u8>| {
+            let some = histogram_at.iter().enumerate().skip(from);
+            let some =
+                some.filter_map(|(row, at)| Some((row, (timestamps_ms.get(*at as usize)?, histograms.get(row)?))));
+            let push = |_, (time_ms, histogram): (&i64, _), out: &mut Vec<u8>| {
+                self.histograms.push(*time_ms, histogram, out);
+            };
+            if histograms.is_empty() { None } else { push_list(HISTOGRAMS, some, from, out, push) }
+        };
+        within.push(labels, push_floats, push_histograms, out)
+    }
+}
+
+impl Within {
+    /// Appends a series from there on, its lists by what is given for that: from where they go on to where the piece is full.
+    /// Answers what is left then.
+    fn push(
+        mut self,
+        labels: &Labels,
+        mut push_floats: impl FnMut(usize, &mut Vec<u8>) -> Option<usize>,
+        mut push_histograms: impl FnMut(usize, &mut Vec<u8>) -> Option<usize>,
+        out: &mut Vec<u8>,
+    ) -> Option<Self> {
+        if self == Self::Labels {
+            push_metric(labels, out);
+            self = Self::Floats(0);
         }
-        if samples.has_histograms() {
-            out.extend_from_slice(br#","histograms":"#);
-            let histograms = all().filter_map(|(at, (time_ms, _))| Some((*time_ms, samples.histogram(at)?)));
-            json::push_list(histograms, out, |(time_ms, histogram), out| self.histograms.push(time_ms, histogram, out));
+        if let Self::Floats(from) = self {
+            if let Some(next) = push_floats(from, out) {
+                return Some(Self::Floats(next));
+            }
+            self = Self::Histograms(0);
+        }
+        if let Self::Histograms(from) = self
+            && let Some(next) = push_histograms(from, out)
+        {
+            return Some(Self::Histograms(next));
         }
         out.push(b'}');
+        None
     }
+}
+
+/// Appends items, each after its place in a list, as this list has them from `from` on, until the piece is full. Answers which
+/// place comes next then.
+fn push_list<T>(
+    begin: &[u8],
+    items: impl Iterator<Item = (usize, T)>,
+    from: usize,
+    out: &mut Vec<u8>,
+    mut push: impl FnMut(usize, T, &mut Vec<u8>),
+) -> Option<usize> {
+    let mut is_first = from == 0;
+    if is_first {
+        out.extend_from_slice(begin);
+    }
+    for (at, item) in items {
+        if !std::mem::take(&mut is_first) {
+            if out.len() >= PIECE_BYTES {
+                return Some(at);
+            }
+            out.push(b',');
+        }
+        push(at, item, out);
+    }
+    out.push(b']');
+    None
 }
 
 fn push_metric(labels: &Labels, out: &mut Vec<u8>) {

@@ -1,5 +1,6 @@
 //! The floats of a series of a range query: all series have the same times, whose text is made once.
 
+use super::rows::{PIECE_BYTES, VALUES};
 use crate::api::json;
 use crate::api::number::push_value;
 use promql::{FloatColumn, Grid};
@@ -25,27 +26,38 @@ impl StepTexts {
         Self(grid.times_ms().map(StepText::new).collect())
     }
 
-    /// Appends the samples of a column as a list.
-    pub(super) fn push(&self, floats: &FloatColumn, out: &mut Vec<u8>) {
+    /// Appends the samples of a column from step `from` on, as the list of them has them, until the piece is full. Answers
+    /// which step comes next then.
+    pub(super) fn push(&self, floats: &FloatColumn, from: usize, out: &mut Vec<u8>) -> Option<usize> {
         match floats.as_full() {
-            Some(values) => push_list(self.0.iter().zip(values.iter().copied()), out),
-            None => push_list(floats.iter().map(|(step, value)| (&self.0[step], value)), out),
+            Some(values) => self.push_some((from..).zip(values.get(from..)?.iter().copied()), from, out),
+            None => self.push_some(floats.iter().skip_while(|(step, _)| *step < from), from, out),
         }
     }
-}
 
-fn push_list<'a>(mut samples: impl Iterator<Item = (&'a StepText, f64)>, out: &mut Vec<u8>) {
-    out.push(b'[');
-    if let Some((step, value)) = samples.next() {
-        out.extend_from_slice(step.of_first());
-        push_value(value, out);
-        samples.for_each(|(step, value)| {
-            step.push(out);
+    fn push_some(
+        &self,
+        mut samples: impl Iterator<Item = (usize, f64)>,
+        from: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
+        if from == 0 {
+            out.extend_from_slice(VALUES);
+            let (step, value) = samples.next()?;
+            out.extend_from_slice(self.0[step].of_first());
             push_value(value, out);
-        });
+        }
+        for (step, value) in samples {
+            if out.len() >= PIECE_BYTES {
+                return Some(step);
+            }
+            self.0[step].push(out);
+            push_value(value, out);
+        }
         out.extend_from_slice(END);
+        out.push(b']');
+        None
     }
-    out.push(b']');
 }
 
 impl StepText {

@@ -1,10 +1,13 @@
 use super::*;
 use crate::api::envelope::Answer;
+use crate::api::fixture::Fixture;
 use axum::response::IntoResponse;
 use http_body::Body;
 use http_body_util::BodyExt;
+use model::{HistogramLayout, HistogramRef, Numbers, ResetHint};
 use promql::FloatColumn;
 use std::sync::Arc;
+use storeapi::{SeriesBatch, SeriesFrame};
 
 /// So many series over so many steps, each with its number as label and value.
 fn matrix(series: usize, steps: usize) -> Value {
@@ -34,7 +37,7 @@ fn pieces_make_up_one_object() {
         let (pieces, _) = pieces(series, steps, limit);
         let (last, others) = pieces.split_last().unwrap();
         assert!(others.iter().all(|piece| piece.len() >= PIECE_BYTES));
-        assert!(last.len() < 2 * PIECE_BYTES + 40 * steps, "{} bytes", last.len());
+        assert!(last.len() < PIECE_BYTES + 100, "{} bytes", last.len());
         let written: serde_json::Value = serde_json::from_slice(&pieces.concat()).unwrap();
         assert_eq!((&written["resultType"], &written["end"]), (&"matrix".into(), &0.into()));
         let result = written["result"].as_array().unwrap();
@@ -47,13 +50,70 @@ fn pieces_make_up_one_object() {
     }
 }
 
-/// However large the answer is.
+/// However large the answer is, and each of its series.
 #[test]
 fn pieces_are_small() {
-    let (pieces, rooms) = pieces(5_000, 50, usize::MAX);
-    assert!(pieces.len() > 20, "{} pieces", pieces.len());
-    let most = rooms.iter().max().unwrap();
-    assert!(*most <= MOST_ROOM_BYTES + 4_096, "room for {most} bytes");
+    for (series, steps) in [(5_000, 50), (9, 30_000)] {
+        let (pieces, rooms) = pieces(series, steps, usize::MAX);
+        assert!(pieces.len() > 20, "{} pieces", pieces.len());
+        let most = rooms.iter().max().unwrap();
+        assert!(*most <= MOST_ROOM_BYTES, "room for {most} bytes");
+    }
+}
+
+/// Samples a second apart, from that second on: every third one is a histogram, which counts what the others say.
+fn mixed_samples(first: usize, samples: usize) -> SampleColumns {
+    let mut columns = SampleColumns::default();
+    for at in 0..samples {
+        let (time_ms, count) = (1_000 * (first + at) as i64, (first + at) as f64);
+        if at % 3 != 0 {
+            columns.push(time_ms, count);
+            continue;
+        }
+        columns.push_histogram(
+            time_ms,
+            HistogramRef {
+                layout: &HistogramLayout::default(),
+                hint: ResetHint::Gauge,
+                numbers: Numbers::Float,
+                cells: &[count.to_bits(), 0],
+                sum: 0.5,
+            },
+        );
+    }
+    columns
+}
+
+/// At steps of a range query, and at times of their own.
+#[tokio::test]
+async fn a_series_of_both_kinds_goes_on_where_a_piece_ended() {
+    const SAMPLES: usize = 10_998;
+    /// All texts are equally long.
+    const FIRST: usize = 1_000_000_000;
+    let mut batch = Box::<tsdb::ColumnSeriesBatch>::default();
+    batch.push(Labels::from_pairs([("__name__", "x")]).unwrap().as_ref(), &mixed_samples(FIRST, SAMPLES));
+    let series = vec![SeriesFrame::Series(SeriesBatch::Columns(batch))];
+    let store = Arc::new(Fixture { series, ..Fixture::default() });
+    let last = FIRST + SAMPLES - 1;
+    for uri in [
+        format!("/api/v1/query_range?query=x&start={FIRST}&end={last}&step=1"),
+        format!("/api/v1/query?query=x[{SAMPLES}s]&time={last}"),
+    ] {
+        let (status, body) = store.ask(&uri, None).await;
+        assert_eq!(status, 200);
+        assert!(body.len() > 3 * PIECE_BYTES, "{} bytes", body.len());
+        let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let one = &answer["data"]["result"][0];
+        let list = |name: &str| one[name].as_array().unwrap().iter();
+        let read = |time: &serde_json::Value, count: &serde_json::Value| {
+            assert_eq!(count.as_str().unwrap(), time.to_string());
+            time.as_u64().unwrap() as usize - FIRST
+        };
+        let floats: Vec<usize> = list("values").map(|sample| read(&sample[0], &sample[1])).collect();
+        let histograms: Vec<usize> = list("histograms").map(|sample| read(&sample[0], &sample[1]["count"])).collect();
+        assert!(floats.into_iter().eq((0..SAMPLES).filter(|at| at % 3 != 0)), "{uri}");
+        assert!(histograms.into_iter().eq((0..SAMPLES).step_by(3)), "{uri}");
+    }
 }
 
 /// A small answer's size is told in front, a large one's is not known; either is all there.
@@ -90,7 +150,8 @@ fn samples_of_steps_are_written_as_samples_are() {
         let texts = StepTexts::new(&grid);
         for column in [FloatColumn::full([1.5, -2.0, f64::NAN]), FloatColumn::constant(1e300, 3)] {
             let (mut out, mut want) = (Vec::new(), Vec::new());
-            texts.push(&column, &mut out);
+            assert_eq!(texts.push(&column, 0, &mut out), None);
+            want.extend_from_slice(br#","values":"#);
             json::push_list(grid.times_ms().zip(0..), &mut want, |(time_ms, step), out| {
                 json::push_sample(time_ms, column.get(step).unwrap(), out);
             });
