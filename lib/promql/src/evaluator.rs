@@ -11,17 +11,17 @@ pub(crate) use kept::size_of_samples;
 use crate::analysis::Work;
 use crate::annotations::Annotations;
 use crate::budget::Reservation;
-use crate::chain::{OpContext, Passing, Row};
+use crate::chain::{Op, OpContext, Passing, Row};
 use crate::column::{Column, FloatColumn};
-use crate::kernels::{Samples, Speaker, newest, newest_mixed, smoothed, smoothed_mixed};
+use crate::kernels::{Samples, Speaker, newest, newest_mixed, of_newest, smoothed, smoothed_mixed};
 use crate::labelset::LabelTable;
-use crate::plan::{Chain, Destination, Leaf, Plan, Use};
+use crate::plan::{Destination, Leaf, Plan, Reading, Use};
 use crate::query::{Cancel, HeldSamples, QueryLimits, SampleCount};
 use crate::source::SeriesBatch;
 use crate::statistics::Statistics;
 use crate::{BatchError, QueryError};
 use kept::{extended, keep, within};
-use model::{Labels, LabelsRef, SampleColumns};
+use model::{HistogramRef, Labels, LabelsRef, SampleColumns};
 use scratch::Scratch;
 use smallvec::SmallVec;
 use std::cell::RefCell;
@@ -192,15 +192,7 @@ impl Inner {
             }
             return keep(kept, labels, (partial, at));
         }
-        let column = if one.without_buckets && scratch.columns.has_histograms() {
-            scratch.without_buckets.fill(&scratch.columns, &one.leaf);
-            scratch.swap_histograms();
-            let column = self.column(one, labels, scratch, partial);
-            scratch.swap_histograms();
-            column?
-        } else {
-            self.column(one, labels, scratch, partial)?
-        };
+        let (column, left) = self.begin(one, labels, scratch, partial)?;
         let Scratch { ops, used_labels_only, .. } = scratch;
         if column.is_empty() {
             return Ok(0);
@@ -219,21 +211,46 @@ impl Inner {
         };
         let rows = &mut partial.uses[at].rows;
         let mut ends = Ends { rows, next: 0, samples: &mut partial.samples, groups, bytes: 0 };
-        self.follow(&one.chain, Passing::new(column, false), &mut cx, &mut ends)?;
+        self.follow((left, one.chain.to), Passing::new(column, false), &mut cx, &mut ends)?;
         Ok(ends.bytes)
     }
 
-    /// Takes a series through `chain`, and all that it branches into.
+    /// What a selector and the operators that go with it make of one series, and the operators that are left.
+    fn begin<'a>(
+        &self,
+        one: &'a Use,
+        labels: LabelsRef<'_>,
+        scratch: &mut Scratch,
+        partial: &mut Partial,
+    ) -> Result<(Column, &'a [Op]), QueryError> {
+        let ops = one.chain.ops.as_slice();
+        // What is looked at would be counted by the size of histograms.
+        if let ([Op::MapHistogram(function), others @ ..], None) = (ops, &partial.statistics)
+            && let Some(floats) = one.leaf.of_newest(*function, &scratch.columns)
+        {
+            return Ok((floats.into(), others));
+        }
+        if !one.without_buckets || !scratch.columns.has_histograms() {
+            return Ok((self.column(one, labels, scratch, partial)?, ops));
+        }
+        scratch.without_buckets.fill(&scratch.columns, &one.leaf);
+        scratch.swap_histograms();
+        let column = self.column(one, labels, scratch, partial);
+        scratch.swap_histograms();
+        Ok((column?, ops))
+    }
+
+    /// Takes a series through `ops` and all that it branches into behind them.
     fn follow(
         &self,
-        chain: &Chain,
+        (ops, to): (&[Op], Destination),
         mut passing: Passing,
         cx: &mut OpContext<'_>,
         ends: &mut Ends<'_>,
     ) -> Result<(), QueryError> {
-        let left = passing.apply(&chain.ops, cx)?;
+        let left = passing.apply(ops, cx)?;
         let labels = cx.scratch.labels.labels();
-        let Destination::Fan(fan) = chain.to else {
+        let Destination::Fan(fan) = to else {
             return ends.arrive(passing, left, labels, 1);
         };
         let fan = self.plan.fans.get(fan).ok_or_else(|| QueryError::Internal("a chain leads nowhere".to_owned()))?;
@@ -245,10 +262,10 @@ impl Inner {
         for chain in others {
             let copy = passing.clone();
             passing.aside.take_checks();
-            self.follow(chain, copy, cx, ends)?;
+            self.follow((&chain.ops, chain.to), copy, cx, ends)?;
             cx.scratch.labels.start(LabelsRef::from_packed_unchecked(&labels));
         }
-        self.follow(last, passing, cx, ends)
+        self.follow((&last.ops, last.to), passing, cx, ends)
     }
 
     /// What a selector makes of one series.
@@ -283,6 +300,18 @@ impl Inner {
             },
             Leaf::Samples { .. } => return Err(QueryError::Internal("samples are no column".to_owned())),
         })
+    }
+}
+
+impl Leaf {
+    /// What `function` makes of what an instant selector finds, and there is no copy of that; `None`: it is another selector.
+    fn of_newest(&self, function: fn(&HistogramRef<'_>) -> f64, samples: &SampleColumns) -> Option<FloatColumn> {
+        match self {
+            Self::Instant { grid, shift, lookback_ms, reading: Reading::Sample, .. } => {
+                Some(of_newest(samples, (grid, *shift, *lookback_ms), function))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ mod tests;
 mod windows;
 
 pub(crate) use extended::{extend, margin, smoothed};
-pub(crate) use instant::{newest, newest_mixed};
+pub(crate) use instant::{newest, newest_mixed, of_newest};
 pub(crate) use mixed::{Speaker, smoothed_mixed};
 pub(crate) use quantile::quantile;
 pub(crate) use windows::{Histograms, Samples, Windows};

@@ -6,7 +6,7 @@ use crate::Grid;
 use crate::chain::seconds;
 use crate::column::{Column, ColumnBuilder, FloatColumn, MixedBuilder, Slots};
 use crate::plan::{Reading, Shift};
-use model::SampleColumns;
+use model::{HistogramRef, SampleColumns};
 use std::ops::Range;
 
 /// At each step what is wanted of the newest sample in `(t − lookback_ms, t]`, unless that is a stale marker.
@@ -67,6 +67,22 @@ pub(crate) fn newest_mixed(
         match histogram {
             Some((shared, histogram)) => out.shared_histogram(step, shared, histogram),
             None => out.float(step, all.read(reading, at)),
+        }
+    });
+    out.build()
+}
+
+/// What `function` makes of the newest samples that are histograms.
+pub(crate) fn of_newest(
+    samples: &SampleColumns,
+    (grid, shift, lookback_ms): (&Grid, Shift, i64),
+    function: fn(&HistogramRef<'_>) -> f64,
+) -> FloatColumn {
+    let mut out = ColumnBuilder::new(grid.steps());
+    let mut slots = out.slots();
+    each_newest(samples.into(), (grid, 0..grid.steps()), shift, (lookback_ms, &mut 0), |step, at| {
+        if let Some(histogram) = samples.histogram(at) {
+            slots.set(step, function(&histogram));
         }
     });
     out.build()
