@@ -143,6 +143,9 @@ impl HeadChunks {
             suspect = true;
             found(chunk);
         })?;
+        // An earlier process may have removed files and ended before it synced that. Were they there again one day, they would
+        // have numbers that are given out once more.
+        fs.sync_dir(dir).map_err(FileError::at(dir))?;
         let newest = scanned.last().map_or(0, |last| last.number);
         let buffer = Mutex::new(Buffer::new(newest, max_file_bytes));
         let files = Files::new(dir, quarantine, scanned);

@@ -383,6 +383,28 @@ fn truncation_removes_whole_files_from_the_front() {
     assert_eq!(names(&fs, DIR), ["000004"]);
 }
 
+/// By then the log may not say any longer what was deleted of them, and their numbers are given out again.
+#[test]
+fn files_that_were_removed_do_not_come_back() {
+    let fs = sim_fs();
+    let opened = open_sized(&fs, 400);
+    for n in 0..6 {
+        append(&opened.chunks, n * 2, 150).unwrap();
+    }
+    opened.chunks.sync().unwrap();
+    assert_eq!(names(&fs, DIR).len(), 3);
+    opened.chunks.truncate(50).unwrap();
+    let left = names(&fs, DIR);
+    assert_eq!(left.len(), 2);
+    assert_eq!(names(&fs.crash(Loss::All), DIR), left);
+
+    // A process that ended between the two steps.
+    let fs = fs.crash(Loss::All);
+    fs.remove_file(&Path::new(DIR).join(&left[0])).unwrap();
+    open(&fs);
+    assert_eq!(names(&fs.crash(Loss::All), DIR), left[1..]);
+}
+
 #[test]
 fn memory_is_bounded_while_the_disk_takes_nothing() {
     let fs = sim_fs();

@@ -191,6 +191,37 @@ fn what_blocks_have_of_a_snapshot_is_left_to_them() {
     world.restart(1, false);
 }
 
+/// All that a snapshot has was deleted since, and no block says that its time was cut: the log does not say either what was
+/// deleted once it is cut.
+#[test]
+fn what_was_deleted_since_a_snapshot_stays_deleted() {
+    let mut world = World::new(0, Snapshots { at_end: true, every_ms: None });
+    world.append(&[(0, vec![(Move::Step, 70)])]);
+    world.restart(1, true);
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 0, 0);
+    world.upkeep(|db| drop(db.maintain().unwrap()));
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.restart(1, false);
+}
+
+/// A series of a snapshot was gone when the log was cut, and came again under another reference. What is logged under its old
+/// one, which the head has from the snapshot, is found without the snapshot.
+#[test]
+fn a_series_that_came_again_is_found_without_its_snapshot() {
+    let mut world = World::new(0, Snapshots { at_end: true, every_ms: None });
+    world.append(&[(0, vec![(Move::Step, 70)])]);
+    world.restart(1, true);
+    world.upkeep(|db| drop(db.maintain().unwrap()));
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.append(&[(0, vec![(Move::Step, 71)])]);
+    world.restart(1, false);
+    assert!(world.has_snapshot());
+    world.append(&[(0, vec![(Move::Step, 72)])]);
+    world.lose_snapshots();
+    world.restart(1, false);
+    assert!(!world.has_snapshot());
+}
+
 /// Of twelve series, two have each `id`, four each name.
 #[test]
 fn how_many_series_there_are_at_most_is_known_by_their_values() {

@@ -156,6 +156,9 @@ impl Filling<'_> {
             Unfinished::Source(error) => failed(error),
             Unfinished::BadChunks { bad, chunks } => NotFilled::BadChunks(bad, chunks),
         })?;
+        if snapshot.is_some() && opened.log.report.records > 0 {
+            head.log_aliased().map_err(failed)?;
+        }
         Ok(())
     }
 
@@ -240,13 +243,12 @@ impl Db {
         Ok(())
     }
 
-    /// The head's floor is about to move to `floor_ms`, and files of chunks before it go. A snapshot that relies on such a file
-    /// goes first, if no block says that its time was cut, because all in it was deleted: the next start would miss the file.
-    /// The log has what the snapshot has.
+    /// The head's floor is about to move to `floor_ms`, and what was deleted before it is forgotten, with files of chunks. If no
+    /// block says that its time was cut, because all in it was deleted, a snapshot goes first: the next start would see in it
+    /// what was deleted, or miss a file that it relies on. The log has what the snapshot has.
     pub(super) fn forget_snapshots(&self, floor_ms: i64, marks: &mut Marks) -> Result<(), DbError> {
         let known_ms = cut::blocks_end_ms(&self.blocks.read(), self.options.block_range_ms);
-        let known_ms = known_ms.unwrap_or(i64::MIN).max(self.head.floor_ms());
-        if !self.head_chunks.files().iter().any(|file| (known_ms..floor_ms).contains(&file.newest_ms)) {
+        if floor_ms <= known_ms.unwrap_or(i64::MIN).max(self.head.floor_ms()) {
             return Ok(());
         }
         // The next one is due though nothing is logged.

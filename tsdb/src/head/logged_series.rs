@@ -1,8 +1,9 @@
-//! All series with their references, for a checkpoint.
+//! Series with their references: all for a checkpoint, some for the log.
 
 use super::Head;
 use super::dictionary::PairId;
 use super::shard::Shard;
+use crate::wal::{LogError, Records};
 use model::{LabelsRef, SeriesRef};
 use parking_lot::Mutex;
 
@@ -51,6 +52,38 @@ impl Head {
             is_there
         });
         few.visit(self, visit);
+    }
+
+    /// Logs every series once more that came under several references, durably. A snapshot may be the only one to know the reference
+    /// by which such a series goes: it was gone when the log was cut, and came again under another.
+    ///
+    /// # Errors
+    /// The log takes nothing.
+    pub fn log_aliased(&self) -> Result<(), LogError> {
+        let _pin = self.epochs.pin(i64::MAX);
+        let (mut few, mut records) = (Few::default(), Records::default());
+        let mut last = None;
+        let mut places: Vec<_> = self.aliases.lock().iter().map(|alias| (alias.place, alias.of)).collect();
+        places.dedup();
+        for some in places.chunks(SERIES_PER_LOCK as usize) {
+            few.clear();
+            for (place, of) in some {
+                let shard = self.shards[place.shard as usize].lock();
+                let line = &shard.lines[place.number];
+                if line.is_live() && line.reference() == *of {
+                    few.push(&shard, place.number, *of);
+                }
+            }
+            records.clear();
+            few.visit(self, &mut |series, labels| records.series(series, labels));
+            if !records.is_empty() {
+                last = Some(self.log.sequence(&records)?);
+            }
+        }
+        match last {
+            Some(position) => self.log.commit(position).wait().map(drop),
+            None => Ok(()),
+        }
     }
 }
 

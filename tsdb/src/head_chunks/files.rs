@@ -217,19 +217,22 @@ impl Files {
     }
 
     /// Removes sealed files from the front whose chunks all end before `min_ms`, those of late samples aside: these must
-    /// have been let go.
+    /// have been let go. Durably, for the log may soon say no longer what was deleted of them.
     pub(super) fn truncate(&self, fs: &dyn Fs, min_ms: i64) -> Result<(), FileError> {
         let late = HeadChunkRef(self.late_through.load(Ordering::Acquire));
+        let mut any = false;
         loop {
             let may_go = |(_, file): &(&u32, &File)| file.may_go(min_ms, late);
             let oldest = self.files.read().first_key_value().filter(may_go).map(|(&n, _)| n);
-            let Some(number) = oldest else { return Ok(()) };
+            let Some(number) = oldest else { break };
             let path = self.dir.join(file_name(number));
             match fs.remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(FileError { path, source: error }),
                 _ => self.files.write().remove(&number),
             };
+            any = true;
         }
+        if any { fs.sync_dir(&self.dir).map_err(FileError::at(&self.dir)) } else { Ok(()) }
     }
 
     /// All files, by number.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::db::{Db, DbOptions, Snapshots};
 use tsdb::head::{AppendScratch, OutOfOrder};
+use tsdb::snapshot::SnapshotDirs;
 use tsdb::{Appended, ColumnSeriesBatch, Refused, RefusedBecause, SeriesSource};
 
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
@@ -301,6 +302,12 @@ impl World {
         let floor_ms = self.floor_ms;
         self.newest.retain(|_, (newest_ms, _)| *newest_ms >= floor_ms);
         self.check();
+    }
+
+    /// Removes the snapshots on the disk, as if they were of no use. The database goes on.
+    pub(crate) fn lose_snapshots(&self) {
+        let found = SnapshotDirs::find(&self.fs, Path::new("/data")).unwrap();
+        found.remove_all(&self.fs, Path::new("/data")).unwrap();
     }
 
     fn has_snapshots(&self) -> bool {
