@@ -9,6 +9,7 @@ use crate::Grid;
 use crate::kernels::margin;
 use crate::plan::{Leaf, Shift};
 use model::{HistogramColumn, HistogramLayout, HistogramRef, Numbers, ResetHint, SampleColumns};
+use std::sync::Arc;
 
 /// Histograms of one series without their buckets. What buckets tell of the counter goes into hints before.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ impl WithoutBuckets {
         self.find_starts(&columns.timestamps_ms, leaf);
         self.histograms.clear();
         let mut starts = self.starts.iter().peekable();
-        let mut layout = HistogramLayout::default();
+        let mut layout: Option<(i32, u32)> = None;
         let mut before: Option<HistogramRef<'_>> = None;
         for (histogram, at) in columns.histograms.iter().zip(&columns.histogram_at) {
             while starts.next_if(|start| **start <= *at as usize).is_some() {
@@ -37,13 +38,13 @@ impl WithoutBuckets {
                 }
                 before = Some(HistogramRef { hint, ..histogram });
             }
-            if layout.schema() != histogram.layout.schema() {
-                layout = HistogramLayout::new(histogram.layout.schema(), 0.0, Vec::new(), Vec::new(), Vec::new())
-                    .unwrap_or_default();
-            }
+            let schema = histogram.layout.schema();
+            let number = match layout {
+                Some((same, number)) if same == schema => number,
+                _ => layout.insert((schema, self.histograms.add_layout(Arc::new(without_spans(schema))))).1,
+            };
             let count = histogram.numbers.value(histogram.count()).to_bits();
-            let (numbers, sum) = (Numbers::Float, histogram.sum);
-            self.histograms.push(HistogramRef { layout: &layout, hint, numbers, cells: &[count, 0], sum });
+            self.histograms.push_cells(number, Numbers::Float, (hint, histogram.sum), &[count, 0]);
         }
     }
 
@@ -77,6 +78,10 @@ impl WithoutBuckets {
             }
         }
     }
+}
+
+fn without_spans(schema: i32) -> HistogramLayout {
+    HistogramLayout::new(schema, 0.0, Vec::new(), Vec::new(), Vec::new()).unwrap_or_default()
 }
 
 /// Over which steps a selector goes, and how far it reads back from each, the start inside.
