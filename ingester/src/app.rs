@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storeapi::LocalStore;
 use telemetry::Registry;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tracing::{info, warn};
 use tsdb::fs::Fs;
 use tsdb::wal::Committers;
@@ -121,8 +121,10 @@ impl App {
     }
 
     async fn look_after(&self, stop: &Stop) {
-        let (mut disk, mut maintenance) =
-            (interval(self.free_space_check_interval), interval(self.maintenance_interval));
+        // Not at once: whoever waited for this process comes now.
+        let first_maintenance = Instant::now() + self.maintenance_interval;
+        let mut maintenance = interval_at(first_maintenance, self.maintenance_interval);
+        let mut disk = interval(self.free_space_check_interval);
         disk.set_missed_tick_behavior(MissedTickBehavior::Delay);
         maintenance.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let watch = async {
