@@ -43,8 +43,8 @@ pub use published::PublishedError;
 pub(crate) use reader::read_framed;
 pub use reader::{Damage, ReadReport, read_segment};
 pub use record::{
-    Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, PackedSamples, RecordKind,
-    Records, Run, SampleRun, Tombstone, decode_record,
+    Decoded, HistogramRun, LeftOut, LoggedHistogram, LoggedSample, LoggedSeries, MmapMarker, Next, PackedSamples,
+    RecordKind, Records, Run, SampleRun, Tombstone, decode_record,
 };
 pub use replay::{LogPlace, ReplayProgress, ReplayTarget, Replayed, replay, replay_from, replay_late};
 pub use salvage::{Salvaged, salvage};

@@ -15,7 +15,7 @@ pub use decoded::{
 };
 pub(crate) use histogram::{HistogramReader, push_histogram};
 pub(in crate::wal) use packed::Floats;
-pub use packed::PackedSamples;
+pub use packed::{Next, PackedSamples};
 pub use records::Records;
 pub(crate) use records::{BasedRun, Run as RecordRun, push_exemplar, push_labels, push_stone, split_records};
 
@@ -110,7 +110,11 @@ fn series(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption>
 }
 
 fn samples(cursor: &mut Cursor<'_>, into: &mut Decoded) -> Result<(), Corruption> {
-    read_samples(cursor, |sample| into.push_sample(sample))
+    let take = |sample| {
+        into.push_sample(sample);
+        Next::Any
+    };
+    read_samples(cursor, |_, _| false, take).map(drop)
 }
 
 /// A varint of at most four bytes at the front, and its size.
@@ -149,13 +153,33 @@ impl Prefixes {
     /// A sample at the front of `bytes` whose varints are short and whose reference is one, and its size.
     #[inline(always)]
     fn short_sample(self, bytes: &[u8; SHORT_SAMPLE_BYTES]) -> Option<(LoggedSample, usize)> {
+        let (series, timestamp_ms, size) = self.short(bytes)?;
+        let value = f64::from_bits(u64::from_be_bytes(*bytes.get(size..)?.first_chunk()?));
+        (series.0 < SeriesRef::END).then_some((LoggedSample { series, timestamp_ms, value }, size + 8))
+    }
+
+    /// Reference and time at the front of `bytes`, if their varints are short, and the size of both.
+    #[inline(always)]
+    fn short(self, bytes: &[u8; SHORT_SAMPLE_BYTES]) -> Option<(SeriesRef, i64, usize)> {
         let prefix = u64::from_le_bytes(*bytes.first_chunk()?);
         let (delta_ref, ref_size) = short_varint(prefix as u32)?;
         let (delta_ms, time_size) = short_varint((prefix >> (8 * ref_size)) as u32)?;
-        let value = f64::from_bits(u64::from_be_bytes(*bytes.get(ref_size + time_size..)?.first_chunk()?));
         let series = SeriesRef(self.base_ref.wrapping_add_signed(delta_ref));
-        let sample = LoggedSample { series, timestamp_ms: self.base_ms.wrapping_add(delta_ms), value };
-        (series.0 < SeriesRef::END).then_some((sample, ref_size + time_size + 8))
+        Some((series, self.base_ms.wrapping_add(delta_ms), ref_size + time_size))
+    }
+
+    /// How many samples at the front of `bytes` are short and accepted by `passes`, which must accept no reference that is none,
+    /// and how many bytes they take. On its own, for the few things that it needs have room in registers then.
+    #[inline(never)]
+    fn pass_over(self, bytes: &[u8], passes: &impl Fn(SeriesRef, i64) -> bool) -> (u64, usize) {
+        let (mut count, mut at) = (0, 0);
+        while let Some(sample) = bytes.get(at..).and_then(|bytes| bytes.first_chunk())
+            && let Some((series, timestamp_ms, size)) = self.short(sample)
+            && passes(series, timestamp_ms)
+        {
+            (count, at) = (count + 1, at + size + 8);
+        }
+        (count, at)
     }
 
     /// The sample that begins `at` bytes behind the cursor, and its size.

@@ -18,8 +18,9 @@ pub(super) struct Gathered {
     lens: Vec<u8>,
     /// By line, the first sample in the lowest bit: of which it is told when their counters began.
     starts: Vec<u16>,
-    /// By block of lines: by turn, then by line; empty while none of them had a sample.
-    blocks: Vec<Box<[Sample]>>,
+    /// By block of lines: by turn, then by line, as many turns as any of them had samples. There is room for all: what is not used
+    /// is never written.
+    blocks: Vec<Vec<Sample>>,
     taken: Taken,
 }
 
@@ -56,7 +57,7 @@ impl Gathered {
         self.room = room(lines, shards);
         self.lens.resize(blocks * BLOCK_LINES, 0);
         self.starts.resize(blocks * BLOCK_LINES, 0);
-        self.blocks.resize_with(blocks, Box::default);
+        self.blocks.resize_with(blocks, Vec::new);
     }
 
     /// Whether each of so many lines has as much room as each has now.
@@ -82,10 +83,11 @@ impl Gathered {
         if turn >= self.room {
             return false;
         }
-        if block.is_empty() {
-            *block = begin(self.room);
+        let at = turn * BLOCK_LINES + line;
+        if at >= block.len() {
+            begin_turn(block, self.room);
         }
-        let Some(to) = block.get_mut(turn * BLOCK_LINES + line) else { return false };
+        let Some(to) = block.get_mut(at) else { return false };
         *to = sample;
         *len += 1;
         if starts {
@@ -123,10 +125,11 @@ impl Taken {
     }
 }
 
-/// A block of lines with so much room each.
+/// Begins the next turn of a block of lines with so much room each.
 #[cold]
-fn begin(room: usize) -> Box<[Sample]> {
-    vec![Sample::default(); BLOCK_LINES * room].into()
+fn begin_turn(block: &mut Vec<Sample>, room: usize) {
+    block.reserve_exact(BLOCK_LINES * room - block.len());
+    block.resize(block.len() + BLOCK_LINES, Sample::default());
 }
 
 /// The block of a line, and which of its lines it is.

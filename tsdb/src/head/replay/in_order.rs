@@ -67,9 +67,10 @@ impl Replay<'_> {
         let (series, floor_ms) = (self.series.read(), self.head.floor_ms());
         let finder = Finder { replay: self, series, floor_ms };
         let mut tally = Tally::default();
-        split.fill(batch, self.head.shards.len(), &mut tally, |tally, series, timestamp_ms| {
-            finder.place(tally, series, timestamp_ms)
-        });
+        let place = |tally: &mut Tally, series, timestamp_ms| finder.place(tally, series, timestamp_ms);
+        let passes = |series, timestamp_ms| finder.is_covered(series, timestamp_ms);
+        split.fill(batch, self.head.shards.len(), &mut tally, place, passes);
+        tally.passed_over += split.passed_over();
         self.count(&tally);
     }
 
@@ -140,13 +141,24 @@ impl Replay<'_> {
 }
 
 impl Finder<'_> {
+    /// Whether a sample can be passed over without a closer look: a chunk has it, or even a block.
+    #[inline(always)]
+    fn is_covered(&self, series: SeriesRef, timestamp_ms: i64) -> bool {
+        self.series.covers(series, self.since_base_ms(timestamp_ms))
+    }
+
+    /// What times are for [`CoverWord::of`](super::cover_word::CoverWord::of).
+    #[inline(always)]
+    fn since_base_ms(&self, timestamp_ms: i64) -> u64 {
+        timestamp_ms.wrapping_sub(self.replay.base_ms).cast_unsigned()
+    }
+
     /// Where the series of a sample is, if it is to be applied.
     #[inline(always)]
     fn place(&self, tally: &mut Tally, series: SeriesRef, timestamp_ms: i64) -> Option<Located> {
         match self.series.entry(series) {
             Some(entry) if timestamp_ms >= self.floor_ms => {
-                let since_base_ms = timestamp_ms.wrapping_sub(self.replay.base_ms).cast_unsigned();
-                let is_covered = match entry.cover.of(since_base_ms) {
+                let is_covered = match entry.cover.of(self.since_base_ms(timestamp_ms)) {
                     Known::Covered => true,
                     Known::Newer => false,
                     Known::Nothing => self.replay.look(entry, timestamp_ms),

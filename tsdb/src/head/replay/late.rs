@@ -72,7 +72,7 @@ impl LateReplay<'_> {
 
     /// Splits samples and histograms of a batch by shard.
     fn split(&self, batch: &Decoded, split: &mut Split) {
-        split.fill(batch, self.replay.head.shards.len(), &mut (), |(), series, _| self.place(series));
+        split.fill(batch, self.replay.head.shards.len(), &mut (), |(), series, _| self.place(series), |_, _| false);
     }
 
     /// Takes what was deleted of late samples of the shards of `part`. It is forgotten at the end where none are left.

@@ -1,6 +1,6 @@
 //! Where the series of a reference is, and what chunks have of it.
 
-use super::cover_word::CoverWord;
+use super::cover_word::{CoverWord, Known};
 use crate::head::selection::Located;
 use hashbrown::HashMap;
 use model::SeriesRef;
@@ -68,6 +68,14 @@ impl RefTable {
             _ if self.stray.is_empty() => None,
             _ => self.stray.get(&series.0),
         }
+    }
+
+    /// Whether a chunk is known to have the sample of that reference `since_base_ms` after the base of its [`CoverWord`]. There
+    /// may be one though it is not known here.
+    #[inline(always)]
+    pub(super) fn covers(&self, series: SeriesRef, since_base_ms: u64) -> bool {
+        // A place that nobody has covers nothing.
+        self.close.get(self.place_of(series)).is_some_and(|entry| entry.cover.of(since_base_ms) == Known::Covered)
     }
 
     /// Where in the array a reference is, if it is close. There is nothing in it before the first came.

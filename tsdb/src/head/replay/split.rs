@@ -5,7 +5,7 @@
 
 use crate::cursor::Fault;
 use crate::head::selection::Located;
-use crate::wal::{Decoded, LoggedHistogram, LoggedSample, PackedSamples, Run, SampleRun};
+use crate::wal::{Decoded, LoggedHistogram, LoggedSample, Next, PackedSamples, Run, SampleRun};
 use model::SeriesRef;
 
 /// The samples and histograms of a batch, by shard, then by run; reused.
@@ -13,6 +13,7 @@ use model::SeriesRef;
 pub struct Split {
     shares: Vec<Share>,
     packed_samples: u64,
+    passed_over: u64,
     faults: Vec<(u64, Fault)>,
 }
 
@@ -68,7 +69,8 @@ pub(super) struct Items<'a> {
 
 impl Split {
     /// Takes the samples and histograms of a batch whose place `place` tells, given series and time, and adding to `tally`
-    /// what it finds. There are that many shards.
+    /// what it finds. Samples that `passes` accepts may be left out without that; see [`Split::passed_over`]. There are that many
+    /// shards.
     #[inline(always)]
     pub(super) fn fill<T: Clone>(
         &mut self,
@@ -76,12 +78,13 @@ impl Split {
         shards: usize,
         tally: &mut T,
         place: impl Fn(&mut T, SeriesRef, i64) -> Option<Located>,
+        passes: impl Fn(SeriesRef, i64) -> bool,
     ) {
         self.begin(shards);
         let mut histograms = 0;
         for run in batch.runs() {
             match run {
-                Run::Packed(records) => records.iter().for_each(|record| self.unpack(record, tally, &place)),
+                Run::Packed(records) => records.iter().for_each(|record| self.unpack(record, tally, &place, &passes)),
                 Run::Samples(run) => self.fill_floats(run, |series, timestamp_ms| place(tally, series, timestamp_ms)),
                 Run::Histograms(run) => {
                     for (at, &LoggedHistogram { series, timestamp_ms, .. }) in (histograms..).zip(run.entries) {
@@ -105,20 +108,28 @@ impl Split {
         record: &PackedSamples,
         tally: &mut T,
         place: impl Fn(&mut T, SeriesRef, i64) -> Option<Located>,
+        passes: impl Fn(SeriesRef, i64) -> bool,
     ) {
         let tally_before = tally.clone();
         self.mark();
         let mut samples = 0;
-        let read = record.read(|LoggedSample { series, timestamp_ms, value }| {
+        let read = record.read(passes, |LoggedSample { series, timestamp_ms, value }| {
             samples += 1;
-            let Some(Located { shard, number }) = place(tally, series, timestamp_ms) else { return };
+            // What was logged behind it mostly became full chunks with it.
+            let Some(Located { shard, number }) = place(tally, series, timestamp_ms) else {
+                return Next::WhatDoesNotPass;
+            };
             if let Some(share) = self.shares.get_mut(shard as usize) {
                 let sample = Sample { timestamp_ms, value };
                 share.floats.push(Float { sample, number, starts: false });
             }
+            Next::Any
         });
         match read {
-            Ok(()) => self.packed_samples += samples,
+            Ok(passed) => {
+                self.packed_samples += samples + passed;
+                self.passed_over += passed;
+            }
             Err(corruption) => {
                 *tally = tally_before;
                 self.go_back();
@@ -130,6 +141,11 @@ impl Split {
     /// How many samples were in records that were packed.
     pub(crate) fn packed_samples(&self) -> u64 {
         self.packed_samples
+    }
+
+    /// How many samples were left out unasked, because they pass.
+    pub(super) fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     /// Of records that were packed and are malformed, where in the segment they begin, and what is wrong.
@@ -151,7 +167,7 @@ impl Split {
 
     /// Forgets all. There will be so many shards.
     fn begin(&mut self, shards: usize) {
-        self.packed_samples = 0;
+        (self.packed_samples, self.passed_over) = (0, 0);
         self.faults.clear();
         self.shares.resize_with(shards, Share::default);
         for Share { floats, histograms, ends, .. } in &mut self.shares {

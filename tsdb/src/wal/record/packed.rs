@@ -4,6 +4,7 @@
 
 use super::{LoggedSample, Prefixes, RecordKind};
 use crate::cursor::{Corruption, Cursor};
+use model::SeriesRef;
 
 /// What becomes of the float samples in records of the first version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,15 @@ pub(in crate::wal) enum Floats {
     Read,
     /// Their records are kept: whoever takes them reads them.
     Packed,
+}
+
+/// Which sample is wanted after one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The one behind it.
+    Any,
+    /// The first behind it that cannot be passed over.
+    WhatDoesNotPass,
 }
 
 /// A record of float samples of the first version, not read yet.
@@ -53,34 +63,46 @@ impl PackedSamples {
         self.offset
     }
 
-    /// Hands each sample to `take`.
+    /// Hands samples to `take`, which says what comes next. Of those that are passed over, `passes` is told series and time.
+    /// Says how many these were.
     ///
     /// # Errors
     /// Says where in the record and why; the samples before have been handed out then.
     #[inline(always)]
-    pub fn read(&self, take: impl FnMut(LoggedSample)) -> Result<(), Corruption> {
+    pub fn read(
+        &self,
+        passes: impl Fn(SeriesRef, i64) -> bool,
+        take: impl FnMut(LoggedSample) -> Next,
+    ) -> Result<u64, Corruption> {
         let mut cursor = Cursor::new(self.room.get(..self.size).unwrap_or_default());
         cursor.u8()?;
-        read_samples(&mut cursor, take)
+        read_samples(&mut cursor, passes, take)
     }
 }
 
-/// Reads the samples of a record from behind its type.
+/// Reads the samples of a record from behind its type, as [`PackedSamples::read`] does.
 #[inline(always)]
-pub(super) fn read_samples(cursor: &mut Cursor<'_>, mut take: impl FnMut(LoggedSample)) -> Result<(), Corruption> {
+pub(super) fn read_samples(
+    cursor: &mut Cursor<'_>,
+    passes: impl Fn(SeriesRef, i64) -> bool,
+    mut take: impl FnMut(LoggedSample) -> Next,
+) -> Result<u64, Corruption> {
     let prefixes = Prefixes::new(cursor)?;
-    let (rest, mut at) = (cursor.rest(), 0);
+    let (rest, mut at, mut passed) = (cursor.rest(), 0, 0);
     while let Some(bytes) = rest.get(at..).filter(|bytes| !bytes.is_empty()) {
         let short = bytes.first_chunk().and_then(|bytes| prefixes.short_sample(bytes));
         let (sample, size) = match short {
             Some(short) => short,
             None => prefixes.long_sample(cursor, at)?,
         };
-        take(sample);
         at += size;
+        if take(sample) == Next::WhatDoesNotPass {
+            let (count, size) = prefixes.pass_over(rest.get(at..).unwrap_or_default(), &passes);
+            (at, passed) = (at + size, passed + count);
+        }
     }
     cursor.skip(at);
-    Ok(())
+    Ok(passed)
 }
 
 #[cfg(test)]

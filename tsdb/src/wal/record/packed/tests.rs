@@ -1,21 +1,40 @@
-use crate::wal::record::{Decoded, Records, Run, decode_record};
+use super::Next;
+use crate::cursor::Corruption;
+use crate::wal::record::{Decoded, LoggedSample, Records, Run, decode_record};
 use model::SeriesRef;
 use proptest::prelude::*;
 
-/// The samples of a record, or what is wrong with it: read now, or left and read later.
-fn both_ways(record: &[u8]) -> [Result<Vec<String>, String>; 2] {
+/// The samples of a record that do not pass and how many do, or what is wrong with it: read now, or left and read later.
+fn both_ways(record: &[u8]) -> [Result<(Vec<String>, u64), String>; 2] {
+    // Samples behind each other pass or do not, for a while.
+    let passes =
+        |series: SeriesRef, timestamp_ms: i64| (series.0 >> 5).wrapping_add((timestamp_ms >> 60) as u64) % 2 == 1;
     let (mut now, mut later) = (Decoded::default(), Decoded::default());
     let read = decode_record(record, &mut now);
-    let now = read.map(|_| now.samples.iter().map(|sample| format!("{sample:?}")).collect());
+    let now = read.map(|_| {
+        let stays = |sample: &&LoggedSample| !passes(sample.series, sample.timestamp_ms);
+        let stay: Vec<_> = now.samples.iter().filter(stays).map(|sample| format!("{sample:?}")).collect();
+        let passed = now.samples.len() - stay.len();
+        (stay, passed as u64)
+    });
     later.keep_samples(&mut record.to_vec(), record.len(), 0);
-    let mut samples = Vec::new();
-    let read = later.runs().try_for_each(|run| match run {
+    let (mut stay, mut passed) = (Vec::new(), 0);
+    let mut take = |sample: LoggedSample| {
+        if passes(sample.series, sample.timestamp_ms) {
+            passed += 1;
+            return Next::WhatDoesNotPass;
+        }
+        stay.push(format!("{sample:?}"));
+        Next::Any
+    };
+    let read = later.runs().try_fold(0, |unasked, run| match run {
         Run::Packed(records) => {
-            records.iter().try_for_each(|record| record.read(|sample| samples.push(format!("{sample:?}"))))
+            records.iter().try_fold(unasked, |unasked, record| Ok(unasked + record.read(passes, &mut take)?))
         }
         other => panic!("{other:?}"),
     });
-    [now, read.map(|()| samples)].map(|read| read.map_err(|corruption| corruption.to_string()))
+    [now, read.map(|unasked| (stay, passed + unasked))]
+        .map(|read| read.map_err(|corruption: Corruption| corruption.to_string()))
 }
 
 /// References and times near each other and far apart, so that varints have all sizes.
@@ -33,7 +52,7 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn what_is_read_later_is_the_same(record in record(), cut in any::<prop::sample::Index>(), flip in any::<u16>()) {
+    fn what_is_read_later_or_passed_over_is_the_same(record in record(), cut in any::<prop::sample::Index>(), flip in any::<u16>()) {
         let [now, later] = both_ways(&record);
         prop_assert!(now.is_ok());
         prop_assert_eq!(now, later);
