@@ -204,6 +204,37 @@ fn what_was_deleted_since_a_snapshot_stays_deleted() {
     world.restart(1, false);
 }
 
+/// What was deleted left nothing for a block, so a restart takes its time once more. The log has the deletion still, which was
+/// made before.
+#[test]
+fn a_deletion_hides_nothing_that_comes_after_it() {
+    let mut world = World::new(3 * RANGE_MS, Snapshots::default());
+    let at = |after_ms: i64, value| (Move::To(world::START_MS + after_ms), value);
+    world.append(&[(0, vec![at(1_500, 70), at(0, 70)])]);
+    world.upkeep(|db| drop(db.maintain().unwrap()));
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 0, 0);
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.restart(1, false);
+    world.append(&[(0, vec![at(1_500, 70)])]);
+    world.restart(1, false);
+}
+
+/// The newest samples of a flush were deleted, so its block says a later end than its chunks have, and a restart takes that time
+/// once more. A block rewritten of it must not end there all the same.
+#[test]
+fn a_rewritten_block_takes_no_time_that_its_parent_had_not() {
+    let mut world = World::new(0, Snapshots::default());
+    let at = |after_ms: i64, value| (Move::To(world::START_MS + after_ms), value);
+    world.append(&[(0, vec![at(0, 70), at(1_500, 70), at(54_000, 70)])]);
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 0, 0);
+    world.upkeep(|db| drop(db.flush().unwrap()));
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 52_500, 0);
+    world.restart(1, false);
+    world.append(&[(1, vec![at(30_000, 70)])]);
+    world.upkeep(|db| drop(db.clean_tombstones().unwrap()));
+    world.restart(1, false);
+}
+
 /// A series of a snapshot was gone when the log was cut, and came again under another reference. What is logged under its old
 /// one, which the head has from the snapshot, is found without the snapshot.
 #[test]

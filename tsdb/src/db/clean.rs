@@ -22,7 +22,9 @@ impl Db {
     /// and reads go on.
     ///
     /// A block whose tombstones cannot be read is left alone. So is one of which nothing is left while no other ends later: its
-    /// end tells which samples of the log were cut from the head, and without it they would come back.
+    /// end tells which samples of the log were cut from the head, and without it they would come back. And so is one that says a
+    /// later end than its chunks have, while no other ends as late: its end is where they end, and once it is rewritten what it
+    /// says, and samples of the head before that would be taken for blocks'.
     ///
     /// # Errors
     /// The first block that could not be rewritten, or the first that could not be removed. Those before it are done, and
@@ -50,8 +52,12 @@ impl Db {
     }
 
     fn clean(&self, block: &Block) -> Result<Option<CleanedBlock>, DbError> {
+        let (end_ms, said_ms) = (block.end_ms(self.options.block_range_ms), block.meta().max_ms);
+        if said_ms > end_ms && self.is_end_of_blocks(block, said_ms) {
+            return Ok(None);
+        }
         let to = self.rewrite(block)?;
-        if to.is_none() && self.is_end_of_blocks(block) {
+        if to.is_none() && self.is_end_of_blocks(block, end_ms) {
             return Ok(None);
         }
         let from = block.meta().ulid;
@@ -89,12 +95,11 @@ impl Db {
         }
     }
 
-    /// Whether no other block ends as late, of those that say what was cut from the head.
-    fn is_end_of_blocks(&self, block: &Block) -> bool {
+    /// Whether a block that ends at `end_ms` says what was cut from the head, and no other such block ends as late.
+    fn is_end_of_blocks(&self, block: &Block, end_ms: i64) -> bool {
         let is_whole = |block: &Block| !block.meta().compaction.is_partial();
-        let end_ms = |block: &Block| block.end_ms(self.options.block_range_ms);
         let (ulid, blocks) = (block.meta().ulid, self.blocks.read());
         let mut others = blocks.iter().filter(|other| other.meta().ulid != ulid && is_whole(other));
-        is_whole(block) && !others.any(|other| end_ms(other) >= end_ms(block))
+        is_whole(block) && !others.any(|other| other.end_ms(self.options.block_range_ms) >= end_ms)
     }
 }

@@ -1,28 +1,46 @@
 //! What was deleted of samples that came in order, as the log says it. What was of late ones is in the log of these.
+//!
+//! A deletion takes what a series holds at that moment, here as when it was made. What is logged behind it must be seen, though
+//! it may be of the same time: of what was deleted nothing may have been left for a block, and then a restart that found the
+//! head cut takes that time once more.
 
-use super::{Part, Replay};
+use super::Replay;
 use crate::head::damaged::ChunkKind;
+use crate::head::selection::Located;
+use crate::head::shard::Shard;
 use crate::wal::Tombstone;
-use model::TimeRange;
+use model::{SeriesRef, TimeRange};
 use std::sync::atomic::Ordering;
 
 impl Replay<'_> {
-    /// Takes the deletions that concern the shards of `part`. Those that blocks have as well are forgotten at the end.
+    /// Takes deletions, before all samples that came behind them. Those that blocks have as well are forgotten at the end.
+    pub(super) fn deletions(&self, deletions: &[Tombstone]) {
+        for Tombstone { series, range } in deletions {
+            let Some(Located { shard, number }) = self.deleted_from(*series, *range) else { continue };
+            self.delete(&self.head.shards[shard as usize].lock(), number, *range);
+        }
+    }
+
+    /// The series that a deletion concerns, if there is one.
     ///
     /// All of time is what Prometheus logs when it has moved a series into a block of its own, and no deletion: what is in
     /// the head as well is there twice, and what was logged later, under another reference, must be seen.
-    pub fn deletions(&self, deletions: &[Tombstone], part: Part) {
-        for Tombstone { series, range } in deletions.iter().filter(|deletion| deletion.range != TimeRange::ALL) {
-            let Some(place) = self.series.read().get(*series) else {
-                // Nobody else may get this reference: see [`Replay::samples`].
-                self.highest.fetch_max(series.0, Ordering::Relaxed);
-                continue;
-            };
-            if part.has(place.shard) {
-                let shard = self.head.shards[place.shard as usize].lock();
-                let series = shard.lines[place.number].reference();
-                self.head.tombstones.add(ChunkKind::InOrder, [(series, *range)]);
-            }
+    pub(super) fn deleted_from(&self, series: SeriesRef, range: TimeRange) -> Option<Located> {
+        if range == TimeRange::ALL {
+            return None;
         }
+        let place = self.series.read().get(series);
+        if place.is_none() {
+            // Nobody else may get this reference: see [`Replay::samples`].
+            self.highest.fetch_max(series.0, Ordering::Relaxed);
+        }
+        place
+    }
+
+    /// Deletes what the series at `number`, of which no sample waits, has in `range`.
+    pub(super) fn delete(&self, shard: &Shard, number: u32, range: TimeRange) {
+        let line = &shard.lines[number];
+        let held = TimeRange::new(range.min_ms(), range.max_ms().min(line.last_ms)).filter(|_| line.has_sample());
+        self.head.tombstones.add(ChunkKind::InOrder, held.map(|held| (line.reference(), held)));
     }
 }

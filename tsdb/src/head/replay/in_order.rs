@@ -13,7 +13,7 @@ use super::split::{Float, Item, Split};
 use super::{Part, Replay, ReplayScratch};
 use crate::head::selection::Located;
 use crate::head::shard::{Rules, Shard};
-use crate::wal::{Decoded, LoggedHistogram, Run};
+use crate::wal::{Decoded, LoggedHistogram, Run, Tombstone};
 use model::SeriesRef;
 use parking_lot::{MutexGuard, RwLockReadGuard};
 use std::sync::atomic::Ordering;
@@ -88,7 +88,7 @@ impl Replay<'_> {
                     let mut filling = self.filling(part, covers, &mut tally);
                     items.histograms.iter().for_each(|item| filling.histogram(batch, *item, gathered));
                 }
-                Run::Deletions(run) => self.deletions(run, part),
+                Run::Deletions(run) => self.filling(part, covers, &mut tally).deletions(run, gathered),
                 Run::Markers(_) => {}
             }
         }
@@ -272,6 +272,18 @@ impl Filling<'_> {
         let (sample, files) = ((timestamp_ms, histogram), &replay.head.files);
         if self.shard.append_histogram(number, sample, &replay.rules(), files).is_ok() {
             self.tally.include(timestamp_ms);
+        }
+    }
+
+    /// Takes deletions that concern this shard, each behind what waits for its series.
+    #[cold]
+    fn deletions(&mut self, deletions: &[Tombstone], gathered: &mut Gathered) {
+        for Tombstone { series, range } in deletions {
+            let place = self.replay.deleted_from(*series, *range).filter(|place| place.shard == self.number);
+            if let Some(Located { number, .. }) = place {
+                self.empty(number, gathered);
+                self.replay.delete(&self.shard, number, *range);
+            }
         }
     }
 

@@ -12,7 +12,7 @@ mod staged;
 
 pub use lacking::Lacking;
 
-use super::{Part, Replay, ReplayScratch};
+use super::{Replay, ReplayScratch};
 use crate::cursor::Fault;
 use crate::fs::Fs;
 use crate::head_chunks::{ChunkFile, HeadChunk};
@@ -152,7 +152,7 @@ impl Replay<'_> {
             // They were decoded before.
             let _ = decoder.decode(record, &mut |item| match item {
                 SnapshotItem::Series(_) => {}
-                SnapshotItem::Deletion(deletion) => self.deletions(&[deletion], Part::WHOLE),
+                SnapshotItem::Deletion(deletion) => self.deletions(&[deletion]),
                 SnapshotItem::Exemplar(series, exemplar) => {
                     self.known_exemplar(series, exemplar, &mut scratch);
                     exemplars += 1;
