@@ -235,6 +235,7 @@ impl LabelsBuilder {
 }
 
 /// Appends one string in the packed layout.
+#[inline]
 pub(crate) fn push_packed(packed: &mut Vec<u8>, string: &[u8]) -> Result<(), InvalidLabels> {
     let size = string.len();
     if size > MAX_STRING_BYTES {
@@ -282,9 +283,29 @@ impl<'a> Iterator for LabelIter<'a> {
 }
 
 impl Ord for LabelsRef<'_> {
+    /// The first string in which both differ decides. Those before it, equal to the byte, are stepped over and not compared:
+    /// neighbours in order have most of them in common.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        let (mut left, mut right) = (self.0, other.0);
+        let equal = equal_bytes(left, right);
+        if equal == left.len() && equal == right.len() {
+            return Ordering::Equal;
+        }
+        let mut after = left;
+        while split_string(&mut after).is_some() && self.0.len() - after.len() <= equal {
+            left = after;
+        }
+        right = &right[self.0.len() - left.len()..];
+        split_string(&mut left).cmp(&split_string(&mut right))
     }
+}
+
+/// With how many bytes both begin alike.
+fn equal_bytes(left: &[u8], right: &[u8]) -> usize {
+    const STEP: usize = 16;
+    let steps = left.chunks_exact(STEP).zip(right.chunks_exact(STEP));
+    let at = steps.take_while(|(left, right)| left == right).count() * STEP;
+    at + left[at..].iter().zip(&right[at..]).take_while(|(left, right)| left == right).count()
 }
 
 impl PartialOrd for LabelsRef<'_> {

@@ -42,6 +42,10 @@ const CHUNKS: u32 = 2;
 // Label
 const NAME: u32 = 1;
 const VALUE: u32 = 2;
+// The keys of a label among the fields of a series, and of what is in it.
+const SHORT_LABEL: u8 = (LABELS << 3 | 2) as u8;
+const SHORT_NAME: u8 = (NAME << 3 | 2) as u8;
+const SHORT_VALUE: u8 = (VALUE << 3 | 2) as u8;
 // AggrChunk; behind these the chunk of each aggregate.
 const MIN_TIME: u32 = 1;
 const MAX_TIME: u32 = 2;
@@ -99,7 +103,12 @@ impl SeriesFields<'_> {
         labels.clear();
         let start = series.start;
         let mut fields = Fields::new(self.frame, series, "Series");
-        while let Some(field) = fields.next()? {
+        loop {
+            // Nearly all fields are labels, and these short.
+            while let Some((name, value)) = fields.next_short_label() {
+                labels.push(name, value).map_err(|error| invalid("Label", start, &error))?;
+            }
+            let Some(field) = fields.next()? else { break };
             match field.number {
                 LABELS => read_label(self.frame, field.range()?, labels)?,
                 CHUNKS => read_chunks(self.frame, field.range()?, chunk)?,
@@ -235,6 +244,25 @@ impl<'a> Fields<'a> {
         }
         let at = self.at;
         self.read(at).map(Some).map_err(|fault| self.fault(fault))
+    }
+
+    /// Passes a label as every writer writes it, name and value shorter than what takes two bytes for its size. `None`: what
+    /// comes next is to be read field by field.
+    #[inline]
+    fn next_short_label(&mut self) -> Option<(&'a [u8], &'a [u8])> {
+        let (&[SHORT_LABEL, size @ ..0x80, SHORT_NAME, name @ 1..0x80], rest) =
+            self.body.get(self.at..)?.split_first_chunk::<4>()?
+        else {
+            return None;
+        };
+        let (name, rest) = rest.split_at_checked(name.into())?;
+        let (&[SHORT_VALUE, value @ ..0x80], rest) = rest.split_first_chunk::<2>()? else { return None };
+        let value = rest.get(..value.into())?;
+        if usize::from(size) != name.len() + value.len() + 4 {
+            return None;
+        }
+        self.at += usize::from(size) + 2;
+        Some((name, value))
     }
 
     #[inline]

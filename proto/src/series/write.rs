@@ -2,9 +2,9 @@
 
 use super::{Aggr, WireChunk};
 use crate::grpc::Raw;
-use crate::wire::{len_field_size, uvarint_size};
+use crate::wire::{len_field_size, push_uvarint, uvarint_size};
 use bytes::{BufMut, BytesMut};
-use model::LabelsRef;
+use model::{Label, LabelsRef};
 use xxhash_rust::xxh64::xxh64;
 
 /// A frame is ended once it has so many bytes; a series larger than that goes over several frames.
@@ -28,7 +28,9 @@ pub struct FrameWriter {
     out: BytesMut,
     /// Series in `out`, whose frame is not ended.
     batched: usize,
-    /// Of the series being written: its `AggrChunk`s and the chunks in them.
+    /// Of the series being written: its labels, as they go into each frame that has a part of it,
+    labels: Vec<u8>,
+    /// its `AggrChunk`s and the chunks in them.
     groups: Vec<Group>,
     chunks: Vec<Measured>,
 }
@@ -58,7 +60,7 @@ pub fn warning_frame(text: &str) -> Raw {
 impl FrameWriter {
     /// A writer of frames of that form.
     pub fn new(form: FrameForm) -> Self {
-        Self { form, out: BytesMut::new(), batched: 0, groups: Vec::new(), chunks: Vec::new() }
+        Self { form, out: BytesMut::new(), batched: 0, labels: Vec::new(), groups: Vec::new(), chunks: Vec::new() }
     }
 
     /// Writes a series and hands frames that are full to `frame`. Chunks that follow one another with the same range become
@@ -68,13 +70,14 @@ impl FrameWriter {
         I: Iterator<Item = WireChunk<&'a [u8]>> + Clone,
     {
         self.measure(chunks.clone());
-        let labels_size: usize = labels.iter().map(|label| len_field_size(label_size(label))).sum();
+        self.labels.clear();
+        labels.iter().for_each(|label| push_label(&mut self.labels, label));
         let (groups, sizes) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.chunks));
         let (mut groups_left, mut sizes_left, mut chunks) = (groups.as_slice(), sizes.as_slice(), chunks);
         loop {
-            let (part, groups_after, size) = split(groups_left, labels_size);
+            let (part, groups_after, size) = split(groups_left, self.labels.len());
             self.begin_series(size);
-            labels.iter().for_each(|label| self.put_label(label));
+            self.out.put_slice(&self.labels);
             for group in part {
                 let (inside, after) = sizes_left.split_at(group.chunks);
                 sizes_left = after;
@@ -151,16 +154,6 @@ impl FrameWriter {
         }
     }
 
-    fn put_label(&mut self, label: model::Label<'_>) {
-        put_len(&mut self.out, 0x0a, label_size(label));
-        for (key, text) in [(0x0a, label.name), (0x12, label.value)] {
-            if !text.is_empty() {
-                put_len(&mut self.out, key, text.len());
-                self.out.put_slice(text);
-            }
-        }
-    }
-
     fn put_group<'a>(
         &mut self,
         group: &Group,
@@ -207,8 +200,17 @@ fn split(groups: &[Group], labels_size: usize) -> (&[Group], &[Group], usize) {
     (part, after, size)
 }
 
-fn label_size(label: model::Label<'_>) -> usize {
-    [label.name, label.value].iter().filter(|text| !text.is_empty()).map(|text| len_field_size(text.len())).sum()
+/// Appends a label as a field of a series. Neither name nor value is empty.
+fn push_label(out: &mut Vec<u8>, Label { name, value }: Label<'_>) {
+    let size = len_field_size(name.len()) + len_field_size(value.len());
+    out.reserve(len_field_size(size));
+    out.push(0x0a);
+    push_uvarint(out, size as u64);
+    for (key, text) in [(0x0a, name), (0x12, value)] {
+        out.push(key);
+        push_uvarint(out, text.len() as u64);
+        out.extend_from_slice(text);
+    }
 }
 
 fn varint_field_size(value: u64) -> usize {

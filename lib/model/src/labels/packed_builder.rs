@@ -1,6 +1,7 @@
 //! Packing set after set into the same memory.
 
 use super::{InvalidLabels, LabelsRef, push_packed};
+use std::cmp::Ordering;
 use std::ops::Range;
 
 /// Packs labels that come in any order, one set after the other. Once its buffers have grown to the largest set, it
@@ -46,6 +47,7 @@ impl PackedBuilder {
     /// # Errors
     /// An empty name, or a string that the packed form cannot carry. Then the set is to be given up: part of the label may
     /// be in it.
+    #[inline]
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), InvalidLabels> {
         if name.is_empty() {
             return Err(InvalidLabels::EmptyName);
@@ -58,7 +60,7 @@ impl PackedBuilder {
         push_packed(&mut self.arrived, name)?;
         let name_end = self.arrived.len();
         push_packed(&mut self.arrived, value)?;
-        self.is_sorted &= self.places.last().is_none_or(|last| &self.arrived[last.name.clone()] < name);
+        self.is_sorted &= self.places.last().is_none_or(|last| rises(&self.arrived[last.name.clone()], name));
         self.places.push(Place { start, end: self.arrived.len(), name: name_end - name.len()..name_end });
         Ok(())
     }
@@ -94,6 +96,15 @@ impl PackedBuilder {
             previous = Some(name);
         }
         Ok(LabelsRef(sorted))
+    }
+}
+
+/// Whether `name` sorts behind `last`: most names differ in their first byte.
+#[inline]
+fn rises(last: &[u8], name: &[u8]) -> bool {
+    match last.first().cmp(&name.first()) {
+        Ordering::Equal => last < name,
+        order => order.is_lt(),
     }
 }
 

@@ -174,8 +174,9 @@ proptest! {
     }
 
     #[test]
-    fn order_is_that_of_the_pairs(left in any_pairs(), right in any_pairs()) {
-        if let (Ok(left), Ok(right)) = (Labels::from_pairs(left), Labels::from_pairs(right)) {
+    fn order_is_that_of_the_pairs(common in any_pairs(), left in any_pairs(), right in any_pairs()) {
+        let set = |own: Pairs| Labels::from_pairs(common.clone().into_iter().chain(own).collect::<BTreeMap<_, _>>());
+        if let (Ok(left), Ok(right)) = (set(left), set(right)) {
             let pairs = pairs_of(left.as_ref()).cmp(&pairs_of(right.as_ref()));
             prop_assert_eq!(left.cmp(&right), pairs, "{:?} against {:?}", left, right);
             prop_assert_eq!(left == right, pairs.is_eq());
@@ -200,7 +201,10 @@ proptest! {
             }
             prop_assert_eq!(packed, bytes);
         } else {
-            pairs_of(LabelsRef::from_packed_unchecked(&bytes));
+            let labels = LabelsRef::from_packed_unchecked(&bytes);
+            pairs_of(labels);
+            let shorter = LabelsRef::from_packed_unchecked(&bytes[..bytes.len() / 2]);
+            prop_assert_eq!(labels.cmp(&shorter), shorter.cmp(&labels).reverse());
         }
     }
 }
