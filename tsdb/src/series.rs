@@ -165,6 +165,16 @@ impl ChunkSeriesBatch {
         self.chunks.reserve(chunks);
     }
 
+    /// Takes all series out, and has room for as many again.
+    pub fn take(&mut self) -> Self {
+        let room = Self {
+            labels: Vec::with_capacity(self.labels.len()),
+            chunks: Vec::with_capacity(self.chunks.len()),
+            ends: Vec::with_capacity(self.ends.len()),
+        };
+        std::mem::replace(self, room)
+    }
+
     /// Forgets all series, keeps the memory.
     pub fn clear(&mut self) {
         self.labels.clear();

@@ -1,13 +1,15 @@
 //! A loser tree: which of many sorted sources comes next, at one comparison a level.
 //!
-//! The leaves are the sources, each with the key of its current item; an inner node remembers the *loser* of the match
+//! The leaves are the sources, each with the labels of its current series; an inner node remembers the *loser* of the match
 //! played there, the winner moves up. After the winner's source has moved on, only the matches on its path to the root
 //! are played again.
 
-/// The key of a source's current item, or none at its end.
+use model::LabelsRef;
+
+/// The labels of a source's current series, packed; none at its end.
 type Key = Option<Vec<u8>>;
 
-/// Finds the smallest of the current keys of a fixed set of sources; of equal keys, that of the lowest source.
+/// Finds the smallest of the current labels of a fixed set of sources; of equal ones, those of the lowest source.
 #[derive(Debug)]
 pub struct LoserTree {
     keys: Vec<Key>,
@@ -17,7 +19,7 @@ pub struct LoserTree {
 }
 
 impl LoserTree {
-    /// Starts with the first key of each source.
+    /// Starts with the first labels of each source, packed.
     pub fn new(keys: Vec<Key>) -> Self {
         let sources = keys.len();
         let mut tree = Self { keys, losers: vec![0; sources.max(1)] };
@@ -27,7 +29,7 @@ impl LoserTree {
         tree
     }
 
-    /// The source whose item comes next, and its key; `None` once all have ended.
+    /// The source whose series comes next, and its packed labels; `None` once all have ended.
     pub fn winner(&self) -> Option<(usize, &[u8])> {
         let source = *self.losers.first()?;
         let key = self.keys.get(source)?.as_deref()?;
@@ -39,11 +41,15 @@ impl LoserTree {
         self.keys.iter().flatten().count() == 1
     }
 
-    /// Gives the winner its next key. `next` gets the old key's buffer to fill, and says whether there is an item.
-    pub fn advance(&mut self, next: impl FnOnce(&mut Vec<u8>) -> bool) {
+    /// Gives the winner its next labels, if it goes on.
+    pub fn advance(&mut self, next: Option<LabelsRef<'_>>) {
         let source = self.losers[0];
         let mut key = self.keys[source].take().unwrap_or_default();
-        self.keys[source] = next(&mut key).then_some(key);
+        self.keys[source] = next.map(|labels| {
+            key.clear();
+            key.extend_from_slice(labels.as_packed());
+            key
+        });
         let mut winner = source;
         let mut node = (source + self.keys.len()) / 2;
         while node > 0 {
@@ -69,7 +75,10 @@ impl LoserTree {
 
     fn beats(&self, challenger: usize, holder: usize) -> bool {
         match (&self.keys[challenger], &self.keys[holder]) {
-            (Some(left), Some(right)) => (left.as_slice(), challenger) < (right.as_slice(), holder),
+            (Some(left), Some(right)) => {
+                let (left, right) = (LabelsRef::from_packed_unchecked(left), LabelsRef::from_packed_unchecked(right));
+                (left, challenger) < (right, holder)
+            }
             (left, right) => left.is_some() && right.is_none(),
         }
     }

@@ -8,8 +8,8 @@ pub(crate) use frames::merge_frames;
 pub use frames::merge_frames_within;
 
 use crate::loser_tree::LoserTree;
-use crate::sort_key::write_sort_key;
 use chunks::are_ordered;
+use model::LabelsRef;
 use tsdb::{Chunk, ChunkSeriesBatch, SeriesCursor, SourceError};
 
 /// How many series a source is asked for at a time.
@@ -19,9 +19,10 @@ const READ_SERIES: usize = 128;
 /// sources hold byte for byte is kept once. Chunks may still overlap; whoever decodes joins their samples.
 pub struct MergedCursor {
     sources: Vec<Source>,
-    /// Made at the first batch, when the first keys are read.
+    /// Made at the first batch, when the first series are read.
     tree: Option<LoserTree>,
-    key: Vec<u8>,
+    /// The labels of the series that is being put together, packed.
+    packed: Vec<u8>,
     chunks: Vec<Chunk>,
 }
 
@@ -32,10 +33,10 @@ struct Source {
 }
 
 impl MergedCursor {
-    /// Merges `cursors`. Where label sets are equal, labels come from the first that has them.
+    /// Merges `cursors`.
     pub fn new(cursors: Vec<Box<dyn SeriesCursor>>) -> Self {
         let sources = cursors.into_iter().map(|cursor| Source { cursor, batch: ChunkSeriesBatch::default(), at: 0 });
-        Self { sources: sources.collect(), tree: None, key: Vec::new(), chunks: Vec::new() }
+        Self { sources: sources.collect(), tree: None, packed: Vec::new(), chunks: Vec::new() }
     }
 
     /// The next series of the only source: there is nothing to merge them with.
@@ -60,8 +61,8 @@ impl MergedCursor {
     fn start(&mut self, skip_chunks: bool) -> Result<LoserTree, SourceError> {
         let mut keys = Vec::with_capacity(self.sources.len());
         for source in &mut self.sources {
-            let mut key = Vec::new();
-            keys.push(source.read_key(skip_chunks, &mut key)?.then_some(key));
+            let labels = source.read(skip_chunks)?;
+            keys.push(labels.map(|labels| labels.as_packed().to_vec()));
         }
         Ok(LoserTree::new(keys))
     }
@@ -73,31 +74,20 @@ impl MergedCursor {
         skip_chunks: bool,
         batch: &mut ChunkSeriesBatch,
     ) -> Result<bool, SourceError> {
-        let Some((first, key)) = tree.winner() else {
+        let Some((_, packed)) = tree.winner() else {
             return Ok(false);
         };
-        self.key.clear();
-        self.key.extend_from_slice(key);
-        let labels = self.sources[first].labels().map(model::LabelsRef::to_owned);
+        self.packed.clear();
+        self.packed.extend_from_slice(packed);
         self.chunks.clear();
-        while let Some((source, _)) = tree.winner().filter(|(_, key)| *key == self.key) {
+        while let Some((source, _)) = tree.winner().filter(|(_, packed)| *packed == self.packed) {
             let source = &mut self.sources[source];
             self.chunks.extend_from_slice(source.chunks());
             source.at += 1;
-            let mut read = Ok(());
-            tree.advance(|key| {
-                let more = source.read_key(skip_chunks, key);
-                more.unwrap_or_else(|error| {
-                    read = Err(error);
-                    false
-                })
-            });
-            read?;
+            tree.advance(source.read(skip_chunks)?);
         }
         order_chunks(&mut self.chunks);
-        if let Some(labels) = labels {
-            batch.push(labels.as_ref(), self.chunks.drain(..));
-        }
+        batch.push(LabelsRef::from_packed_unchecked(&self.packed), self.chunks.drain(..));
         Ok(true)
     }
 }
@@ -134,21 +124,13 @@ impl SeriesCursor for MergedCursor {
 }
 
 impl Source {
-    /// Replaces `key` by that of the current series, reading on where the batch is used up; `false` at the end.
-    fn read_key(&mut self, skip_chunks: bool, key: &mut Vec<u8>) -> Result<bool, SourceError> {
+    /// The labels of the current series, reading on where the batch is used up; `None` at the end.
+    fn read(&mut self, skip_chunks: bool) -> Result<Option<LabelsRef<'_>>, SourceError> {
         if self.at == self.batch.len() {
             self.cursor.next_batch(READ_SERIES, skip_chunks, &mut self.batch)?;
             self.at = 0;
         }
-        let Some((labels, _)) = self.batch.get(self.at) else {
-            return Ok(false);
-        };
-        write_sort_key(labels, key);
-        Ok(true)
-    }
-
-    fn labels(&self) -> Option<model::LabelsRef<'_>> {
-        self.batch.get(self.at).map(|(labels, _)| labels)
+        Ok(self.batch.get(self.at).map(|(labels, _)| labels))
     }
 
     fn chunks(&self) -> &[Chunk] {

@@ -6,7 +6,6 @@
 
 use super::request::aggregate;
 use crate::merge::order_chunks;
-use crate::sort_key::write_sort_key;
 use crate::store::{Shard, StoreError};
 use bytes::Bytes;
 use model::{Labels, LabelsRef, PackedBuilder};
@@ -49,7 +48,6 @@ pub(super) struct Redone {
 
 #[derive(Debug)]
 struct Entry {
-    key: Vec<u8>,
     labels: Labels,
     chunks: Vec<Chunk>,
 }
@@ -142,7 +140,7 @@ impl Joined {
         self.batch.push(LabelsRef::from_packed_unchecked(&self.labels), self.chunks.drain(..));
         self.held = 0;
         if self.batch.len() >= BATCH_SERIES || self.batch_bytes >= BATCH_BYTES {
-            self.full.push_back(std::mem::take(&mut self.batch));
+            self.full.push_back(self.batch.take());
             self.batch_bytes = 0;
         }
     }
@@ -176,9 +174,8 @@ impl Redone {
             if self.shard.as_ref().is_some_and(|shard| !shard.holds(labels)) {
                 continue;
             }
-            let mut entry = Entry { key: Vec::new(), labels: labels.to_owned(), chunks: chunks.to_vec() };
-            write_sort_key(labels, &mut entry.key);
-            self.bytes += entry.key.len() + self.packed.len() + size_of::<Entry>();
+            let entry = Entry { labels: labels.to_owned(), chunks: chunks.to_vec() };
+            self.bytes += self.packed.len() + size_of::<Entry>();
             self.bytes += chunks.iter().map(|chunk| chunk.data.len() + size_of::<Chunk>()).sum::<usize>();
             self.series.push(entry);
         }
@@ -188,11 +185,11 @@ impl Redone {
     /// Everything, in order, series that became equal joined.
     pub(super) fn finish(&mut self) -> VecDeque<ChunkSeriesBatch> {
         let mut series = std::mem::take(&mut self.series);
-        series.sort_by(|left, right| left.key.cmp(&right.key));
+        series.sort_by(|left, right| left.labels.cmp(&right.labels));
         let (mut batches, mut batch) = (VecDeque::new(), ChunkSeriesBatch::default());
         let mut series = series.into_iter().peekable();
-        while let Some(Entry { key, labels, mut chunks }) = series.next() {
-            while let Some(equal) = series.next_if(|next| next.key == key) {
+        while let Some(Entry { labels, mut chunks }) = series.next() {
+            while let Some(equal) = series.next_if(|next| next.labels == labels) {
                 chunks.extend(equal.chunks);
             }
             order_chunks(&mut chunks);

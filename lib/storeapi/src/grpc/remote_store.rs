@@ -43,7 +43,7 @@ pub struct RemoteOptions {
 
 impl Default for RemoteOptions {
     fn default() -> Self {
-        Self { frame_timeout: Duration::ZERO, batch_series: 64, held_bytes: 256 << 20 }
+        Self { frame_timeout: Duration::ZERO, batch_series: 128, held_bytes: 256 << 20 }
     }
 }
 

@@ -4,9 +4,8 @@ use super::limits::Taken;
 use super::walk;
 use super::{HeadGroup, LocalStore, internal, labels_but, matchers_left, used_labels};
 use crate::loser_tree::LoserTree;
-use crate::sort_key::write_sort_key;
 use crate::store::{SeriesBatch, SeriesFrame, SeriesRequest, SeriesWalk, Shard};
-use model::Matcher;
+use model::{LabelsRef, Matcher};
 use promql::UsedLabels;
 use std::sync::Arc;
 use tsdb::head::{HeadReader, LastCursor};
@@ -107,8 +106,7 @@ impl Newest {
         // One alone is not compared with anything.
         if sources.len() > 1 {
             for source in &mut sources {
-                let mut key = Vec::new();
-                keys.push(source.read_key(&mut key)?.then_some(key));
+                keys.push(source.read()?.map(|labels| labels.as_packed().to_vec()));
             }
         }
         Ok(Self { sources, tree: LoserTree::new(keys), open: ColumnSeriesBatch::default() })
@@ -129,9 +127,9 @@ impl Newest {
     /// Puts the next series together: of several with equal labels the newest sample. `false` at the end.
     fn put_together(&mut self) -> Result<bool, SourceError> {
         self.open.clear();
-        let Some((_, key)) = self.tree.winner() else { return Ok(false) };
-        let key = key.to_vec();
-        while let Some((source, _)) = self.tree.winner().filter(|(_, other)| *other == key) {
+        let Some((_, packed)) = self.tree.winner() else { return Ok(false) };
+        let packed = packed.to_vec();
+        while let Some((source, _)) = self.tree.winner().filter(|(_, other)| *other == packed) {
             let source = &mut self.sources[source];
             if let Some((labels, range)) = source.batch.get(source.at) {
                 let time_ms = |batch: &ColumnSeriesBatch, at: usize| batch.samples().timestamps_ms.get(at).copied();
@@ -141,28 +139,19 @@ impl Newest {
                 }
             }
             source.at += 1;
-            let mut read = Ok(());
-            self.tree.advance(|key| {
-                source.read_key(key).unwrap_or_else(|error| {
-                    read = Err(error);
-                    false
-                })
-            });
-            read?;
+            self.tree.advance(source.read()?);
         }
         Ok(true)
     }
 }
 
 impl Source {
-    /// Replaces `key` by that of the current series, reading on where the batch is used up; `false` at the end.
-    fn read_key(&mut self, key: &mut Vec<u8>) -> Result<bool, SourceError> {
+    /// The labels of the current series, reading on where the batch is used up; `None` at the end.
+    fn read(&mut self) -> Result<Option<LabelsRef<'_>>, SourceError> {
         if self.at == self.batch.len() {
             self.cursor.next_batch(FRAME_SERIES, &mut self.batch)?;
             self.at = 0;
         }
-        let Some((labels, _)) = self.batch.get(self.at) else { return Ok(false) };
-        write_sort_key(labels, key);
-        Ok(true)
+        Ok(self.batch.get(self.at).map(|(labels, _)| labels))
     }
 }

@@ -1,20 +1,20 @@
 use super::LoserTree;
+use model::{Labels, LabelsRef};
 use proptest::prelude::*;
 
 /// Merges by the tree: each item with the source it came from.
 fn merge(sources: &[Vec<Vec<u8>>]) -> Vec<(Vec<u8>, usize)> {
     let mut at = vec![1; sources.len()];
-    let mut tree = LoserTree::new(sources.iter().map(|items| items.first().cloned()).collect());
+    let labels = |item: &Vec<u8>| Labels::from_pairs([("item", item.clone())]).unwrap();
+    let key = |item: &Vec<u8>| labels(item).as_ref().as_packed().to_vec();
+    let mut tree = LoserTree::new(sources.iter().map(|items| items.first().map(key)).collect());
     let mut merged = Vec::new();
-    while let Some((source, key)) = tree.winner() {
-        merged.push((key.to_vec(), source));
-        tree.advance(|key| {
-            let next = sources[source].get(at[source]);
-            at[source] += 1;
-            key.clear();
-            key.extend_from_slice(next.map_or(&[], |item| item.as_slice()));
-            next.is_some()
-        });
+    while let Some((source, packed)) = tree.winner() {
+        let winner = LabelsRef::from_packed_unchecked(packed);
+        merged.push((winner.get(b"item").unwrap_or_default().to_vec(), source));
+        let next = sources[source].get(at[source]).map(labels);
+        at[source] += 1;
+        tree.advance(next.as_ref().map(Labels::as_ref));
     }
     merged
 }

@@ -5,7 +5,6 @@
 
 use super::chunks::{Gathered, are_ordered};
 use crate::loser_tree::LoserTree;
-use crate::sort_key::write_sort_key;
 use crate::store::{SeriesBatch, SeriesFrame, SeriesStream, StoreError};
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered};
@@ -15,13 +14,16 @@ use std::collections::VecDeque;
 use tsdb::{Chunk, ChunkSeriesBatch};
 
 /// A batch is full with so many series,
-const BATCH_SERIES: usize = 128;
+const BATCH_SERIES: usize = 512;
 /// or so many bytes.
 const BATCH_BYTES: usize = 1 << 20;
 /// With so many series it is handed out rather than waiting for a stream.
 const WORTHWHILE_SERIES: usize = 32;
-/// Bytes that may wait of all streams together, and at least of each.
-const AHEAD_BYTES: usize = 64 << 20;
+/// A batch of so many is handed out as it came, where nothing is left to merge it with.
+const WHOLE_SERIES: usize = 32;
+/// Bytes that may wait of all streams together, and at least of each. As much again may wait in the window of its connection:
+/// a stream is there when others have caught up, and what is merged still lies in the processor's caches.
+const AHEAD_BYTES: usize = 4 << 20;
 const LEAST_AHEAD_BYTES: usize = 256 << 10;
 
 /// Merges `streams`, each sorted, up to `limit` series. Equal label sets become one series with the chunks of all; of those
@@ -61,7 +63,8 @@ struct Source {
     /// Absent while it is read, and at its end.
     stream: Option<SeriesStream>,
     ended: bool,
-    waiting: VecDeque<ChunkSeriesBatch>,
+    /// Batches, and what each takes.
+    waiting: VecDeque<(ChunkSeriesBatch, usize)>,
     waiting_bytes: usize,
     current: ChunkSeriesBatch,
     at: usize,
@@ -71,7 +74,7 @@ struct Source {
 #[derive(Default)]
 struct OpenSeries {
     is_open: bool,
-    key: Vec<u8>,
+    /// Its labels.
     packed: Vec<u8>,
     chunks: Gathered,
 }
@@ -161,8 +164,9 @@ impl MergedFrames {
                     SeriesBatch::Columns(batch) => batch.encoded(),
                 };
                 if !batch.is_empty() {
-                    state.waiting_bytes += batch.size_bytes();
-                    state.waiting.push_back(batch);
+                    let size_bytes = batch.size_bytes();
+                    state.waiting_bytes += size_bytes;
+                    state.waiting.push_back((batch, size_bytes));
                 }
             }
             Some(Ok(warning @ SeriesFrame::Warning(_))) => out = Some(Ok(warning)),
@@ -189,8 +193,10 @@ impl MergedFrames {
     fn start(&mut self) -> Option<LoserTree> {
         let mut keys = Vec::with_capacity(self.sources.len());
         for source in 0..self.sources.len() {
-            let mut key = Vec::new();
-            keys.push(self.read_key(source, &mut key)?.then_some(key));
+            if !self.is_known(source) {
+                return None;
+            }
+            keys.push(self.sources[source].labels().map(|labels| labels.as_packed().to_vec()));
         }
         Some(LoserTree::new(keys))
     }
@@ -198,49 +204,38 @@ impl MergedFrames {
     fn merge_by(&mut self, tree: &mut LoserTree) -> Step {
         loop {
             if let Some(source) = self.dry {
-                let mut known = true;
-                let mut key = Vec::new();
-                match self.read_key(source, &mut key) {
-                    Some(more) => tree.advance(|old| {
-                        std::mem::swap(old, &mut key);
-                        more
-                    }),
-                    None => known = false,
-                }
-                if !known {
+                if !self.is_known(source) {
                     return match self.batch.len() >= WORTHWHILE_SERIES {
                         true => self.hand_out(),
                         false => Step::Wait,
                     };
                 }
+                tree.advance(self.sources[source].labels());
                 self.dry = None;
             }
             if let Some(step) = self.pass_whole(tree) {
                 return step;
             }
             let winner = tree.winner().filter(|_| self.left > 0);
-            if self.series.is_open && winner.is_none_or(|(_, key)| key != self.series.key) {
+            if self.series.is_open && winner.is_none_or(|(_, packed)| packed != self.series.packed) {
                 self.close_series();
                 if self.batch.len() >= BATCH_SERIES || self.batch_bytes >= BATCH_BYTES {
                     return self.hand_out();
                 }
             }
-            let Some((source, key)) = winner.filter(|_| self.left > 0) else {
+            let Some((source, packed)) = winner.filter(|_| self.left > 0) else {
                 return match self.batch.is_empty() {
                     true => Step::End,
                     false => self.hand_out(),
                 };
             };
             let state = &mut self.sources[source];
-            if let Some((labels, chunks)) = state.current.get(state.at) {
-                self.series.add(key, labels, chunks);
+            if let Some((_, chunks)) = state.current.get(state.at) {
+                self.series.add(packed, chunks);
             }
             state.at += 1;
-            match state.current.get(state.at) {
-                Some((labels, _)) => tree.advance(|key| {
-                    write_sort_key(labels, key);
-                    true
-                }),
+            match state.labels() {
+                Some(labels) => tree.advance(Some(labels)),
                 None => self.dry = Some(source),
             }
         }
@@ -250,15 +245,15 @@ impl MergedFrames {
     /// at series by series, because they are small or large, or more than is wanted, or not whole. A last series that may go on
     /// in the next batch is kept back.
     fn pass_whole(&mut self, tree: &LoserTree) -> Option<Step> {
-        let (source, key) = tree.winner()?;
+        let (source, packed) = tree.winner()?;
         let state = self.sources.get(source).filter(|state| state.at == 0)?;
         let len = state.current.len();
-        if !(WORTHWHILE_SERIES..=BATCH_SERIES.min(self.left)).contains(&len) || !tree.is_last() {
+        if !(WHOLE_SERIES..=BATCH_SERIES.min(self.left)).contains(&len) || !tree.is_last() {
             return None;
         }
         if self.series.is_open {
             // The limit counts the open one.
-            if key == self.series.key || len >= self.left {
+            if packed == self.series.packed || len >= self.left {
                 return None;
             }
             self.close_series();
@@ -273,9 +268,7 @@ impl MergedFrames {
         let may_go_on = state.may_go_on();
         let mut batch = std::mem::take(&mut state.current);
         if may_go_on && let Some((labels, chunks)) = batch.get(len - 1) {
-            let mut key = Vec::new();
-            write_sort_key(labels, &mut key);
-            self.series.add(&key, labels, chunks);
+            self.series.add(labels.as_packed(), chunks);
             batch.truncate(len - 1);
         }
         self.left -= batch.len();
@@ -283,22 +276,20 @@ impl MergedFrames {
         Some(Step::Frame(SeriesFrame::Series(SeriesBatch::Chunks(batch))))
     }
 
-    /// Replaces `key` by that of the source's current series: `false` at its end, `None` if neither is known yet.
-    fn read_key(&mut self, source: usize, key: &mut Vec<u8>) -> Option<bool> {
+    /// Whether the source's current series is known, or that it has ended; the next batch is taken if it is there.
+    fn is_known(&mut self, source: usize) -> bool {
         let state = &mut self.sources[source];
-        if state.at == state.current.len() {
-            let Some(batch) = state.waiting.pop_front() else {
-                return state.ended.then_some(false);
-            };
-            state.waiting_bytes -= batch.size_bytes();
-            state.current = batch;
-            state.at = 0;
-            self.read(source);
+        if state.at < state.current.len() {
+            return true;
         }
-        let state = &self.sources[source];
-        let (labels, _) = state.current.get(state.at)?;
-        write_sort_key(labels, key);
-        Some(true)
+        let Some((batch, size_bytes)) = state.waiting.pop_front() else {
+            return state.ended;
+        };
+        state.waiting_bytes -= size_bytes;
+        state.current = batch;
+        state.at = 0;
+        self.read(source);
+        true
     }
 
     fn close_series(&mut self) {
@@ -311,16 +302,21 @@ impl MergedFrames {
 
     fn hand_out(&mut self) -> Step {
         self.batch_bytes = 0;
-        Step::Frame(SeriesFrame::Series(SeriesBatch::Chunks(std::mem::take(&mut self.batch))))
+        Step::Frame(SeriesFrame::Series(SeriesBatch::Chunks(self.batch.take())))
     }
 }
 
 impl Source {
+    /// The labels of the current series; `None` if there is none.
+    fn labels(&self) -> Option<LabelsRef<'_>> {
+        self.current.get(self.at).map(|(labels, _)| labels)
+    }
+
     /// Whether the last series of the current batch may have more chunks in the next one, as a store splits large ones.
     fn may_go_on(&self) -> bool {
         let last = self.current.get(self.current.len().wrapping_sub(1));
         match (self.waiting.front(), last) {
-            (Some(next), Some((labels, _))) => next.get(0).is_some_and(|(next, _)| next == labels),
+            (Some((next, _)), Some((labels, _))) => next.get(0).is_some_and(|(next, _)| next == labels),
             _ => !self.ended,
         }
     }
@@ -333,13 +329,11 @@ fn are_whole(batch: &ChunkSeriesBatch) -> bool {
 }
 
 impl OpenSeries {
-    fn add(&mut self, key: &[u8], labels: LabelsRef<'_>, chunks: &[Chunk]) {
+    fn add(&mut self, packed: &[u8], chunks: &[Chunk]) {
         if !self.is_open {
             self.is_open = true;
-            self.key.clear();
-            self.key.extend_from_slice(key);
             self.packed.clear();
-            self.packed.extend_from_slice(labels.as_packed());
+            self.packed.extend_from_slice(packed);
         }
         self.chunks.add(chunks);
     }
