@@ -221,18 +221,19 @@ impl Files {
     pub(super) fn truncate(&self, fs: &dyn Fs, min_ms: i64) -> Result<(), FileError> {
         let late = HeadChunkRef(self.late_through.load(Ordering::Acquire));
         let mut any = false;
-        loop {
+        let removed = loop {
             let may_go = |(_, file): &(&u32, &File)| file.may_go(min_ms, late);
             let oldest = self.files.read().first_key_value().filter(may_go).map(|(&n, _)| n);
-            let Some(number) = oldest else { break };
+            let Some(number) = oldest else { break Ok(()) };
             let path = self.dir.join(file_name(number));
             match fs.remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(FileError { path, source: error }),
+                Err(error) if error.kind() != ErrorKind::NotFound => break Err(FileError { path, source: error }),
                 _ => self.files.write().remove(&number),
             };
             any = true;
-        }
-        if any { fs.sync_dir(&self.dir).map_err(FileError::at(&self.dir)) } else { Ok(()) }
+        };
+        let synced = if any { fs.sync_dir(&self.dir).map_err(FileError::at(&self.dir)) } else { Ok(()) };
+        removed.and(synced)
     }
 
     /// All files, by number.
