@@ -19,6 +19,7 @@
 mod generated;
 pub mod grpc;
 pub mod labels;
+pub mod messages;
 pub mod openmetrics;
 pub mod remote_read;
 pub mod series;

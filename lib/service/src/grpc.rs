@@ -4,7 +4,6 @@ mod bodies;
 mod budget;
 mod channel;
 mod coding;
-mod messages;
 mod methods;
 mod metrics;
 mod server;

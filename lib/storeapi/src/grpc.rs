@@ -6,6 +6,7 @@
 mod codes;
 mod exemplars;
 mod frames;
+mod incoming;
 mod info;
 mod joined;
 mod labels;

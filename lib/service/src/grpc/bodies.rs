@@ -1,12 +1,12 @@
 //! What both sides put around the messages of a call: they are counted and limited, the deadline is held, the end is noted.
 
-use super::messages::Counted;
 use super::methods::code_of;
 use super::metrics::Call;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use prometheus_client::metrics::counter::Counter;
+use proto::messages::Counted;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

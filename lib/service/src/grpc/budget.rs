@@ -4,12 +4,12 @@
 //! more is read than its beginning; who does not get it within a while is told to come again. The memory lies among the
 //! request's extensions: a handler that keeps these with what it made of the message keeps the memory.
 
-use super::messages::Counted;
 use crate::{Account, NoMemory, Reserved};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
 use parking_lot::Mutex;
+use proto::messages::Counted;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};

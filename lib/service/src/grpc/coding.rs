@@ -2,11 +2,11 @@
 //!
 //! Messages are rewritten while they stream by: what is inside the layer sees plain messages only.
 
-use super::messages::{Message, Messages, PREFIX_BYTES};
 use super::snappy::{self, SnappyError};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Frame;
+use proto::messages::{Message, Messages, PREFIX_BYTES};
 use snap::raw::Encoder;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -241,7 +241,7 @@ impl Recoded {
         let mut out = BytesMut::new();
         while out.len() < BATCH_BYTES && self.failure.is_none() {
             let good = out.len();
-            let written = match self.messages.next() {
+            let written = match self.messages.next_message() {
                 Ok(None) => break,
                 Ok(Some(message)) => self.recode.write(&message, &mut out),
                 Err(status) => Err(status),

@@ -1,6 +1,7 @@
 //! A store in another process.
 
 use super::codes::error_of;
+use super::incoming::{self, Incoming};
 use super::joined::{Joined, Redone};
 use super::request::{for_tenant, write_names, write_series, write_values};
 use super::{Channel, exemplars, labels, metadata};
@@ -14,12 +15,11 @@ use futures::future::BoxFuture;
 use futures::stream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use parking_lot::RwLock;
-use proto::grpc::Raw;
 use proto::thanos::services::store_client::StoreClient;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use tsdb::ChunkSeriesBatch;
 
 /// The largest message of a peer that is taken.
@@ -59,7 +59,7 @@ pub struct RemoteStore<C> {
 struct Answer {
     store: Arc<str>,
     options: RemoteOptions,
-    frames: Streaming<Raw>,
+    frames: Incoming,
     joined: Joined,
     redone: Option<Redone>,
     ready: VecDeque<SeriesFrame>,
@@ -95,7 +95,7 @@ impl<C: Channel> Store for RemoteStore<C> {
     }
 
     fn series(&self, request: SeriesRequest) -> SeriesStream {
-        let opened = open(self.client(), self.peer(), self.options, request);
+        let opened = open(self.channel.clone(), self.peer(), self.options, request);
         let frames =
             |answer: Answer| stream::unfold(answer, |mut answer| async move { Some((answer.next().await?, answer)) });
         stream::once(opened).map_ok(frames).try_flatten().boxed()
@@ -131,13 +131,13 @@ impl<C: Channel> Store for RemoteStore<C> {
 }
 
 async fn open<C: Channel>(
-    mut client: StoreClient<C>,
+    channel: C,
     peer: Arc<StoreInfo>,
     options: RemoteOptions,
     request: SeriesRequest,
 ) -> Result<Answer, StoreError> {
     let message = for_tenant(write_series(&request, options.batch_series)?, request.tenant.as_ref())?;
-    let frames = in_time(&peer.name, options, client.series(message)).await?.into_inner();
+    let frames = in_time(&peer.name, options, incoming::series(channel, message, MESSAGE_BYTES)).await?;
     let shard = request.shard.filter(|_| !peer.shards);
     let drops = peer.drops_labels || request.without_labels.is_empty();
     let redone = (shard.is_some() || !drops).then(|| Redone::new(request.without_labels, shard));
@@ -166,7 +166,7 @@ impl Answer {
     async fn read(&mut self) -> Result<(), StoreError> {
         match in_time(&self.store, self.options, self.frames.message()).await? {
             Some(frame) => {
-                let warning = self.joined.add(&frame.into_bytes())?;
+                let warning = self.joined.add(&frame)?;
                 while let Some(batch) = self.joined.take_full() {
                     self.pass(batch)?;
                 }

@@ -1,9 +1,9 @@
 //! A service that reads its message and gives back what lies beside it.
 
 use super::*;
-use crate::grpc::messages::PREFIX_BYTES;
 use http::Extensions;
 use http_body_util::{BodyExt, Full};
+use proto::messages::PREFIX_BYTES;
 use std::convert::Infallible;
 use tonic::Code;
 use tower::{ServiceExt, service_fn};

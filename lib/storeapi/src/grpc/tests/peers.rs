@@ -239,15 +239,84 @@ async fn a_message_too_large_is_refused_before_it_is_read() {
         let text = format!("Error, decoded message length too large: found {bytes} bytes, the limit is: {most} bytes");
         StoreError::LimitExceeded(format!("far: rpc error: code = OutOfRange desc = {text}"))
     };
+    let larger = format!("a message of {} bytes is larger than the limit of {} bytes", (256 << 20) + 1, 256 << 20);
+    let larger = StoreError::LimitExceeded(format!("far: rpc error: code = ResourceExhausted desc = {larger}"));
     let far = RemoteStore::new(info("far"), Announcing("\0\x10\0\0\x01"), RemoteOptions::default());
     let (series, labels) = (lines(far.series(wanting())), far.label_names(LabelsRequest::new([], TimeRange::ALL)));
-    assert_eq!(series.await, Err(expected((256 << 20) + 1, 256 << 20)));
+    assert_eq!(series.await, Err(larger));
     assert_eq!(labels.await, Err(expected((256 << 20) + 1, 256 << 20)));
     let said = fetch_info("far", Announcing("\0\x01\0\0\x01")).await;
     assert_eq!(said, Err(expected((16 << 20) + 1, 16 << 20)));
     let request = "x".repeat(4 << 20);
     let (code, text) = refusal(message(0, &request)).await;
     assert_eq!(code, Code::OutOfRange, "{text}");
+}
+
+/// A peer that answers with these pieces of messages, and then with this status in trailers.
+#[derive(Debug, Clone)]
+struct Pieces(Vec<Bytes>, Option<(&'static str, &'static str)>);
+
+impl Service<http::Request<Body>> for Pieces {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+        let mut trailers = http::HeaderMap::new();
+        if let Some((code, text)) = self.1 {
+            trailers.insert("grpc-status", http::HeaderValue::from_static(code));
+            trailers.insert("grpc-message", http::HeaderValue::from_static(text));
+        }
+        let data = self.0.clone().into_iter().map(http_body::Frame::data);
+        let end = (!trailers.is_empty()).then(|| http_body::Frame::trailers(trailers));
+        let frames = stream::iter(data.chain(end).map(Ok::<_, Status>));
+        ready(Ok(http::Response::new(Body::new(http_body_util::StreamBody::new(frames)))))
+    }
+}
+
+/// However HTTP divides them. What ends too early, or in another way, is told.
+#[tokio::test]
+async fn messages_are_put_together() {
+    let messages = [frame(&[(A, &[(1, 2, "x")])]), Some(warning_frame("between").into_bytes()), frame(&[(B, &[])])];
+    let mut bytes = Vec::new();
+    for message in messages.iter().flatten() {
+        bytes.push(0);
+        bytes.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
+        bytes.extend_from_slice(message);
+    }
+    let asked = async |bytes: &[u8], piece: usize, status| {
+        let pieces = bytes.chunks(piece).map(Bytes::copy_from_slice).collect();
+        let far = RemoteStore::new(info("far"), Pieces(pieces, status), RemoteOptions::default());
+        lines(far.series(wanting())).await.map_err(|error| error.to_string())
+    };
+    let ok = Some(("0", ""));
+    for piece in 1..=bytes.len() {
+        assert_eq!(
+            asked(&bytes, piece, ok).await.unwrap(),
+            ["between", r#"{a="1"} x"#, r#"{a="2"} "#, "--"],
+            "{piece}"
+        );
+    }
+    for (cut, status, expected) in [
+        (0, Some(("8", "too much")), "limit exceeded: far: rpc error: code = ResourceExhausted desc = too much"),
+        (1, Some(("14", "going away")), "far: rpc error: code = Unavailable desc = going away"),
+        (1, ok, "far: rpc error: code = Internal desc = the answer ended within a message"),
+        (1, None, "far: rpc error: code = Internal desc = the answer ended within a message"),
+        (
+            0,
+            None,
+            "far: rpc error: code = Unknown desc = the answer ended without a status: it may have been cut short on its way",
+        ),
+    ] {
+        assert_eq!(asked(&bytes[..bytes.len() - cut], 7, status).await.unwrap_err(), expected);
+    }
+    bytes[0] = 1;
+    let compressed = "far: rpc error: code = Internal desc = a message is compressed, its answer is not";
+    assert_eq!(asked(&bytes, 7, ok).await.unwrap_err(), compressed);
 }
 
 /// Series are passed on as they come, warnings are kept to the end, and those that say nothing take something, too.

@@ -4,17 +4,18 @@ use bytes::{Buf, Bytes, BytesMut};
 use tonic::Status;
 
 /// Flag and length.
-pub(super) const PREFIX_BYTES: usize = 5;
+pub const PREFIX_BYTES: usize = 5;
 
 /// One message as it travels.
-pub(super) struct Message {
-    pub(super) compressed: bool,
-    pub(super) payload: Bytes,
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub compressed: bool,
+    pub payload: Bytes,
 }
 
 /// Puts messages together again.
 #[derive(Debug)]
-pub(super) struct Messages {
+pub struct Messages {
     /// The beginning of a message.
     partial: BytesMut,
     /// What came last and was not looked at yet.
@@ -24,12 +25,12 @@ pub(super) struct Messages {
 
 impl Messages {
     /// Messages of at most `limit_bytes`.
-    pub(super) fn new(limit_bytes: usize) -> Self {
+    pub fn new(limit_bytes: usize) -> Self {
         Self { partial: BytesMut::new(), rest: Bytes::new(), limit_bytes }
     }
 
     /// Adds what came. All messages before must have been taken.
-    pub(super) fn push(&mut self, data: Bytes) {
+    pub fn push(&mut self, data: Bytes) {
         if self.rest.is_empty() {
             self.rest = data;
         } else {
@@ -38,7 +39,7 @@ impl Messages {
     }
 
     /// Whether nothing is left over.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.partial.is_empty() && self.rest.is_empty()
     }
 
@@ -46,7 +47,7 @@ impl Messages {
     ///
     /// # Errors
     /// A flag that is none, or a length above the limit.
-    pub(super) fn next(&mut self) -> Result<Option<Message>, Status> {
+    pub fn next_message(&mut self) -> Result<Option<Message>, Status> {
         if self.partial.is_empty() {
             let Some(prefix) = self.rest.first_chunk::<PREFIX_BYTES>() else {
                 self.keep(usize::MAX);
@@ -100,15 +101,15 @@ fn check(flag: u8, len: usize, limit_bytes: usize) -> Result<(), Status> {
 
 /// Messages that began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Begun {
-    pub(super) messages: u64,
+pub struct Begun {
+    pub messages: u64,
     /// How many bytes they will have in all.
-    pub(super) bytes: usize,
+    pub bytes: usize,
 }
 
 /// Counts messages as their bytes pass by.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub struct Counted {
     prefix: [u8; PREFIX_BYTES],
     have: usize,
     /// Bytes of the current message that are still to come.
@@ -118,15 +119,15 @@ pub(super) struct Counted {
 
 impl Counted {
     /// Messages of at most `limit_bytes`.
-    pub(super) fn new(limit_bytes: usize) -> Self {
+    pub fn new(limit_bytes: usize) -> Self {
         Self { prefix: [0; PREFIX_BYTES], have: 0, left: 0, limit_bytes }
     }
 
     /// What begins in `data`.
     ///
     /// # Errors
-    /// As [`Messages::next`].
-    pub(super) fn pass(&mut self, mut data: &[u8]) -> Result<Begun, Status> {
+    /// As [`Messages::next_message`].
+    pub fn pass(&mut self, mut data: &[u8]) -> Result<Begun, Status> {
         let mut begun = Begun::default();
         while !data.is_empty() {
             let skipped = self.left.min(data.len());

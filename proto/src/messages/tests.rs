@@ -31,7 +31,7 @@ proptest! {
         for data in split(&frames(&messages), &cuts) {
             begun += counted.pass(&data).unwrap().messages;
             joined.push(data);
-            while let Some(message) = joined.next().unwrap() {
+            while let Some(message) = joined.next_message().unwrap() {
                 got.push((message.compressed, message.payload.to_vec()));
             }
         }
@@ -49,7 +49,7 @@ fn lengths_and_flags_are_checked_before_anything_comes() {
             let mut failure = None;
             for part in prefix.chunks(size) {
                 messages.push(Bytes::copy_from_slice(part));
-                failure = failure.or(messages.next().err());
+                failure = failure.or(messages.next_message().err());
             }
             assert_eq!(failure.unwrap().code(), code);
             let mut counted = Counted::new(100);
@@ -64,6 +64,6 @@ fn a_message_in_one_piece_is_not_copied() {
     let data = Bytes::from(frames(&[(false, vec![1; 9])]));
     let mut messages = Messages::new(100);
     messages.push(data.clone());
-    let message = messages.next().unwrap().unwrap();
+    let message = messages.next_message().unwrap().unwrap();
     assert_eq!(message.payload.as_ptr(), data[5..].as_ptr());
 }
