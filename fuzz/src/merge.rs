@@ -5,8 +5,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::executor::block_on;
 use http::{Request, Response};
-use http_body_util::Full;
-use model::{Labels, TimeRange};
+use http_body_util::{BodyExt, Full};
+use model::{Labels, MatchOp, Matcher, TimeRange};
 use proto::series::{FrameContent, read_frame};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -14,7 +14,11 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use storeapi::grpc::{RemoteOptions, RemoteStore};
-use storeapi::{Component, SeriesBatch, SeriesFrame, SeriesRequest, Store, StoreInfo, merge_frames_within};
+use storeapi::{
+    Component, PartialResponse, Proxy, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store, StoreInfo,
+    merge_frames_within,
+};
+use telemetry::Registry;
 use tonic::body::Body;
 use tower::Service;
 
@@ -23,7 +27,7 @@ use tower::Service;
 struct Peer(Bytes);
 
 impl Service<Request<Body>> for Peer {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -32,12 +36,10 @@ impl Service<Request<Body>> for Peer {
     }
 
     fn call(&mut self, _: Request<Body>) -> Self::Future {
-        let mut answer = Response::new(Full::new(self.0.clone()));
-        let headers = [("content-type", "application/grpc"), ("grpc-status", "0")];
-        for (name, value) in headers {
-            answer.headers_mut().insert(name, http::HeaderValue::from_static(value));
-        }
-        ready(Ok(answer))
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
+        let body = Full::new(self.0.clone()).with_trailers(ready(Some(Ok(trailers))));
+        ready(Ok(Response::new(Body::new(body))))
     }
 }
 
@@ -63,12 +65,12 @@ fn told(frames: &[&[u8]]) -> BTreeSet<Told> {
     all
 }
 
-/// Up to four peers, each with frames as they come, read and merged: nothing is made up, series come sorted and once, and an
-/// answer without an error has all that the peers told.
+/// Up to four peers, each with frames as they come, read and merged, or read as they are merged: nothing is made up, series
+/// come sorted and once, and an answer without an error has all that the peers told.
 pub fn fuzz_hostile_stores(data: &[u8]) {
     let mut parts = Parts::of(data);
     let ahead_bytes = usize::from(parts.u8()) * 16;
-    let (mut streams, mut all) = (Vec::new(), BTreeSet::new());
+    let (mut stores, mut all) = (Vec::new(), BTreeSet::new());
     for number in 0..parts.u8() % 5 {
         let mut stated = Parts::of(parts.sized());
         let (mut frames, mut bytes) = (Vec::new(), Vec::new());
@@ -92,9 +94,23 @@ pub fn fuzz_hostile_stores(data: &[u8]) {
             metadata: false,
         };
         let store = RemoteStore::new(info, Peer(bytes.into()), RemoteOptions::default());
-        streams.push(store.series(SeriesRequest::new(Arc::default(), TimeRange::ALL)));
+        stores.push(Arc::new(store) as Arc<dyn Store>);
     }
-    let mut merged = merge_frames_within(streams, None, ahead_bytes);
+    let is_known = Matcher::new(MatchOp::NotEqual, "a", "a name that is not there");
+    let matchers = is_known.into_iter().collect::<Arc<[_]>>();
+    let request =
+        SeriesRequest { partial: PartialResponse::Abort, ..SeriesRequest::new(matchers, TimeRange::ALL) };
+    let streams = stores.iter().map(|store| store.series(request.clone())).collect();
+    check(merge_frames_within(streams, None, ahead_bytes), &all);
+    if !stores.is_empty() {
+        let registry = Registry::default();
+        let proxy = Proxy::new("asked", Component::Query, Arc::new(stores), Labels::empty(), &registry);
+        check(proxy.series(request), &all);
+    }
+}
+
+/// Whether `merged` is sorted, and has what all of the peers told, unless it fails.
+fn check(mut merged: SeriesStream, all: &BTreeSet<Told>) {
     let (mut last, mut found, mut failed) = (None::<Labels>, BTreeSet::new(), false);
     block_on(async {
         while let Some(frame) = merged.next().await {
@@ -116,10 +132,10 @@ pub fn fuzz_hostile_stores(data: &[u8]) {
             }
         }
     });
-    assert!(found.is_subset(&all), "something was made up");
+    assert!(found.is_subset(all), "something was made up");
     // Of chunks with the same bytes one is enough, whatever times were told of them.
     let samples = |told: &BTreeSet<Told>| -> BTreeSet<(Labels, Vec<u8>)> {
         told.iter().map(|(labels, _, _, data)| (labels.clone(), data.clone())).collect()
     };
-    assert!(failed || samples(&found) == samples(&all), "something was lost, and nobody was told");
+    assert!(failed || samples(&found) == samples(all), "something was lost, and nobody was told");
 }

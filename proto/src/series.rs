@@ -11,7 +11,7 @@ mod read;
 mod write;
 
 pub use crate::thanos::{Aggr, chunk::Encoding};
-pub use read::{FrameContent, SeriesFields, read_frame};
+pub use read::{FoundSeries, FrameContent, SeriesFields, read_frame};
 pub use write::{FrameForm, FrameWriter, warning_frame};
 
 use bytes::Bytes;

@@ -14,6 +14,7 @@ mod metadata;
 mod remote_store;
 mod request;
 mod store_server;
+mod unread;
 
 pub(crate) use codes::{code_of, go_text};
 pub use codes::{error_of, status_of};
@@ -22,6 +23,8 @@ pub use info::{InfoServer, fetch_info};
 pub use metadata::MetadataServer;
 pub use remote_store::{RemoteOptions, RemoteStore};
 pub use store_server::StoreServer;
+pub(crate) use unread::FoundSeries;
+pub use unread::UnreadSeries;
 
 use bytes::Bytes;
 use tonic::body::Body;

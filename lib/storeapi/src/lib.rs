@@ -37,5 +37,5 @@ pub use relabel::RelabeledCursor;
 pub use sort_key::write_sort_key;
 pub use store::{
     Component, LabelsAnswer, LabelsRequest, PartialResponse, SelectHints, SeriesBatch, SeriesFrame, SeriesRequest,
-    SeriesStream, SeriesWalk, Shard, Store, StoreError, StoreInfo, TsdbInfo, join_strings,
+    SeriesStream, SeriesWalk, Shard, Store, StoreError, StoreInfo, TsdbInfo, UnreadFrame, UnreadStream, join_strings,
 };

@@ -36,6 +36,19 @@ impl LoserTree {
         Some((source, key))
     }
 
+    /// The packed labels of the current series of `source`; `None` at its end.
+    pub fn labels(&self, source: usize) -> Option<&[u8]> {
+        self.keys.get(source)?.as_deref()
+    }
+
+    /// Swaps the labels of the winner with `packed`. The winner has to be moved on next.
+    pub fn swap_winner(&mut self, packed: &mut Vec<u8>) {
+        let winner = self.losers.first().and_then(|source| self.keys.get_mut(*source));
+        if let Some(Some(key)) = winner {
+            std::mem::swap(key, packed);
+        }
+    }
+
     /// Whether all sources but the winner have ended.
     pub fn is_last(&self) -> bool {
         self.keys.iter().flatten().count() == 1

@@ -2,10 +2,12 @@
 
 mod chunks;
 mod frames;
+mod source;
 
 pub(crate) use chunks::order_chunks;
-pub(crate) use frames::merge_frames;
+pub(crate) use frames::merge_answers;
 pub use frames::merge_frames_within;
+pub(crate) use source::Answer;
 
 use crate::loser_tree::LoserTree;
 use chunks::are_ordered;

@@ -10,7 +10,7 @@ mod metadata;
 mod told;
 
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
-use crate::merge::merge_frames;
+use crate::merge::{Answer, merge_answers};
 use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
     Component, LabelsAnswer, LabelsRequest, PartialResponse, SeriesFrame, SeriesRequest, SeriesStream, SeriesWalk,
@@ -134,11 +134,22 @@ impl Store for Proxy {
             Ok(None) => return futures::stream::empty().boxed(),
             Err(error) => return futures::stream::iter([Err(error)]).boxed(),
         };
+        // What is merged with nothing is passed on by the batch.
+        let has_several = stores.len() > 1;
         let ask = |live: LiveStore| {
-            let answer = live.store.series(request.clone().into_owned());
-            told::answer(answer, live.info, request.partial, self.empty_answers.clone())
+            let (partial, empty_answers) = (request.partial, self.empty_answers.clone());
+            match has_several.then(|| live.store.unread(&request)).flatten() {
+                Some(answer) => {
+                    let late = told::late(Arc::clone(&live.info), partial);
+                    Answer::unread(told::answer(answer, live.info, partial, empty_answers), late)
+                }
+                None => {
+                    let answer = live.store.series(request.clone().into_owned());
+                    Answer::read(told::answer(answer, live.info, partial, empty_answers))
+                }
+            }
         };
-        let merged = merge_frames(stores.into_iter().map(ask).collect(), request.limit);
+        let merged = merge_answers(stores.into_iter().map(ask).collect(), request.limit);
         futures::stream::iter(warning.map(|text| Ok(SeriesFrame::Warning(text)))).chain(merged).boxed()
     }
 

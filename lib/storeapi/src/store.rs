@@ -1,6 +1,7 @@
 //! The trait that both transports implement.
 
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
+use crate::grpc::UnreadSeries;
 use crate::metadata::{MetadataAnswer, MetadataRequest};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -259,6 +260,17 @@ pub enum StoreError {
     Internal { store: String, reason: String },
 }
 
+/// One step of an answer whose series are read where answers are merged.
+#[derive(Debug)]
+pub enum UnreadFrame {
+    Series(UnreadSeries),
+    /// As in [`SeriesFrame`].
+    Warning(String),
+}
+
+/// A stream of these. Dropping it cancels the request.
+pub type UnreadStream = BoxStream<'static, Result<UnreadFrame, StoreError>>;
+
 /// A stream of frames. Dropping it cancels the request.
 pub type SeriesStream = BoxStream<'static, Result<SeriesFrame, StoreError>>;
 
@@ -285,6 +297,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The series that all matchers accept, sorted by labels.
     fn series(&self, request: SeriesRequest) -> SeriesStream;
+
+    /// The same for who merges answers, where series come from afar: what several answers tell alike is read once. `None`: ask
+    /// for series.
+    fn unread(&self, request: &SeriesRequest) -> Option<UnreadStream> {
+        let _ = request;
+        None
+    }
 
     /// The same for who may block, where that is the shorter way: frames are pulled where they are used. `None`: ask for
     /// series.

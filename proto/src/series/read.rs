@@ -9,9 +9,9 @@ use std::ops::Range;
 
 /// What a frame carries.
 #[derive(Debug, Clone)]
-pub enum FrameContent<'a> {
+pub enum FrameContent {
     /// A series, or a batch of them.
-    Series(SeriesFields<'a>),
+    Series(SeriesFields),
     /// Text, of which nothing is checked.
     Warning(Bytes),
     /// An encoded `google.protobuf.Any`.
@@ -22,12 +22,16 @@ pub enum FrameContent<'a> {
 
 /// The series of a frame, one after the other.
 #[derive(Debug, Clone)]
-pub struct SeriesFields<'a> {
-    frame: &'a Bytes,
+pub struct SeriesFields {
+    frame: Bytes,
     /// Where the rest lies.
     rest: Range<usize>,
     in_batch: bool,
 }
+
+/// Where in its frame a series lies, which may not have been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSeries(Range<usize>);
 
 // SeriesResponse
 const SERIES: u32 = 1;
@@ -68,13 +72,14 @@ const AGGREGATES: [(Aggr, &str); 6] = [
 ///
 /// # Errors
 /// Malformed bytes, and more than one result: no writer makes such a frame.
-pub fn read_frame(frame: &Bytes) -> Result<FrameContent<'_>, MalformedFrame> {
+pub fn read_frame(frame: &Bytes) -> Result<FrameContent, MalformedFrame> {
     let mut fields = Fields::new(frame, 0..frame.len(), "SeriesResponse");
     let mut content = FrameContent::Nothing;
+    let series = |rest, in_batch| FrameContent::Series(SeriesFields { frame: frame.clone(), rest, in_batch });
     while let Some(field) = fields.next()? {
         let found = match field.number {
-            SERIES => FrameContent::Series(SeriesFields { frame, rest: field.range()?, in_batch: false }),
-            BATCH => FrameContent::Series(SeriesFields { frame, rest: field.range()?, in_batch: true }),
+            SERIES => series(field.range()?, false),
+            BATCH => series(field.range()?, true),
             WARNING => FrameContent::Warning(frame.slice(field.range()?)),
             HINTS => FrameContent::Hints(frame.slice(field.range()?)),
             _ => continue,
@@ -87,7 +92,7 @@ pub fn read_frame(frame: &Bytes) -> Result<FrameContent<'_>, MalformedFrame> {
     Ok(content)
 }
 
-impl SeriesFields<'_> {
+impl SeriesFields {
     /// Reads the next series: its labels into `labels`, whose former contents are forgotten, and each chunk to `chunk`.
     /// `None` at the end.
     ///
@@ -99,42 +104,100 @@ impl SeriesFields<'_> {
         labels: &'b mut PackedBuilder,
         chunk: &mut impl FnMut(ReadChunk),
     ) -> Result<Option<LabelsRef<'b>>, MalformedFrame> {
-        let Some(series) = self.next_range()? else { return Ok(None) };
-        labels.clear();
-        let start = series.start;
-        let mut fields = Fields::new(self.frame, series, "Series");
-        loop {
-            // Nearly all fields are labels, and these short.
-            while let Some((name, value)) = fields.next_short_label() {
-                labels.push(name, value).map_err(|error| invalid("Label", start, &error))?;
-            }
-            let Some(field) = fields.next()? else { break };
-            match field.number {
-                LABELS => read_label(self.frame, field.range()?, labels)?,
-                CHUNKS => read_chunks(self.frame, field.range()?, chunk)?,
-                _ => {}
-            }
-        }
-        labels.finish().map(Some).map_err(|error| invalid("Series.labels", start, &error))
+        let Some(found) = self.find_next()? else { return Ok(None) };
+        Ok(Some(self.read(&found, labels, chunk)?.0))
     }
 
-    /// Where the next series lies.
-    fn next_range(&mut self) -> Result<Option<Range<usize>>, MalformedFrame> {
+    /// Passes the next series without reading it. `None` at the end.
+    ///
+    /// # Errors
+    /// Malformed bytes. The frame is to be given up.
+    pub fn find_next(&mut self) -> Result<Option<FoundSeries>, MalformedFrame> {
         if !self.in_batch {
             let all = self.rest.clone();
             (self.in_batch, self.rest.start) = (true, all.end);
-            return Ok(Some(all));
+            return Ok(Some(FoundSeries(all)));
         }
-        let mut fields = Fields::new(self.frame, self.rest.clone(), "SeriesBatch");
+        let mut fields = Fields::new(&self.frame, self.rest.clone(), "SeriesBatch");
         let mut found = None;
         while found.is_none() {
             let Some(field) = fields.next()? else { break };
             if field.number == BATCH_SERIES {
-                found = Some(field.range()?);
+                found = Some(FoundSeries(field.range()?));
             }
         }
         self.rest.start = fields.at;
         Ok(found)
+    }
+
+    /// How many bytes all series have that were not found yet.
+    pub fn size_bytes(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The bytes of a series that was found. Equal bytes are equal series.
+    pub fn bytes(&self, found: &FoundSeries) -> &[u8] {
+        self.frame.get(found.0.clone()).unwrap_or_default()
+    }
+
+    /// Reads a series that was found, as [`SeriesFields::next_series`]. Of its bytes so many are labels, if these lie at its
+    /// front.
+    ///
+    /// # Errors
+    /// As [`SeriesFields::next_series`].
+    pub fn read<'b>(
+        &self,
+        FoundSeries(series): &FoundSeries,
+        labels: &'b mut PackedBuilder,
+        chunk: &mut impl FnMut(ReadChunk),
+    ) -> Result<(LabelsRef<'b>, Option<usize>), MalformedFrame> {
+        labels.clear();
+        let start = series.start;
+        let (mut fields, mut labels_end) = (Fields::new(&self.frame, series.clone(), "Series"), Some(start));
+        loop {
+            let at = fields.at;
+            // Nearly all fields are labels, and these short.
+            while let Some((name, value)) = fields.next_short_label() {
+                labels.push(name, value).map_err(|error| invalid("Label", start, &error))?;
+            }
+            if fields.at > at {
+                labels_end = labels_end.filter(|end| *end == at).map(|_| fields.at);
+            }
+            let Some(field) = fields.next()? else { break };
+            match field.number {
+                LABELS => {
+                    read_label(&self.frame, field.range()?, labels)?;
+                    labels_end = labels_end.filter(|end| *end == field.at).map(|_| fields.at);
+                }
+                CHUNKS => read_chunks(&self.frame, field.range()?, chunk)?,
+                _ => {}
+            }
+        }
+        let set = labels.finish().map_err(|error| invalid("Series.labels", start, &error))?;
+        Ok((set, labels_end.map(|end| end - start)))
+    }
+
+    /// Reads the chunks of a series that was found, whose first `labels` bytes are known. `false`: it has more labels behind
+    /// these, and chunks may have been handed out.
+    ///
+    /// # Errors
+    /// As [`SeriesFields::next_series`].
+    pub fn read_behind(
+        &self,
+        FoundSeries(series): &FoundSeries,
+        labels: usize,
+        chunk: &mut impl FnMut(ReadChunk),
+    ) -> Result<bool, MalformedFrame> {
+        let start = series.start.saturating_add(labels).min(series.end);
+        let mut fields = Fields::new(&self.frame, start..series.end, "Series");
+        while let Some(field) = fields.next()? {
+            match field.number {
+                LABELS => return Ok(false),
+                CHUNKS => read_chunks(&self.frame, field.range()?, chunk)?,
+                _ => {}
+            }
+        }
+        Ok(true)
     }
 }
 

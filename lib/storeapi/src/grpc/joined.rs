@@ -7,9 +7,8 @@
 use super::request::aggregate;
 use crate::merge::order_chunks;
 use crate::store::{Shard, StoreError};
-use bytes::Bytes;
 use model::{Labels, LabelsRef, PackedBuilder};
-use proto::series::{Encoding, FrameContent, ReadChunk, SeriesFields, read_frame};
+use proto::series::{Encoding, MalformedFrame, ReadChunk, SeriesFields};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tsdb::{Chunk, ChunkSeriesBatch};
@@ -69,15 +68,6 @@ impl Joined {
         }
     }
 
-    /// Takes a frame; gives its text if it is a warning.
-    pub(super) fn add(&mut self, frame: &Bytes) -> Result<Option<String>, StoreError> {
-        match read_frame(frame).map_err(|error| self.malformed(&error))? {
-            FrameContent::Series(series) => self.add_series(series).map(|()| None),
-            FrameContent::Warning(text) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
-            FrameContent::Hints(_) | FrameContent::Nothing => Ok(None),
-        }
-    }
-
     /// A batch that is full.
     pub(super) fn take_full(&mut self) -> Option<ChunkSeriesBatch> {
         self.full.pop_front()
@@ -94,7 +84,8 @@ impl Joined {
         self.take_full()
     }
 
-    fn add_series(&mut self, mut series: SeriesFields<'_>) -> Result<(), StoreError> {
+    /// Takes the series of a frame.
+    pub(super) fn add(&mut self, mut series: SeriesFields) -> Result<(), StoreError> {
         let mut builder = std::mem::take(&mut self.builder);
         let mut chunks = Vec::new();
         loop {
@@ -106,19 +97,16 @@ impl Joined {
                     chunks.push(chunk_of(chunk));
                 }
             });
-            let Some(labels) = read.map_err(|error| self.malformed(&error))? else { break };
+            let Some(labels) = read.map_err(|error| malformed(&self.store, &error))? else { break };
             if self.started && labels.as_packed() != self.labels {
                 let before = LabelsRef::from_packed_unchecked(&self.labels);
                 if labels < before {
-                    return Err(self.failed(format!("its answer is not sorted: {labels:?} came after {before:?}")));
+                    return Err(not_sorted(&self.store, labels, before));
                 }
                 self.push_series();
             }
             self.held += taken;
-            if self.held > most {
-                let text = format!("{}: a series of its answer takes more than {most} bytes", self.store);
-                return Err(StoreError::LimitExceeded(text));
-            }
+            check_held(&self.store, self.held, most)?;
             if self.chunks.is_empty() {
                 self.labels.clear();
                 self.labels.extend_from_slice(labels.as_packed());
@@ -144,16 +132,27 @@ impl Joined {
             self.batch_bytes = 0;
         }
     }
+}
 
-    #[cold]
-    fn malformed(&self, error: &proto::series::MalformedFrame) -> StoreError {
-        self.failed(format!("its answer cannot be read: {error}"))
-    }
+// === what a peer does wrong ===
 
-    #[cold]
-    fn failed(&self, reason: String) -> StoreError {
-        StoreError::Internal { store: self.store.to_string(), reason }
+#[cold]
+pub(super) fn malformed(store: &str, error: &MalformedFrame) -> StoreError {
+    StoreError::Internal { store: store.to_owned(), reason: format!("its answer cannot be read: {error}") }
+}
+
+#[cold]
+pub(super) fn not_sorted(store: &str, labels: LabelsRef<'_>, before: LabelsRef<'_>) -> StoreError {
+    let reason = format!("its answer is not sorted: {labels:?} came after {before:?}");
+    StoreError::Internal { store: store.to_owned(), reason }
+}
+
+/// Whether a series may take `held` bytes.
+pub(super) fn check_held(store: &str, held: usize, most: usize) -> Result<(), StoreError> {
+    if held <= most {
+        return Ok(());
     }
+    Err(StoreError::LimitExceeded(format!("{store}: a series of its answer takes more than {most} bytes")))
 }
 
 impl Redone {
@@ -207,7 +206,7 @@ fn is_among(names: &[Vec<u8>], name: &[u8]) -> bool {
     names.iter().any(|known| known == name)
 }
 
-fn chunk_of((chunk, _): ReadChunk) -> Chunk {
+pub(super) fn chunk_of((chunk, _): ReadChunk) -> Chunk {
     let encoding = match chunk.encoding {
         Encoding::Xor => tsdb::Encoding::Xor,
         Encoding::Histogram => tsdb::Encoding::Histogram,

@@ -1,19 +1,20 @@
 //! A store in another process.
 
 use super::codes::error_of;
-use super::incoming::{self, Incoming};
+use super::incoming;
 use super::joined::{Joined, Redone};
 use super::request::{for_tenant, write_names, write_series, write_values};
+use super::unread::PeerFrames;
 use super::{Channel, exemplars, labels, metadata};
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};
 use crate::metadata::{MetadataAnswer, MetadataRequest};
 use crate::store::{
     LabelsAnswer, LabelsRequest, SeriesBatch, SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
-    size_of_warning,
+    UnreadFrame, UnreadStream,
 };
 use futures::future::BoxFuture;
 use futures::stream;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use parking_lot::RwLock;
 use proto::thanos::services::store_client::StoreClient;
 use std::collections::VecDeque;
@@ -24,10 +25,6 @@ use tsdb::ChunkSeriesBatch;
 
 /// The largest message of a peer that is taken.
 const MESSAGE_BYTES: usize = 256 << 20;
-
-/// The most bytes that the warnings of one answer may take: series are passed on as they come, warnings are kept to the end
-/// of the query.
-const MAX_WARNING_BYTES: usize = 4 << 20;
 
 /// How a peer is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,16 +52,12 @@ pub struct RemoteStore<C> {
     info: RwLock<Arc<StoreInfo>>,
 }
 
-/// An answer on its way.
+/// An answer on its way, its series read.
 struct Answer {
-    store: Arc<str>,
-    options: RemoteOptions,
-    frames: Incoming,
+    frames: PeerFrames,
     joined: Joined,
     redone: Option<Redone>,
     ready: VecDeque<SeriesFrame>,
-    /// What the warnings took so far.
-    warning_bytes: usize,
     ended: bool,
 }
 
@@ -95,10 +88,29 @@ impl<C: Channel> Store for RemoteStore<C> {
     }
 
     fn series(&self, request: SeriesRequest) -> SeriesStream {
-        let opened = open(self.channel.clone(), self.peer(), self.options, request);
+        let peer = self.peer();
+        let redone = redone(&peer, &request);
+        let opened = open(self.channel.clone(), peer, self.options, request);
+        let opened = opened.map_ok(|frames| Answer::new(frames, redone));
         let frames =
             |answer: Answer| stream::unfold(answer, |mut answer| async move { Some((answer.next().await?, answer)) });
         stream::once(opened).map_ok(frames).try_flatten().boxed()
+    }
+
+    /// If the peer can do all of it.
+    fn unread(&self, request: &SeriesRequest) -> Option<UnreadStream> {
+        let peer = self.peer();
+        if redone(&peer, request).is_some() {
+            return None;
+        }
+        let opened = open(self.channel.clone(), peer, self.options, request.clone());
+        let frames = |frames: PeerFrames| {
+            let next = |mut frames: PeerFrames| async move {
+                Ok::<_, StoreError>(frames.next().await?.map(|frame| (frame, frames)))
+            };
+            stream::try_unfold(frames, next)
+        };
+        Some(stream::once(opened).map_ok(frames).try_flatten().boxed())
     }
 
     fn label_names(&self, request: LabelsRequest) -> BoxFuture<'_, Result<LabelsAnswer, StoreError>> {
@@ -135,18 +147,25 @@ async fn open<C: Channel>(
     peer: Arc<StoreInfo>,
     options: RemoteOptions,
     request: SeriesRequest,
-) -> Result<Answer, StoreError> {
+) -> Result<PeerFrames, StoreError> {
     let message = for_tenant(write_series(&request, options.batch_series)?, request.tenant.as_ref())?;
-    let frames = in_time(&peer.name, options, incoming::series(channel, message, MESSAGE_BYTES)).await?;
-    let shard = request.shard.filter(|_| !peer.shards);
+    let incoming = in_time(&peer.name, options, incoming::series(channel, message, MESSAGE_BYTES)).await?;
+    Ok(PeerFrames::new(&peer.name, options, incoming))
+}
+
+/// What has to be done to the answer of a peer that cannot do all of the request.
+fn redone(peer: &StoreInfo, request: &SeriesRequest) -> Option<Redone> {
+    let shard = request.shard.as_ref().filter(|_| !peer.shards);
     let drops = peer.drops_labels || request.without_labels.is_empty();
-    let redone = (shard.is_some() || !drops).then(|| Redone::new(request.without_labels, shard));
-    let store: Arc<str> = peer.name.as_str().into();
-    let joined = Joined::new(Arc::clone(&store), options.held_bytes);
-    Ok(Answer { store, options, frames, joined, redone, ready: VecDeque::new(), warning_bytes: 0, ended: false })
+    (shard.is_some() || !drops).then(|| Redone::new(Arc::clone(&request.without_labels), shard.cloned()))
 }
 
 impl Answer {
+    fn new(frames: PeerFrames, redone: Option<Redone>) -> Self {
+        let joined = Joined::new(Arc::clone(&frames.store), frames.options.held_bytes);
+        Self { frames, joined, redone, ready: VecDeque::new(), ended: false }
+    }
+
     async fn next(&mut self) -> Option<Result<SeriesFrame, StoreError>> {
         loop {
             if let Some(frame) = self.ready.pop_front() {
@@ -164,13 +183,13 @@ impl Answer {
 
     /// Reads a frame, or the end.
     async fn read(&mut self) -> Result<(), StoreError> {
-        match in_time(&self.store, self.options, self.frames.message()).await? {
-            Some(frame) => {
-                let warning = self.joined.add(&frame)?;
+        match self.frames.next().await? {
+            Some(UnreadFrame::Warning(text)) => self.ready.push_back(SeriesFrame::Warning(text)),
+            Some(UnreadFrame::Series(series)) => {
+                self.joined.add(series.fields)?;
                 while let Some(batch) = self.joined.take_full() {
                     self.pass(batch)?;
                 }
-                warning.map_or(Ok(()), |warning| self.warn(warning))?;
             }
             None => {
                 while let Some(batch) = self.joined.finish() {
@@ -184,28 +203,18 @@ impl Answer {
         Ok(())
     }
 
-    fn warn(&mut self, warning: String) -> Result<(), StoreError> {
-        self.warning_bytes += size_of_warning(&warning);
-        if self.warning_bytes > MAX_WARNING_BYTES {
-            let text = format!("{}: its warnings take more than {MAX_WARNING_BYTES} bytes", self.store);
-            return Err(StoreError::LimitExceeded(text));
-        }
-        self.ready.push_back(SeriesFrame::Warning(warning));
-        Ok(())
-    }
-
     fn pass(&mut self, batch: ChunkSeriesBatch) -> Result<(), StoreError> {
         let Some(redone) = &mut self.redone else {
             self.ready.push_back(SeriesFrame::Series(SeriesBatch::Chunks(batch)));
             return Ok(());
         };
-        let (held, most) = (redone.add(&batch), self.options.held_bytes);
+        let (held, most) = (redone.add(&batch), self.frames.options.held_bytes);
         if held <= most {
             return Ok(());
         }
         Err(StoreError::LimitExceeded(format!(
             "{}: an answer of more than {most} bytes has to be sorted again without {} labels, which this peer does not do itself",
-            self.store,
+            self.frames.store,
             redone.without.len(),
         )))
     }

@@ -3,6 +3,7 @@
 mod exemplars;
 mod metadata;
 mod peers;
+mod unread;
 
 use super::*;
 use crate::exemplars::{ExemplarsAnswer, ExemplarsRequest};

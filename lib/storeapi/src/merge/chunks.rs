@@ -39,12 +39,20 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Adds the cuts of one place.
-    pub(super) fn add(&mut self, chunks: &[Chunk]) {
-        for cut in chunks.chunk_by(is_one_cut) {
-            if self.is_new(cut) {
-                self.chunks.extend_from_slice(cut);
-                self.ends.push(self.chunks.len());
+    pub(super) fn add(&mut self, chunks: impl Iterator<Item = Chunk>) {
+        let (mut start, mut chunks) = (self.chunks.len(), chunks.peekable());
+        while let Some(chunk) = chunks.next() {
+            let goes_on = chunks.peek().is_some_and(|next| is_one_cut(&chunk, next));
+            self.chunks.push(chunk);
+            if goes_on {
+                continue;
             }
+            if self.is_new(start) {
+                self.ends.push(self.chunks.len());
+            } else {
+                self.chunks.truncate(start);
+            }
+            start = self.chunks.len();
         }
     }
 
@@ -66,14 +74,17 @@ impl Gathered {
         self.chunks.iter().map(|chunk| chunk.data.len() + size_of::<Chunk>()).sum()
     }
 
-    fn is_new(&mut self, cut: &[Chunk]) -> bool {
+    /// Whether no cut before has the bytes of the last one, which begins at `start`.
+    fn is_new(&mut self, start: usize) -> bool {
+        let cut = &self.chunks[start..];
         if self.ends.len() < COMPARED_CUTS {
             return !self.cuts().any(|held| have_same_bytes(held, cut));
         }
+        let hashed = hash(cut);
         if self.hashes.is_empty() {
             self.hashes = self.cuts().map(hash).collect();
         }
-        self.hashes.insert(hash(cut))
+        self.hashes.insert(hashed)
     }
 
     fn cuts(&self) -> impl Iterator<Item = &[Chunk]> {

@@ -3,14 +3,15 @@
 //! Each stream is read ahead up to a number of bytes while the others are merged. A series is handed out once every stream has
 //! shown that it has no more of it. Nothing runs by itself: streams are read while the merged one is polled.
 
-use super::chunks::{Gathered, are_ordered};
+use super::chunks::Gathered;
+use super::source::{Answer, Next, Part, Parts, Source, Twin, are_whole};
+use crate::grpc::FoundSeries;
 use crate::loser_tree::LoserTree;
 use crate::store::{SeriesBatch, SeriesFrame, SeriesStream, StoreError};
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered};
 use futures::{FutureExt, StreamExt};
 use model::LabelsRef;
-use std::collections::VecDeque;
 use tsdb::{Chunk, ChunkSeriesBatch};
 
 /// A batch is full with so many series,
@@ -26,48 +27,49 @@ const WHOLE_SERIES: usize = 32;
 const AHEAD_BYTES: usize = 4 << 20;
 const LEAST_AHEAD_BYTES: usize = 256 << 10;
 
-/// Merges `streams`, each sorted, up to `limit` series. Equal label sets become one series with the chunks of all; of those
+/// So many sources are looked at for what another one tells.
+const TWINS: usize = 8;
+
+/// Merges `answers`, each sorted, up to `limit` series. Equal label sets become one series with the chunks of all; of those
 /// that are equal in bytes one is kept. Warnings pass as they come. The first error ends it.
-pub(crate) fn merge_frames(streams: Vec<SeriesStream>, limit: Option<usize>) -> SeriesStream {
-    let ahead_bytes = (AHEAD_BYTES / streams.len().max(1)).max(LEAST_AHEAD_BYTES);
-    merge_frames_within(streams, limit, ahead_bytes)
+pub(crate) fn merge_answers(answers: Vec<Answer>, limit: Option<usize>) -> SeriesStream {
+    let ahead_bytes = (AHEAD_BYTES / answers.len().max(1)).max(LEAST_AHEAD_BYTES);
+    merge_within(answers, limit, ahead_bytes)
 }
 
 /// The same; a stream of which `ahead_bytes` wait is not read on. It is read whenever nothing of it waits.
 pub fn merge_frames_within(streams: Vec<SeriesStream>, limit: Option<usize>, ahead_bytes: usize) -> SeriesStream {
-    let merged = MergedFrames::new(streams, limit, ahead_bytes.max(1));
+    merge_within(streams.into_iter().map(Answer::read).collect(), limit, ahead_bytes)
+}
+
+fn merge_within(answers: Vec<Answer>, limit: Option<usize>, ahead_bytes: usize) -> SeriesStream {
+    let merged = MergedFrames::new(answers, limit, ahead_bytes.max(1));
     stream::unfold(merged, |mut merged| async move { Some((merged.next().await?, merged)) }).boxed()
 }
 
 /// A stream that is being read, and then what came of it.
-type Read = BoxFuture<'static, (usize, SeriesStream, Option<Result<SeriesFrame, StoreError>>)>;
+type Read = BoxFuture<'static, (usize, Parts, Option<Result<Part, StoreError>>)>;
 
 struct MergedFrames {
     sources: Vec<Source>,
     reads: FuturesUnordered<Read>,
     ahead_bytes: usize,
-    /// Made once each source has shown its first series or its end.
+    /// So many sources have shown their first series, or their end.
+    known: usize,
+    /// The labels of these, packed,
+    first: Vec<Option<Vec<u8>>>,
+    /// and who comes next, once all have.
     tree: Option<LoserTree>,
-    /// The source that won last and whose next series is not there yet.
+    /// The source that won last, and is to be moved on.
     dry: Option<usize>,
+    /// Whose current series that source has passed since, as it was the same as its own.
+    passed: Option<usize>,
     series: OpenSeries,
     batch: ChunkSeriesBatch,
     batch_bytes: usize,
     /// Series that may still be handed out.
     left: usize,
     failed: bool,
-}
-
-#[derive(Default)]
-struct Source {
-    /// Absent while it is read, and at its end.
-    stream: Option<SeriesStream>,
-    ended: bool,
-    /// Batches, and what each takes.
-    waiting: VecDeque<(ChunkSeriesBatch, usize)>,
-    waiting_bytes: usize,
-    current: ChunkSeriesBatch,
-    at: usize,
 }
 
 /// The series that is being put together.
@@ -82,20 +84,31 @@ struct OpenSeries {
 /// What merging came to.
 enum Step {
     Frame(SeriesFrame),
+    Failed(StoreError),
     /// A source must be read first.
     Wait,
     End,
 }
 
+/// Where a source has been moved.
+enum Moved {
+    /// To a series, the current one.
+    On,
+    Wait,
+    End,
+}
+
 impl MergedFrames {
-    fn new(streams: Vec<SeriesStream>, limit: Option<usize>, ahead_bytes: usize) -> Self {
-        let sources = streams.into_iter().map(|stream| Source { stream: Some(stream), ..Source::default() }).collect();
+    fn new(answers: Vec<Answer>, limit: Option<usize>, ahead_bytes: usize) -> Self {
         let mut merged = Self {
-            sources,
+            sources: answers.into_iter().map(Source::new).collect(),
             reads: FuturesUnordered::new(),
             ahead_bytes,
+            known: 0,
+            first: Vec::new(),
             tree: None,
             dry: None,
+            passed: None,
             series: OpenSeries::default(),
             batch: ChunkSeriesBatch::default(),
             batch_bytes: 0,
@@ -121,6 +134,10 @@ impl MergedFrames {
         loop {
             match self.merge() {
                 Step::Frame(frame) => return Some(Ok(frame)),
+                Step::Failed(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
                 Step::End => return None,
                 Step::Wait => {}
             }
@@ -137,10 +154,10 @@ impl MergedFrames {
         if state.waiting_bytes >= self.ahead_bytes {
             return;
         }
-        if let Some(mut stream) = state.stream.take() {
+        if let Some(mut parts) = state.parts.take() {
             let read = async move {
-                let frame = stream.next().await;
-                (source, stream, frame)
+                let part = parts.next().await;
+                (source, parts, part)
             };
             self.reads.push(read.boxed());
         }
@@ -149,95 +166,154 @@ impl MergedFrames {
     /// Takes what was read; gives what must be handed out at once.
     fn take(
         &mut self,
-        (source, stream, frame): (usize, SeriesStream, Option<Result<SeriesFrame, StoreError>>),
+        (source, parts, part): (usize, Parts, Option<Result<Part, StoreError>>),
     ) -> Option<Result<SeriesFrame, StoreError>> {
         let state = &mut self.sources[source];
+        // It may have been given up in the meantime.
+        if state.ended {
+            return None;
+        }
         let mut out = None;
-        match frame {
+        match part {
             None => {
                 state.ended = true;
                 return None;
             }
-            Some(Ok(SeriesFrame::Series(batch))) => {
-                let batch = match batch {
-                    SeriesBatch::Chunks(batch) => batch,
-                    SeriesBatch::Columns(batch) => batch.encoded(),
-                };
-                if !batch.is_empty() {
-                    let size_bytes = batch.size_bytes();
-                    state.waiting_bytes += size_bytes;
-                    state.waiting.push_back((batch, size_bytes));
-                }
-            }
-            Some(Ok(warning @ SeriesFrame::Warning(_))) => out = Some(Ok(warning)),
+            Some(Ok(Part::Batch(batch))) => state.take_batch(batch),
+            Some(Ok(Part::Unread(series))) => state.take_unread(series),
+            Some(Ok(Part::Warning(text))) => out = Some(Ok(SeriesFrame::Warning(text))),
             Some(Err(error)) => {
                 self.failed = true;
                 return Some(Err(error));
             }
         }
-        state.stream = Some(stream);
+        state.parts = Some(parts);
         self.read(source);
         out
     }
 
     /// Merges what is there.
     fn merge(&mut self) -> Step {
-        let Some(mut tree) = self.tree.take().or_else(|| self.start()) else {
-            return Step::Wait;
+        let mut tree = match self.tree.take().map_or_else(|| self.start(), Ok) {
+            Ok(tree) => tree,
+            Err(step) => return step,
         };
         let step = self.merge_by(&mut tree);
         self.tree = Some(tree);
         step
     }
 
-    fn start(&mut self) -> Option<LoserTree> {
-        let mut keys = Vec::with_capacity(self.sources.len());
-        for source in 0..self.sources.len() {
-            if !self.is_known(source) {
-                return None;
-            }
-            keys.push(self.sources[source].labels().map(|labels| labels.as_packed().to_vec()));
+    /// Moves all sources to their first series.
+    fn start(&mut self) -> Result<LoserTree, Step> {
+        while self.known < self.sources.len() {
+            let source = self.known;
+            let moved = self.advance(source, None).map_err(|error| self.give_up(source, error))?;
+            let labels = match moved {
+                Moved::Wait => return Err(Step::Wait),
+                Moved::On => self.sources[source].labels().map(|labels| labels.as_packed().to_vec()),
+                Moved::End => None,
+            };
+            self.first.push(labels);
+            self.known += 1;
         }
-        Some(LoserTree::new(keys))
+        Ok(LoserTree::new(std::mem::take(&mut self.first)))
     }
 
     fn merge_by(&mut self, tree: &mut LoserTree) -> Step {
         loop {
             if let Some(source) = self.dry {
-                if !self.is_known(source) {
-                    return match self.batch.len() >= WORTHWHILE_SERIES {
-                        true => self.hand_out(),
-                        false => Step::Wait,
-                    };
+                match self.advance(source, Some(tree)) {
+                    Ok(Moved::Wait) if self.batch.len() >= WORTHWHILE_SERIES => return self.hand_out(),
+                    Ok(Moved::Wait) => return Step::Wait,
+                    Ok(Moved::On) => tree.advance(self.sources[source].labels()),
+                    Ok(Moved::End) => tree.advance(None),
+                    Err(error) => return self.give_up(source, error),
                 }
-                tree.advance(self.sources[source].labels());
-                self.dry = None;
+                (self.dry, self.passed) = (None, None);
             }
             if let Some(step) = self.pass_whole(tree) {
                 return step;
             }
             let winner = tree.winner().filter(|_| self.left > 0);
-            if self.series.is_open && winner.is_none_or(|(_, packed)| packed != self.series.packed) {
+            let is_same = winner.is_some_and(|(_, packed)| packed == self.series.packed);
+            let winner = winner.map(|(source, _)| source);
+            if self.series.is_open && !is_same {
                 self.close_series();
                 if self.batch.len() >= BATCH_SERIES || self.batch_bytes >= BATCH_BYTES {
                     return self.hand_out();
                 }
             }
-            let Some((source, packed)) = winner.filter(|_| self.left > 0) else {
+            let Some(source) = winner.filter(|_| self.left > 0) else {
                 return match self.batch.is_empty() {
                     true => Step::End,
                     false => self.hand_out(),
                 };
             };
-            let state = &mut self.sources[source];
-            if let Some((_, chunks)) = state.current.get(state.at) {
-                self.series.add(packed, chunks);
+            if !self.series.is_open {
+                self.series.is_open = true;
+                tree.swap_winner(&mut self.series.packed);
             }
-            state.at += 1;
-            match state.labels() {
-                Some(labels) => tree.advance(Some(labels)),
-                None => self.dry = Some(source),
+            self.sources[source].take_chunks(&mut self.series.chunks);
+            self.dry = Some(source);
+        }
+    }
+
+    /// Moves a source, which won last, to its next series. What is the same as the current one of another source is passed:
+    /// it becomes part of that.
+    fn advance(&mut self, source: usize, tree: Option<&LoserTree>) -> Result<Moved, StoreError> {
+        loop {
+            match self.sources[source].next()? {
+                Next::Read => return Ok(Moved::On),
+                Next::End => return Ok(Moved::End),
+                Next::Wait => {
+                    if !self.sources[source].go_on() {
+                        return Ok(Moved::Wait);
+                    }
+                    self.read(source);
+                }
+                Next::Found(found) => {
+                    if tree.is_some() && self.pass(source, &found)? {
+                        continue;
+                    }
+                    let last = match self.passed {
+                        Some(other) => tree.and_then(|tree| tree.labels(other)),
+                        None => tree.map(|_| self.series.packed.as_slice()),
+                    };
+                    let last = last.map(LabelsRef::from_packed_unchecked);
+                    self.sources[source].read(found, last)?;
+                    return Ok(Moved::On);
+                }
             }
+        }
+    }
+
+    /// Passes a series that a source has found, if it is the current one of another source.
+    fn pass(&mut self, source: usize, found: &FoundSeries) -> Result<bool, StoreError> {
+        let ours = &self.sources[source];
+        let twin_of = |(other, theirs): (usize, &Source)| Some((other, ours.twin(found, theirs)?));
+        let mut others = self.sources.iter().enumerate().take(TWINS).filter(|(other, _)| *other != source);
+        let Some((other, twin)) = others.find_map(twin_of) else { return Ok(false) };
+        let goes_on = self.passed == Some(other);
+        match twin {
+            Twin::Equal => self.sources[source].pass(found, goes_on)?,
+            Twin::Labels(labels) => {
+                let mut chunks = std::mem::take(self.sources[other].chunks_mut());
+                let passed = self.sources[source].read_behind(found, labels, goes_on, &mut chunks);
+                *self.sources[other].chunks_mut() = chunks;
+                if !passed? {
+                    return Ok(false);
+                }
+            }
+        }
+        self.passed = Some(other);
+        Ok(true)
+    }
+
+    /// Goes on without a source whose series cannot be read.
+    fn give_up(&mut self, source: usize, error: StoreError) -> Step {
+        match self.sources[source].give_up(error) {
+            Ok(warning) => Step::Frame(warning),
+            Err(error) => Step::Failed(error),
         }
     }
 
@@ -246,8 +322,7 @@ impl MergedFrames {
     /// in the next batch is kept back.
     fn pass_whole(&mut self, tree: &LoserTree) -> Option<Step> {
         let (source, packed) = tree.winner()?;
-        let state = self.sources.get(source).filter(|state| state.at == 0)?;
-        let len = state.current.len();
+        let len = self.sources.get(source)?.fresh_batch()?.len();
         if !(WHOLE_SERIES..=BATCH_SERIES.min(self.left)).contains(&len) || !tree.is_last() {
             return None;
         }
@@ -262,34 +337,18 @@ impl MergedFrames {
             return Some(self.hand_out());
         }
         let state = self.sources.get_mut(source)?;
-        if !are_whole(&state.current) {
+        if !are_whole(state.fresh_batch()?) {
             return None;
         }
         let may_go_on = state.may_go_on();
-        let mut batch = std::mem::take(&mut state.current);
+        let mut batch = state.take_held();
         if may_go_on && let Some((labels, chunks)) = batch.get(len - 1) {
-            self.series.add(labels.as_packed(), chunks);
+            self.series.open(labels.as_packed(), chunks);
             batch.truncate(len - 1);
         }
         self.left -= batch.len();
         self.dry = Some(source);
         Some(Step::Frame(SeriesFrame::Series(SeriesBatch::Chunks(batch))))
-    }
-
-    /// Whether the source's current series is known, or that it has ended; the next batch is taken if it is there.
-    fn is_known(&mut self, source: usize) -> bool {
-        let state = &mut self.sources[source];
-        if state.at < state.current.len() {
-            return true;
-        }
-        let Some((batch, size_bytes)) = state.waiting.pop_front() else {
-            return state.ended;
-        };
-        state.waiting_bytes -= size_bytes;
-        state.current = batch;
-        state.at = 0;
-        self.read(source);
-        true
     }
 
     fn close_series(&mut self) {
@@ -306,36 +365,12 @@ impl MergedFrames {
     }
 }
 
-impl Source {
-    /// The labels of the current series; `None` if there is none.
-    fn labels(&self) -> Option<LabelsRef<'_>> {
-        self.current.get(self.at).map(|(labels, _)| labels)
-    }
-
-    /// Whether the last series of the current batch may have more chunks in the next one, as a store splits large ones.
-    fn may_go_on(&self) -> bool {
-        let last = self.current.get(self.current.len().wrapping_sub(1));
-        match (self.waiting.front(), last) {
-            (Some((next, _)), Some((labels, _))) => next.get(0).is_some_and(|(next, _)| next == labels),
-            _ => !self.ended,
-        }
-    }
-}
-
-/// Whether each series is there once, its chunks in order.
-fn are_whole(batch: &ChunkSeriesBatch) -> bool {
-    let mut before = None;
-    batch.iter().all(|(labels, chunks)| before.replace(labels) != Some(labels) && are_ordered(chunks))
-}
-
 impl OpenSeries {
-    fn add(&mut self, packed: &[u8], chunks: &[Chunk]) {
-        if !self.is_open {
-            self.is_open = true;
-            self.packed.clear();
-            self.packed.extend_from_slice(packed);
-        }
-        self.chunks.add(chunks);
+    fn open(&mut self, packed: &[u8], chunks: &[Chunk]) {
+        self.is_open = true;
+        self.packed.clear();
+        self.packed.extend_from_slice(packed);
+        self.chunks.add(chunks.iter().cloned());
     }
 }
 

@@ -1,23 +1,58 @@
 //! How the failure of one store is told, in the words in which Thanos tells it: people and programs look for them.
 
 use crate::grpc::{code_of, go_text};
-use crate::store::{PartialResponse, SeriesFrame, SeriesStream, SeriesWalk, StoreError, StoreInfo};
+use crate::store::{PartialResponse, SeriesFrame, SeriesWalk, StoreError, StoreInfo, UnreadFrame};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use model::Labels;
 use prometheus_client::metrics::counter::Counter;
 use std::sync::Arc;
 
 /// The answer of the store that said `info`, its failure told as a warning, which then is the last frame, or as an error.
 /// An answer without series is counted.
-pub(super) fn answer(
-    answer: SeriesStream,
+pub(super) fn answer<F: Frame>(
+    answer: BoxStream<'static, Result<F, StoreError>>,
     info: Arc<StoreInfo>,
     partial: PartialResponse,
     empty_answers: Counter,
-) -> SeriesStream {
+) -> BoxStream<'static, Result<F, StoreError>> {
     let mut told = Told { info, partial, empty_answers, has_series: false, ended: false };
     let end = futures::stream::iter([None]);
     answer.map(Some).chain(end).filter_map(move |frame| std::future::ready(told.frame(frame))).boxed()
+}
+
+/// How a fault is told that is found in series which have come.
+pub(super) fn late(
+    info: Arc<StoreInfo>,
+    partial: PartialResponse,
+) -> impl Fn(StoreError) -> Result<SeriesFrame, StoreError> {
+    move |error| failed(error, &info, partial, true)
+}
+
+/// A step of an answer.
+pub(super) trait Frame: Send + 'static {
+    fn warning(text: String) -> Self;
+    fn is_series(&self) -> bool;
+}
+
+impl Frame for SeriesFrame {
+    fn warning(text: String) -> Self {
+        Self::Warning(text)
+    }
+
+    fn is_series(&self) -> bool {
+        matches!(self, Self::Series(_))
+    }
+}
+
+impl Frame for UnreadFrame {
+    fn warning(text: String) -> Self {
+        Self::Warning(text)
+    }
+
+    fn is_series(&self) -> bool {
+        matches!(self, Self::Series(_))
+    }
 }
 
 /// The same for a walk.
@@ -42,7 +77,7 @@ struct Told {
 
 impl Told {
     /// What becomes of the next frame, or of the end.
-    fn frame(&mut self, frame: Option<Result<SeriesFrame, StoreError>>) -> Option<Result<SeriesFrame, StoreError>> {
+    fn frame<F: Frame>(&mut self, frame: Option<Result<F, StoreError>>) -> Option<Result<F, StoreError>> {
         match frame {
             _ if self.ended => None,
             None => {
@@ -50,25 +85,33 @@ impl Told {
                 None
             }
             Some(Ok(frame)) => {
-                self.has_series |= matches!(frame, SeriesFrame::Series(_));
+                self.has_series |= frame.is_series();
                 Some(Ok(frame))
             }
-            Some(Err(error)) => Some(self.failed(error)),
+            Some(Err(error)) => {
+                self.ended = true;
+                Some(failed(error, &self.info, self.partial, self.has_series))
+            }
         }
     }
+}
 
-    fn failed(&mut self, error: StoreError) -> Result<SeriesFrame, StoreError> {
-        self.ended = true;
-        let store = describe(&self.info);
-        let is_unreachable = matches!(error, StoreError::Unavailable { .. } | StoreError::TimedOut { .. });
-        let error = match self.has_series || !is_unreachable {
-            true => told(error, &self.info, format!("receive series from {store}")),
-            false => told(error, &self.info, format!("fetch series for {} {store}", identity(&self.info.label_sets))),
-        };
-        match self.partial {
-            PartialResponse::Warn => Ok(SeriesFrame::Warning(text(&error))),
-            PartialResponse::Abort => Err(error),
-        }
+/// What becomes of a failure, after some series or before.
+fn failed<F: Frame>(
+    error: StoreError,
+    info: &StoreInfo,
+    partial: PartialResponse,
+    has_series: bool,
+) -> Result<F, StoreError> {
+    let store = describe(info);
+    let is_unreachable = matches!(error, StoreError::Unavailable { .. } | StoreError::TimedOut { .. });
+    let error = match has_series || !is_unreachable {
+        true => told(error, info, format!("receive series from {store}")),
+        false => told(error, info, format!("fetch series for {} {store}", identity(&info.label_sets))),
+    };
+    match partial {
+        PartialResponse::Warn => Ok(F::warning(text(&error))),
+        PartialResponse::Abort => Err(error),
     }
 }
 

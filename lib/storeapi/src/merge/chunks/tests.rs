@@ -32,7 +32,7 @@ fn check_gathered(places: &[&[&str]], want: &[&str]) {
     let mut gathered = Gathered::default();
     for _ in 0..2 {
         for place in places {
-            gathered.add(&chunks(place));
+            gathered.add(chunks(place).into_iter());
         }
         assert_eq!(gathered.take().collect::<Vec<_>>(), chunks(want));
     }

@@ -56,6 +56,10 @@ async fn read(merged: SeriesStream) -> (Vec<Row>, Vec<String>, Result<(), StoreE
     (rows, warnings, Ok(()))
 }
 
+fn merge_frames(streams: Vec<SeriesStream>, limit: Option<usize>) -> SeriesStream {
+    merge_answers(streams.into_iter().map(Answer::read).collect(), limit)
+}
+
 fn merged(of: Vec<Vec<Frame>>, limit: Option<usize>) -> (Vec<Row>, Vec<String>, Result<(), StoreError>) {
     futures::executor::block_on(read(merge_frames(streams(of), limit)))
 }
