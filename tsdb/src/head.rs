@@ -32,6 +32,7 @@ mod replay;
 mod select;
 mod selection;
 mod shard;
+mod shown;
 mod slab;
 mod snapshot;
 mod statistics;

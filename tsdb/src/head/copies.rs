@@ -3,11 +3,10 @@
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
 use super::damaged::ChunkKind;
-use super::dictionary::{PairId, pair_texts};
 use super::late::{join, place_of};
-use super::read::Shown;
 use super::selection::{Bunch, FAR_AHEAD, NEAR_AHEAD, View, Window};
 use super::shard::Shard;
+use super::shown::{PackedLabels, Shown};
 use super::tombstones::DeletedCopies;
 use crate::block::trim;
 use crate::chunk;
@@ -40,23 +39,8 @@ pub(super) struct Copies {
     /// Where the chunks of each place begin, and the last end.
     starts: Vec<usize>,
     columns: SampleColumns,
-    /// After [`Copies::labels`]: packed labels and where each set ends, in order of the series that are there.
-    labels: Vec<u8>,
-    label_ends: Vec<usize>,
-    /// By number of a name, once known.
-    names: Vec<Option<NamePlace>>,
-}
-
-/// What becomes of the labels of a name: the same for all of them.
-#[derive(Debug, Clone, Copy)]
-enum NamePlace {
-    /// They are shown, behind so many of the labels that all series get.
-    Shown {
-        added_before: usize,
-    },
-    Hidden,
-    /// Neither they nor any behind them are shown.
-    Beyond,
+    /// After [`Copies::labels`]: of the series that are there, in order.
+    labels: PackedLabels,
 }
 
 /// What was taken of a series, as parts of [`Copies`].
@@ -268,56 +252,19 @@ impl Copies {
 
     /// Packs the labels that are shown of the series that are there. `bunch` is what they were taken of.
     pub(super) fn labels(&mut self, head: &Head, bunch: Bunch<'_>, shown: &Shown) {
-        self.labels.clear();
-        self.label_ends.clear();
-        let added = shown.added.as_ref();
-        let added = added.iter().map(|label| label.name).zip(pair_texts(added));
-        let added: Vec<_> = added.filter(|(name, _)| shown.shows(name)).collect();
-        let dictionary = head.dictionary.read();
-        self.names.clear();
-        let mut place_of = |pair: PairId| {
-            let name = dictionary.name_of(pair) as usize;
-            if self.names.len() <= name {
-                self.names.resize(name + 1, None);
-            }
-            *self.names[name].get_or_insert_with(|| shown.place(dictionary.label(pair).name, &added))
-        };
         let there = self.series.iter().zip(bunch.series).filter(|(series, _)| series.is_some());
-        for (_, picked) in there {
-            let mut done = 0;
-            for &pair in bunch.pairs(picked) {
-                match place_of(pair) {
-                    NamePlace::Shown { added_before } => {
-                        if done < added_before {
-                            added[done..added_before].iter().for_each(|(_, text)| self.labels.extend_from_slice(text));
-                            done = added_before;
-                        }
-                        self.labels.extend_from_slice(dictionary.packed(pair));
-                    }
-                    NamePlace::Hidden => {}
-                    NamePlace::Beyond => break,
-                }
-            }
-            added[done..].iter().for_each(|(_, text)| self.labels.extend_from_slice(text));
-            self.label_ends.push(self.labels.len());
-        }
+        self.labels.pack(&head.dictionary.read(), shown, there.map(|(_, picked)| bunch.pairs(picked)));
     }
 
     /// The series that are there, in the order of the bunch: labels, and the sample that needs no chunk.
     pub(super) fn series(&self) -> impl Iterator<Item = (LabelsRef<'_>, Option<LastCopy>)> {
-        let mut start = 0;
-        self.series.iter().flatten().zip(&self.label_ends).map(move |(series, &end)| {
-            let labels = LabelsRef::from_packed_unchecked(&self.labels[std::mem::replace(&mut start, end)..end]);
-            (labels, series.last)
-        })
+        self.labels.iter().zip(self.series.iter().flatten().map(|series| series.last))
     }
 
     /// Moves the series that are there to `batch`.
     pub(super) fn move_to(&mut self, batch: &mut ChunkSeriesBatch) {
-        batch.reserve(self.label_ends.len(), self.labels.len(), self.chunks.len());
-        let mut start = 0;
-        for (series, &end) in self.series.iter().flatten().zip(&self.label_ends) {
-            let labels = LabelsRef::from_packed_unchecked(&self.labels[std::mem::replace(&mut start, end)..end]);
+        batch.reserve(self.labels.len(), self.labels.size_bytes(), self.chunks.len());
+        for (labels, series) in self.labels.iter().zip(self.series.iter().flatten()) {
             let chunks = self.chunks[series.chunks.clone()].iter_mut();
             batch.push(labels, chunks.map(|chunk| Chunk { data: std::mem::take(&mut chunk.data), ..*chunk }));
         }
@@ -390,22 +337,6 @@ impl Copies {
             false => self.deleted.reaching(kind, min_ms, max_ms),
         };
         self.places.push(ChunkCopy { min_ms, max_ms, data, deleted });
-    }
-}
-
-impl Shown {
-    fn shows(&self, name: &[u8]) -> bool {
-        self.names.as_ref().is_none_or(|names| names.binary_search_by(|shown| shown.as_slice().cmp(name)).is_ok())
-    }
-
-    /// The place of a name of the head, with the labels `added` that are shown.
-    fn place(&self, name: &[u8], added: &[(&[u8], &[u8])]) -> NamePlace {
-        let last = self.names.as_ref().map(|names| names.last().map_or(&[] as &[u8], Vec::as_slice));
-        match last {
-            Some(last) if last < name => NamePlace::Beyond,
-            _ if !self.shows(name) => NamePlace::Hidden,
-            _ => NamePlace::Shown { added_before: added.partition_point(|(added, _)| *added < name) },
-        }
     }
 }
 

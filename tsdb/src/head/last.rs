@@ -5,9 +5,10 @@
 
 use super::Head;
 use super::copies::{Copies, LastCopy, SERIES_PER_LOCK, SeriesCopy, last_row};
-use super::read::Shown;
+
 use super::selection::{Selection, View, Window};
 use super::shard::Shard;
+use super::shown::Shown;
 use crate::chunk;
 use crate::series::{Chunk, ColumnSeriesBatch, SourceError};
 use model::{HistogramColumn, Matcher, SampleColumns, TimeRange, is_stale};

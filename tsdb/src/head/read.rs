@@ -11,6 +11,7 @@ use super::Head;
 use super::copies::{Copies, SERIES_PER_LOCK};
 use super::last::LastCursor;
 use super::selection::{Selection, View, Window};
+use super::shown::Shown;
 use crate::series::{ChunkSeriesBatch, SeriesCursor, SeriesSource, SourceError};
 use model::{Labels, Matcher, TimeRange};
 use std::sync::Arc;
@@ -21,15 +22,6 @@ use std::sync::Arc;
 pub struct HeadReader {
     view: Arc<View>,
     shown: Shown,
-}
-
-/// With which labels series are shown.
-#[derive(Debug, Clone)]
-pub(super) struct Shown {
-    /// Labels that no series of the head has, and all get.
-    pub(super) added: Labels,
-    /// Of all labels those that are shown, sorted; `None`: all.
-    pub(super) names: Option<Arc<[Vec<u8>]>>,
 }
 
 /// A walk over selected series.
