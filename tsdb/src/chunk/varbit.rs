@@ -54,17 +54,45 @@ fn read(reader: &mut BitReader<'_>) -> (u64, u32) {
 const SHORT_ONES: u32 = 4;
 const SHORT_BITS: u32 = 17;
 
-/// How many bits a short number takes, and how many of them are its own, by the first five; a long one: none.
-const SHORT: [(u8, u8); 32] = {
-    let (mut table, mut first) = ([(0, 0); 32], 0_u32);
+/// How a short number is read that begins with certain five bits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Short {
+    /// How many bits it takes; a long one: none.
+    bits: u8,
+    /// How many stand in front of its own.
+    prefix: u8,
+    /// How far its own are from the other end of a word.
+    shift: u8,
+    /// Its own bits at the top of a word, all of them set.
+    own: u64,
+}
+
+/// By the first five bits.
+const SHORT: [Short; 32] = {
+    let (mut table, mut first) = ([Short { bits: 0, prefix: 0, shift: 0, own: 0 }; 32], 0_u32);
     while first < 31 {
         let ones = (first << 27).leading_ones();
         let payload = PAYLOAD_BITS[ones as usize];
-        table[first as usize] = ((ones + 1 + payload) as u8, payload as u8);
+        table[first as usize] = Short {
+            bits: (ones + 1 + payload) as u8,
+            prefix: (ones + 1) as u8,
+            shift: (63 - payload.saturating_sub(1)) as u8,
+            own: ((1_u64 << payload) - 1).rotate_right(payload),
+        };
         first += 1;
     }
     table
 };
+
+impl Short {
+    /// The number at the top of `window`. A number of n bits is one of two's complement but for the highest, which is not the
+    /// lowest: turned round it is.
+    #[inline(always)]
+    fn number(self, window: u64) -> i64 {
+        let own = window << self.prefix & self.own;
+        (own.wrapping_neg().cast_signed() >> self.shift).wrapping_neg()
+    }
+}
 
 /// Signed numbers one after the other, most of them short.
 ///
@@ -93,13 +121,13 @@ impl<'r, 'a> Numbers<'r, 'a> {
         if self.used > 64 - SHORT_BITS {
             self.pass(self.used);
         }
-        let (bits, payload) = SHORT.get((self.window >> (64 - SHORT_ONES - 1)) as usize).copied().unwrap_or_default();
-        if bits == 0 {
+        let short = SHORT.get((self.window >> (64 - SHORT_ONES - 1)) as usize).copied().unwrap_or_default();
+        if short.bits == 0 {
             return self.next_long();
         }
-        let number = self.window >> (64 - bits) & ((1 << payload) - 1);
-        (self.window, self.used) = (self.window << bits, self.used + u32::from(bits));
-        signed(number, payload.into())
+        let number = short.number(self.window);
+        (self.window, self.used) = (self.window << short.bits, self.used + u32::from(short.bits));
+        number
     }
 
     #[inline(never)]

@@ -8,6 +8,22 @@ fn number() -> impl Strategy<Value = i64> {
     prop_oneof![4 => Just(0), 8 => -2_100_i64..2_100, 4 => of_any_size]
 }
 
+/// All that a short number can begin with, and long ones, whatever comes behind.
+#[test]
+fn a_number_is_what_is_read_alone() {
+    for first in 0..1_u64 << 17 {
+        for behind in [0, u64::MAX, 0x5a5a_a5a5_3c3c_c3c3] {
+            let mut data = (first << 47 | behind >> 17).to_be_bytes().to_vec();
+            data.extend_from_slice(&behind.to_be_bytes());
+            let (mut single, mut reader) = (BitReader::new(&data, 0), BitReader::new(&data, 0));
+            let mut numbers = Numbers::new(&mut reader);
+            let number = numbers.next();
+            numbers.stop();
+            assert_eq!((number, reader.at()), (read_int(&mut single), single.at()), "{first:017b}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
