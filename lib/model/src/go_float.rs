@@ -18,11 +18,15 @@ pub struct SampleFloat(pub f64);
 /// From here on the text of a whole number may be halfway between two others.
 const WHOLE_TIES_FROM: f64 = (1_u64 << 49) as f64;
 
-/// Numbers of this size are written without an exponent by `ryu`, too.
-const RYU_PLAIN: std::ops::Range<f64> = 1e-4..1e15;
+/// Numbers of this size are written without an exponent by `zmij`, too.
+const ZMIJ_PLAIN: std::ops::Range<f64> = 1e-4..1e15;
 
-/// Texts of at most 15 digits are farther apart than numbers are, and none needs more than 17.
-const TIES_FROM_DIGITS: i32 = 16;
+/// From where on a number of so many places behind the point has 17 digits: texts of at most 15 are farther apart than numbers
+/// are, and none needs more than 17. More than 25 places would be too many digits.
+const TIES_FROM: [f64; 26] = [
+    1e16, 1e15, 1e14, 1e13, 1e12, 1e11, 1e10, 1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0, 1e-1, 1e-2, 1e-3, 1e-4,
+    1e-5, 1e-6, 1e-7, 1e-8, 1e-9,
+];
 const TIES_DIGITS: f64 = 100.0;
 
 /// Whether `value`, which is finite, may lie halfway between two texts of equal length that both give it again. Written out
@@ -34,22 +38,20 @@ fn may_be_halfway(value: f64) -> bool {
     }
     let bits = value.to_bits();
     let (exponent, fraction) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
-    // As many places behind the point has it in base two, and so in base ten. More than 25 would be too many digits.
+    // As many places behind the point has it in base two, and so in base ten.
     let places = 1075 - exponent - (fraction | 1 << 52).trailing_zeros().cast_signed();
-    (1..=25).contains(&places) && {
-        let from = 10_f64.powi(TIES_FROM_DIGITS - places);
-        (from..from * TIES_DIGITS).contains(&value)
-    }
+    let from = usize::try_from(places).ok().and_then(|places| TIES_FROM.get(places));
+    places > 0 && from.is_some_and(|from| (*from..from * TIES_DIGITS).contains(&value))
 }
 
 impl SampleFloat {
     /// Appends the text. Nearly all numbers are printed by the shortest way there is.
     pub fn append_to(self, out: &mut Vec<u8>) {
-        let (value, size) = (self.0, self.0.abs());
-        if size < WHOLE_TIES_FROM && value.trunc() == value && !(value == 0.0 && value.is_sign_negative()) {
-            out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
-        } else if RYU_PLAIN.contains(&size) && !may_be_halfway(value) {
-            let mut buffer = ryu::Buffer::new();
+        let (value, size, whole) = (self.0, self.0.abs(), self.0 as i64);
+        if size < WHOLE_TIES_FROM && whole as f64 == value && !(value == 0.0 && value.is_sign_negative()) {
+            out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+        } else if ZMIJ_PLAIN.contains(&size) && !may_be_halfway(value) {
+            let mut buffer = zmij::Buffer::new();
             let text = buffer.format_finite(value);
             out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
         } else {
