@@ -24,6 +24,7 @@ pub struct SampleColumns {
 
 impl SampleColumns {
     /// Appends one float.
+    #[inline]
     pub fn push(&mut self, timestamp_ms: i64, value: f64) {
         self.timestamps_ms.push(timestamp_ms);
         self.values.push(value);
@@ -60,11 +61,13 @@ impl SampleColumns {
     }
 
     /// The histogram that sample `at` is; `None`: it is a float.
+    #[inline]
     pub fn histogram(&self, at: usize) -> Option<HistogramRef<'_>> {
         self.histograms.get(self.histogram_row(at)?)
     }
 
     /// The row of the histogram that sample `at` is; `None`: it is a float.
+    #[inline]
     pub fn histogram_row(&self, at: usize) -> Option<usize> {
         // Where all are histograms, rows and samples have the same numbers.
         match self.histogram_at.get(at).is_some_and(|&sample| sample as usize == at) {

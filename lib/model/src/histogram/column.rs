@@ -58,6 +58,22 @@ impl PartialEq for Row {
 }
 
 impl HistogramColumn {
+    /// Makes room for so many more rows, each of so many cells.
+    pub fn reserve(&mut self, rows: usize, cells: usize) {
+        self.rows.reserve_exact(rows);
+        self.cells.reserve_exact(rows * cells);
+    }
+
+    /// Gives memory back if less than half of it is in use.
+    pub fn shrink(&mut self) {
+        if self.rows.len() < self.rows.capacity() / 2 {
+            self.rows.shrink_to_fit();
+        }
+        if self.cells.len() < self.cells.capacity() / 2 {
+            self.cells.shrink_to_fit();
+        }
+    }
+
     /// How many histograms there are.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -74,6 +90,7 @@ impl HistogramColumn {
     }
 
     /// Histogram `row`; `None` beyond the end.
+    #[inline]
     pub fn get(&self, row: usize) -> Option<HistogramRef<'_>> {
         let Row { layout, hint, numbers, sum, cells } = *self.rows.get(row)?;
         let layout = self.layouts.get(layout as usize)?;
@@ -148,6 +165,7 @@ impl HistogramColumn {
     }
 
     /// Appends a row; where there are not as many cells as the layout has, the others are zero.
+    #[inline]
     fn push_each(
         &mut self,
         layout: u32,
@@ -218,8 +236,14 @@ impl HistogramColumn {
     ///
     /// # Panics
     /// If there is no such layout.
-    pub fn push_cells(&mut self, layout: u32, numbers: Numbers, known: (ResetHint, f64), cells: &[u64]) {
-        self.push_each(layout, numbers, known, cells.iter().copied());
+    #[inline]
+    pub fn push_cells(&mut self, layout: u32, numbers: Numbers, (hint, sum): (ResetHint, f64), cells: &[u64]) {
+        let (start, width) = (self.cells.len(), self.layouts[layout as usize].cells());
+        self.cells.extend_from_slice(cells.get(..width).unwrap_or(cells));
+        if cells.len() < width {
+            self.cells.resize(start + width, 0);
+        }
+        self.rows.push(Row { layout, hint, numbers, sum, cells: start });
     }
 
     /// Says what the hint of histogram `row` is.

@@ -1,7 +1,7 @@
 //! Histograms of one series over a grid.
 
 use super::Presence;
-use model::{FloatHistogram, HistogramColumn, HistogramLayout, HistogramRef, ResetHint};
+use model::{FloatHistogram, HistogramColumn, HistogramLayout, HistogramMatrix, HistogramRef, ResetHint};
 use std::sync::Arc;
 
 /// A histogram for some steps of a grid, none for most series: that is one word.
@@ -18,6 +18,9 @@ struct Inner {
     rows: HistogramColumn,
     constant: bool,
 }
+
+/// Room is made for so many cells at most before they come.
+const RESERVED_CELLS: usize = 1 << 15;
 
 impl HistogramSteps {
     /// Whether there is none.
@@ -56,7 +59,7 @@ impl HistogramSteps {
 
     /// Sets the histogram at `step`, below `steps`; steps rise from call to call.
     pub(crate) fn push(&mut self, steps: usize, step: usize, histogram: HistogramRef<'_>) {
-        self.row_at(steps, step).push_floats(histogram);
+        self.row_at((steps, step), histogram.layout).push_floats(histogram);
     }
 
     /// The same of a histogram whose layout is `shared`, which is shared on.
@@ -66,7 +69,7 @@ impl HistogramSteps {
         shared: &Arc<HistogramLayout>,
         histogram: HistogramRef<'_>,
     ) {
-        self.row_at(steps, step).push_shared(shared, histogram);
+        self.row_at((steps, step), shared).push_shared(shared, histogram);
     }
 
     /// The same of a gauge with that layout, sum and counts.
@@ -77,13 +80,16 @@ impl HistogramSteps {
         sum: f64,
         counts: impl Iterator<Item = f64>,
     ) {
-        self.row_at(steps, step).push_values(shared, (ResetHint::Gauge, sum), counts);
+        self.row_at((steps, step), shared).push_values(shared, (ResetHint::Gauge, sum), counts);
     }
 
-    /// The rows, to which that of `step` is to be appended.
-    fn row_at(&mut self, steps: usize, step: usize) -> &mut HistogramColumn {
+    /// The rows, to which that of `step` is to be appended. Where there is one, there mostly is one of that layout at each step
+    /// behind it, and then rows are not moved as they become more.
+    fn row_at(&mut self, (steps, step): (usize, usize), layout: &HistogramLayout) -> &mut HistogramColumn {
         let inner = self.0.get_or_insert_with(|| {
-            Box::new(Inner { present: Presence::none(steps), rows: HistogramColumn::default(), constant: false })
+            let mut rows = HistogramColumn::default();
+            rows.reserve((steps - step).min(RESERVED_CELLS / layout.cells()), layout.cells());
+            Box::new(Inner { present: Presence::none(steps), rows, constant: false })
         });
         inner.present.set(step);
         &mut inner.rows
@@ -155,17 +161,24 @@ impl HistogramSteps {
         Self(Some(Box::new(Inner { present: Presence::all(steps), rows, constant: true })))
     }
 
-    /// Notices if there is one at every step.
+    /// Notices if there is one at every step; gives memory back if there are not many.
     pub(crate) fn sealed(mut self) -> Self {
         if let Some(inner) = &mut self.0 {
             inner.present.seal();
+            inner.rows.shrink();
         }
         self
     }
 
     /// For the limit on samples.
     pub(crate) fn size_in_samples(&self) -> usize {
-        self.iter().map(|(_, histogram)| histogram.size_samples()).sum()
+        let Some(inner) = &self.0 else { return 0 };
+        // It depends on the layout alone.
+        let of_alike = |matrix: HistogramMatrix<'_>| {
+            inner.rows.get(matrix.rows.start).map_or(0, |first| first.size_samples() * matrix.rows.len())
+        };
+        let rows: usize = inner.rows.matrices().map(of_alike).sum();
+        if inner.constant { rows * inner.present.count() } else { rows }
     }
 
     /// Bytes outside the value itself.

@@ -40,7 +40,7 @@ impl Scratch {
         // Not `any`, which would look at one after the other.
         let has_stale = self.columns.values.iter().fold(false, |found, value| found | is_stale(*value));
         if has_stale || self.columns.has_histograms() {
-            self.fresh.sift(&self.columns);
+            self.fresh.sift(&self.columns, has_stale);
         }
     }
 
@@ -72,8 +72,15 @@ impl Fresh {
         self.starts_ms.clear();
     }
 
-    fn sift(&mut self, columns: &SampleColumns) {
+    fn sift(&mut self, columns: &SampleColumns, has_stale: bool) {
         self.sifted = true;
+        if !has_stale && columns.histogram_at.len() == columns.len() {
+            self.times_ms.extend_from_slice(&columns.timestamps_ms);
+            self.rows.extend(0..columns.len());
+            self.starts_ms.extend_from_slice(&columns.starts_ms);
+            self.starts_ms.resize(columns.len(), 0);
+            return;
+        }
         let mut rows = columns.histogram_at.iter().enumerate().peekable();
         for (at, (timestamp_ms, value)) in columns.timestamps_ms.iter().zip(&columns.values).enumerate() {
             let row = rows.next_if(|(_, row_at)| **row_at as usize == at);
