@@ -26,7 +26,7 @@ mod working;
 
 pub use buckets::{Bucket, BucketPlace, BucketPlaces, Buckets, SideBuckets};
 pub use classic::{ClassicHistogram, InvalidClassicHistogram};
-pub use column::{HistogramColumn, HistogramMatrix};
+pub use column::{HistogramColumn, HistogramMatrix, KahanColumn};
 pub use float::{Added, CannotReduce, FloatHistogram, IncompatibleBuckets};
 pub use kahan::{HistogramMean, KahanHistogram};
 pub use layout::{CUSTOM_BUCKETS_SCHEMA, HistogramLayout, LayoutParts, Span, TooManyBuckets};

@@ -30,8 +30,8 @@ pub use hash::ring_hash;
 pub use histogram::{
     Added, BUCKET_CELLS, Bucket, BucketPlace, BucketPlaces, Buckets, COUNT_CELL, CUSTOM_BUCKETS_SCHEMA, CannotReduce,
     ClassicHistogram, FloatHistogram, HistogramColumn, HistogramLayout, HistogramMatrix, HistogramMean, HistogramRef,
-    IncompatibleBuckets, InvalidClassicHistogram, InvalidHistogram, KahanHistogram, LayoutParts, Numbers, Reduction,
-    ResetHint, SideBuckets, Span, TestExpression, TooManyBuckets, ZERO_COUNT_CELL,
+    IncompatibleBuckets, InvalidClassicHistogram, InvalidHistogram, KahanColumn, KahanHistogram, LayoutParts, Numbers,
+    Reduction, ResetHint, SideBuckets, Span, TestExpression, TooManyBuckets, ZERO_COUNT_CELL,
 };
 pub use labels::{InvalidLabels, Label, LabelIter, Labels, LabelsBuilder, LabelsRef, METRIC_NAME, PackedBuilder};
 pub use matcher::{InvalidMatcher, MatchOp, Matcher};

@@ -1,5 +1,9 @@
 //! Histograms of one series, or of one batch, in rows.
 
+mod sums;
+
+pub use sums::KahanColumn;
+
 use super::{HistogramLayout, HistogramRef, LayoutParts, Numbers, ResetHint, TooManyBuckets};
 use std::ops::Range;
 use std::sync::Arc;

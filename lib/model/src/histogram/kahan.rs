@@ -53,6 +53,11 @@ impl KahanHistogram {
         Self { value: first, ..Self::default() }
     }
 
+    /// A sum with what each of its cells has lost, or nothing before anything was added.
+    pub(super) fn from_parts(value: FloatHistogram, lost: Vec<f64>, lost_of_sum: f64) -> Self {
+        Self { value, lost, lost_of_sum }
+    }
+
     /// Becomes the sum of `first` alone, in the memory it has.
     pub fn assign(&mut self, first: HistogramRef<'_>) {
         self.value.assign(first);

@@ -5,12 +5,14 @@ use crate::annotations::{Annotations, HistogramStep, Remark};
 use crate::ast::Span;
 use crate::column::{FloatColumn, HistogramSteps, Presence};
 use crate::stage::StageContext;
-use model::{FloatHistogram, HistogramLayout, HistogramMean, HistogramRef, KahanHistogram, ResetHint};
+use model::{FloatHistogram, HistogramLayout, HistogramMean, HistogramRef, KahanColumn, KahanHistogram, ResetHint};
 use std::sync::Arc;
 
 /// The sums or means of histograms, step by step.
 #[derive(Debug)]
 pub(crate) struct HistogramFold {
+    /// The sums of all steps while no series has other buckets than the first, or none at some step: no step has a total then.
+    sums: Option<KahanColumn>,
     steps: Vec<Step>,
     is_mean: bool,
 }
@@ -33,7 +35,7 @@ enum Total {
 
 impl HistogramFold {
     pub(crate) fn new(steps: usize, is_mean: bool) -> Self {
-        Self { steps: vec![Step::default(); steps], is_mean }
+        Self { sums: None, steps: vec![Step::default(); steps], is_mean }
     }
 
     /// Bytes that it takes before histograms come.
@@ -49,6 +51,13 @@ impl HistogramFold {
         (name, node, blamed): (&[u8], Span, Span),
         cx: &mut StageContext<'_>,
     ) -> Result<(), QueryError> {
+        if self.push_full(histograms, floats, cx)? {
+            return Ok(());
+        }
+        if let Some(sums) = self.sums.take() {
+            cx.hold(self.steps.len() * size_of::<Total>())?;
+            self.set_totals(sums);
+        }
         for (at, layout, histogram) in histograms.iter_shared() {
             let is_mean = self.is_mean;
             let Some(step) = self.steps.get_mut(at).filter(|step| !step.incompatible) else { continue };
@@ -72,10 +81,42 @@ impl HistogramFold {
                     }
                 },
             }
-            step.reset_seen |= histogram.hint == ResetHint::Reset;
-            step.not_reset_seen |= histogram.hint == ResetHint::NotReset;
+            step.see(histogram.hint);
         }
         Ok(())
+    }
+
+    /// Takes in histograms of all steps together. False: they are to be taken one by one.
+    fn push_full(
+        &mut self,
+        histograms: &HistogramSteps,
+        floats: &Presence,
+        cx: &mut StageContext<'_>,
+    ) -> Result<bool, QueryError> {
+        let Some(rows) = histograms.as_full() else { return Ok(false) };
+        let is_first = || floats.is_empty() && !self.steps.iter().any(|step| step.has_histogram);
+        if let Some(sums) = &mut self.sums {
+            if !sums.add(rows) {
+                return Ok(false);
+            }
+        } else {
+            let sums = if self.is_mean || !is_first() { None } else { KahanColumn::new(rows) };
+            let Some(sums) = sums else { return Ok(false) };
+            cx.hold(sums.size_bytes())?;
+            self.sums = Some(sums);
+        }
+        for (step, histogram) in self.steps.iter_mut().zip(rows.iter()) {
+            step.has_histogram = true;
+            step.see(histogram.hint);
+        }
+        Ok(true)
+    }
+
+    /// Goes on with a total for each step.
+    fn set_totals(&mut self, sums: KahanColumn) {
+        for (step, sum) in self.steps.iter_mut().zip(sums.into_rows()) {
+            step.total = Some(Box::new(Total::Sum(sum)));
+        }
     }
 
     /// Where floats make a difference still.
@@ -85,11 +126,20 @@ impl HistogramFold {
 
     /// The results, and what is left of those of `floats`.
     pub(crate) fn finish(
-        self,
+        mut self,
         floats: &mut FloatColumn,
         (node, blamed): (Span, Span),
         notes: &mut Annotations,
     ) -> HistogramSteps {
+        if let Some(sums) = self.sums.take() {
+            if floats.is_empty() {
+                if self.steps.iter().any(Step::has_collision) {
+                    notes.remark(Remark::CollidingResets(HistogramStep::Aggregation), node, blamed);
+                }
+                return HistogramSteps::from_full(sums.total());
+            }
+            self.set_totals(sums);
+        }
         let steps = self.steps.len();
         let only_floats = self.steps_where(|step| !step.has_histogram);
         let mut found = HistogramSteps::default();
@@ -98,8 +148,9 @@ impl HistogramFold {
                 notes.remark(Remark::MixedGroup, node, blamed);
                 continue;
             }
+            let has_collision = step.has_collision();
             let Some(total) = step.total.filter(|_| !step.incompatible) else { continue };
-            if step.reset_seen && step.not_reset_seen {
+            if has_collision {
                 notes.remark(Remark::CollidingResets(HistogramStep::Aggregation), node, blamed);
             }
             found.push(steps, at, total.value().as_ref());
@@ -114,6 +165,18 @@ impl HistogramFold {
         those.for_each(|(at, _)| found.set(at));
         found.seal();
         found
+    }
+}
+
+impl Step {
+    fn see(&mut self, hint: ResetHint) {
+        self.reset_seen |= hint == ResetHint::Reset;
+        self.not_reset_seen |= hint == ResetHint::NotReset;
+    }
+
+    /// Whether one histogram says that its counter began anew, and another one that its did not.
+    fn has_collision(&self) -> bool {
+        self.reset_seen && self.not_reset_seen
     }
 }
 

@@ -1,23 +1,25 @@
 use super::fold::add_all;
-use super::{CountValues, Ranked, RankedKind, RankedPlan, heap, sort_as_go};
+use super::{CountValues, Fold, FoldKind, FoldPlan, Ranked, RankedKind, RankedPlan, heap, sort_as_go};
 use crate::annotations::Annotations;
-use crate::ast::Span;
+use crate::ast;
 use crate::chain::Row;
-use crate::column::FloatColumn;
+use crate::column::{Column, FloatColumn, MixedBuilder};
 use crate::fixture::labels;
 use crate::kernels::Kahan;
 use crate::labelset::NameSet;
 use crate::plan::ScalarId;
 use crate::stage::{Stage, StageContext};
 use crate::{Budget, Grid};
-use model::{Labels, PlainFloat};
+use model::{
+    FloatHistogram, HistogramLayout, HistogramRef, KahanHistogram, Labels, Numbers, PlainFloat, ResetHint, Span,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Offers `count` series with rising values to `topk(2, …)`; what was reserved after each.
 fn reserved_by_topk(count: usize) -> Vec<usize> {
-    let span = Span::default();
+    let span = ast::Span::default();
     let (group, grid) = (NameSet::only(&[]), Arc::new(Grid::range(0, 10, 1)));
     let plan = RankedPlan { kind: RankedKind::Top, param: ScalarId(0), group, grid, node: span, blamed: span };
     let mut stage = Ranked::new(plan);
@@ -153,4 +155,110 @@ proptest! {
         prop_assert_eq!(sums.map(bits), want.map(|sum| bits(sum.sum)));
         prop_assert_eq!(lost.map(bits), want.map(|sum| bits(sum.lost)));
     }
+}
+
+/// A histogram at a step: whether it lacks a bucket, its counts, its hint.
+type Cell = Option<(bool, [f64; 3], ResetHint)>;
+
+fn layouts() -> [Arc<HistogramLayout>; 2] {
+    [2, 1].map(|length| {
+        let layout = HistogramLayout::new(0, 0.0, vec![Span { offset: 1, length }], Vec::new(), Vec::new());
+        Arc::new(layout.unwrap())
+    })
+}
+
+/// What `sum` makes of series of histograms, what it says, and what was reserved.
+fn sum_of(series: &[Vec<Cell>], steps: usize) -> (Column, usize, usize) {
+    let layouts = layouts();
+    let grid = Arc::new(Grid::range(0, steps as i64 - 1, 1));
+    let plan = FoldPlan { kind: FoldKind::Sum, grid, node: ast::Span::default(), blamed: ast::Span::default() };
+    let mut stage = Fold::new(plan);
+    let (mut out, mut notes) = (Vec::new(), Annotations::default());
+    let mut held = Budget::unlimited().reserve(0).unwrap();
+    let mut cx = StageContext { out: &mut out, notes: &mut notes, scalars: &[], held: &mut held };
+    for cells in series {
+        let mut row = MixedBuilder::new(steps);
+        for (step, cell) in cells.iter().enumerate() {
+            if let Some((is_narrow, counts, hint)) = cell {
+                let layout = &layouts[usize::from(*is_narrow)];
+                let cells = [counts[0], 0.0, counts[1], counts[2]].map(f64::to_bits);
+                let cells = &cells[..layout.cells()];
+                let histogram = HistogramRef { layout, hint: *hint, numbers: Numbers::Float, cells, sum: counts[0] };
+                row.shared_histogram(step, layout, histogram);
+            }
+        }
+        stage.push(0, Row::new(labels("a=1"), false, row.build()), &mut cx).unwrap();
+    }
+    stage.finish(0, &mut cx).unwrap();
+    let reserved = cx.held.bytes();
+    let (warnings, infos) = notes.render("", 0);
+    (out.pop().unwrap().column, warnings.len() + infos.len(), reserved)
+}
+
+/// The same, one histogram after the other.
+fn sum_by_one(series: &[Vec<Cell>], step: usize) -> Option<FloatHistogram> {
+    let mut sum: Option<KahanHistogram> = None;
+    for (is_narrow, counts, hint) in series.iter().filter_map(|cells| cells[step]) {
+        let layout = &layouts()[usize::from(is_narrow)];
+        let cells = [counts[0], 0.0, counts[1], counts[2]].map(f64::to_bits);
+        let cells = &cells[..layout.cells()];
+        let histogram = HistogramRef { layout, hint, numbers: Numbers::Float, cells, sum: counts[0] };
+        match &mut sum {
+            Some(sum) => {
+                sum.add(histogram).unwrap();
+            }
+            None => sum = Some(KahanHistogram::new(FloatHistogram::from_ref(histogram))),
+        }
+    }
+    sum.map(|sum| {
+        let mut sum = sum.total();
+        sum.compact(0);
+        sum
+    })
+}
+
+/// A step of most series has a histogram, and most of these have all buckets.
+fn cell() -> impl Strategy<Value = Cell> {
+    let number = || prop_oneof![Just(0.0), Just(-0.0), Just(0.1), Just(1e17), Just(-1e17), -5.0..5.0];
+    let hint = prop::sample::select(vec![ResetHint::Gauge, ResetHint::Reset, ResetHint::NotReset, ResetHint::Unknown]);
+    let one = (prop::bool::weighted(0.1), [number(), number(), number()], hint).prop_map(Some);
+    prop_oneof![1 => Just(None), 40 => one]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #[test]
+    fn histograms_of_all_steps_are_added_as_one_by_one(
+        series in prop::collection::vec(prop::collection::vec(cell(), 4), 1..7),
+    ) {
+        let (sum, _, _) = sum_of(&series, 4);
+        for step in 0..4 {
+            let wanted = sum_by_one(&series, step);
+            let got = sum.histograms.get(step);
+            prop_assert_eq!(got.is_some(), wanted.is_some());
+            if let (Some(got), Some(wanted)) = (got, wanted) {
+                prop_assert!(got == wanted.as_ref(), "{:?} is not {:?}", got, wanted);
+            }
+        }
+    }
+}
+
+#[test]
+fn colliding_resets_are_said_of_all_steps_alike() {
+    let of = |hint| vec![Some((false, [3.0, 1.0, 2.0], hint)); 3];
+    let said = |hints: &[ResetHint]| sum_of(&hints.iter().map(|hint| of(*hint)).collect::<Vec<_>>(), 3).1;
+    assert_eq!(said(&[ResetHint::Reset, ResetHint::Unknown, ResetHint::Gauge]), 0);
+    assert_eq!(said(&[ResetHint::Reset, ResetHint::Gauge, ResetHint::NotReset]), 1);
+}
+
+#[test]
+fn sums_of_histograms_are_paid_for() {
+    let full = vec![Some((false, [3.0, 1.0, 2.0], ResetHint::Gauge)); 100];
+    let mut holed = full.clone();
+    holed[7] = None;
+    let reserved = |series: &[Vec<Cell>]| sum_of(series, 100).2;
+    // Each cell, each sum, and what they lost.
+    assert!(reserved(std::slice::from_ref(&full)) > 100 * 2 * 8 * 5);
+    assert_eq!(reserved(&[full.clone(), full.clone()]), reserved(std::slice::from_ref(&full)));
+    assert!(reserved(&[full.clone(), holed]) > reserved(&[full]));
 }

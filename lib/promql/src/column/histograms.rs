@@ -57,6 +57,18 @@ impl HistogramSteps {
         })
     }
 
+    /// The rows if there is one for each step.
+    pub(crate) fn as_full(&self) -> Option<&HistogramColumn> {
+        let inner = self.0.as_ref().filter(|inner| inner.present.is_all() && !inner.constant)?;
+        Some(&inner.rows)
+    }
+
+    /// Those of `rows`, one for each step.
+    pub(crate) fn from_full(rows: HistogramColumn) -> Self {
+        let present = Presence::all(rows.len());
+        Self(Some(Box::new(Inner { present, rows, constant: false })))
+    }
+
     /// Sets the histogram at `step`, below `steps`; steps rise from call to call.
     pub(crate) fn push(&mut self, steps: usize, step: usize, histogram: HistogramRef<'_>) {
         self.row_at((steps, step), histogram.layout).push_floats(histogram);
