@@ -172,6 +172,16 @@ fn histograms_are_found_by_their_steps() {
 }
 
 #[test]
+fn histograms_count_by_their_sizes() {
+    let one_by_one = |column: &HistogramSteps| column.iter().map(|(_, row)| row.size_samples()).sum::<usize>();
+    let columns = SIZES.map(|steps| histograms(steps, |step| step % 4 != 1));
+    let repeated = histograms(1, |_| true).repeated(130);
+    for column in columns.iter().chain([&repeated]) {
+        assert_eq!(column.size_in_samples(), one_by_one(column));
+    }
+}
+
+#[test]
 fn a_histogram_is_repeated_once() {
     let one = histograms(1, |_| true);
     let mut column = one.repeated(130);

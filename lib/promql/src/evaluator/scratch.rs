@@ -113,3 +113,6 @@ impl Fresh {
         ((&self.floats).into(), (!self.rows.is_empty()).then_some(histograms))
     }
 }
+
+#[cfg(test)]
+mod tests;
