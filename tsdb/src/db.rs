@@ -1,7 +1,7 @@
 //! A data directory: head, log and blocks as one database.
 //!
-//! The layout is Prometheus': blocks named by ULID, `wal/`, `chunks_head/`, `lock`; what was damaged is set aside in
-//! `quarantine/`. Opening it ([`open`]) removes what unfinished work left, opens blocks and head chunks, and replays the
+//! The layout is Prometheus': blocks named by ULID, `wal/`, `chunks_head/`, `lock`; besides, `head_floor` says up to where the head
+//! was cut where no block does ([`floor`]), and what was damaged is set aside in `quarantine/`. Opening it ([`open`]) removes what unfinished work left, opens blocks and head chunks, and replays the
 //! log. There is no thread here: whoever owns the database calls [`Db::maintain`] now and then, which cuts blocks off the head
 //! ([`cut`]), lets go of the log behind them and of blocks past their retention ([`retention`]).
 
@@ -10,6 +10,7 @@ mod clean;
 mod cut;
 mod damaged;
 mod delete;
+mod floor;
 mod late;
 mod open;
 mod read_only;
@@ -81,6 +82,8 @@ pub struct Db {
     chunks_set_aside: Mutex<Vec<SetAside>>,
     /// What stood where something of ours was to be made, since the opening.
     in_the_way: Mutex<Vec<SetAside>>,
+    /// What the file says of the floor; `i64::MIN`: nothing. Moved by who holds the upkeep.
+    kept_floor_ms: AtomicI64,
     snapshots_written: AtomicU64,
     /// When the last one was; `i64::MIN`: none was since the opening.
     last_snapshot_ms: AtomicI64,

@@ -16,6 +16,7 @@ pub mod dedup;
 mod deleted;
 pub mod downsample;
 mod file_error;
+pub mod floor;
 pub mod fs;
 pub mod head;
 pub mod head_chunks;

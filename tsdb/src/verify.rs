@@ -8,6 +8,7 @@
 
 mod block;
 mod chunks;
+mod floor;
 mod head_chunks;
 mod index;
 mod log;
@@ -18,6 +19,7 @@ mod snapshot;
 use crate::block::{is_unfinished, parse_name};
 use crate::cursor::Corruption;
 use crate::file_error::FileError;
+use crate::floor::FLOOR;
 use crate::fs::{DirEntry, Fs};
 use crate::series::SourceError;
 use crate::snapshot::{SnapshotDir, SnapshotDirs};
@@ -180,7 +182,7 @@ pub fn checksums(fs: &dyn Fs, block: &Path) -> Result<(), Finding> {
     findings.faults.pop().map_or(Ok(()), Err)
 }
 
-/// Checks a data directory (blocks, log, log of late samples, snapshots, head chunks), a folder of blocks, or one block.
+/// Checks a data directory (blocks, log, log of late samples, snapshots, head chunks, floor), a folder of blocks, or one block.
 ///
 /// # Errors
 /// `dir` cannot be read, or is none of these.
@@ -207,6 +209,9 @@ pub fn directory(fs: &dyn Fs, dir: &Path, findings: &mut Findings) -> Result<(),
             known = true;
             log::check(fs, &entry.path, &mut logged, findings);
         }
+    }
+    if entries.iter().any(|entry| entry.name == FLOOR) {
+        floor::check(fs, dir, findings);
     }
     let snapshots = SnapshotDirs::find(fs, dir).map_err(FileError::at(dir))?;
     for snapshot in &snapshots.published {

@@ -103,6 +103,7 @@ fn whatever_step_is_the_last(snapshots: Snapshots, at_least: u64, more_kinds: &[
         ("Rename", ".tmp-for-creation"),
         ("Rename", "tombstones.tmp"),
         ("Rename", "meta.json.tmp"),
+        ("Rename", "head_floor.tmp"),
     ];
     for (step, path_part) in kinds.iter().chain(more_kinds) {
         let is_it = |line: &String| line.starts_with(step) && line.contains(path_part);

@@ -10,6 +10,8 @@ mod clean;
 mod crash;
 #[path = "db/delete.rs"]
 mod delete;
+#[path = "db/floor.rs"]
+mod floor;
 #[path = "db/outdated.rs"]
 mod outdated;
 #[path = "db/periodic.rs"]

@@ -405,6 +405,28 @@ fn files_that_were_removed_do_not_come_back() {
     assert_eq!(names(&fs.crash(Loss::All), DIR), left[1..]);
 }
 
+/// What was removed before one that cannot be does not come back either.
+#[test]
+fn files_that_were_removed_before_one_that_stays_do_not_come_back() {
+    let fs = sim_fs();
+    let opened = open_sized(&fs, 400);
+    for n in 0..6 {
+        append(&opened.chunks, n * 2, 150).unwrap();
+    }
+    opened.chunks.sync().unwrap();
+    let fault = Fault {
+        step: Step::Remove,
+        path_part: "000002".into(),
+        skip: 0,
+        times: 1,
+        error: ErrorKind::PermissionDenied,
+        written_bytes: 0,
+    };
+    fs.fail(fault);
+    assert!(opened.chunks.truncate(90).unwrap_err().to_string().contains("000002"));
+    assert_eq!(names(&fs.crash(Loss::All), DIR), ["000002", "000003"]);
+}
+
 #[test]
 fn memory_is_bounded_while_the_disk_takes_nothing() {
     let fs = sim_fs();

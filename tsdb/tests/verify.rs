@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tsdb::block::{BlockSpec, BlockWriter};
 use tsdb::chunk::xor::XorState;
 use tsdb::db::{DbOptions, Snapshots};
+use tsdb::floor::Floor;
 use tsdb::fs::StdFs;
 use tsdb::index::IndexReader;
 use tsdb::segment::frame_bytes;
@@ -447,6 +448,22 @@ fn snapshots() {
         "chunk_snapshot.000999",
         "up to segment 999, which is not there",
     );
+}
+
+#[test]
+fn floors() {
+    let floor = |segment: u32| Floor { at_ms: 7, log: LogPlace { segment, offset_bytes: 0 } }.encode();
+    let plant = |dir: &Path, file: Vec<u8>| std::fs::write(dir.join("head_floor"), file).unwrap();
+    check_data(|dir| plant(dir, [floor(0), vec![0]].concat()), "head_floor", "something follows the checksum");
+    check_data(|dir| plant(dir, floor(0)[..28].to_vec()), "head_floor", "bytes needed");
+    check_data(|dir| plant(dir, floor(0).into_iter().map(|byte| byte ^ 1).collect()), "head_floor", "magic number");
+    check_data(|dir| plant(dir, floor(999)), "head_floor", "beside a longer log");
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    plant(dir.path(), floor(0));
+    let findings = found(dir.path());
+    assert!(findings.is_sound(), "{:?}", findings.faults());
+    assert!(findings.files().any(|file| file.holds == "the head was cut up to 7 ms"));
 }
 
 /// What each record says is looked at, too: here of a snapshot whose checksums are right.

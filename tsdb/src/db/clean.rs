@@ -21,10 +21,9 @@ impl Db {
     /// Rewrites the blocks from which something was deleted, and removes the old ones. Blocks for as long as that takes; appends
     /// and reads go on.
     ///
-    /// A block whose tombstones cannot be read is left alone. So is one of which nothing is left while no other ends later: its
-    /// end tells which samples of the log were cut from the head, and without it they would come back. And so is one that says a
-    /// later end than its chunks have, while no other ends as late: its end is where they end, and once it is rewritten what it
-    /// says, and samples of the head before that would be taken for blocks'.
+    /// A block whose tombstones cannot be read is left alone. So is one that says a later end than the head was cut to, because it
+    /// is of another program, or the floor was lost: its end is where its chunks end, and once it is rewritten what it says, and
+    /// samples of the head before that would be taken for blocks'.
     ///
     /// # Errors
     /// The first block that could not be rewritten, or the first that could not be removed. Those before it are done, and
@@ -52,14 +51,10 @@ impl Db {
     }
 
     fn clean(&self, block: &Block) -> Result<Option<CleanedBlock>, DbError> {
-        let (end_ms, said_ms) = (block.end_ms(self.options.block_range_ms), block.meta().max_ms);
-        if said_ms > end_ms && self.is_end_of_blocks(block, said_ms) {
+        if block.meta().max_ms > self.head.floor_ms() && !block.meta().compaction.is_partial() {
             return Ok(None);
         }
         let to = self.rewrite(block)?;
-        if to.is_none() && self.is_end_of_blocks(block, end_ms) {
-            return Ok(None);
-        }
         let from = block.meta().ulid;
         let ulid = to.as_ref().map(|to| to.meta().ulid);
         if let Some(to) = to {
@@ -93,13 +88,5 @@ impl Db {
             Some(meta) => Ok(Some(Block::open(&*self.fs, &self.dir.join(meta.ulid.to_string()))?)),
             None => Ok(None),
         }
-    }
-
-    /// Whether a block that ends at `end_ms` says what was cut from the head, and no other such block ends as late.
-    fn is_end_of_blocks(&self, block: &Block, end_ms: i64) -> bool {
-        let is_whole = |block: &Block| !block.meta().compaction.is_partial();
-        let (ulid, blocks) = (block.meta().ulid, self.blocks.read());
-        let mut others = blocks.iter().filter(|other| other.meta().ulid != ulid && is_whole(other));
-        is_whole(block) && !others.any(|other| other.end_ms(self.options.block_range_ms) >= end_ms)
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Marks {
     pub(super) late_due: bool,
     /// Blocks have late samples that are still in log and head.
     pub(super) late_written: Option<Written>,
+    /// Where the head's floor is to be, and is not yet.
+    pub(super) floor_ms: Option<i64>,
     pub(super) snapshot: LastSnapshot,
 }
 
@@ -53,6 +55,7 @@ struct Mark {
 impl Db {
     /// Cuts every block that is due.
     pub(super) fn cut_due(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
+        self.catch_up(marks)?;
         let mut cut = Vec::new();
         while let Some((min_ms, max_ms)) = self.due() {
             let block = self.cut_one(min_ms, max_ms, marks)?;
@@ -68,6 +71,7 @@ impl Db {
 
     /// Cuts range by range until the head holds nothing.
     pub(super) fn cut_all(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
+        self.catch_up(marks)?;
         let mut cut = Vec::new();
         while let Some(held) = self.head.time_range() {
             let end_ms = self.range_end(held.min_ms()).min(held.max_ms().saturating_add(1));
@@ -102,21 +106,13 @@ impl Db {
             meta = self.past_damage(ChunkKind::InOrder, range, || self.write_block(range))?;
         }
         if let Some(meta) = &meta {
-            // Its chunks may end long before: then a restart takes them for its end, and what was deleted behind them must be
-            // remembered.
+            // Its chunks may end long before: then whoever knows no floor, Prometheus too, takes them for its end, and what was
+            // deleted behind them must be remembered.
             let end_ms = self.add_block(meta)?.end_ms(self.options.block_range_ms);
             self.head.blocks_reach(end_ms.min(max_ms));
         }
         self.move_floor(max_ms, marks)?;
         Ok(CutBlock { min_ms, max_ms, meta })
-    }
-
-    /// Drops what the head has before `floor_ms`: blocks have it, or it was deleted.
-    fn move_floor(&self, floor_ms: i64, marks: &mut Marks) -> Result<(), DbError> {
-        // Dropped it is in any case: a block of it must not be written twice.
-        let forgotten = self.forget_snapshots(floor_ms, marks);
-        self.head.truncate(floor_ms)?;
-        forgotten
     }
 
     /// Opens a block that was published, and takes it into the list.
@@ -270,14 +266,14 @@ impl Db {
 }
 
 /// Up to where blocks say that the head was cut, outside; `None` if none says so.
-pub(super) fn blocks_end_ms(blocks: &[Block], block_range_ms: i64) -> Option<i64> {
-    let whole = blocks.iter().filter(|block| !block.meta().compaction.is_partial());
+pub(super) fn blocks_end_ms<'a>(blocks: impl IntoIterator<Item = &'a Block>, block_range_ms: i64) -> Option<i64> {
+    let whole = blocks.into_iter().filter(|block| !block.meta().compaction.is_partial());
     whole.map(|block| block.end_ms(block_range_ms)).max()
 }
 
 impl Marks {
     pub(super) fn new(snapshot: LastSnapshot) -> Self {
-        Self { marks: VecDeque::new(), late_due: false, late_written: None, snapshot }
+        Self { marks: VecDeque::new(), late_due: false, late_written: None, floor_ms: None, snapshot }
     }
 
     /// The last mark below which no sample is at or after `max_ms`.

@@ -1,7 +1,7 @@
 //! Opening: what a crash, a clean end or another program left becomes a database.
 
 use super::snapshot::{Filling, LastSnapshot};
-use super::{Db, DbError, DbOptions, DbParts, backup, cut};
+use super::{Db, DbError, DbOptions, DbParts, backup, cut, floor};
 use crate::block::{Block, DELETION_SUFFIX, is_unfinished, parse_name};
 use crate::file_error::FileError;
 use crate::fs::{Fs, LockGuard};
@@ -65,6 +65,8 @@ impl Db {
         remove_unfinished(&*fs, dir)?;
         make_way(&*fs, dir, &mut opened)?;
         backup::remove_unfinished(&*fs, dir)?;
+        // Before the blocks: who looks on while another process cuts must not know of a floor, and not of the block before it.
+        let kept_floor_ms = floor::kept_floor_ms(&*fs, dir, &mut opened)?;
         let mut blocks = open_blocks(&*fs, dir, &mut opened)?;
         remove_superseded(&*fs, dir, &mut blocks)?;
         let mut found = Vec::new();
@@ -82,8 +84,10 @@ impl Db {
         let new_head = || {
             let head = Head::new(head_options, fingerprinter.clone(), log.clone(), Arc::clone(&head_chunks));
             let head = late_log.iter().cloned().fold(head, |head, log| head.with_late(options.out_of_order, log));
+            if let Some(floor_ms) = blocks_end_ms.max(kept_floor_ms) {
+                head.truncate(floor_ms)?;
+            }
             if let Some(end_ms) = blocks_end_ms {
-                head.truncate(end_ms)?;
                 head.blocks_reach(end_ms);
             }
             Ok(Arc::new(head))
@@ -98,6 +102,9 @@ impl Db {
             progress,
         };
         let head = filling.fill(&new_head, found, &mut opened)?;
+        if let Some(at_ms) = kept_floor_ms.filter(|_| opened.log.report.damages_total > 0) {
+            floor::loosen(&*fs, dir, at_ms)?;
+        }
         // Reading passes over damage by itself; Prometheus, were it to open this log, would drop what comes behind.
         let mut salvaged = salvage(&*fs, &dir.join(QUARANTINE), &opened.log.report)?;
         salvaged.append(&mut salvage(&*fs, &dir.join(QUARANTINE), &opened.late_log.report)?);
@@ -119,6 +126,7 @@ impl Db {
             late_log,
             blocks: RwLock::new(blocks),
             upkeep: Mutex::new(upkeep),
+            kept_floor_ms: AtomicI64::new(kept_floor_ms.unwrap_or(i64::MIN)),
             snapshots_written: AtomicU64::new(0),
             last_snapshot_ms: AtomicI64::new(i64::MIN),
             chunks_set_aside: Mutex::default(),
@@ -242,7 +250,7 @@ fn remove_superseded(fs: &dyn Fs, dir: &Path, blocks: &mut Vec<Block>) -> Result
 
 /// Whether a file is at fault, and not the system that reads it: what is too short or missing was not written by a writer
 /// of whole blocks.
-fn is_damage(fault: &SourceError) -> bool {
+pub(super) fn is_damage(fault: &SourceError) -> bool {
     match fault {
         SourceError::Corrupt { .. } => true,
         SourceError::Io { source, .. } => {

@@ -25,13 +25,16 @@ impl Db {
         Ok(())
     }
 
-    /// Takes the name away first, so that a crash on the way leaves no half block behind. Readers keep the files open.
-    pub(super) fn remove_block(&self, block: &Block) -> Result<(), FileError> {
+    /// Takes the name away first, so that a crash on the way leaves no half block behind. Readers keep the files open. What it
+    /// alone says of the head's floor is kept.
+    pub(super) fn remove_block(&self, block: &Block) -> Result<(), DbError> {
         let (from, ulid) = (block.dir(), block.meta().ulid);
+        self.keep_floor(self.head.floor_ms(), Some(ulid))?;
         let to = self.dir.join(format!("{ulid}{DELETION_SUFFIX}"));
         self.fs.rename(from, &to).map_err(FileError::at(from))?;
         self.blocks.write().retain(|block| block.meta().ulid != ulid);
         // What stays is removed when the directory is opened again.
-        self.fs.sync_dir(&self.dir).and_then(|()| self.fs.remove_dir_all(&to)).map_err(FileError::at(from))
+        let removed = self.fs.sync_dir(&self.dir).and_then(|()| self.fs.remove_dir_all(&to));
+        Ok(removed.map_err(FileError::at(from))?)
     }
 }

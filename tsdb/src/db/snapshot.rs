@@ -4,7 +4,7 @@
 //! account of a snapshot, only when blocks have what it says. So whatever is wrong with a snapshot, or with the chunk files
 //! that it relies on, it is set aside, and an older one or the whole log takes its place.
 
-use super::cut::{self, Marks};
+use super::cut::Marks;
 use super::damaged::copy_aside;
 use super::open::{self, Opened, SetAside};
 use super::{Db, DbError, DbOptions};
@@ -241,20 +241,6 @@ impl Db {
         self.write_snapshot(segment)?;
         marks.snapshot.through = Some(logged);
         Ok(())
-    }
-
-    /// The head's floor is about to move to `floor_ms`, and what was deleted before it is forgotten, with files of chunks. If no
-    /// block says that its time was cut, because all in it was deleted, a snapshot goes first: the next start would see in it
-    /// what was deleted, or miss a file that it relies on. The log has what the snapshot has.
-    pub(super) fn forget_snapshots(&self, floor_ms: i64, marks: &mut Marks) -> Result<(), DbError> {
-        let known_ms = cut::blocks_end_ms(&self.blocks.read(), self.options.block_range_ms);
-        if floor_ms <= known_ms.unwrap_or(i64::MIN).max(self.head.floor_ms()) {
-            return Ok(());
-        }
-        // The next one is due though nothing is logged.
-        marks.snapshot.through = None;
-        let found = SnapshotDirs::find(&*self.fs, &self.dir).map_err(FileError::at(&self.dir))?;
-        Ok(found.remove_all(&*self.fs, &self.dir).map_err(FileError::at(&self.dir))?)
     }
 
     /// Writes the last snapshot, if one is wanted. Nothing is logged any more.

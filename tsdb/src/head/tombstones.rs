@@ -4,8 +4,8 @@
 //! shard; samples stay in their chunks. It is remembered as long as anything of it could come back, and not longer, or it would
 //! hide what came since. So of samples that came in order and of late ones it is remembered apart, and logged where they are:
 //!
-//! - of those in order, while the series is there, and until its range lies before what blocks have, as a restart will find it;
-//!   so a checkpoint has it, too;
+//! - of those in order, while the series is there, and until its range lies before what blocks say that they have; so a checkpoint
+//!   has it, too, for whoever knows no more than blocks say: another program, or we where the floor was lost;
 //! - of late ones, while the series has any. Blocks take all of them over at once, and the segments of the log go that had them
 //!   and what was deleted of them.
 //!
@@ -32,7 +32,7 @@ pub(super) struct Tombstones {
     /// Moved under the lock of a shard, like what it tells of: who holds that of a series sees what was deleted from it.
     any: AtomicBool,
     by_series: RwLock<HashMap<SeriesRef, Stones>>,
-    /// Before this blocks have all that came in order, and a restart will know.
+    /// Before this blocks have all that came in order, and say so.
     blocks_end_ms: AtomicI64,
 }
 
@@ -132,7 +132,7 @@ impl Head {
         }
     }
 
-    /// Says that blocks have all that lies before `end_ms`, and that whoever opens the data directory again will know.
+    /// Blocks have all that lies before `end_ms`, and whoever opens the data directory sees by them alone that they have.
     pub fn blocks_reach(&self, end_ms: i64) {
         self.tombstones.blocks_end_ms.fetch_max(end_ms, Ordering::Relaxed);
     }

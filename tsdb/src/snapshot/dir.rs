@@ -62,21 +62,6 @@ impl SnapshotDirs {
         let old = self.published.iter().filter(|snapshot| snapshot.place < place).map(|snapshot| &snapshot.path);
         old.chain(&self.unfinished).try_for_each(|path| fs.remove_dir_all(path))
     }
-
-    /// Removes all of them, durably, from the data directory `dir`. A crash on the way leaves each whole, or unfinished.
-    ///
-    /// # Errors
-    /// The first directory that cannot be removed.
-    pub fn remove_all(&self, fs: &dyn Fs, dir: &Path) -> io::Result<()> {
-        let mut unfinished = Vec::new();
-        for snapshot in &self.published {
-            let to = unfinished_path(dir, snapshot.place);
-            fs.rename(&snapshot.path, &to)?;
-            unfinished.push(to);
-        }
-        fs.sync_dir(dir)?;
-        self.unfinished.iter().chain(&unfinished).try_for_each(|path| fs.remove_dir_all(path))
-    }
 }
 
 /// The place at the end of what the log in `dir` has before `segment`: Prometheus does not take a snapshot of a segment that

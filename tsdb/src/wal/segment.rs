@@ -1,5 +1,6 @@
 //! The files of a log: segments `%08d` and directories `checkpoint.%08d` of segments.
 
+use super::replay::LogPlace;
 use super::writer::{Effect, Group};
 use crate::fs::{AppendFile, Fs};
 use std::io;
@@ -120,6 +121,14 @@ impl SegmentDir {
         last.map(|last| last.number.saturating_add(1)).max().unwrap_or(0)
     }
 
+    /// Where what is there ends.
+    fn end(&self) -> LogPlace {
+        let checkpoint =
+            self.checkpoints.last().map(|last| LogPlace { segment: last.number.saturating_add(1), offset_bytes: 0 });
+        let segment = self.segments.last().map(|last| LogPlace { segment: last.number, offset_bytes: last.size_bytes });
+        checkpoint.max(segment).unwrap_or(LogPlace { segment: 0, offset_bytes: 0 })
+    }
+
     /// Removes segments below `segment`, and checkpoints that stand for less than all of them.
     ///
     /// Segments go one by one, lowest first: a crash of the machine must not leave one without those behind it, which may say that
@@ -133,6 +142,19 @@ impl SegmentDir {
             fs.remove_dir_all(&old.path)?;
         }
         fs.sync_dir(&self.dir)
+    }
+}
+
+impl LogPlace {
+    /// The end of the log in `dir`; its beginning if there is none.
+    ///
+    /// # Errors
+    /// As a file system's.
+    pub(crate) fn end_of_log(fs: &dyn Fs, dir: &Path) -> io::Result<Self> {
+        match SegmentDir::read(fs, dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { segment: 0, offset_bytes: 0 }),
+            found => Ok(found?.end()),
+        }
     }
 }
 

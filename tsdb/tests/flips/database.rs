@@ -1,5 +1,5 @@
-//! A whole data directory: blocks, of which some are of late samples, head chunks, both logs and a checkpoint, opened as a
-//! database.
+//! A whole data directory: blocks, of which some are of late samples, head chunks, both logs, a checkpoint and the floor of the
+//! head, opened as a database.
 
 use crate::contents::Contents;
 use crate::life::{ALWAYS, Life, open};
@@ -13,7 +13,7 @@ use tsdb::fs::Fs;
 
 const DIR: &str = "/data";
 /// The kinds of files, by a part of their paths; each is there.
-const KINDS: [(&str, &str); 9] = [
+const KINDS: [(&str, &str); 10] = [
     (SNAPSHOT, "/chunk_snapshot."),
     ("checkpoint", "/wal/checkpoint."),
     ("log", "/wal/0"),
@@ -23,6 +23,7 @@ const KINDS: [(&str, &str); 9] = [
     ("chunks", "/chunks/0"),
     ("meta.json", "/meta.json"),
     ("tombstones", "/tombstones"),
+    ("floor", "/head_floor"),
 ];
 const SNAPSHOT: &str = "snapshot";
 /// Deletions, blocks, a checkpoint and restarts are among them; the last of them is no upkeep.

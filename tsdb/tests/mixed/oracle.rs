@@ -112,6 +112,11 @@ impl Oracle {
         gone.for_each(|(_, must)| *must = false);
     }
 
+    /// Series may leave the head, and what was said of them with them.
+    pub(crate) fn help_may_go(&mut self) {
+        self.help.values_mut().for_each(|(_, newest)| *newest = 0);
+    }
+
     /// A deletion of what the series that `is_meant` accepts have in `range` is about to begin.
     pub(crate) fn deleting(&mut self, is_meant: impl Fn(&Labels) -> bool, range: TimeRange) {
         for (labels, held) in self.samples.iter_mut().filter(|(labels, _)| is_meant(labels)) {

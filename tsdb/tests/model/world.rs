@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::db::{Db, DbOptions, Snapshots};
+use tsdb::fs::Fs;
 use tsdb::head::{AppendScratch, OutOfOrder};
 use tsdb::snapshot::SnapshotDirs;
 use tsdb::{Appended, ColumnSeriesBatch, Refused, RefusedBecause, SeriesSource};
@@ -37,8 +38,7 @@ enum Verdict {
     /// The same, or too old beside a sample that only blocks have: a head that was filled from a snapshot may know of it.
     LateOrTooOld,
     Refused(RefusedBecause),
-    /// It lies where a restart may have forgotten that a block was cut, or says once more that a series ended, of which the head
-    /// may have forgotten what kind it was.
+    /// It says once more that a series ended, of which the head may have forgotten what kind it was.
     Either,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct World {
     newest_ms: i64,
     /// Whatever was taken for one time, by series: who comes second is refused, or is another answer.
     exemplars_ms: BTreeMap<Labels, i64>,
-    /// The highest floor there ever was.
+    /// Where the head was cut, in this life or another.
     floor_ms: i64,
     batches: usize,
 }
@@ -230,7 +230,7 @@ impl World {
     /// Whether a sample is taken; what is in order is the newest of its series from now on.
     fn take(&mut self, labels: &Labels, (at_ms, sample): (i64, Sample), head_ms: i64, floor_ms: i64) -> Verdict {
         let verdict = self.verdict(labels, (at_ms, &sample), head_ms, floor_ms);
-        if verdict == Verdict::InOrder || verdict == Verdict::Either && at_ms >= floor_ms {
+        if matches!(verdict, Verdict::InOrder | Verdict::Either) {
             let newest = self.newest.get(labels);
             let sample = as_the_others(sample, newest.map(|(_, newest)| newest));
             if newest.is_none_or(|(newest_ms, _)| *newest_ms < at_ms) {
@@ -253,9 +253,6 @@ impl World {
         };
         if at_ms < floor_ms.max(head_ms.saturating_sub(RANGE_MS / 2)) {
             return late_or(RefusedBecause::OutOfBounds);
-        }
-        if at_ms < self.floor_ms {
-            return Verdict::Either;
         }
         match self.newest.get(labels) {
             Some((newest_ms, _)) if at_ms < *newest_ms => late_or(RefusedBecause::OutOfOrder),
@@ -297,6 +294,7 @@ impl World {
         self.db = Some(open(&self.fs, self.window_ms, self.snapshots, cores));
         assert!(self.db().opened().set_aside.is_empty());
         assert!(self.has_snapshot() || !(closed && self.snapshots.at_end));
+        assert_eq!(self.db().head().floor_ms(), self.floor_ms);
         self.head_ms = self.db().head().time_range().map(TimeRange::max_ms);
         // What only blocks have is not known of the series any longer.
         let floor_ms = self.floor_ms;
@@ -307,7 +305,7 @@ impl World {
     /// Removes the snapshots on the disk, as if they were of no use. The database goes on.
     pub(crate) fn lose_snapshots(&self) {
         let found = SnapshotDirs::find(&self.fs, Path::new("/data")).unwrap();
-        found.remove_all(&self.fs, Path::new("/data")).unwrap();
+        found.published.iter().for_each(|snapshot| self.fs.remove_dir_all(&snapshot.path).unwrap());
     }
 
     fn has_snapshots(&self) -> bool {
@@ -321,9 +319,7 @@ impl World {
 
     /// All that must be there is, and nothing else. What is there stays there.
     pub(crate) fn check(&mut self) {
-        let mut found = Contents::of(self.db()).unwrap();
-        // Where nothing was left for a block, a restart does not know that its time was cut, and exemplars are gone with it.
-        found.floor_ms = found.floor_ms.max(self.floor_ms);
+        let found = Contents::of(self.db()).unwrap();
         if self.has_snapshots() {
             // No snapshot has those of a series that the head has no longer.
             self.oracle.exemplars_may_go(&found.in_head);

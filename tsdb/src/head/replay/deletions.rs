@@ -1,8 +1,7 @@
 //! What was deleted of samples that came in order, as the log says it. What was of late ones is in the log of these.
 //!
 //! A deletion takes what a series holds at that moment, here as when it was made. What is logged behind it must be seen, though
-//! it may be of the same time: of what was deleted nothing may have been left for a block, and then a restart that found the
-//! head cut takes that time once more.
+//! it may be of the same time: another program, which knows of cuts only what blocks say, may have taken it once more.
 
 use super::Replay;
 use crate::head::damaged::ChunkKind;
