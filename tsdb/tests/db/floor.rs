@@ -1,6 +1,6 @@
 //! Where the head was cut though no block says so: found again after any crash, and as little trusted as any file.
 
-use crate::delete::{of, range};
+use crate::delete::{delete, of, range};
 use crate::rig::{Batch, Contents, NO_LIMITS, RANGE_MS, append, append_range, check, names, open_on, options, series};
 use model::TimeRange;
 use std::collections::BTreeSet;
@@ -226,4 +226,24 @@ fn a_floor_outlives_the_block_that_said_it() {
     let db = open();
     assert_eq!(db.head().floor_ms(), RANGE_MS);
     check(&db, &expected);
+}
+
+/// The floor was lost, and a block says a later end than the head is cut to now. Rewritten it would take that time from the head.
+#[test]
+fn a_block_that_says_more_than_the_floor_is_not_rewritten() {
+    let (fs, mut expected) = flushed(30_000);
+    fs.remove_file(Path::new(FLOOR)).unwrap();
+    let db = open(&fs);
+    assert_eq!(db.head().floor_ms(), 29_001);
+    assert_eq!(send(&db, 40_000), None);
+    expected.insert((series(99), 40_000), 1_f64.to_bits());
+    delete(&db, "0", range(0, 5_000), &mut expected);
+    assert_eq!(db.clean_tombstones().unwrap(), []);
+    drop(db);
+    let db = open(&fs);
+    check(&db, &expected);
+    db.flush().unwrap();
+    assert_eq!(db.clean_tombstones().unwrap().len(), 1);
+    drop(db);
+    check(&open(&fs), &expected);
 }
