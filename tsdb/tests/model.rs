@@ -300,14 +300,18 @@ fn a_floor_that_no_block_says_is_known_after_a_restart() {
 #[test]
 fn a_deletion_hides_no_chunk_that_came_after_it() {
     let mut world = World::new(3 * RANGE_MS, Snapshots::default());
-    let samples: Vec<_> = (0..150).map(|number| (Move::To(world::START_MS + 100 * number), 70)).collect();
-    // A late sample keeps the series, and so its reference.
-    world.append(&[(0, samples.clone()), (0, vec![(Move::To(world::START_MS - 1), 70)])]);
+    let every = |step_ms: i64, count: i64| {
+        (0..count).map(|number| (Move::To(world::START_MS + step_ms * number), 70)).collect::<Vec<_>>()
+    };
+    let late = |back_ms: i64| (0, vec![(Move::To(world::START_MS - back_ms), 70)]);
+    world.append(&[(0, every(100, 100)), late(1)]);
     world.upkeep(|db| drop(db.maintain().unwrap()));
-    world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 14_900, 14_900);
+    world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 9_900, 9_900);
     world.upkeep(|db| drop(db.flush().unwrap()));
+    // Late samples keep the series, and so its reference.
+    world.append(&[late(2)]);
     world.restart(1, false);
-    world.append(&[(0, samples)]);
+    world.append(&[(0, every(60, 150))]);
     world.upkeep(|db| drop(db.maintain().unwrap()));
     world.restart(1, false);
 }
