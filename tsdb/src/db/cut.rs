@@ -40,6 +40,8 @@ pub(super) struct Marks {
     pub(super) late_due: bool,
     /// Blocks have late samples that are still in log and head.
     pub(super) late_written: Option<Written>,
+    /// Blocks have late samples that a process before this one left in its log.
+    pub(super) late_unfinished: bool,
     /// Where the head's floor is to be, and is not yet.
     pub(super) floor_ms: Option<i64>,
     pub(super) snapshot: LastSnapshot,
@@ -56,7 +58,7 @@ impl Db {
     /// Cuts every block that is due.
     pub(super) fn cut_due(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
         self.catch_up(marks)?;
-        let mut cut = Vec::new();
+        let mut cut = self.finish_late(marks)?;
         while let Some((min_ms, max_ms)) = self.due() {
             let block = self.cut_one(min_ms, max_ms, marks)?;
             if block.meta.is_none() {
@@ -72,7 +74,7 @@ impl Db {
     /// Cuts range by range until the head holds nothing.
     pub(super) fn cut_all(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
         self.catch_up(marks)?;
-        let mut cut = Vec::new();
+        let mut cut = self.finish_late(marks)?;
         while let Some(held) = self.head.time_range() {
             let end_ms = self.range_end(held.min_ms()).min(held.max_ms().saturating_add(1));
             let block = self.cut_one(held.min_ms(), end_ms, marks)?;
@@ -272,8 +274,9 @@ pub(super) fn blocks_end_ms<'a>(blocks: impl IntoIterator<Item = &'a Block>, blo
 }
 
 impl Marks {
-    pub(super) fn new(snapshot: LastSnapshot) -> Self {
-        Self { marks: VecDeque::new(), late_due: false, late_written: None, floor_ms: None, snapshot }
+    pub(super) fn new(snapshot: LastSnapshot, late_unfinished: bool) -> Self {
+        let marks = VecDeque::new();
+        Self { marks, late_due: false, late_written: None, late_unfinished, floor_ms: None, snapshot }
     }
 
     /// The last mark below which no sample is at or after `max_ms`.

@@ -6,7 +6,7 @@
 //! In this order: the log is cut, and all buffers become chunks, while nothing is appended, so that what was logged before
 //! the cut is in chunks, and what is logged behind it is not; blocks are written of them and published; the log says that
 //! blocks have the chunks; segments before the cut are removed, and the chunks go when their last reader is gone. A crash
-//! in between leaves samples in two places, never in none.
+//! in between leaves samples in two places, never in none; the next process cuts them once more before anything else goes.
 //!
 //! A chunk that cannot be read does not keep the others back: it is set aside, and what the log has of it goes into the blocks
 //! in its place ([`damaged`](super::damaged)).
@@ -45,13 +45,24 @@ impl Db {
         Ok(cut)
     }
 
+    /// Cuts all late samples if a process before this one did not come to the end of that, and before files of chunks go: what
+    /// was taken out of buffers because a chunk has it would be in them again without that chunk, be it deleted from its block.
+    pub(super) fn finish_late(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
+        if !marks.late_unfinished {
+            return Ok(Vec::new());
+        }
+        let cut = self.cut_late(marks)?;
+        marks.late_unfinished = false;
+        Ok(cut)
+    }
+
     /// Cuts all late samples.
     pub(super) fn cut_late(&self, marks: &mut Marks) -> Result<Vec<CutBlock>, DbError> {
         let mut cut = Vec::new();
         let Some(log) = &self.late_log else { return Ok(cut) };
         // What failed the last time must not be written twice.
         self.let_go_of_late(log, marks)?;
-        if self.head.late_range().is_none() {
+        if self.head.late_range().is_none() && !marks.late_unfinished {
             return Ok(cut);
         }
         // Most of it while samples go on coming.

@@ -102,19 +102,9 @@ impl Db {
             progress,
         };
         let head = filling.fill(&new_head, found, &mut opened)?;
-        if let Some(at_ms) = kept_floor_ms.filter(|_| opened.log.report.damages_total > 0) {
-            floor::loosen(&*fs, dir, at_ms)?;
-        }
-        // Reading passes over damage by itself; Prometheus, were it to open this log, would drop what comes behind.
-        let mut salvaged = salvage(&*fs, &dir.join(QUARANTINE), &opened.log.report)?;
-        salvaged.append(&mut salvage(&*fs, &dir.join(QUARANTINE), &opened.late_log.report)?);
-        opened.set_aside.extend(salvaged.into_iter().map(|one| SetAside {
-            fault: format!("{} bytes of the log cannot be read", one.bytes),
-            from: one.file,
-            to: one.set_aside,
-            bytes: one.bytes,
-        }));
-        let upkeep = cut::Marks::new(LastSnapshot::at_opening(clock.now_ms(), &log, &opened));
+        mend_logs(&*fs, dir, kept_floor_ms, &mut opened)?;
+        let snapshot = LastSnapshot::at_opening(clock.now_ms(), &log, &opened);
+        let upkeep = cut::Marks::new(snapshot, opened.head.late_unfinished);
         Ok(Self {
             dir: dir.to_owned(),
             options,
@@ -136,6 +126,23 @@ impl Db {
             _lock: lock,
         })
     }
+}
+
+/// Takes out of both logs what is damaged and sets it aside. Reading passes over it by itself; Prometheus, were it to open this
+/// log, would drop what comes behind.
+fn mend_logs(fs: &dyn Fs, dir: &Path, kept_floor_ms: Option<i64>, opened: &mut Opened) -> Result<(), FileError> {
+    if let Some(at_ms) = kept_floor_ms.filter(|_| opened.log.report.damages_total > 0) {
+        floor::loosen(fs, dir, at_ms)?;
+    }
+    let mut salvaged = salvage(fs, &dir.join(QUARANTINE), &opened.log.report)?;
+    salvaged.append(&mut salvage(fs, &dir.join(QUARANTINE), &opened.late_log.report)?);
+    opened.set_aside.extend(salvaged.into_iter().map(|one| SetAside {
+        fault: format!("{} bytes of the log cannot be read", one.bytes),
+        from: one.file,
+        to: one.set_aside,
+        bytes: one.bytes,
+    }));
+    Ok(())
 }
 
 /// Opens the log of late samples, if there are to be any or were.

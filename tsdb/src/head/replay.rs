@@ -51,6 +51,8 @@ pub struct Replay<'a> {
     highest: AtomicU64,
     /// Blocks have the late chunks up to this place.
     handed_over: AtomicU64,
+    /// The log has samples of before it was said so.
+    late_unfinished: AtomicBool,
     gaps: Gaps,
     /// A snapshot was there first: what the log says of its references is compared with it.
     is_restored: AtomicBool,
@@ -121,6 +123,8 @@ pub struct ReplayStats {
     pub chunks: u64,
     /// Chunks not taken over: overlapping though not late, of no series, or of times that blocks have.
     pub chunks_left_out: u64,
+    /// Blocks have late samples that the log has still.
+    pub late_unfinished: bool,
 }
 
 #[derive(Debug, Default)]
@@ -160,6 +164,7 @@ impl Head {
             base_ms,
             highest,
             handed_over: AtomicU64::new(HeadChunkRef::NONE.0),
+            late_unfinished: AtomicBool::new(false),
             gaps: Gaps::default(),
             is_restored: AtomicBool::new(false),
             contradiction: AtomicBool::new(false),
@@ -263,7 +268,7 @@ impl Replay<'_> {
         let taken = self.counts.chunks.load(Ordering::Relaxed) + self.counts.chunks_left_out.load(Ordering::Relaxed);
         let of_no_series = (self.chunks.len() as u64).saturating_sub(taken);
         self.counts.chunks_left_out.fetch_add(of_no_series, Ordering::Relaxed);
-        Ok(self.counts.stats())
+        Ok(ReplayStats { late_unfinished: self.late_unfinished.load(Ordering::Relaxed), ..self.counts.stats() })
     }
 
     /// Gives a series the chunks that were written under `series`.
@@ -408,6 +413,7 @@ impl Counts {
             restored: get(&self.restored),
             chunks: get(&self.chunks),
             chunks_left_out: get(&self.chunks_left_out),
+            late_unfinished: false,
         }
     }
 }

@@ -6,11 +6,12 @@ use crate::rig::{
 };
 use model::{MatchOp, Matcher, TimeRange};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use testkit::{Loss, SimFs};
+use testkit::{Fault, Loss, SimFs, Step};
 use tsdb::ColumnSeriesBatch;
 use tsdb::db::{Db, DbOptions};
 use tsdb::fs::StdFs;
@@ -311,5 +312,50 @@ fn late_samples_that_come_while_others_are_cut_do_not_come_back_when_they_are_de
         drop(db);
         // The chunks that the log could be compared with are lost: nobody waited for them.
         check(&open(&fs.crash(Loss::All)).unwrap(), &expected);
+    }
+}
+
+/// Blocks have late samples, and the process ends before their log is cut. The next one finds them in a chunk as well, and passes
+/// over both; what it deletes is deleted from the block. It must not come back when the chunk goes, wherever that process ends.
+#[test]
+fn late_samples_of_a_cut_that_was_not_finished_stay_deleted() {
+    let out_of_order = OutOfOrder { window_ms: 10 * RANGE_MS, cap: 2 };
+    let open = |fs: &SimFs| {
+        open_on(Arc::new(fs.clone()), Path::new("/data"), DbOptions { out_of_order, ..options() }).unwrap()
+    };
+    let unfinished = || {
+        let (fs, mut expected) = (SimFs::new(), Contents::new());
+        let db = open(&fs);
+        append_range(&db, 3 * RANGE_MS, 3 * RANGE_MS + 60_000, &mut expected);
+        // Two fill a buffer and become a chunk, the third is in the log alone.
+        [500, 1_500, 2_500].into_iter().for_each(|at_ms| append(&db, 1, at_ms, &mut expected));
+        fs.fail(Fault {
+            step: Step::Remove,
+            path_part: "/wbl/".to_owned(),
+            skip: 0,
+            times: 9,
+            error: ErrorKind::PermissionDenied,
+            written_bytes: 0,
+        });
+        assert!(db.flush().is_err());
+        db.head().reclaim().unwrap();
+        db.close().unwrap();
+        drop(db);
+        let fs = fs.crash(Loss::All);
+        let db = open(&fs);
+        delete(&db, "0", range(0, 2_000), &mut expected);
+        for at_ms in (4 * RANGE_MS..8 * RANGE_MS).step_by(20_000) {
+            append(&db, 5, at_ms, &mut expected);
+        }
+        (fs, db, expected)
+    };
+    let (whole, db, _) = unfinished();
+    let before = whole.steps();
+    db.maintain().unwrap();
+    for step in 0..=whole.steps() - before {
+        let (fs, db, expected) = unfinished();
+        fs.stop_after(before + step);
+        let _cut_off = db.maintain();
+        check(&open(&fs.crash(Loss::All)), &expected);
     }
 }
