@@ -231,6 +231,9 @@ fn malformed_chunks_name_field_and_byte() {
     refused(&[0x0a, 0x05, 0x12, 0x03, 0x1a, 0x05, 0x08], "AggrChunk at byte 5: truncated field");
     refused(&[0x0a, 0x06, 0x12, 0x04, 0x22, 0x02, 0x08, 0x03], "AggrChunk.count at byte 6: chunk of unknown type 3");
     refused(&[0x0a, 0x06, 0x12, 0x04, 0x2a, 0x02, 0x12, 0x09], "AggrChunk.sum at byte 7: truncated field");
+    // A chunk ends before its data does.
+    let short = [0x0a, 0x0b, 0x12, 0x09, 0x08, 0x03, 0x10, 0x05, 0x1a, 0x02, 0x12, 0x01, 0x07];
+    refused(&short, "AggrChunk.raw at byte 11: truncated field");
     let twice = [0x0a, 0x06, 0x12, 0x04, 0x1a, 0x00, 0x1a, 0x00];
     refused(&twice, "AggrChunk.raw at byte 6: more than one chunk of the aggregate");
 }
@@ -251,6 +254,34 @@ fn unknown_fields_are_passed_over_everywhere() {
         assert_eq!(rows[0].0, Labels::from_pairs([("a", "b")]).unwrap());
         assert_eq!((rows[0].1[0].0.min_ms, rows[0].1[0].0.data.as_slice()), (3, [7].as_slice()));
         assert_eq!(read(&field(0x22, &[&series])).unwrap(), rows);
+    }
+}
+
+#[test]
+fn what_lies_in_a_chunk_in_another_way_is_read_as_generated_code_reads_it() {
+    let (kind, data, hash) = ([0x08, 1].as_slice(), [0x12, 1, 7].as_slice(), [0x18, 9].as_slice());
+    let insides: &[&[&[u8]]] = &[
+        &[kind, data, hash],
+        &[data],
+        &[kind],
+        &[],
+        &[data, hash, &[0x12, 1, 8]],
+        &[kind, data, &[0x12, 1, 8], hash],
+        &[data, &[0x08, 2]],
+        &[hash, data, kind],
+        &[kind, data, hash, &[0x18, 8]],
+    ];
+    let of_size = |key: u8, inside: &[u8]| [&[key, inside.len() as u8], inside].concat();
+    for inside in insides {
+        let raw = of_size(0x1a, &inside.concat());
+        let (min, max) = ([0x08, 3].as_slice(), [0x10, 5].as_slice());
+        for chunk in [[min, max, &raw], [min, &raw, max], [&raw, max, min], [max, min, &raw]] {
+            let frame = of_size(0x0a, &of_size(0x12, &chunk.concat()));
+            let Ok(SeriesResponse { result: Some(Content::Series(series)) }) = SeriesResponse::decode(&*frame) else {
+                panic!("{frame:?}");
+            };
+            assert_eq!(read(&frame).unwrap(), [expected(&series)], "{frame:?}");
+        }
     }
 }
 
