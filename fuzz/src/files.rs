@@ -1,4 +1,4 @@
-//! The smaller files: tombstones, `meta.json`, marks, the shipper's list, head chunks.
+//! The smaller files: tombstones, `meta.json`, marks, the shipper's list, the head's floor, head chunks.
 
 use crate::meter;
 use crate::parts::Parts;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use testkit::SimFs;
 use tsdb::block::{Meta, Tombstones};
 use tsdb::cursor::Cursor;
+use tsdb::floor::Floor;
 use tsdb::fs::Fs;
 use tsdb::head_chunks::{HeadChunk, HeadChunks, MAX_FILE_BYTES};
 
@@ -28,6 +29,17 @@ pub fn fuzz_tombstones(data: &[u8]) {
         let ranges = tombstones.of_series(series);
         assert!(ranges.iter().any(|range| range.min_ms <= min_ms && max_ms <= range.max_ms));
         assert!(ranges.is_sorted_by(|left, right| left.max_ms < right.min_ms));
+    }
+}
+
+/// A floor, with the right checksum behind it or as it comes: what is read is what the bytes say.
+pub fn fuzz_head_floor(data: &[u8]) {
+    let sealed = [data, &crc32c::crc32c(data).to_be_bytes()].concat();
+    for file in [data, &sealed] {
+        match meter::within(file.len(), 16, 1 << 10, || Floor::decode(file)) {
+            Ok(floor) => assert_eq!(floor.encode(), file),
+            Err(fault) => assert!(fault.offset <= file.len() as u64),
+        }
     }
 }
 

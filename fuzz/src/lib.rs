@@ -60,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "index_header", run: fuzz_index_header },
     Target { name: "index_header_offsets", run: fuzz_index_header_offsets },
     Target { name: "tombstones", run: fuzz_tombstones },
+    Target { name: "head_floor", run: fuzz_head_floor },
     Target { name: "meta_json", run: fuzz_meta_json },
     Target { name: "marks", run: fuzz_marks },
     Target { name: "shipper_list", run: fuzz_shipper_list },

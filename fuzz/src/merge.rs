@@ -98,8 +98,7 @@ pub fn fuzz_hostile_stores(data: &[u8]) {
     }
     let is_known = Matcher::new(MatchOp::NotEqual, "a", "a name that is not there");
     let matchers = is_known.into_iter().collect::<Arc<[_]>>();
-    let request =
-        SeriesRequest { partial: PartialResponse::Abort, ..SeriesRequest::new(matchers, TimeRange::ALL) };
+    let request = SeriesRequest { partial: PartialResponse::Abort, ..SeriesRequest::new(matchers, TimeRange::ALL) };
     let streams = stores.iter().map(|store| store.series(request.clone())).collect();
     check(merge_frames_within(streams, None, ahead_bytes), &all);
     if !stores.is_empty() {

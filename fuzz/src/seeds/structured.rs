@@ -13,6 +13,7 @@ use testkit::SimFs;
 use tsdb::block::{Block, BlockSpec, BlockWriter};
 use tsdb::chunk::encode;
 use tsdb::cursor::{push_uvarint, push_varint};
+use tsdb::floor::Floor;
 use tsdb::fs::Fs;
 use tsdb::snapshot::{ChunkEnd, LastSample, OpenChunk, SnapshotSeries, SnapshotWriter};
 use tsdb::wal::{CheckpointWriter, Compression, LogPlace, Tombstone};
@@ -35,6 +36,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("index_postings_table", vec![table]),
         ("index_toc", vec![toc]),
         ("tombstones", vec![vec![], stones()]),
+        ("head_floor", floors()),
         ("verify", vec![vec![], vec![0, 0, 0, 40, 1], vec![3, 1, 0, 99, 0], vec![5, 2, 0, 20, 9, 1, 3, 1, 2, 3]]),
         ("chunks_head", vec![head_chunks(true)]),
         ("chunks_head_frames", vec![head_chunks(false)]),
@@ -44,7 +46,13 @@ pub(super) fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     all
 }
 
-/// A data directory: a block with a deletion, a log, head chunks. Returns where the block is, too.
+/// A floor without its checksum, and with it.
+fn floors() -> Vec<Vec<u8>> {
+    let floor = Floor { at_ms: 1_700_000_000_000, log: LogPlace { segment: 5, offset_bytes: 32_768 } }.encode();
+    vec![floor.get(..floor.len() - 4).unwrap_or_default().to_vec(), floor]
+}
+
+/// A data directory: a block with a deletion, a log, head chunks, a floor. Returns where the block is, too.
 pub(crate) fn a_directory() -> (SimFs, PathBuf) {
     let (fs, dir) = (SimFs::new(), Path::new("/data"));
     let (log, _) = a_log();
@@ -55,6 +63,8 @@ pub(crate) fn a_directory() -> (SimFs, PathBuf) {
     }
     fs.create_dir_all(&dir.join("chunks_head")).expect("the disk is sound");
     fs.plant(&dir.join("chunks_head/000001"), &head_chunks(true)).expect("the disk is sound");
+    let floor = Floor { at_ms: 1_700_007_200_000, log: LogPlace { segment: 1, offset_bytes: 0 } };
+    fs.plant(&dir.join("head_floor"), &floor.encode()).expect("the disk is sound");
     let spec = BlockSpec::new(Ulid(7), 1_700_000_000_000, 1_700_007_200_000);
     let block = dir.join(spec.ulid.to_string());
     let mut writer = BlockWriter::create(&fs, dir, spec).expect("the disk is sound");
