@@ -1,9 +1,10 @@
 //! A data directory: head, log and blocks as one database.
 //!
-//! The layout is Prometheus': blocks named by ULID, `wal/`, `chunks_head/`, `lock`; besides, `head_floor` says up to where the head
-//! was cut where no block does ([`floor`]), and what was damaged is set aside in `quarantine/`. Opening it ([`open`]) removes what unfinished work left, opens blocks and head chunks, and replays the
-//! log. There is no thread here: whoever owns the database calls [`Db::maintain`] now and then, which cuts blocks off the head
-//! ([`cut`]), lets go of the log behind them and of blocks past their retention ([`retention`]).
+//! The layout is Prometheus': blocks named by ULID, `wal/`, `chunks_head/`, `lock`; besides, `head_floor` says up to where the
+//! head was cut where no block does ([`floor`]), and what was damaged is set aside in `quarantine/`. Opening it ([`open`])
+//! removes what unfinished work left, opens blocks and head chunks, and replays the log. There is no thread here: whoever owns
+//! the database calls [`Db::maintain`] now and then, which cuts blocks off the head ([`cut`]), lets go of the log behind them
+//! and of blocks past their retention ([`retention`]).
 
 mod backup;
 mod clean;
