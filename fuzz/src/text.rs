@@ -78,7 +78,9 @@ pub fn fuzz_template(data: &[u8]) {
     let external = External { labels: labels.clone(), url: "http://x.example/p?q".to_owned() };
     let samples = |query: &str| match query.is_empty() {
         true => Err("nothing was asked".to_owned()),
-        false => Ok(query.chars().take(9).map(|_| Sample { labels: labels.clone(), value: 1e9 }).collect()),
+        false => {
+            Ok(query.chars().take(9).map(|_| Sample { labels: labels.clone(), value: 1e9, histogram: None }).collect())
+        }
     };
     let histogram = FloatHistogram::default();
     for histogram in [None, Some(&histogram)] {

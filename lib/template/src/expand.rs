@@ -349,7 +349,7 @@ fn fields(of: Value, names: &[String]) -> Result<Value, String> {
         } else {
             next
         }?;
-        is_open = matches!((&of, name.as_str()), (Value::Data(_), "Value"));
+        is_open = matches!((&of, name.as_str()), (Value::Data(_) | Value::Sample(_), "Value"));
         of = next;
     }
     Ok(of)
@@ -361,7 +361,7 @@ fn field(of: &Value, name: &str) -> Result<Value, String> {
         (Value::Labels(map), _) => Some(Value::text(map.get(name).map_or("", String::as_str))),
         (Value::Args(args), _) => Some(args.values.get(name).cloned().unwrap_or(Value::Nothing)),
         (Value::Sample(sample), "Labels") => Some(Value::Labels(Rc::new(sample.labels.clone()))),
-        (Value::Sample(sample), "Value") => Some(Value::Float(sample.value)),
+        (Value::Sample(sample), "Value") => Some(Value::of_number(sample.value, sample.histogram.as_ref())),
         (Value::Histogram(histogram), "Count") => Some(Value::Float(histogram.count())),
         (Value::Histogram(histogram), "Sum") => Some(Value::Float(histogram.sum())),
         (Value::Histogram(histogram), "ZeroCount") => Some(Value::Float(histogram.zero_count())),

@@ -90,7 +90,7 @@ fn of_samples(name: &str, args: &[Value], world: &World<'_>) -> Result<Value, St
             let first = samples.first().ok_or("first() called on vector with no elements")?;
             Value::Sample(Rc::clone(first))
         }
-        ("value", [Value::Sample(sample)]) => Value::Float(sample.value),
+        ("value", [Value::Sample(sample)]) => Value::of_number(sample.value, sample.histogram.as_ref()),
         ("strvalue", [Value::Sample(sample)]) => label_of(sample, "__value__"),
         ("label", [Value::Text(label), Value::Sample(sample)]) => label_of(sample, label),
         ("sortByLabel", [Value::Text(label), Value::Vector(samples)]) => {

@@ -97,10 +97,7 @@ impl Template {
             labels: Value::Labels(Rc::new(alert.labels.clone())),
             external_labels: Value::Labels(Rc::new(alert.external.labels.clone())),
             external_url: Value::text(&alert.external.url),
-            value: match alert.histogram {
-                Some(histogram) => Value::Histogram(Rc::new(histogram.clone())),
-                None => Value::Float(alert.value),
-            },
+            value: Value::of_number(alert.value, alert.histogram),
         }));
         let world = World {
             query: alert.query,

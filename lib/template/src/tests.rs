@@ -3,7 +3,8 @@ use super::*;
 #[track_caller]
 fn check(text: &str, want: &str) {
     let (labels, external) = (BTreeMap::from([("a".to_owned(), "b".to_owned())]), External::default());
-    let query = |text: &str| Ok(text.chars().map(|_| Sample { labels: labels.clone(), value: 1.0 }).collect());
+    let query =
+        |text: &str| Ok(text.chars().map(|_| Sample { labels: labels.clone(), value: 1.0, histogram: None }).collect());
     let alert =
         Alert { labels: &labels, value: 1.0, histogram: None, external: &external, now_ms: 1500, query: &query };
     let got = Template::parse("a", text).unwrap().expand(&alert);

@@ -39,10 +39,12 @@ pub(super) struct Args {
 const MAX_DEPTH: usize = 100;
 
 /// A sample that a query gave.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Sample {
     pub labels: BTreeMap<String, String>,
     pub value: f64,
+    /// Then it is what the query gave, and the value is not.
+    pub histogram: Option<FloatHistogram>,
 }
 
 /// What a template is expanded for.
@@ -108,6 +110,11 @@ impl Value {
         }
     }
 
+    /// A number, or the histogram in its place.
+    pub(super) fn of_number(value: f64, histogram: Option<&FloatHistogram>) -> Self {
+        histogram.map_or(Self::Float(value), |histogram| Self::Histogram(Rc::new(histogram.clone())))
+    }
+
     /// As it stands in a text, at most about `most` bytes of it.
     pub(super) fn print(&self, most: usize) -> String {
         match self {
@@ -144,7 +151,7 @@ impl Value {
 
 fn sample_text(sample: &Sample, most: usize) -> String {
     let labels = map_text(&sample.labels, String::clone, most);
-    format!("{{{labels} {}}}", float_text(sample.value))
+    format!("{{{labels} {}}}", Value::of_number(sample.value, sample.histogram.as_ref()).print(most))
 }
 
 fn map_text<V>(map: &BTreeMap<String, V>, print: impl Fn(&V) -> String, most: usize) -> String {

@@ -330,7 +330,8 @@ fn ask_of_template(
 ) -> Result<Vec<template::Sample>, String> {
     let expr = parse(text, &ParseOptions::default()).map_err(|error| error.to_string())?;
     let samples = query(store, &expr, time_ms, every_ms)?;
-    let sample = |sample: Sample| template::Sample { labels: rule::texts(&sample.labels), value: sample.value };
+    let sample =
+        |Sample { labels, value, histogram }| template::Sample { labels: rule::texts(&labels), value, histogram };
     Ok(samples.into_iter().map(sample).collect())
 }
 

@@ -68,13 +68,39 @@ fn what_is_no_template_is_refused_in_the_same_words() {
     assert!(refused > 35, "{refused}");
 }
 
-/// What `$value` is where the query gives a histogram: it has a text, and is no number.
+/// What values are where a query gives a histogram: they have a text, and are no numbers.
 #[test]
 fn the_value_of_a_histogram_is_its_text() {
-    let rules = r#"groups: [{name: g, rules: [{alert: A, expr: h, annotations: {a: "{{ $value }} {{ $value.Sum }} {{ query \"h\" | first | value }}", b: "{{ $value | humanize }}"}}]}]"#;
-    let error = "<error expanding template: error executing template __alert_A: template: __alert_A:1:124: executing \\\"__alert_A\\\" at <humanize>: error calling humanize: can't convert *histogram.FloatHistogram to float>";
-    let tests = format!(
-        r#"tests: [{{input_series: [{{series: h, values: "{{{{schema:0 count:3 sum:4.5 buckets:[1 2]}}}}"}}], alert_rule_test: [{{eval_time: 0s, alertname: A, exp_alerts: [{{exp_annotations: {{a: "{{count:3, sum:4.5, (0.5,1]:1, (1,2]:2}} 4.5 0", b: "{error}"}}}}]}}]}}]"#
-    );
-    check_rules(rules, &tests, &[]);
+    let text = "{count:3, sum:4.5, (0.5,1]:1, (1,2]:2}";
+    let failed = |at: &str| {
+        format!("<error expanding template: error executing template __alert_A: template: __alert_A:1:{at}>")
+    };
+    let table = [
+        ("{{ $value }} {{ $value.Sum }}", format!("{text} 4.5")),
+        ("{{ query \"h\" | first | value }}", text.to_owned()),
+        ("{{ with query \"h\" | first }}{{ .Value }} {{ .Value.Count }}{{ end }}", format!("{text} 3")),
+        (
+            "{{ $value | humanize }}",
+            failed(
+                "124: executing \"__alert_A\" at <humanize>: error calling humanize: can't convert *histogram.FloatHistogram to float",
+            ),
+        ),
+        (
+            "{{ with query \"h\" | first }}{{ .Value.Nothing }}{{ end }}",
+            failed(
+                "149: executing \"__alert_A\" at <.Value.Nothing>: can't evaluate field Nothing in type interface {}",
+            ),
+        ),
+    ];
+    let named = |pairs: Vec<&str>| -> serde_json::Map<_, _> {
+        pairs.into_iter().enumerate().map(|(at, text)| (format!("a{at}"), text.into())).collect()
+    };
+    let texts = named(table.iter().map(|(text, _)| *text).collect());
+    let wanted = named(table.iter().map(|(_, want)| want.as_str()).collect());
+    let rules = json!({"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "h", "annotations": texts}]}]});
+    let test = json!({
+        "input_series": [{"series": "h", "values": "{{schema:0 count:3 sum:4.5 buckets:[1 2]}}"}],
+        "alert_rule_test": [{"eval_time": "0s", "alertname": "A", "exp_alerts": [{"exp_annotations": wanted}]}],
+    });
+    check_rules(&rules.to_string(), &format!("tests: [{test}]\n"), &[]);
 }
