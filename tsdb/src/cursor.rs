@@ -94,6 +94,18 @@ impl<'a> Cursor<'a> {
         Ok(u8::from_be_bytes(self.array()?))
     }
 
+    /// What a file begins with: `magic`, and one of `versions`, which is given back.
+    pub fn header(&mut self, magic: u32, versions: &[u8]) -> Result<u8, Corruption> {
+        let at_magic = self.clone();
+        let found = self.be_u32()?;
+        if found != magic {
+            return Err(at_magic.fault(Fault::Magic(found)));
+        }
+        let at_version = self.clone();
+        let version = self.u8()?;
+        versions.contains(&version).then_some(version).ok_or_else(|| at_version.fault(Fault::Version(version)))
+    }
+
     /// Four bytes, big-endian.
     pub fn be_u32(&mut self) -> Result<u32, Corruption> {
         Ok(u32::from_be_bytes(self.array()?))

@@ -39,14 +39,7 @@ impl Floor {
     /// Another file, a wrong checksum, another size.
     pub fn decode(file: &[u8]) -> Result<Self, Corruption> {
         let mut cursor = Cursor::new(file);
-        let magic = cursor.be_u32()?;
-        if magic != MAGIC {
-            return Err(Corruption { offset: 0, fault: Fault::Magic(magic) });
-        }
-        let version = cursor.u8()?;
-        if version != VERSION {
-            return Err(Corruption { offset: 4, fault: Fault::Version(version) });
-        }
+        cursor.header(MAGIC, &[VERSION])?;
         let at_ms = cursor.be_u64()?.cast_signed();
         let log = LogPlace { segment: cursor.be_u32()?, offset_bytes: cursor.be_u64()? };
         let (said, sum) = (file.get(..cursor.offset()).unwrap_or_default(), cursor.clone());

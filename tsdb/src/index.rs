@@ -38,15 +38,7 @@ const SERIES_ALIGNMENT: u64 = 16;
 /// # Errors
 /// Another file, a version that is not known (version 1 among them), or too short.
 pub fn decode_header(file: &[u8]) -> Result<(), Corruption> {
-    let mut cursor = Cursor::new(file);
-    let magic = cursor.be_u32()?;
-    if magic != MAGIC {
-        return Err(Corruption { offset: 0, fault: Fault::Magic(magic) });
-    }
-    match cursor.u8()? {
-        VERSION | VERSION_3 => Ok(()),
-        version => Err(Corruption { offset: 4, fault: Fault::Version(version) }),
-    }
+    Cursor::new(file).header(MAGIC, &[VERSION, VERSION_3]).map(drop)
 }
 
 /// The content of the section that `bytes` begins with: four bytes of size, the content, its checksum, which is checked.

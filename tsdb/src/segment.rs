@@ -58,15 +58,7 @@ pub struct Frame<'a> {
 /// Another file, another version, or too short.
 pub fn decode_header(file: &[u8]) -> Result<(), Corruption> {
     let mut cursor = Cursor::new(file);
-    let magic = cursor.be_u32()?;
-    if magic != MAGIC {
-        return Err(Corruption { offset: 0, fault: Fault::Magic(magic) });
-    }
-    let at_version = cursor.clone();
-    let version = cursor.u8()?;
-    if version != VERSION {
-        return Err(at_version.fault(Fault::Version(version)));
-    }
+    cursor.header(MAGIC, &[VERSION])?;
     cursor.array::<3>()?;
     Ok(())
 }

@@ -111,8 +111,16 @@ fn run(window_ms: i64, snapshots: Snapshots, steps: Vec<Step>) {
     world.restart(1, false);
 }
 
+/// A few lives, or as many as `$PROPTEST_CASES` says.
+fn lives() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(64),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(lives())]
     #[test]
     fn a_database_is_a_map(
         late in any::<bool>(),

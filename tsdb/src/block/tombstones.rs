@@ -27,14 +27,7 @@ impl Tombstones {
     /// Another file, a wrong checksum, a stone cut short or running backwards.
     pub fn decode(file: &[u8]) -> Result<Self, Corruption> {
         let mut cursor = Cursor::new(file);
-        let magic = cursor.be_u32()?;
-        if magic != MAGIC {
-            return Err(Corruption { offset: 0, fault: Fault::Magic(magic) });
-        }
-        let version = cursor.u8()?;
-        if version != VERSION {
-            return Err(Corruption { offset: 4, fault: Fault::Version(version) });
-        }
+        cursor.header(MAGIC, &[VERSION])?;
         let base = cursor.offset() as u64;
         let (stones, sum) = cursor.rest().split_last_chunk::<CRC_BYTES>().ok_or_else(|| {
             cursor.fault(Fault::Truncated { want: CRC_BYTES as u64, left: cursor.rest().len() as u64 })

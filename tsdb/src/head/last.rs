@@ -5,7 +5,6 @@
 
 use super::Head;
 use super::copies::{Copies, LastCopy, SERIES_PER_LOCK, SeriesCopy, last_row};
-
 use super::selection::{Selection, View, Window};
 use super::shard::Shard;
 use super::shown::Shown;

@@ -16,6 +16,7 @@ mod near;
 mod ref_table;
 mod restore;
 mod split;
+mod stats;
 
 use super::Head;
 use super::chunk_list::{FullChunk, Place};
@@ -36,6 +37,8 @@ use parking_lot::{Mutex, RwLock};
 use ref_table::{Entry, RefTable};
 pub use restore::Lacking;
 pub use split::Split;
+use stats::Counts;
+pub use stats::ReplayStats;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A head that is being filled.
@@ -51,8 +54,6 @@ pub struct Replay<'a> {
     highest: AtomicU64,
     /// Blocks have the late chunks up to this place.
     handed_over: AtomicU64,
-    /// The log has samples of before it was said so.
-    late_unfinished: AtomicBool,
     gaps: Gaps,
     /// A snapshot was there first: what the log says of its references is compared with it.
     is_restored: AtomicBool,
@@ -99,48 +100,6 @@ pub enum Unfinished {
     BadChunks { bad: Vec<BadChunk>, chunks: Vec<HeadChunk> },
 }
 
-/// What a replay found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ReplayStats {
-    /// Series created.
-    pub series: u64,
-    /// References that lead to a label set which had one already.
-    pub aliases: u64,
-    /// Samples appended.
-    pub samples: u64,
-    /// Samples that were there already, or belong to blocks.
-    pub passed_over: u64,
-    /// Samples appended without what the log says of when their counters began: chunks of the kinds that are written do not
-    /// hold it.
-    pub starts_left_out: u64,
-    /// Samples, not belonging to blocks, of references that no series record names.
-    pub orphans: u64,
-    /// Late samples put into buffers.
-    pub late_samples: u64,
-    /// Samples in open chunks of a snapshot.
-    pub restored: u64,
-    /// Chunks taken over, late ones among them.
-    pub chunks: u64,
-    /// Chunks not taken over: overlapping though not late, of no series, or of times that blocks have.
-    pub chunks_left_out: u64,
-    /// Blocks have late samples that the log has still.
-    pub late_unfinished: bool,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    series: AtomicU64,
-    aliases: AtomicU64,
-    samples: AtomicU64,
-    passed_over: AtomicU64,
-    starts_left_out: AtomicU64,
-    orphans: AtomicU64,
-    late_samples: AtomicU64,
-    restored: AtomicU64,
-    chunks: AtomicU64,
-    chunks_left_out: AtomicU64,
-}
-
 impl Part {
     /// All shards.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
@@ -164,7 +123,6 @@ impl Head {
             base_ms,
             highest,
             handed_over: AtomicU64::new(HeadChunkRef::NONE.0),
-            late_unfinished: AtomicBool::new(false),
             gaps: Gaps::default(),
             is_restored: AtomicBool::new(false),
             contradiction: AtomicBool::new(false),
@@ -268,7 +226,7 @@ impl Replay<'_> {
         let taken = self.counts.chunks.load(Ordering::Relaxed) + self.counts.chunks_left_out.load(Ordering::Relaxed);
         let of_no_series = (self.chunks.len() as u64).saturating_sub(taken);
         self.counts.chunks_left_out.fetch_add(of_no_series, Ordering::Relaxed);
-        Ok(ReplayStats { late_unfinished: self.late_unfinished.load(Ordering::Relaxed), ..self.counts.stats() })
+        Ok(self.counts.stats())
     }
 
     /// Gives a series the chunks that were written under `series`.
@@ -397,23 +355,4 @@ fn insert(shard: &mut Shard, number: u32, full: FullChunk) -> bool {
     chunks.insert(at, full);
     shard.set_full_chunks(number, &chunks);
     true
-}
-
-impl Counts {
-    fn stats(&self) -> ReplayStats {
-        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        ReplayStats {
-            series: get(&self.series),
-            aliases: get(&self.aliases),
-            samples: get(&self.samples),
-            passed_over: get(&self.passed_over),
-            starts_left_out: get(&self.starts_left_out),
-            orphans: get(&self.orphans),
-            late_samples: get(&self.late_samples),
-            restored: get(&self.restored),
-            chunks: get(&self.chunks),
-            chunks_left_out: get(&self.chunks_left_out),
-            late_unfinished: false,
-        }
-    }
 }

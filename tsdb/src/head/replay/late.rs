@@ -95,7 +95,7 @@ impl LateReplay<'_> {
                 let through = found.map_or(HeadChunkRef::NONE, |last| last.min(marker.chunk));
                 self.replay.handed_over.fetch_max(through.0, Ordering::Relaxed);
                 let is_any = self.replay.counts.late_samples.load(Ordering::Relaxed) > 0;
-                self.replay.late_unfinished.fetch_or(is_any, Ordering::Relaxed);
+                self.replay.counts.late_unfinished.fetch_or(is_any, Ordering::Relaxed);
                 continue;
             }
             if !self.is_kept(marker.chunk) {
