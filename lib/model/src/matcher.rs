@@ -65,12 +65,12 @@ impl Matcher {
     pub fn new(op: MatchOp, name: impl Into<Vec<u8>>, value: impl AsRef<[u8]>) -> Result<Self, InvalidMatcher> {
         let value = value.as_ref();
         let filter = match op {
-            MatchOp::Equal | MatchOp::NotEqual => Filter::equal(value),
+            MatchOp::Equal | MatchOp::NotEqual => Arc::new(Filter::equal(value)),
             MatchOp::Regex | MatchOp::NotRegex => {
                 Filter::regex(value).map_err(|err| InvalidMatcher(err.to_string()))?
             }
         };
-        Ok(Self { op, name: name.into().into(), value: value.into(), filter: Arc::new(filter) })
+        Ok(Self { op, name: name.into().into(), value: value.into(), filter })
     }
 
     /// How it compares.

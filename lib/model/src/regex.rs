@@ -13,12 +13,14 @@ mod class;
 mod engine;
 mod expand;
 mod fault;
+mod kept;
 mod parse;
 mod runes;
 pub(crate) mod shape;
 
 pub(crate) use engine::Engine;
 pub use fault::{InvalidRegex, RegexFault};
+pub(crate) use kept::Kept;
 
 use parse::{Flags, Parsed};
 use regex_automata::util::captures::Captures as Slots;
@@ -61,6 +63,11 @@ impl Regex {
     /// # Errors
     /// What is no expression in Go's dialect, or too large. The text quotes the expression with what is put around it.
     pub fn new(pattern: &str) -> Result<Self, InvalidRegex> {
+        static KEPT: Kept<Regex> = Kept::new();
+        KEPT.get(pattern.as_bytes(), || Self::compile(pattern), |compiled| compiled.regex.memory_usage())
+    }
+
+    fn compile(pattern: &str) -> Result<Self, InvalidRegex> {
         let anchored = format!("^(?s:{pattern})$");
         let Parsed { hir, names } = parse::parse(anchored.as_bytes(), Flags::default())?;
         // Lazy tables ask for a second automaton that runs backwards, which an anchored expression has no use for.

@@ -3,9 +3,10 @@
 use super::glob::{Glob, strip_prefix, strip_suffix};
 use super::set::ValueSet;
 use crate::regex::shape::{self, Gap, Sequence};
-use crate::regex::{self, Engine, InvalidRegex};
+use crate::regex::{self, Engine, InvalidRegex, Kept};
 use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
+use std::sync::Arc;
 
 /// How much it may cost to try [`Glob`]s one after the other before an automaton is better.
 const MAX_GLOB_COST: usize = 16;
@@ -33,10 +34,15 @@ impl Filter {
         Self::Set(ValueSet::new(vec![value.into()]))
     }
 
-    pub(super) fn regex(pattern: &[u8]) -> Result<Self, InvalidRegex> {
+    pub(super) fn regex(pattern: &[u8]) -> Result<Arc<Self>, InvalidRegex> {
+        static KEPT: Kept<Arc<Filter>> = Kept::new();
         if let Some(words) = words(pattern) {
-            return Ok(Self::Set(ValueSet::new(words.map(Box::from).collect())));
+            return Ok(Arc::new(Self::Set(ValueSet::new(words.map(Box::from).collect()))));
         }
+        KEPT.get(pattern, || Self::compile(pattern).map(Arc::new), |compiled| compiled.size_bytes())
+    }
+
+    fn compile(pattern: &[u8]) -> Result<Self, InvalidRegex> {
         let hir = regex::parse_matcher(pattern)?;
         if let Some(test) = shape::sequences(&hir).and_then(|sequences| Self::of_sequences(&sequences)) {
             return Ok(test);
@@ -76,6 +82,16 @@ impl Filter {
                 let has_edges = strip_prefix(value, prefix).is_some() && strip_suffix(value, suffix).is_some();
                 has_edges && engine.is_match(value)
             }
+        }
+    }
+
+    /// How much memory it may take, about.
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Always | Self::NonEmpty => 0,
+            Self::Set(set) => set.size_bytes(),
+            Self::Globs { set, globs, .. } => set.size_bytes() + globs.iter().map(Glob::size_bytes).sum::<usize>(),
+            Self::Engine { engine, .. } => engine.size_bytes(),
         }
     }
 

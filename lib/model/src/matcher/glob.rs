@@ -39,6 +39,11 @@ impl Glob {
         }
     }
 
+    pub(super) fn size_bytes(&self) -> usize {
+        let middle = |(_, finder): &(Gap, Finder<'_>)| size_of::<(Gap, Finder<'_>)>() + finder.needle().len();
+        size_of::<Self>() + self.first.len() + self.last.len() + self.middles.iter().map(middle).sum::<usize>()
+    }
+
     /// Whether it is nothing but `gap`.
     pub(super) fn matches_all(&self, gap: Gap) -> bool {
         self.first.is_empty() && self.middles.is_empty() && self.last.is_empty() && self.last_gap == gap

@@ -52,6 +52,10 @@ impl ValueSet {
         &self.sorted
     }
 
+    pub(super) fn size_bytes(&self) -> usize {
+        self.sorted.iter().map(|value| size_of::<Box<[u8]>>() + value.len()).sum()
+    }
+
     /// What all values begin with.
     pub(super) fn prefix(&self) -> &[u8] {
         &self.prefix

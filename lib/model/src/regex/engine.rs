@@ -65,6 +65,14 @@ impl Engine {
         Runes::of_invalid(value).is_some_and(|runes| self.run(runes.bytes()))
     }
 
+    /// How much memory it may take, if one thread uses it.
+    pub(crate) fn size_bytes(&self) -> usize {
+        match self {
+            Self::Table(table) => table.dfa.memory_usage(),
+            Self::Lazy(_) => MAX_COMPILED_BYTES + MAX_CACHE_BYTES,
+        }
+    }
+
     fn run(&self, value: &[u8]) -> bool {
         match self {
             Self::Table(table) => table.run(value),
