@@ -83,7 +83,9 @@ impl Rows {
             Value::Vector { .. } => "vector",
             Value::Matrix { .. } | Value::Samples { .. } => "matrix",
         };
-        out.extend_from_slice(format!(r#"{{"resultType":"{kind}","result":["#).as_bytes());
+        for text in [r#"{"resultType":""#, kind, r#"","result":["#] {
+            out.extend_from_slice(text.as_bytes());
+        }
         match &self.value {
             Value::Scalar { time_ms, value } => {
                 push_time(*time_ms, out);

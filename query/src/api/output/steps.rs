@@ -23,7 +23,8 @@ const END: &[u8] = b"\"]";
 impl StepTexts {
     /// Those of the steps of `grid`.
     pub(super) fn new(grid: &Grid) -> Self {
-        Self(grid.times_ms().map(StepText::new).collect())
+        let mut text = Vec::with_capacity(StepText::MOST_BYTES);
+        Self(grid.times_ms().map(|time_ms| StepText::new(time_ms, &mut text)).collect())
     }
 
     /// Appends the samples of a column from step `from` on, as the list of them has them, until the piece is full. Answers
@@ -64,10 +65,12 @@ impl StepText {
     /// The marks around a time, and the longest time: 16 digits before the point, three behind it and a sign.
     const MOST_BYTES: usize = 32;
 
-    fn new(time_ms: i64) -> Self {
-        let mut text = END.to_vec();
+    /// Made in `text`, which is used again for the next.
+    fn new(time_ms: i64, text: &mut Vec<u8>) -> Self {
+        text.clear();
+        text.extend_from_slice(END);
         text.push(b',');
-        json::begin_sample(time_ms, &mut text);
+        json::begin_sample(time_ms, text);
         let size = text.len().min(Self::MOST_BYTES);
         text.resize(Self::MOST_BYTES, 0);
         let text = text.first_chunk().copied().unwrap_or_default();
