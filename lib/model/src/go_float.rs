@@ -44,17 +44,36 @@ fn may_be_halfway(value: f64) -> bool {
     places > 0 && from.is_some_and(|from| (*from..from * TIES_DIGITS).contains(&value))
 }
 
-impl SampleFloat {
-    /// Appends the text. Nearly all numbers are printed by the shortest way there is.
+/// Appends what both a plain and a sample's text of `value` is, if that takes the shortest way there is to it, as nearly all
+/// numbers do; answers whether it did.
+fn append_plain(value: f64, out: &mut Vec<u8>) -> bool {
+    let (size, whole) = (value.abs(), value as i64);
+    if size < WHOLE_TIES_FROM && whole as f64 == value && !(value == 0.0 && value.is_sign_negative()) {
+        out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+    } else if ZMIJ_PLAIN.contains(&size) && !may_be_halfway(value) {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(value);
+        out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
+    } else {
+        return false;
+    }
+    true
+}
+
+impl PlainFloat {
+    /// Appends the text.
     pub fn append_to(self, out: &mut Vec<u8>) {
-        let (value, size, whole) = (self.0, self.0.abs(), self.0 as i64);
-        if size < WHOLE_TIES_FROM && whole as f64 == value && !(value == 0.0 && value.is_sign_negative()) {
-            out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-        } else if ZMIJ_PLAIN.contains(&size) && !may_be_halfway(value) {
-            let mut buffer = zmij::Buffer::new();
-            let text = buffer.format_finite(value);
-            out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
-        } else {
+        if !append_plain(self.0, out) {
+            // Writing to a vector cannot fail.
+            let _ = write!(out, "{self}");
+        }
+    }
+}
+
+impl SampleFloat {
+    /// Appends the text.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        if !append_plain(self.0, out) {
             // Writing to a vector cannot fail.
             let _ = write!(out, "{self}");
         }

@@ -1,7 +1,6 @@
 //! Numbers and times as Prometheus' API prints them.
 
 use model::{PlainFloat, SampleFloat};
-use std::io::Write;
 
 /// Appends a sample's value.
 pub(crate) fn push_value(value: f64, out: &mut Vec<u8>) {
@@ -10,8 +9,7 @@ pub(crate) fn push_value(value: f64, out: &mut Vec<u8>) {
 
 /// Appends a scalar: never with an exponent.
 pub(crate) fn push_plain(value: f64, out: &mut Vec<u8>) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{}", PlainFloat(value));
+    PlainFloat(value).append_to(out);
 }
 
 /// Appends milliseconds as seconds, with three decimals unless they are all zero.

@@ -25,14 +25,16 @@ fn each_form_of_the_same_number() {
         assert_eq!(PlainFloat(value).to_string(), plain);
         assert_eq!(ShortFloat(value).to_string(), short);
         assert_eq!(SampleFloat(value).to_string(), sample);
-        assert_eq!(appended(value), sample);
+        assert_eq!(appended(value), (plain.to_owned(), sample.to_owned()));
     }
 }
 
-fn appended(value: f64) -> String {
-    let mut out = Vec::new();
-    SampleFloat(value).append_to(&mut out);
-    String::from_utf8(out).unwrap()
+/// What is appended of a number, and of a sample.
+fn appended(value: f64) -> (String, String) {
+    let (mut plain, mut sample) = (Vec::new(), Vec::new());
+    PlainFloat(value).append_to(&mut plain);
+    SampleFloat(value).append_to(&mut sample);
+    (String::from_utf8(plain).unwrap(), String::from_utf8(sample).unwrap())
 }
 
 /// Numbers of few places in base two, of all sizes: what is not taken for halfway between two texts must not be.
@@ -62,7 +64,7 @@ fn the_short_way_prints_the_same() {
         let size = sizes[round % sizes.len()];
         let whole = (fraction * size).trunc();
         for value in [fraction * size, -fraction * size, whole, -whole, (fraction * size * 100.0).trunc() / 100.0] {
-            assert_eq!(appended(value), SampleFloat(value).to_string());
+            assert_eq!(appended(value), (PlainFloat(value).to_string(), SampleFloat(value).to_string()));
         }
     }
 }

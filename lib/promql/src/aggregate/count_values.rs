@@ -27,6 +27,8 @@ pub(crate) struct CountValues {
     /// By series.
     counts: Vec<Counts>,
     scratch: LabelScratch,
+    /// The text of a value.
+    text: Vec<u8>,
 }
 
 /// How many rows have a value, step by step.
@@ -53,6 +55,7 @@ impl CountValues {
             names: LabelTable::default(),
             counts: Vec::new(),
             scratch: LabelScratch::default(),
+            text: Vec::new(),
         }
     }
 
@@ -76,15 +79,19 @@ impl CountValues {
         if let Some(series) = self.known.get(&(base, value.to_bits())) {
             return Ok(*series);
         }
-        let series = self.series_of(row, &PlainFloat(value).to_string(), cx)?;
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        PlainFloat(value).append_to(&mut text);
+        let series = self.series_of(row, &text, cx)?;
+        self.text = text;
         cx.hold(KNOWN_BYTES)?;
         self.known.insert((base, value.to_bits()), series);
         Ok(series)
     }
 
     /// The series of a value of a row, as text.
-    fn series_of(&mut self, row: &Row, value: &str, cx: &mut StageContext<'_>) -> Result<usize, QueryError> {
-        self.label_as(row, value.as_bytes());
+    fn series_of(&mut self, row: &Row, value: &[u8], cx: &mut StageContext<'_>) -> Result<usize, QueryError> {
+        self.label_as(row, value);
         let (series, is_new) = self.names.insert(self.scratch.labels());
         if is_new {
             cx.hold(size_of::<(Labels, Counts)>() + self.scratch.labels().as_packed().len())?;
@@ -105,7 +112,7 @@ impl Stage for CountValues {
     fn push(&mut self, _input: usize, row: Row, cx: &mut StageContext<'_>) -> Result<(), QueryError> {
         let mut grown_bytes = 0;
         for (step, histogram) in row.column.histograms.iter() {
-            let series = self.series_of(&row, &histogram.to_string(), cx)?;
+            let series = self.series_of(&row, histogram.to_string().as_bytes(), cx)?;
             grown_bytes += self.counts[series].add(step, self.steps);
         }
         let base = self.base_of(&row, cx)?;
