@@ -195,6 +195,13 @@ impl Aside {
     }
 }
 
+impl OpScratch {
+    /// How many samples there is room for.
+    pub(crate) fn samples(&self) -> usize {
+        self.window.floats.values.capacity().max(self.window.histograms.cells())
+    }
+}
+
 impl Passing {
     pub(crate) fn new(column: impl Into<Column>, drop_name: bool) -> Self {
         Self { drop_name, column: column.into(), aside: Aside::default(), form: Form::default() }

@@ -7,6 +7,7 @@ mod tests;
 mod without_buckets;
 
 pub(crate) use kept::size_of_samples;
+pub(crate) use scratch::with_op_scratch;
 
 use crate::analysis::Work;
 use crate::annotations::Annotations;
@@ -24,7 +25,6 @@ use kept::{extended, keep, within};
 use model::{HistogramRef, Labels, LabelsRef, SampleColumns};
 use scratch::Scratch;
 use smallvec::SmallVec;
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -77,10 +77,6 @@ const KEPT_LABEL_BYTES: usize = 256;
 /// A time and a value.
 const SAMPLE_BYTES: usize = size_of::<i64>() + size_of::<f64>();
 
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
 /// Where a series comes to that goes through the chain of a selector.
 #[derive(Debug)]
 struct Ends<'a> {
@@ -109,12 +105,8 @@ impl Evaluator {
     /// # Errors
     /// A series that cannot be decoded, a limit, or the query was stopped. The query cannot go on then.
     pub fn evaluate(&self, batch: &dyn SeriesBatch) -> Result<Partial, QueryError> {
-        // Taken out, so that a batch evaluated within another one (it is not, but who knows) finds an empty one.
-        let mut scratch = SCRATCH.take();
         let began = self.0.plan.analyzes.then(Instant::now);
-        let mut partial = self.0.evaluate(batch, &mut scratch);
-        scratch.trim();
-        SCRATCH.set(scratch);
+        let mut partial = Scratch::with(|scratch| self.0.evaluate(batch, scratch));
         if let (Some(began), Ok(Partial { work, statistics, .. })) = (began, &mut partial) {
             work.time = began.elapsed();
             work.bytes = batch.size_bytes() as u64;

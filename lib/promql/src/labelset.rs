@@ -149,9 +149,13 @@ impl NameSet {
     }
 }
 
+/// So many label sets are compared one by one.
+const FEW_SETS: usize = 4;
+
 /// Label sets by number: equal sets get the same one.
 #[derive(Debug, Default)]
 pub(crate) struct LabelTable {
+    /// Of all, once they are more than a few.
     table: HashTable<u32>,
     sets: Vec<Labels>,
     hasher: DefaultHashBuilder,
@@ -162,10 +166,22 @@ pub(crate) struct LabelTable {
 impl LabelTable {
     /// The number of `labels`, and whether it is new.
     pub(crate) fn insert(&mut self, labels: LabelsRef<'_>) -> (usize, bool) {
-        let Self { table, sets, hasher, last } = self;
         // Series of one group often follow each other.
-        if sets.get(*last).is_some_and(|set| set.as_ref() == labels) {
-            return (*last, false);
+        if self.sets.get(self.last).is_some_and(|set| set.as_ref() == labels) {
+            return (self.last, false);
+        }
+        if self.sets.len() < FEW_SETS {
+            let found = self.find(labels);
+            self.last = found.unwrap_or(self.sets.len());
+            self.sets.extend(found.is_none().then(|| labels.to_owned()));
+            return (self.last, found.is_none());
+        }
+        let Self { table, sets, hasher, last } = self;
+        let hash_of = |set: &Labels| hasher.hash_one(set.as_ref().as_packed());
+        if table.is_empty() {
+            for (id, set) in (0..).zip(&*sets) {
+                table.insert_unique(hash_of(set), id, |id| hash_of(&sets[*id as usize]));
+            }
         }
         let hash = hasher.hash_one(labels.as_packed());
         if let Some(found) = table.find(hash, |id| sets[*id as usize].as_ref() == labels) {
@@ -175,12 +191,15 @@ impl LabelTable {
         let id = u32::try_from(sets.len()).unwrap_or(u32::MAX);
         sets.push(labels.to_owned());
         *last = id as usize;
-        table.insert_unique(hash, id, |id| hasher.hash_one(sets[*id as usize].as_ref().as_packed()));
+        table.insert_unique(hash, id, |id| hash_of(&sets[*id as usize]));
         (id as usize, true)
     }
 
     /// The number of `labels`, if it has one.
     pub(crate) fn find(&self, labels: LabelsRef<'_>) -> Option<usize> {
+        if self.table.is_empty() {
+            return self.sets.iter().position(|set| set.as_ref() == labels);
+        }
         let hash = self.hasher.hash_one(labels.as_packed());
         self.table.find(hash, |id| self.sets[*id as usize].as_ref() == labels).map(|id| *id as usize)
     }

@@ -17,7 +17,6 @@ use crate::analysis::Analyzer;
 use crate::annotations::Annotations;
 use crate::ast::Expr;
 use crate::budget::{OverBudget, Reservation};
-use crate::chain::OpScratch;
 use crate::column::FloatColumn;
 use crate::number_column::Gather;
 use crate::plan::{Plan, UsedLabels, build};
@@ -76,7 +75,6 @@ pub struct Query {
     notes: Annotations,
     statistics: Option<Statistics>,
     analyzer: Option<Box<Analyzer>>,
-    scratch: OpScratch,
     held: Reservation,
 }
 
@@ -141,7 +139,6 @@ impl Query {
             notes: plan.notes.clone(),
             statistics: plan.counts.map(Statistics::new),
             analyzer: plan.analyzes.then(|| Box::new(Analyzer::new(&plan))),
-            scratch: OpScratch::default(),
             held,
             plan,
             params,

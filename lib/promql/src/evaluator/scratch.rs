@@ -5,9 +5,15 @@ use super::without_buckets::WithoutBuckets;
 use crate::chain::OpScratch;
 use crate::kernels::{Histograms, Samples};
 use model::{SampleColumns, is_stale};
+use std::cell::Cell;
 
 /// Buffers that grew beyond so many samples are not kept for the next batch.
 const KEPT_SAMPLES: usize = 1 << 20;
+
+thread_local! {
+    /// Those that nobody has in use.
+    static FREE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
 
 /// Buffers of a thread.
 #[derive(Debug, Default)]
@@ -33,7 +39,21 @@ pub(super) struct Fresh {
     starts_ms: Vec<i64>,
 }
 
+/// Lends the buffers for operators that the thread has.
+pub(crate) fn with_op_scratch<T>(work: impl FnOnce(&mut OpScratch) -> T) -> T {
+    Scratch::with(|scratch| work(&mut scratch.ops))
+}
+
 impl Scratch {
+    /// Lends the buffers that the thread has. Who asks while they are lent (nobody does, but who knows) gets others.
+    pub(super) fn with<T>(work: impl FnOnce(&mut Self) -> T) -> T {
+        let mut scratch = FREE.take().unwrap_or_default();
+        let done = work(&mut scratch);
+        scratch.trim();
+        FREE.set(Some(scratch));
+        done
+    }
+
     /// Sets the stale markers apart: windows do not see them, instant selectors do.
     pub(super) fn sift(&mut self) {
         self.fresh.clear();
@@ -56,8 +76,9 @@ impl Scratch {
     }
 
     /// Forgets what one very long series left behind.
-    pub(super) fn trim(&mut self) {
-        if self.columns.values.capacity().max(self.columns.histograms.cells()) > KEPT_SAMPLES {
+    fn trim(&mut self) {
+        let decoded = self.columns.values.capacity().max(self.columns.histograms.cells());
+        if decoded.max(self.ops.samples()) > KEPT_SAMPLES {
             *self = Self::default();
         }
     }

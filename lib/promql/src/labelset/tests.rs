@@ -68,4 +68,12 @@ fn equal_sets_share_a_number() {
     assert_eq!(table.find(labels("a=3").as_ref()), None);
     assert_eq!((table.find(labels("a=2").as_ref()), table.len()), (Some(1), 2));
     assert_eq!(table.get(1), &labels("a=2"));
+    // Those that were compared one by one are found when there are many, and the other way round.
+    let many: Vec<Labels> = (1..40).map(|number| labels(&format!("a={number}"))).collect();
+    for (id, set) in many.iter().enumerate().rev().chain(many.iter().enumerate()) {
+        let was_known = table.find(set.as_ref()).is_some();
+        let (found, is_new) = table.insert(set.as_ref());
+        assert_eq!((is_new, table.find(set.as_ref()), table.get(found)), (!was_known, Some(found), set), "{id}");
+    }
+    assert_eq!(table.len(), many.len());
 }

@@ -1,8 +1,9 @@
 //! Rows go from chain to stage to chain until they come to rest.
 
 use super::{Query, QueryError};
-use crate::chain::{OpContext, Passing, Row};
+use crate::chain::{OpContext, OpScratch, Passing, Row};
 use crate::column::FloatColumn;
+use crate::evaluator::with_op_scratch;
 use crate::plan::{Chain, Destination};
 use crate::stage::{Stage, StageContext};
 use std::sync::Arc;
@@ -103,26 +104,30 @@ impl Query {
 
     /// Applies the operators of a chain; what is left of the row, if only label sets to be checked.
     fn pass(&mut self, chain: &Chain, row: Row) -> Result<Option<Row>, QueryError> {
-        let before = row.column.samples();
         if chain.ops.is_empty() {
-            return Ok((before > 0).then_some(row));
+            return Ok((row.column.samples() > 0).then_some(row));
         }
+        with_op_scratch(|scratch| self.pass_with(scratch, chain, row))
+    }
+
+    fn pass_with(&mut self, scratch: &mut OpScratch, chain: &Chain, row: Row) -> Result<Option<Row>, QueryError> {
+        let before = row.column.samples();
         let Row { labels, drop_name, column, .. } = row;
         let mut passing = Passing::new(column, drop_name);
-        self.scratch.labels.start(labels.as_ref());
+        scratch.labels.start(labels.as_ref());
         let mut cx = OpContext {
             scalars: &self.scalars,
             delayed_names: self.plan.delayed_names,
             used_labels_only: false,
             notes: &mut self.notes,
             statistics: self.statistics.as_mut(),
-            scratch: &mut self.scratch,
+            scratch,
         };
         let left = passing.apply(&chain.ops, &mut cx)?;
         let after = if left { passing.column.samples() } else { 0 };
         self.samples.remove(before.saturating_sub(after));
         self.samples.add(after.saturating_sub(before))?;
-        let changed = self.scratch.labels.labels();
+        let changed = scratch.labels.labels();
         let labels = if changed == labels.as_ref() { labels } else { changed.to_owned() };
         Ok((left || !passing.aside.checks().is_empty()).then(|| passing.into_row(labels)))
     }
