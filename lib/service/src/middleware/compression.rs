@@ -1,7 +1,7 @@
 //! Answers gzipped for clients that take it.
 
 use axum::body::Body;
-use axum::http::header::ACCEPT_ENCODING;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, VARY};
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
 use std::convert::Infallible;
@@ -13,10 +13,18 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 const MIN_COMPRESSED_BYTES: u64 = 1024;
 
 /// The answer to a client that said what encodings it takes, gzipped if it is worth it.
-pub(super) async fn compressed(response: Response, accepted: Vec<HeaderValue>) -> Response {
+pub(super) async fn compressed(mut response: Response, accepted: Vec<HeaderValue>) -> Response {
     let worth_it = SizeAbove::new(MIN_COMPRESSED_BYTES).and(NotForContentType::GRPC);
     // Most answers are small, and what there is to be known of clients and encodings is of no use to them.
     if !worth_it.should_compress(&response) {
+        return response;
+    }
+    if accepted.is_empty() {
+        // It goes as it is; caches are told that others may get it otherwise.
+        let headers = response.headers_mut();
+        if ![CONTENT_ENCODING, CONTENT_RANGE].iter().any(|name| headers.contains_key(name)) {
+            headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+        }
         return response;
     }
     let mut request = Request::new(response);

@@ -65,6 +65,14 @@ async fn long_answers_are_compressed_for_those_who_take_it() {
         let response = ask(&app, "GET", path, &[("accept-encoding", accepted)], "").await;
         assert_eq!(header(&response, "content-encoding"), "", "{path} {accepted}");
     }
+    // A cache that keeps what somebody got who said nothing must not give it to who takes gzip, nor the other way round.
+    for (path, vary) in [("/api/v1/long", "Origin, accept-encoding"), ("/api/v1/short", "Origin")] {
+        let response = ask(&app, "GET", path, &[], "").await;
+        assert_eq!(
+            (header(&response, "content-encoding"), header(&response, "vary")),
+            (String::new(), vary.to_owned())
+        );
+    }
 }
 
 #[tokio::test]
