@@ -271,6 +271,9 @@ pub fn matchers_left(external: &Labels, matchers: &[Matcher]) -> Option<Vec<Matc
 
 /// `labels` without those of the names in `without`.
 fn labels_but(labels: &Labels, without: &[Vec<u8>]) -> Labels {
+    if without.is_empty() {
+        return labels.clone();
+    }
     let mut edit = labels.edit();
     edit.retain(|name| !without.iter().any(|without| without == name));
     // Fewer labels of a label set are one, too.
