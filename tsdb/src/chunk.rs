@@ -79,6 +79,20 @@ pub fn decode(encoding: Encoding, data: &[u8], columns: &mut SampleColumns) -> R
     }
 }
 
+/// The same for who looks at the last sample only: of encodings in which it can be had for less, the others are left out.
+///
+/// # Errors
+/// As [`decode`], of whatever sample.
+pub fn decode_last(encoding: Encoding, data: &[u8], columns: &mut SampleColumns) -> Result<(), ChunkError> {
+    if encoding != Encoding::Xor {
+        return decode(encoding, data, columns);
+    }
+    if let Some((timestamp_ms, value)) = xor::last_of_xor(data)? {
+        columns.push(timestamp_ms, value);
+    }
+    Ok(())
+}
+
 /// What a histogram chunk says of its first histogram and the one before that, which was the last of another chunk;
 /// `None` for other encodings, and for data of less than three bytes.
 pub fn reset_hint(encoding: Encoding, data: &[u8]) -> Option<ResetHint> {

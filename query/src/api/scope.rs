@@ -156,7 +156,8 @@ impl Scope {
     /// How the answer to a select is read.
     pub(crate) fn reading(&self, select: &Select) -> ReadOptions {
         let dedup = (!self.replica_labels.is_empty()).then_some(self.dedup_func);
-        ReadOptions { dedup, reading: Reading::of(&select.func), range: select.range }
+        let reading = Reading::of(&select.func);
+        ReadOptions { dedup, reading, range: select.range, newest_only: select.newest_only }
     }
 
     /// A request for series.

@@ -219,6 +219,16 @@ pub fn decode_xor(data: &[u8], columns: &mut SampleColumns) -> Result<(), ChunkE
     Decoder::start(data)?.run(columns)
 }
 
+/// The last sample of an XOR chunk; `None` if it has none. All of it is walked over: what is malformed is found as well.
+///
+/// # Errors
+/// As [`decode_xor`].
+pub fn last_of_xor(data: &[u8]) -> Result<Option<(i64, f64)>, ChunkError> {
+    let mut decoder = Decoder::start(data)?;
+    decoder.pass()?;
+    Ok((decoder.count > 0).then(|| (decoder.time_ms, f64::from_bits(decoder.value_bits))))
+}
+
 /// Where a decoder stands: after `sample` samples.
 #[derive(Debug)]
 struct Decoder<'a> {
@@ -302,6 +312,34 @@ impl<'a> Decoder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Passes over all samples.
+    fn pass(&mut self) -> Result<(), ChunkError> {
+        let count = usize::from(self.count);
+        let mut sample = 0;
+        while sample < count {
+            let offset = self.reader.at() / 8;
+            let passed = match sample {
+                0 | 1 => self.read_head(sample == 0).map(|()| 1),
+                _ => self.pass_some(count - sample),
+            };
+            sample += passed.map_err(|fault| fault.at(sample, self.count, offset))?;
+        }
+        Ok(())
+    }
+
+    /// Passes over some of the `left` samples that are left: those that a window shows to be unchanged, or one. How many.
+    #[inline(always)]
+    fn pass_some(&mut self, left: usize) -> Result<usize, SampleFault> {
+        let window = self.reader.peek();
+        let unchanged = (window.leading_zeros() as usize / 2).min(left);
+        if unchanged == 0 {
+            return self.read_sample(window).map(|()| 1);
+        }
+        self.reader.skip(2 * unchanged);
+        self.time_ms = self.time_ms.wrapping_add(self.delta_ms.wrapping_mul(unchanged as i64));
+        if self.reader.overran() { Err(SampleFault::Truncated) } else { Ok(unchanged) }
     }
 
     /// One of the first two samples, which begin with a varint at a byte's border.

@@ -12,6 +12,8 @@ pub struct ReadOptions {
     pub reading: Reading,
     /// What the select is about, both ends inside: which replica is followed depends on where one begins to look.
     pub range: TimeRange,
+    /// Of each series the newest sample in `range` is all that is looked at: what lies before it may be left out.
+    pub newest_only: bool,
 }
 
 /// The algorithms of `--deduplication.func`.
@@ -44,7 +46,7 @@ pub enum Reading {
 impl Default for ReadOptions {
     /// Everything, joined.
     fn default() -> Self {
-        Self { dedup: None, reading: Reading::default(), range: TimeRange::ALL }
+        Self { dedup: None, reading: Reading::default(), range: TimeRange::ALL, newest_only: false }
     }
 }
 

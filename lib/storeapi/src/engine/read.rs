@@ -3,7 +3,7 @@
 use super::options::{DedupFunc, ReadOptions, Reading};
 use model::{ResetHint, SampleColumns, TimeRange};
 use std::cell::RefCell;
-use tsdb::chunk::{ChunkError, decode};
+use tsdb::chunk::{ChunkError, decode, decode_last};
 use tsdb::dedup::{chain, overlap_split, penalty};
 use tsdb::downsample::{CounterResets, average};
 use tsdb::{Aggregate, Chunk, Encoding};
@@ -54,6 +54,12 @@ pub(super) fn read(chunks: &[Chunk], options: &ReadOptions, columns: &mut Sample
     let is_raw = |chunk: &Chunk| chunk.aggregate == Aggregate::Raw;
     let is_raw = chunks.iter().all(is_raw);
     if is_raw && chunks.windows(2).all(follows) {
+        if let Some(last) = chunks.last().filter(|last| options.newest_only && last.max_ms <= options.range.max_ms()) {
+            decode_last(last.encoding, &last.data, columns)?;
+            if !columns.is_empty() {
+                return Ok(());
+            }
+        }
         for chunk in chunks {
             decode(chunk.encoding, &chunk.data, columns)?;
         }

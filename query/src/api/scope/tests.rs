@@ -117,6 +117,8 @@ fn a_select_asks_for_what_its_function_reads() {
     assert_eq!(scope.reading(&select("rate", 1)).dedup, Some(storeapi::DedupFunc::Penalty));
     let apart = read(&thanos(), "dedup=0").unwrap();
     assert_eq!(apart.reading(&select("rate", 1)).dedup, None);
+    let newest = Select { newest_only: true, ..select("", 0) };
+    assert!(scope.reading(&newest).newest_only && !scope.reading(&select("", 0)).newest_only);
 }
 
 #[track_caller]

@@ -1,4 +1,4 @@
-use super::{MAX_APPEND_BYTES, MAX_SAMPLES, NO_WINDOW, WordSink, XorState, decode_xor};
+use super::{MAX_APPEND_BYTES, MAX_SAMPLES, NO_WINDOW, WordSink, XorState, decode_xor, last_of_xor};
 use crate::chunk::ChunkError;
 use model::{NORMAL_NAN, STALE_NAN, SampleColumns};
 use proptest::prelude::*;
@@ -51,6 +51,8 @@ fn check(samples: &[(i64, f64)], resume: &[usize]) {
     assert_eq!(decode_xor(&data, &mut columns), Ok(()));
     let want: Vec<_> = [(7, 7.0)].iter().chain(samples).map(|&(t, value)| (t, value.to_bits())).collect();
     assert_eq!(bits(&columns), want);
+    let last = last_of_xor(&data).unwrap().map(|(t, value)| (t, value.to_bits()));
+    assert_eq!(last.as_ref(), want[1..].last(), "the last of all");
 }
 
 fn size_bits(samples: &[(i64, f64)]) -> usize {
@@ -131,6 +133,7 @@ fn check_refused(data: &[u8], want: ChunkError) {
     assert_eq!(columns.timestamps_ms, [7], "a refused chunk leaves the columns as they were");
     assert_eq!(columns.values, [7.0]);
     assert_eq!(XorState::resume(data, &mut Vec::new()), Err(want));
+    assert_eq!(last_of_xor(data), Err(want));
 }
 
 #[test]
@@ -144,6 +147,7 @@ fn malformed_chunks_are_refused_with_a_place() {
     for size in 0..data.len() {
         let mut columns = SampleColumns::default();
         assert!(decode_xor(&data[..size], &mut columns).is_err(), "cut to {size} of {}", data.len());
+        assert!(last_of_xor(&data[..size]).is_err(), "cut to {size} of {}", data.len());
         assert!(columns.is_empty());
     }
     // One sample more than there are bits for.
@@ -206,6 +210,9 @@ proptest! {
         prop_assert!(decoded.is_ok() || columns.is_empty());
         let resumed = XorState::resume(&data, &mut Vec::new());
         prop_assert_eq!(resumed.is_ok(), decoded.is_ok());
+        let last = columns.timestamps_ms.last().copied().zip(columns.values.last().map(|value| value.to_bits()));
+        let found = last_of_xor(&data).ok().map(|last| last.map(|(t, value)| (t, value.to_bits())));
+        prop_assert_eq!(found, decoded.is_ok().then_some(last));
     }
 
     #[test]

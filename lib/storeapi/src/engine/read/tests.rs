@@ -7,8 +7,12 @@ use tsdb::{Aggregate, Chunk, Encoding};
 
 type Samples<'a> = &'a [(i64, f64)];
 
-const PENALTY: ReadOptions =
-    ReadOptions { dedup: Some(DedupFunc::Penalty), reading: Reading::Average, range: TimeRange::ALL };
+const PENALTY: ReadOptions = ReadOptions {
+    dedup: Some(DedupFunc::Penalty),
+    reading: Reading::Average,
+    range: TimeRange::ALL,
+    newest_only: false,
+};
 const CHAIN: ReadOptions = ReadOptions { dedup: Some(DedupFunc::Chain), ..PENALTY };
 const JOIN: ReadOptions = ReadOptions { dedup: None, ..PENALTY };
 
@@ -55,10 +59,13 @@ fn two_replicas() -> Vec<Chunk> {
     vec![raw(&[(0, 1.0), (10_000, 2.0), (20_000, 3.0)]), raw(&second), raw(&[(50_000, 6.0), (60_000, 7.0)])]
 }
 
+/// What is made of them.
+const FOLLOWED: [(i64, f64); 6] =
+    [(0, 1.0), (10_000, 2.0), (20_000, 3.0), (41_000, 15.0), (51_000, 16.0), (61_000, 17.0)];
+
 #[test]
 fn replicas_are_told_apart_and_made_one() {
-    let followed = [(0, 1.0), (10_000, 2.0), (20_000, 3.0), (41_000, 15.0), (51_000, 16.0), (61_000, 17.0)];
-    check(PENALTY, &two_replicas(), &followed);
+    check(PENALTY, &two_replicas(), &FOLLOWED);
     let all: Vec<_> = [(0, 1.0), (1_000, 11.0), (10_000, 2.0), (11_000, 12.0), (20_000, 3.0), (21_000, 13.0)]
         .into_iter()
         .chain([(31_000, 14.0), (41_000, 15.0), (50_000, 6.0), (51_000, 16.0), (60_000, 7.0), (61_000, 17.0)])
@@ -72,6 +79,21 @@ fn what_lies_outside_of_the_range_chooses_no_replica() {
     let range = TimeRange::new(500, 45_000).unwrap();
     let want = [(1_000, 11.0), (10_000, 2.0), (20_000, 3.0), (41_000, 15.0)];
     check(ReadOptions { range, ..PENALTY }, &two_replicas(), &want);
+}
+
+#[test]
+fn where_the_newest_is_all_that_is_looked_at_the_others_are_left_out() {
+    let newest = |max_ms| ReadOptions { range: TimeRange::new(0, max_ms).unwrap(), newest_only: true, ..PENALTY };
+    let chunks = [raw(&[(1, 1.0), (2, 2.0)]), raw(&[(3, 3.0), (4, STALE_NAN), (5, 5.0)])];
+    check(newest(5), &chunks, &[(5, 5.0)]);
+    // What is newer than the range is not the newest in it.
+    check(newest(4), &chunks[..1], &[(2, 2.0)]);
+    let mut columns = SampleColumns::default();
+    assert_eq!(read(&chunks, &newest(4), &mut columns), Ok(()));
+    assert_eq!(columns.timestamps_ms, [1, 2, 3, 4, 5]);
+    // A chunk may be empty, and replicas are told apart by all that they have.
+    check(newest(9), &[raw(&[(1, 1.0), (2, 2.0)]), Chunk { min_ms: 3, max_ms: 4, ..raw(&[]) }], &[(1, 1.0), (2, 2.0)]);
+    check(newest(61_000), &two_replicas(), &FOLLOWED);
 }
 
 #[test]
