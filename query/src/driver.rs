@@ -21,6 +21,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What has fewer bytes than this is worked on where it arrives: handing it over would cost more.
 const INLINE_BYTES: usize = 64 * 1024;
+/// The first batch of a select counts for so much less. It often is the only one, a few hundred series, and then nothing is won by
+/// having it done elsewhere.
+const FIRST_COUNTS_LESS: usize = 4;
 
 /// Runs queries over one store.
 #[derive(Debug)]
@@ -178,8 +181,7 @@ impl Driver {
         let batch = EngineBatch::new(batch).with(how.reading);
         let size_bytes = batch.size_bytes();
         self.metrics.read(&batch);
-        // The first one often is the only one, and then nothing is won by having it done elsewhere.
-        let weight = if how.is_first { size_bytes / 2 } else { size_bytes };
+        let weight = if how.is_first { size_bytes / FIRST_COUNTS_LESS } else { size_bytes };
         let evaluated = self.compute(weight, move || evaluator.evaluate(&batch)).await;
         Ok(evaluated.map_err(internal)??)
     }
