@@ -308,6 +308,9 @@ impl Selection {
     /// Sorts series whose keys are pairs.
     fn sort_by_pair(&mut self, stretch: Range<usize>) {
         let some = self.found.get(stretch.clone()).unwrap_or_default();
+        if some.len() < 2 {
+            return;
+        }
         let ranks = self.ranks_of(some.len(), some.iter().map(|found| found.key));
         let some = self.found.get_mut(stretch).unwrap_or_default();
         for found in some.iter_mut() {
