@@ -56,9 +56,11 @@ pub(super) fn read(chunks: &[Chunk], options: &ReadOptions, columns: &mut Sample
     if is_raw && chunks.windows(2).all(follows) {
         if let Some(last) = chunks.last().filter(|last| options.newest_only && last.max_ms <= options.range.max_ms()) {
             decode_last(last.encoding, &last.data, columns)?;
-            if !columns.is_empty() {
+            // What a chunk is said to end with is a peer's word.
+            if columns.timestamps_ms.last().is_some_and(|&timestamp_ms| timestamp_ms <= options.range.max_ms()) {
                 return Ok(());
             }
+            columns.clear();
         }
         for chunk in chunks {
             decode(chunk.encoding, &chunk.data, columns)?;

@@ -94,6 +94,11 @@ fn where_the_newest_is_all_that_is_looked_at_the_others_are_left_out() {
     // A chunk may be empty, and replicas are told apart by all that they have.
     check(newest(9), &[raw(&[(1, 1.0), (2, 2.0)]), Chunk { min_ms: 3, max_ms: 4, ..raw(&[]) }], &[(1, 1.0), (2, 2.0)]);
     check(newest(61_000), &two_replicas(), &FOLLOWED);
+    // And go on behind where it is said to end.
+    let too_long = Chunk { max_ms: 2, ..raw(&[(1, 1.0), (2, 2.0), (3, 3.0)]) };
+    let mut columns = SampleColumns::default();
+    assert_eq!(read(&[too_long], &newest(2), &mut columns), Ok(()));
+    assert_eq!(columns.timestamps_ms, [1, 2, 3]);
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tsdb::Encoding;
 
@@ -186,7 +188,8 @@ async fn what_is_known_does_not_wait_for_a_slow_stream() {
     let mut merged =
         merge_frames(vec![stream::iter([frame(&rows)]).boxed(), ReceiverStream::new(received).boxed()], None);
     // 390 series are decided, the next one may go on in the slow stream.
-    let Some(Ok(SeriesFrame::Series(SeriesBatch::Chunks(batch)))) = merged.next().await else { panic!("no series") };
+    let first = timeout(Duration::from_secs(10), merged.next()).await.expect("it waits for the slow stream");
+    let Some(Ok(SeriesFrame::Series(SeriesBatch::Chunks(batch)))) = first else { panic!("no series") };
     assert_eq!(batch.len(), 390);
     assert!(merged.next().now_or_never().is_none());
     drop(slow);
