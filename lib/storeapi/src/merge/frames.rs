@@ -18,9 +18,9 @@ use tsdb::{Chunk, ChunkSeriesBatch};
 const BATCH_SERIES: usize = 512;
 /// or so many bytes.
 const BATCH_BYTES: usize = 1 << 20;
-/// With so many series it is handed out rather than waiting for a stream: fewer are evaluated in less time than it takes to have
-/// others woken for them.
-const WORTHWHILE_SERIES: usize = BATCH_SERIES / 2;
+/// With so many series it is handed out rather than waiting for a stream. A store that merges its blocks holds them against the
+/// memory of the request until then.
+const WORTHWHILE_SERIES: usize = 32;
 /// A batch of so many is handed out as it came, where nothing is left to merge it with.
 const WHOLE_SERIES: usize = 32;
 /// Bytes that may wait of all streams together, and at least of each. As much again may wait in the window of its connection:
