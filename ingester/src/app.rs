@@ -42,6 +42,9 @@ pub struct App {
 /// While tenants are opened, whoever asks for readiness sees how far it is, this often anew.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How often is looked whether much was logged: in less time even a flood of samples makes no log that takes long to read.
+const LOG_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
 impl App {
     /// Puts the parts together and starts the threads of the log. Nothing is opened yet.
     ///
@@ -125,12 +128,20 @@ impl App {
         let first_maintenance = Instant::now() + self.maintenance_interval;
         let mut maintenance = interval_at(first_maintenance, self.maintenance_interval);
         let mut disk = interval(self.free_space_check_interval);
+        let mut logs = interval(LOG_CHECK_INTERVAL);
+        logs.set_missed_tick_behavior(MissedTickBehavior::Delay);
         disk.set_missed_tick_behavior(MissedTickBehavior::Delay);
         maintenance.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let watch = async {
+        let watch_disk = async {
             loop {
                 disk.tick().await;
                 self.check_disk().await;
+            }
+        };
+        let watch_logs = async {
+            loop {
+                logs.tick().await;
+                self.ingester.write_due_snapshots().await;
             }
         };
         let maintain = async {
@@ -150,7 +161,8 @@ impl App {
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = watch => {}
+            () = watch_disk => {}
+            () = watch_logs => {}
             () = maintain => {}
             () = ship => {}
         }

@@ -2,7 +2,7 @@
 
 use crate::disk::DiskFloor;
 use crate::shipping::Shipping;
-use crate::tenant::{Shared, write_error};
+use crate::tenant::{Shared, Tenant, write_error};
 use crate::tenants::{OpenError, Tenants};
 use model::{Labels, TenantId, TimeRange};
 use parking_lot::RwLock;
@@ -14,6 +14,7 @@ use storeapi::{
     Component, ExemplarGroup, HeadGroup, LocalStore, MetadataGroup, MissingGroup, SourceGroup, SourceProvider,
 };
 use tracing::{error, info};
+use tsdb::db::DbError;
 
 /// Stores what is written, tenant by tenant.
 #[derive(Debug)]
@@ -63,12 +64,14 @@ impl Ingester {
     pub async fn maintain(&self) {
         self.tenants.open_absent().await;
         for tenant in self.tenants.open() {
-            let id = tenant.id.clone();
-            match tokio::task::spawn_blocking(move || tenant.maintain()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => error!(tenant = %id, %error, "maintenance failed, it will be tried again"),
-                Err(panic) => error!(tenant = %id, %panic, "maintenance panicked, it will be tried again"),
-            }
+            look_after(tenant, Tenant::maintain).await;
+        }
+    }
+
+    /// Writes the heads as snapshots of those tenants whose samples come so fast that the next upkeep would be late.
+    pub async fn write_due_snapshots(&self) {
+        for tenant in self.tenants.open().into_iter().filter(|tenant| tenant.wants_snapshot()) {
+            look_after(tenant, Tenant::write_due_snapshot).await;
         }
     }
 
@@ -162,6 +165,16 @@ impl WriteTarget for Ingester {
         batch: WriteBatch,
     ) -> Pin<Box<dyn Future<Output = Result<WriteOutcome, WriteError>> + Send + 'a>> {
         Box::pin(self.take(tenant, batch))
+    }
+}
+
+/// Does `work`, which blocks, for a tenant, and tells what became of it.
+async fn look_after(tenant: Arc<Tenant>, work: fn(&Tenant) -> Result<(), DbError>) {
+    let id = tenant.id.clone();
+    match tokio::task::spawn_blocking(move || work(&tenant)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => error!(tenant = %id, %error, "maintenance failed, it will be tried again"),
+        Err(panic) => error!(tenant = %id, %panic, "maintenance panicked, it will be tried again"),
     }
 }
 

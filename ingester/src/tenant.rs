@@ -191,6 +191,21 @@ impl Tenant {
         Ok(())
     }
 
+    /// Whether its head is to be written as a snapshot before the next upkeep.
+    pub(crate) fn wants_snapshot(&self) -> bool {
+        self.db.wants_snapshot()
+    }
+
+    /// Writes its head as a snapshot, if that is still due. Blocks while files are written.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn write_due_snapshot(&self) -> Result<(), DbError> {
+        self.db.write_due_snapshot().inspect_err(|_| {
+            self.counts.upkeep_failed.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
     /// Cuts all that the head holds, so that it can be shipped. Blocks while files are written.
     ///
     /// # Errors

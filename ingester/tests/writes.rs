@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "writes/flood.rs"]
+mod flood;
 #[path = "support/rig.rs"]
 #[allow(dead_code, reason = "shared by several test binaries")]
 mod rig;

@@ -70,7 +70,7 @@ fn open(dir: &Path) -> Db {
         log: LogOptions { durability: Durability::Written, ..LogOptions::default() },
         out_of_order: OutOfOrder::default(),
         max_exemplars: 0,
-        snapshots: Snapshots { at_end: true, every_ms: None },
+        snapshots: Snapshots { at_end: true, ..Snapshots::NEVER },
         cores: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };
     let parts = DbParts {

@@ -99,7 +99,7 @@ fn exemplars_that_a_snapshot_lost_are_those_of_the_log() {
     for is_ours in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let log = LogOptions { segment_bytes: 32 << 10, compression: Compression::None, ..LogOptions::default() };
-        let snapshots = Snapshots { at_end: true, every_ms: None };
+        let snapshots = Snapshots { at_end: true, ..Snapshots::NEVER };
         let options = DbOptions { max_exemplars: SERIES as usize, log, snapshots, ..options() };
         let open = || rig::open_on(Arc::new(StdFs), dir.path(), options.clone()).unwrap();
         let db = open();

@@ -80,8 +80,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Of the head: none, when it is closed, with every maintenance, so that it is killed with some of the log behind, or both.
 fn snapshots() -> impl Strategy<Value = Snapshots> {
-    any::<(bool, bool)>()
-        .prop_map(|(at_end, with_maintenance)| Snapshots { at_end, every_ms: with_maintenance.then_some(0) })
+    any::<(bool, bool)>().prop_map(|(at_end, with_maintenance)| Snapshots {
+        at_end,
+        every_ms: with_maintenance.then_some(0),
+        ..Snapshots::NEVER
+    })
 }
 
 fn run(window_ms: i64, snapshots: Snapshots, steps: Vec<Step>) {
@@ -187,7 +190,7 @@ fn what_blocks_have_of_a_chunk_is_deleted_there() {
 /// in the snapshot; nor is what the block has the head's newest, before which samples are refused.
 #[test]
 fn what_blocks_have_of_a_snapshot_is_left_to_them() {
-    let mut world = World::new(0, Snapshots { at_end: false, every_ms: Some(0) });
+    let mut world = World::new(0, Snapshots { every_ms: Some(0), ..Snapshots::NEVER });
     let at = |after_ms: i64| (Move::To(world::START_MS + after_ms), 70);
     world.append(&[(35, vec![at(0)])]);
     world.upkeep(|db| drop(db.maintain().unwrap()));
@@ -203,7 +206,7 @@ fn what_blocks_have_of_a_snapshot_is_left_to_them() {
 /// deleted once it is cut.
 #[test]
 fn what_was_deleted_since_a_snapshot_stays_deleted() {
-    let mut world = World::new(0, Snapshots { at_end: true, every_ms: None });
+    let mut world = World::new(0, Snapshots { at_end: true, ..Snapshots::NEVER });
     world.append(&[(0, vec![(Move::Step, 70)])]);
     world.restart(1, true);
     world.delete(&Matcher::new(MatchOp::Equal, "id", "0").unwrap(), 0, 0);
@@ -247,7 +250,7 @@ fn a_rewritten_block_takes_no_time_that_its_parent_had_not() {
 /// one, which the head has from the snapshot, is found without the snapshot.
 #[test]
 fn a_series_that_came_again_is_found_without_its_snapshot() {
-    let mut world = World::new(0, Snapshots { at_end: true, every_ms: None });
+    let mut world = World::new(0, Snapshots { at_end: true, ..Snapshots::NEVER });
     world.append(&[(0, vec![(Move::Step, 70)])]);
     world.restart(1, true);
     world.upkeep(|db| drop(db.maintain().unwrap()));
@@ -341,7 +344,7 @@ fn a_deletion_hides_no_late_sample_that_comes_after_it() {
 #[test]
 fn late_samples_that_were_deleted_before_a_snapshot_stay_deleted() {
     for closed in [true, false] {
-        let snapshots = Snapshots { at_end: closed, every_ms: (!closed).then_some(0) };
+        let snapshots = Snapshots { at_end: closed, every_ms: (!closed).then_some(0), ..Snapshots::NEVER };
         let mut world = World::new(3 * RANGE_MS, snapshots);
         let at = |back_ms: i64| (Move::To(world::START_MS - back_ms), 70);
         world.append(&[(1, vec![at(20), at(0)])]);

@@ -377,7 +377,7 @@ fn faults_are_counted_beyond_those_listed() {
 fn data(dir: &Path) {
     let compression = Compression::None; // Several segments of few samples.
     let log = LogOptions { segment_bytes: 32 << 10, compression, ..LogOptions::default() };
-    let snapshots = Snapshots { at_end: true, every_ms: None };
+    let snapshots = Snapshots { at_end: true, ..Snapshots::NEVER };
     let db = rig::open_on(Arc::new(StdFs), dir, DbOptions { log, snapshots, ..rig::options() }).unwrap();
     append_range(&db, 0, 900_000, &mut Contents::new());
     db.close().unwrap();

@@ -28,7 +28,7 @@ pub(crate) struct TsdbSettings {
     /// 0 and less: the default.
     pub(crate) late_cap: i64,
     pub(crate) snapshot_at_end: bool,
-    /// How often the heads are written as snapshots; zero: not before the end.
+    /// How often the heads are written as snapshots at least; zero: not before the end.
     pub(crate) snapshot_interval: PromDuration,
     pub(crate) durability: WalDurability,
     pub(crate) wal_compression: bool,
@@ -97,6 +97,7 @@ impl TsdbSettings {
             snapshots: Snapshots {
                 at_end: self.snapshot_at_end,
                 every_ms: (!self.snapshot_interval.is_zero()).then(|| self.snapshot_interval.as_ms()),
+                ..Snapshots::NEVER
             },
             cores: cores(),
         };

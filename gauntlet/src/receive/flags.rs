@@ -334,7 +334,8 @@ pub(crate) struct TsdbFlags {
     #[arg(id = "tsdb.memory-snapshot-on-shutdown", long = "tsdb.memory-snapshot-on-shutdown", default_value_t = true)]
     pub(crate) snapshot_at_end: bool,
 
-    /// How often snapshots of the heads are written meanwhile, for a start after a crash; 0s: never
+    /// How often snapshots of the heads are written meanwhile, for a start after a crash, and sooner where as much was logged as
+    /// one takes; 0s: never
     #[arg(
         id = "tsdb.memory-snapshot-interval",
         long = "tsdb.memory-snapshot-interval",

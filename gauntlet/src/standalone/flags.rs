@@ -56,7 +56,8 @@ pub(crate) struct Flags {
     #[arg(long = "tsdb.memory-snapshot-on-shutdown", default_value_t = true, help_heading = "Storage")]
     pub(crate) snapshot_at_end: bool,
 
-    /// How often snapshots of the heads are written meanwhile, for a start after a crash; 0s: never
+    /// How often snapshots of the heads are written meanwhile, for a start after a crash, and sooner where as much was logged as
+    /// one takes; 0s: never
     #[arg(
         long = "tsdb.memory-snapshot-interval",
         default_value = "10m",

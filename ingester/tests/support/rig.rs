@@ -187,10 +187,14 @@ impl Rig {
 
     /// The value of a series on `/metrics`, if it is there.
     pub(crate) fn metric(&self, series: &str) -> Option<f64> {
-        let text = String::from_utf8(self.registry.encode(Format::Text).unwrap()).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.map(|value| value.parse().unwrap())
+        metric(&self.registry, series)
     }
+}
+
+pub(crate) fn metric(registry: &Registry, series: &str) -> Option<f64> {
+    let text = String::from_utf8(registry.encode(Format::Text).unwrap()).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.map(|value| value.parse().unwrap())
 }
 
 /// A request of series, labels in the order given.

@@ -21,21 +21,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// When the head is written as a snapshot; by default never. Those that are there are read in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshots {
     /// When the database is closed.
     pub at_end: bool,
     /// By [`Db::maintain`], when so many milliseconds have passed since the last one or the opening, and something was logged
-    /// since.
+    /// since; `None`: not before the end.
     pub every_ms: Option<i64>,
+    /// And sooner, where samples come so fast that so much was logged since, and as much as a snapshot takes: then a start has
+    /// no more to read of the log than of the snapshot. What is written doubles at most.
+    pub log_bytes: u64,
 }
 
-/// Of the snapshot that was written last, or the opening.
+/// Of the snapshot that was written last, or tried, or the opening.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LastSnapshot {
     at_ms: i64,
     /// What was logged by then; `None`: there was something in the log that no snapshot has.
     through: Option<Position>,
+    /// How many bytes of the log that was, as [`Db::log_bytes`] counts.
+    log_bytes: u64,
 }
 
 /// Why a snapshot is of no use.
@@ -74,12 +79,23 @@ pub(super) struct Filling<'a> {
     pub(super) progress: &'a ReplayProgress,
 }
 
+impl Snapshots {
+    /// None is written. Were some to be: less log than is said here is read in a fifth of a second, and not worth one.
+    pub const NEVER: Self = Self { at_end: false, every_ms: None, log_bytes: 32 << 20 };
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self::NEVER
+    }
+}
+
 impl LastSnapshot {
     /// What counts as such when a database was opened.
     pub(super) fn at_opening(now_ms: i64, log: &Log, opened: &Opened) -> Self {
         // Nothing was read of the log beyond what a snapshot has, or there is nothing at all.
         let has_all = opened.log.report.records == 0;
-        Self { at_ms: now_ms, through: has_all.then(|| log.sequenced()) }
+        Self { at_ms: now_ms, through: has_all.then(|| log.sequenced()), log_bytes: 0 }
     }
 }
 
@@ -227,16 +243,42 @@ fn failed(error: impl Into<DbError>) -> NotFilled {
 }
 
 impl Db {
+    /// Whether a snapshot is due, and no upkeep under way. To be asked every second or so: fast samples make much log between
+    /// two calls of [`Db::maintain`].
+    pub fn wants_snapshot(&self) -> bool {
+        self.upkeep.try_lock().is_some_and(|marks| self.is_snapshot_due(&marks.snapshot))
+    }
+
+    /// Of the upkeep only this: writes a snapshot if one is due.
+    ///
+    /// # Errors
+    /// It could not be written. The next is tried when it is due again.
+    pub fn write_due_snapshot(&self) -> Result<(), DbError> {
+        self.snapshot_due(&mut self.upkeep.lock())
+    }
+
+    fn is_snapshot_due(&self, last: &LastSnapshot) -> bool {
+        let Snapshots { every_ms: Some(every_ms), log_bytes, .. } = self.options.snapshots else { return false };
+        let least_bytes = log_bytes.max(self.head.likely_snapshot_bytes());
+        let is_time = self.clock.now_ms().saturating_sub(last.at_ms) >= every_ms
+            || self.log_bytes().saturating_sub(last.log_bytes) >= least_bytes;
+        is_time && last.through != Some(self.log.sequenced())
+    }
+
+    /// How much log there is since the snapshot that this database was filled from, or its beginning, compressed.
+    fn log_bytes(&self) -> u64 {
+        self.opened.log.size_bytes + self.log.stats().written_bytes
+    }
+
     /// Writes a snapshot if it is time.
     pub(super) fn snapshot_due(&self, marks: &mut Marks) -> Result<(), DbError> {
-        let Some(every_ms) = self.options.snapshots.every_ms else { return Ok(()) };
-        let (now_ms, logged) = (self.clock.now_ms(), self.log.sequenced());
-        let LastSnapshot { at_ms, through } = marks.snapshot;
-        if now_ms.saturating_sub(at_ms) < every_ms || through == Some(logged) {
+        if !self.is_snapshot_due(&marks.snapshot) {
             return Ok(());
         }
+        let logged = self.log.sequenced();
         // One that fails is not tried again at once: it may have filled the disk.
-        marks.snapshot.at_ms = now_ms;
+        marks.snapshot.at_ms = self.clock.now_ms();
+        marks.snapshot.log_bytes = self.log_bytes();
         let segment = self.log.cut()?;
         self.write_snapshot(segment)?;
         marks.snapshot.through = Some(logged);

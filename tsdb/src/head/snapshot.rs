@@ -31,6 +31,9 @@ pub enum SnapshotWriteError {
     ChunksInMemory(usize),
 }
 
+/// Of a series in a snapshot, about: half a chunk and labels.
+pub(super) const SERIES_BYTES: u64 = 512;
+
 /// How many series are copied while a shard is locked once, as for a reader.
 const SERIES_PER_LOCK: u32 = 256;
 
@@ -68,6 +71,11 @@ enum CopiedLast {
 }
 
 impl Head {
+    /// How many bytes a snapshot would have now, about.
+    pub fn likely_snapshot_bytes(&self) -> u64 {
+        self.series().saturating_mul(SERIES_BYTES)
+    }
+
     /// Writes all that a log before the present moment said of this head, and perhaps more, and makes the files durable that
     /// the snapshot relies on. Appends go on meanwhile; truncations must not come in between.
     ///

@@ -138,6 +138,8 @@ pub struct Replayed {
     pub checkpoint: Option<u32>,
     /// Segments read, those of the checkpoint among them.
     pub segments: u64,
+    /// What was read of them.
+    pub size_bytes: u64,
     /// Series in the records, repeated ones among them.
     pub series: u64,
     /// Float samples.
@@ -200,7 +202,7 @@ fn replay_plan<T: ReplayTarget>(
     let size_bytes = plan.size_bytes();
     progress.total_bytes.store(size_bytes, Ordering::Relaxed);
     let (segments, report) = (plan.segments.len() as u64, plan.report);
-    let replayed = Replayed { checkpoint: plan.checkpoint, segments, report, ..Replayed::default() };
+    let replayed = Replayed { checkpoint: plan.checkpoint, segments, size_bytes, report, ..Replayed::default() };
     let floats = if T::SPLITS { Floats::Packed } else { Floats::Read };
     let source = Source::new(fs, plan.segments, floats, progress);
     let threads = if size_bytes < ONE_THREAD_BYTES { 1 } else { threads.get() };

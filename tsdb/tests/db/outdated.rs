@@ -66,7 +66,7 @@ fn stories() -> [Story; 5] {
 /// A disk as an orderly end left it, with a snapshot.
 fn prepare(to_ms: i64) -> (SimFs, Contents) {
     let (fs, mut all) = (SimFs::new(), Contents::new());
-    let db = open(&fs, Snapshots { at_end: true, every_ms: None }).unwrap();
+    let db = open(&fs, Snapshots { at_end: true, ..Snapshots::NEVER }).unwrap();
     // Four chunks in a block's range.
     let samples = |number: i64| (0..to_ms).step_by(250).map(|at_ms| (at_ms, number as f64)).collect();
     let batch = Batch { names: names(), series: (0..2).map(|number| (series(number), samples(number))).collect() };
@@ -79,7 +79,7 @@ fn prepare(to_ms: i64) -> (SimFs, Contents) {
 }
 
 fn live(fs: &SimFs, story: &Story) -> Result<(), DbError> {
-    let db = open(fs, Snapshots { at_end: false, every_ms: Some(0) })?;
+    let db = open(fs, Snapshots { every_ms: Some(0), ..Snapshots::NEVER })?;
     let _durable = db.delete(&[] as &[Matcher; 0], story.deleted)?.durable;
     (story.life)(&db)
 }

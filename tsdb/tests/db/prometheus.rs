@@ -93,7 +93,7 @@ impl Drop for Prometheus {
 }
 
 fn open(dir: &Path) -> Db {
-    let snapshots = Snapshots { at_end: true, every_ms: None };
+    let snapshots = Snapshots { at_end: true, ..Snapshots::NEVER };
     open_on(Arc::new(StdFs), dir, DbOptions { block_range_ms: TWO_HOURS_MS, snapshots, ..options() }).unwrap()
 }
 

@@ -17,7 +17,7 @@ use tsdb::snapshot::{SnapshotDirs, SnapshotItem, SnapshotWriter, read_snapshot};
 use tsdb::wal::{Compression, LogOptions};
 
 const DIR: &str = "/data";
-const ALWAYS: Snapshots = Snapshots { at_end: true, every_ms: Some(0) };
+const ALWAYS: Snapshots = Snapshots { at_end: true, every_ms: Some(0), ..Snapshots::NEVER };
 
 fn open_with(fs: &SimFs, snapshots: Snapshots) -> Db {
     open_wide(fs, snapshots, RANGE_MS)

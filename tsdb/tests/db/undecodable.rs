@@ -55,8 +55,8 @@ struct Case {
     used: bool,
 }
 
-const NONE: Snapshots = Snapshots { at_end: false, every_ms: None };
-const AT_END: Snapshots = Snapshots { at_end: true, every_ms: None };
+const NONE: Snapshots = Snapshots::NEVER;
+const AT_END: Snapshots = Snapshots { at_end: true, ..Snapshots::NEVER };
 
 const CASES: &[Case] = &[
     Case { name: "all of it", planted: &[&[(0, 49_000)]], snapshots: NONE, set_aside: 1, used: false },

@@ -25,7 +25,7 @@ const MAX_EXEMPLARS: usize = 60;
 
 fn open(dir: &Path) -> Db {
     let out_of_order = OutOfOrder { window_ms: 40 * 60_000, cap: 6 };
-    let snapshots = Snapshots { at_end: true, every_ms: None };
+    let snapshots = Snapshots { at_end: true, ..Snapshots::NEVER };
     let options =
         DbOptions { block_range_ms: HOUR_MS, out_of_order, max_exemplars: MAX_EXEMPLARS, snapshots, ..rig::options() };
     rig::open_on(Arc::new(StdFs), dir, options).unwrap()

@@ -43,7 +43,7 @@ pub(crate) struct Life<'a> {
 }
 
 /// A snapshot with each upkeep, and at the end.
-pub(crate) const ALWAYS: Snapshots = Snapshots { at_end: true, every_ms: Some(0) };
+pub(crate) const ALWAYS: Snapshots = Snapshots { at_end: true, every_ms: Some(0), ..Snapshots::NEVER };
 
 fn text<E: std::fmt::Display>(error: E) -> String {
     error.to_string()

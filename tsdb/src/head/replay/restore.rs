@@ -15,6 +15,7 @@ pub use lacking::Lacking;
 use super::{Replay, ReplayScratch};
 use crate::cursor::Fault;
 use crate::fs::Fs;
+use crate::head::snapshot::SERIES_BYTES;
 use crate::head_chunks::{ChunkFile, HeadChunk};
 use crate::snapshot::{DELETIONS, Relied, SERIES, SnapshotDecoder, SnapshotError, SnapshotItem, read_beside};
 use crate::wal::{PublishedBatch, PublishedReader, Unpacker};
@@ -28,8 +29,6 @@ use std::thread;
 
 /// A snapshot smaller than this is not worth a thread.
 const ONE_THREAD_BYTES: u64 = 1 << 20;
-/// Of a snapshot, about: half a chunk and labels.
-const SERIES_BYTES: u64 = 512;
 /// How many series are entered into the dictionary while it is locked once.
 const SERIES_PER_LOCK: usize = 256;
 
