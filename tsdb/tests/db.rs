@@ -12,6 +12,8 @@ mod crash;
 mod delete;
 #[path = "db/floor.rs"]
 mod floor;
+#[path = "db/many.rs"]
+mod many;
 #[path = "db/outdated.rs"]
 mod outdated;
 #[path = "db/periodic.rs"]
