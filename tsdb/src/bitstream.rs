@@ -80,7 +80,14 @@ impl<'a> BitReader<'a> {
     /// The next 64 bits; nothing is consumed.
     #[inline(always)]
     pub(crate) fn peek(&self) -> u64 {
-        let (byte, bit) = (self.at / 8, self.at % 8);
+        self.peek_at(0)
+    }
+
+    /// The 64 bits behind the next `count`; nothing is consumed.
+    #[inline(always)]
+    pub(crate) fn peek_at(&self, count: usize) -> u64 {
+        let at = self.at + count;
+        let (byte, bit) = (at / 8, at % 8);
         let rest = self.bytes.get(byte..).unwrap_or_default();
         match rest.first_chunk::<9>() {
             Some(&[a, b, c, d, e, f, g, h, next]) => {

@@ -130,7 +130,7 @@ impl XorState {
         let PendingBits { word: pending, count: pending_bits } = take_words(data, end_bits, sink);
         let (leading, trailing) = match decoder.count {
             0 => (NO_WINDOW, 0),
-            _ => (decoder.leading as u8, decoder.trailing as u8),
+            _ => ((64 - decoder.significant - decoder.trailing) as u8, decoder.trailing as u8),
         };
         Ok(Self {
             last_ms: decoder.time_ms,
@@ -237,8 +237,8 @@ struct Decoder<'a> {
     time_ms: i64,
     delta_ms: i64,
     value_bits: u64,
-    /// The window of significant bits; all 64 before the first was read.
-    leading: u32,
+    /// The window of significant bits: how many, and how many behind them; all 64 before the first was read.
+    significant: u32,
     trailing: u32,
 }
 
@@ -253,7 +253,7 @@ impl<'a> Decoder<'a> {
             return Err(ChunkError::CountTooLarge { size_bytes: data.len(), count, most });
         }
         let reader = BitReader::new(data, HEADER_BYTES);
-        Ok(Self { reader, count, time_ms: 0, delta_ms: 0, value_bits: 0, leading: 0, trailing: 0 })
+        Ok(Self { reader, count, time_ms: 0, delta_ms: 0, value_bits: 0, significant: 64, trailing: 0 })
     }
 
     /// Appends all samples to `columns`, or none.
@@ -390,23 +390,27 @@ impl<'a> Decoder<'a> {
     /// A value, whose control bits `window` begins with; they stand `used` bits after the reader's place.
     #[inline(always)]
     fn read_value(&mut self, window: u64, used: u32) -> Result<(), SampleFault> {
-        let ones = window.leading_ones();
-        let mut significant = 64 - self.leading - self.trailing;
-        match ones {
-            0 => self.reader.skip(used as usize + 1),
-            1 => {
-                self.reader.skip(used as usize + 2);
-                self.value_bits ^= self.reader.take(significant) << self.trailing;
+        self.reader.skip(used as usize);
+        if window >> 63 == 0 {
+            self.reader.skip(1);
+        } else {
+            // Both are reckoned: whether a value brings its own window is what nobody can guess.
+            let is_own = window >> 62 == 0b11;
+            let leading = (window >> 57 & 0x1f) as u32;
+            // 64 is written as 0.
+            let own = ((window >> 51 & 0x3f) as u32).wrapping_sub(1) % 64 + 1;
+            let control = if is_own { 13 } else { 2 };
+            self.significant = if is_own { own } else { self.significant };
+            self.trailing = if is_own { 64_u32.wrapping_sub(leading + own) } else { self.trailing };
+            if self.trailing > 63 {
+                return Err(SampleFault::BadWindow);
             }
-            _ => {
-                let leading = (window >> 57 & 0x1f) as u32;
-                // 64 is written as 0.
-                significant = ((window >> 51 & 0x3f) as u32).wrapping_sub(1) % 64 + 1;
-                self.trailing = 64_u32.checked_sub(leading + significant).ok_or(SampleFault::BadWindow)?;
-                self.leading = leading;
-                self.reader.skip(used as usize + 13);
-                self.value_bits ^= self.reader.take(significant) << self.trailing;
-            }
+            let bits = match used + control + self.significant <= 64 {
+                true => window << control,
+                false => self.reader.peek_at(control as usize),
+            };
+            self.value_bits ^= bits >> (64 - self.significant) << self.trailing;
+            self.reader.skip((control + self.significant) as usize);
         }
         if self.reader.overran() { Err(SampleFault::Truncated) } else { Ok(()) }
     }
