@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Limits(Ingest),
     /// Compares stores over one bucket: CPU, reads and memory for few and many series, cold and warm.
     Store(StoreBench),
+    /// Compares queriers and stores over downsampled blocks: CPU of both, and of each.
+    Downsampled(Downsampled),
 }
 
 /// A version of remote write.
@@ -128,6 +130,22 @@ pub(crate) struct StoreBench {
     #[command(flatten)]
     pub(crate) shape: Shape,
     /// The program under test; by default the one beside this program. The peer is `$THANOS`.
+    #[arg(long)]
+    pub(crate) gauntlet: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Downsampled {
+    /// Series: half of them counters, half of them gauges.
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) series: usize,
+    /// How often each system is measured, in turns.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) repetitions: usize,
+    /// Asks only questions whose name holds this.
+    #[arg(long, default_value = "")]
+    pub(crate) only: String,
+    /// The program under test; by default the one beside this program. The peer is `$THANOS`, which makes the blocks, too.
     #[arg(long)]
     pub(crate) gauntlet: Option<PathBuf>,
 }

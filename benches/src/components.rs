@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Components {
     pub(crate) name: &'static str,
-    program: PathBuf,
+    pub(crate) program: PathBuf,
 }
 
 /// A component that is ready.

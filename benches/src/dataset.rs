@@ -122,9 +122,26 @@ impl Dataset {
     /// # Errors
     /// Samples that were refused, or that are missing afterwards.
     pub(crate) fn load(&self, write_url: &str, query_url: &str, end_ms: i64) -> anyhow::Result<()> {
+        self.write(write_url, end_ms)?;
+        self.check(query_url, end_ms)
+    }
+
+    /// Sends all of it.
+    ///
+    /// # Errors
+    /// Samples that were refused.
+    pub(crate) fn write(&self, write_url: &str, end_ms: i64) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let sent = runtime.block_on(self.send(write_url, end_ms))?;
         ensure!(sent.refused == 0, "{} samples were refused", sent.refused);
+        Ok(())
+    }
+
+    /// Asks whether all of it is there.
+    ///
+    /// # Errors
+    /// Samples that are missing.
+    pub(crate) fn check(&self, query_url: &str, end_ms: i64) -> anyhow::Result<()> {
         let names = self.metrics.iter().map(|metric| {
             let range_s = (metric.rounds as i64 + 1) * metric.step_ms / 1000;
             (metric.name.to_owned(), range_s)

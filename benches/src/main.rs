@@ -6,7 +6,7 @@
 //! cargo run --release -p benches -- storage --series 100000 --samples 240
 //! cargo run --release -p benches -- queries --series 100000 --samples 240 --group shapes
 //! cargo run --release -p benches -- limits --series 100000 --samples 240
-//! cargo run --release -p benches -- fleet | replicas | store
+//! cargo run --release -p benches -- fleet | replicas | store | downsampled
 //! ```
 //!
 //! The rules of a comparison are those of `benches/README.md`: the same bytes to each system, in turns, each pinned to one
@@ -15,6 +15,7 @@
 
 mod answers;
 mod asker;
+mod bucket;
 mod cli;
 mod components;
 mod dataset;
@@ -42,5 +43,6 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Replicas(bench) => queries::run_replicas(&bench),
         cli::Command::Limits(bench) => limits::run(&bench),
         cli::Command::Store(bench) => store::run(&bench),
+        cli::Command::Downsampled(bench) => queries::run_downsampled(&bench),
     }
 }

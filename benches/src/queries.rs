@@ -5,6 +5,7 @@
 
 mod answer;
 mod dashboards;
+mod downsampled;
 mod group;
 mod histograms;
 mod large;
@@ -26,6 +27,7 @@ use question::Question;
 use std::time::Duration;
 use table::{Asked, Row};
 
+pub(crate) use downsampled::run as run_downsampled;
 pub(crate) use group::Group;
 pub(crate) use question::Call;
 pub(crate) use replicas::run as run_replicas;
@@ -88,7 +90,7 @@ fn ask_all(
         for ((_, queried), best) in queried.iter().zip(&mut best) {
             let asked = ask(&asker, queried, question, end_ms, repetition == 0)?;
             match best {
-                Some(best) => best.cpu_ms = best.cpu_ms.min(asked.cpu_ms),
+                Some(best) => best.keep_least(&asked),
                 None => *best = Some(asked),
             }
         }
@@ -106,7 +108,12 @@ fn ask(
 ) -> anyhow::Result<Asked> {
     let urls: Vec<String> = question.calls.iter().map(|call| call.url(queried, end_ms)).collect();
     let mut asked = Asked::default();
-    let mut before = ThreadTimes::of(&queried.processes)?;
+    let times =
+        || queried.processes.iter().map(|process| ThreadTimes::of(&[process])).collect::<anyhow::Result<Vec<_>>>();
+    let since = |before: &[ThreadTimes]| -> anyhow::Result<Vec<Duration>> {
+        Ok(times()?.iter().zip(before).map(|(now, before)| now.since(before)).collect())
+    };
+    let mut before = times()?;
     for (request, url) in urls.iter().enumerate() {
         let (status, body) = asker.get(url)?;
         if status != 200 {
@@ -118,20 +125,26 @@ fn ask(
         }
     }
     // The first one counts only where it alone was enough: what it found cold is no part of a question.
-    let mut spent = ThreadTimes::of(&queried.processes)?.since(&before);
+    let mut spent = since(&before)?;
     let mut calls = 1;
-    if spent < ENOUGH {
-        (before, spent, calls) = (ThreadTimes::of(&queried.processes)?, Duration::ZERO, 0);
+    if total(&spent) < ENOUGH {
+        (before, calls) = (times()?, 0);
+        spent.fill(Duration::ZERO);
     }
-    while spent < ENOUGH && calls < CALLS && asked.refused.is_none() {
+    while total(&spent) < ENOUGH && calls < CALLS && asked.refused.is_none() {
         for url in &urls {
             asker.get(url)?;
         }
         calls += 1;
-        spent = ThreadTimes::of(&queried.processes)?.since(&before);
+        spent = since(&before)?;
     }
-    asked.cpu_ms = spent.as_secs_f64() * 1e3 / f64::from(calls.max(1));
+    asked.process_ms = spent.iter().map(|spent| spent.as_secs_f64() * 1e3 / f64::from(calls.max(1))).collect();
+    asked.cpu_ms = asked.process_ms.iter().sum();
     Ok(asked)
+}
+
+fn total(spent: &[Duration]) -> Duration {
+    spent.iter().sum()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The comparison of stores over the same bucket.
 
 use crate::answers;
+use crate::bucket::Bucket;
 use crate::cli::StoreBench;
 use crate::components::Components;
 use crate::ingest::send_rounds;
@@ -47,32 +48,25 @@ pub(crate) fn run(bench: &StoreBench) -> anyhow::Result<()> {
 }
 
 /// A bucket with what an ingester ships of the load when it stops.
-fn fill_bucket(bench: &StoreBench, ours: &Components, dir: &Path) -> anyhow::Result<String> {
-    let config = format!("type: FILESYSTEM\nconfig:\n  directory: {:?}\n", dir.join("bucket").display().to_string());
-    let args = [
-        format!("--tsdb.path={}", dir.join("ingester").display()),
-        "--tsdb.min-block-duration=1d".to_owned(),
-        "--tsdb.max-block-duration=1d".to_owned(),
-        format!("--objstore.config={config}"),
-    ];
-    let ingester = ours.receive("ingester", dir, &args)?;
-    // Within one day, so that it becomes one block.
-    let end_ms = now_ms() / DAY_MS * DAY_MS - STEP_MS;
-    let mut workload = Workload::new(&bench.shape, end_ms);
-    let rounds = workload.rounds_left();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let sent = runtime.block_on(send_rounds(&ingester.write_url, &mut workload, rounds))?;
-    ensure!(sent.refused == 0, "{} samples were refused", sent.refused);
-    ingester.component.process.stop()?;
-    Ok(config)
+fn fill_bucket(bench: &StoreBench, ours: &Components, dir: &Path) -> anyhow::Result<Bucket> {
+    Bucket::filled(ours, dir, "1d", |write_url| {
+        // Within one day, so that it becomes one block.
+        let end_ms = now_ms() / DAY_MS * DAY_MS - STEP_MS;
+        let mut workload = Workload::new(&bench.shape, end_ms);
+        let rounds = workload.rounds_left();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let sent = runtime.block_on(send_rounds(write_url, &mut workload, rounds))?;
+        ensure!(sent.refused == 0, "{} samples were refused", sent.refused);
+        Ok(())
+    })
 }
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Asks a store that has just started, and again when it has answered once; prints each.
-fn measure(system: &Components, bucket: &str) -> anyhow::Result<Vec<Measured>> {
+fn measure(system: &Components, bucket: &Bucket) -> anyhow::Result<Vec<Measured>> {
     let data = tempfile::tempdir()?;
-    let args = [format!("--data-dir={}", data.path().display()), format!("--objstore.config={bucket}")];
+    let args = [format!("--data-dir={}", data.path().display()), bucket.flag()];
     let store = system.start("store", "store", data.path(), &args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut all = Vec::new();

@@ -49,12 +49,17 @@ pub(crate) struct Queried<'a> {
     pub(crate) processes: Vec<&'a Process>,
     pub(crate) query_url: String,
     pub(crate) ready_url: String,
+    /// Goes with each question.
+    pub(crate) params: &'static str,
 }
+
+/// VictoriaMetrics is not to remember answers.
+pub(crate) const NO_CACHE: &str = "nocache=1";
 
 impl Running {
     pub(crate) fn queried(&self) -> Queried<'_> {
         let (query_url, ready_url) = (self.query_url.clone(), self.ready_url.clone());
-        Queried { processes: vec![&self.process], query_url, ready_url }
+        Queried { processes: vec![&self.process], query_url, ready_url, params: NO_CACHE }
     }
 }
 

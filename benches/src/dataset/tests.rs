@@ -66,3 +66,10 @@ fn native_histograms_are_valid() {
         .sum();
     assert_eq!(valid, 260);
 }
+
+#[test]
+fn a_counter_that_begins_anew_falls_after_so_many_places_and_nowhere_else() {
+    let values = Values::Restarted { seed: 3, slope: 40.0, places: 7 };
+    let falls: Vec<u64> = (1..30).filter(|&place| values.at(place) < values.at(place - 1)).collect();
+    assert_eq!(falls, [7, 14, 21, 28]);
+}

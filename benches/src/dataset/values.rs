@@ -7,6 +7,8 @@ pub(crate) enum Values {
     /// A whole number that never falls and grows by `slope` a sample on average; of it the part `share`: series of the same
     /// seed and slope are the buckets of one histogram, if their shares grow with their bounds.
     Counter { seed: u64, slope: f64, share: f64 },
+    /// A counter that begins anew after every `places` places.
+    Restarted { seed: u64, slope: f64, places: u64 },
     /// Anything from 0 up to below this, to a hundredth.
     Gauge { seed: u64, limit: f64 },
     /// What says something with its labels only.
@@ -25,6 +27,7 @@ impl Values {
     pub(super) fn at(self, index: u64) -> f64 {
         match self {
             Self::Counter { seed, slope, share } => (count(seed, slope, index) * share).floor(),
+            Self::Restarted { seed, slope, places } => count(seed, slope, index % places),
             Self::Gauge { seed, limit } => (unit(seed, index) * limit * 100.0).floor() / 100.0,
             Self::One => 1.0,
             Self::Native { seed, slope } => count(seed, slope, index),

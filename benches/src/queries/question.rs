@@ -75,12 +75,12 @@ impl Call {
         let encoded = |query: &str| percent_encoded(&query.replace("AT", &format!("{}", end_s - 3600.0)));
         match self {
             Self::Instant(query) => {
-                format!("{}?query={}&time={end_s}&nocache=1", queried.query_url, encoded(query))
+                format!("{}?query={}&time={end_s}&{}", queried.query_url, encoded(query), queried.params)
             }
             Self::Range(query, steps, step_s) => {
                 let start_s = end_s - (steps.saturating_sub(1) * step_s) as f64;
                 let times = format!("start={start_s}&end={end_s}&step={step_s}");
-                format!("{}_range?query={}&{times}&nocache=1", queried.query_url, encoded(query))
+                format!("{}_range?query={}&{times}&{}", queried.query_url, encoded(query), queried.params)
             }
             Self::Ready => queried.ready_url.clone(),
         }

@@ -11,7 +11,7 @@ use crate::ingest::send_rounds;
 use crate::limits::growth;
 use crate::process::pin_generator;
 use crate::sender::now_ms;
-use crate::systems::Queried;
+use crate::systems::{NO_CACHE, Queried};
 use crate::workload::{STEP_MS, Workload, metric_name};
 use anyhow::{Context, ensure};
 
@@ -104,7 +104,12 @@ fn print_growth(running: &Running, bench: &Fleet, end_ms: i64) -> anyhow::Result
 impl Running {
     fn querier(&self) -> Queried<'_> {
         let ready_url = format!("{}/-/ready", self.querier.url);
-        Queried { processes: vec![&self.querier.process], query_url: self.querier.query_url(), ready_url }
+        Queried {
+            processes: vec![&self.querier.process],
+            query_url: self.querier.query_url(),
+            ready_url,
+            params: NO_CACHE,
+        }
     }
 
     /// The same, but what the replicas do is counted, too.

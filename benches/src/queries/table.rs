@@ -7,20 +7,40 @@ use std::fmt;
 /// What a system made of a question.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Asked {
+    /// Of all processes together.
     pub(super) cpu_ms: f64,
+    /// Of each.
+    pub(super) process_ms: Vec<f64>,
     pub(super) answer: Answer,
     /// What it said where it gave no answer.
     pub(super) refused: Option<String>,
 }
 
 /// What all systems made of a question, each by its name, ours first.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) question: Question,
     pub(super) asked: Vec<(String, Asked)>,
 }
 
+impl Asked {
+    /// The least of both counts, of all processes and of each.
+    pub(super) fn keep_least(&mut self, other: &Self) {
+        self.cpu_ms = self.cpu_ms.min(other.cpu_ms);
+        self.process_ms.iter_mut().zip(&other.process_ms).for_each(|(least, ms)| *least = least.min(*ms));
+    }
+}
+
 impl Row {
+    /// The same, but of all processes only the one at `index` counts.
+    pub(super) fn of_process(&self, index: usize) -> Self {
+        let mut row = self.clone();
+        for (_, asked) in &mut row.asked {
+            asked.cpu_ms = asked.process_ms.get(index).copied().unwrap_or_default();
+        }
+        row
+    }
+
     fn ours(&self) -> &Asked {
         &self.asked[0].1
     }
