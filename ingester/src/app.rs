@@ -128,6 +128,7 @@ impl App {
         let first_maintenance = Instant::now() + self.maintenance_interval;
         let mut maintenance = interval_at(first_maintenance, self.maintenance_interval);
         let mut disk = interval(self.free_space_check_interval);
+        // At once: a process that is killed again soon is to find what was replayed in a snapshot.
         let mut logs = interval(LOG_CHECK_INTERVAL);
         logs.set_missed_tick_behavior(MissedTickBehavior::Delay);
         disk.set_missed_tick_behavior(MissedTickBehavior::Delay);

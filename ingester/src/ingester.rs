@@ -68,7 +68,8 @@ impl Ingester {
         }
     }
 
-    /// Writes the heads as snapshots of those tenants whose samples come so fast that the next upkeep would be late.
+    /// Writes the heads as snapshots of those tenants for which one is due, as where samples come too fast to wait for the next
+    /// upkeep.
     pub async fn write_due_snapshots(&self) {
         for tenant in self.tenants.open().into_iter().filter(|tenant| tenant.wants_snapshot()) {
             look_after(tenant, Tenant::write_due_snapshot).await;

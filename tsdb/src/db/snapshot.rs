@@ -28,8 +28,8 @@ pub struct Snapshots {
     /// By [`Db::maintain`], when so many milliseconds have passed since the last one or the opening, and something was logged
     /// since; `None`: not before the end.
     pub every_ms: Option<i64>,
-    /// And sooner, where samples come so fast that so much was logged since, and as much as a snapshot takes: then a start has
-    /// no more to read of the log than of the snapshot. What is written doubles at most.
+    /// And sooner, where samples come so fast that so much was logged since, and as much as a snapshot about takes: then a start
+    /// has little more to read of the log than of the snapshot, and what is written about doubles.
     pub log_bytes: u64,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct Filling<'a> {
 }
 
 impl Snapshots {
-    /// None is written. Were some to be: less log than is said here is read in a fifth of a second, and not worth one.
+    /// None is written. Were some to be, as much log as is said here would be the least that is worth one.
     pub const NEVER: Self = Self { at_end: false, every_ms: None, log_bytes: 32 << 20 };
 }
 
