@@ -1,6 +1,8 @@
 //! A template made a text.
 
+use super::fields::{field, fields, wrong_number};
 use super::functions::{self, Kind, World};
+use super::methods;
 use super::parser::Parsed;
 use super::tree::{Branch, Command, Node, Operand, Pipe, What};
 use super::value::Value;
@@ -227,6 +229,9 @@ impl<'a> Expansion<'a> {
             What::Field(names) | What::Variable(_, names) | What::Chain(_, names) if has_args && !names.is_empty() => {
                 let of = self.operand(&before_last(first), dot)?;
                 let name = names.last().map_or("", String::as_str);
+                if let Some(kinds) = methods::find(&of, name) {
+                    return self.method(first, (&of, name, kinds), args, dot, last);
+                }
                 field(&of, name).map_err(|what| at(first, what))?;
                 let what = match of {
                     Value::Labels(_) | Value::Args(_) => "is not a method but has arguments",
@@ -261,6 +266,30 @@ impl<'a> Expansion<'a> {
         }
     }
 
+    /// What a method of a value gives that takes what is of these kinds.
+    fn method(
+        &mut self,
+        operand: &Operand,
+        (of, name, kinds): (&Value, &str, &[Kind]),
+        args: &[Operand],
+        dot: &Value,
+        last: Option<Value>,
+    ) -> Result<Value, Fault> {
+        let got = args.len() + usize::from(last.is_some());
+        if got != kinds.len() {
+            return Err(at(operand, wrong_number(name, kinds.len(), got)));
+        }
+        let mut values = Vec::with_capacity(got);
+        for (arg, kind) in args.iter().zip(kinds) {
+            let value = self.operand(arg, dot)?;
+            values.push(given(value, *kind, Some(arg)).map_err(|what| at(arg, what))?);
+        }
+        if let (Some(last), Some(kind)) = (last, kinds.last()) {
+            values.push(given(last, *kind, None).map_err(|what| at(operand, what))?);
+        }
+        methods::call(of, name, &values).map_err(|what| at(operand, what))
+    }
+
     /// What a function gives, or why it gives nothing. A fault is one of how it is called.
     fn function(
         &mut self,
@@ -277,14 +306,14 @@ impl<'a> Expansion<'a> {
         let fixed = function.kinds.len() - usize::from(function.is_open);
         if got < fixed || got > fixed && !function.is_open {
             let want = if function.is_open { format!("at least {fixed}") } else { fixed.to_string() };
-            return Err(at(operand, format!("wrong number of args for {name}: want {want} got {got}")));
+            return Err(at(operand, wrong_number(name, want, got)));
         }
         let kind = |index: usize| function.kinds.get(index).or(function.kinds.last()).copied().unwrap_or(Kind::Any);
         let decides = matches!(name, "and" | "or");
         let mut values = Vec::with_capacity(got);
         for (index, arg) in args.iter().enumerate() {
             let value = self.operand(arg, dot)?;
-            check(&value, kind(index), Some(arg)).map_err(|what| at(arg, what))?;
+            let value = given(value, kind(index), Some(arg)).map_err(|what| at(arg, what))?;
             // What decides keeps the rest from being looked at.
             if decides && value.is_true() == (name == "or") {
                 return Ok(Ok(value));
@@ -292,8 +321,7 @@ impl<'a> Expansion<'a> {
             values.push(value);
         }
         if let Some(last) = last {
-            check(&last, kind(args.len()), None).map_err(|what| at(operand, what))?;
-            values.push(last);
+            values.push(given(last, kind(args.len()), None).map_err(|what| at(operand, what))?);
         }
         let is_slow = matches!(name, "query" | "match" | "reReplaceAll");
         self.spend(if is_slow { QUERY_COST } else { 1 }, |what| at(operand, what))?;
@@ -338,64 +366,30 @@ fn in_pipe(pipe: &Pipe, what: String) -> Fault {
     Fault { at: pipe.at, node: pipe.to_string(), what }
 }
 
-fn fields(of: Value, names: &[String]) -> Result<Value, String> {
-    let mut of = of;
-    // The value may be anything, says its type.
-    let mut is_open = false;
-    for name in names {
-        let next = field(&of, name);
-        let next = if is_open {
-            next.map_err(|_| format!("can't evaluate field {name} in type interface {{}}"))
-        } else {
-            next
-        }?;
-        is_open = matches!((&of, name.as_str()), (Value::Data(_) | Value::Sample(_), "Value"));
-        of = next;
-    }
-    Ok(of)
-}
-
-fn field(of: &Value, name: &str) -> Result<Value, String> {
-    let found = match (of, name) {
-        (Value::Nothing, _) => Some(Value::Nothing),
-        (Value::Labels(map), _) => Some(Value::text(map.get(name).map_or("", String::as_str))),
-        (Value::Args(args), _) => Some(args.values.get(name).cloned().unwrap_or(Value::Nothing)),
-        (Value::Sample(sample), "Labels") => Some(Value::Labels(Rc::new(sample.labels.clone()))),
-        (Value::Sample(sample), "Value") => Some(Value::of_number(sample.value, sample.histogram.as_ref())),
-        (Value::Histogram(histogram), "Count") => Some(Value::Float(histogram.count())),
-        (Value::Histogram(histogram), "Sum") => Some(Value::Float(histogram.sum())),
-        (Value::Histogram(histogram), "ZeroCount") => Some(Value::Float(histogram.zero_count())),
-        (Value::Data(data), "Labels") => Some(data.labels.clone()),
-        (Value::Data(data), "ExternalLabels") => Some(data.external_labels.clone()),
-        (Value::Data(data), "ExternalURL") => Some(data.external_url.clone()),
-        (Value::Data(data), "Value") => Some(data.value.clone()),
-        _ => None,
-    };
-    found.ok_or_else(|| format!("can't evaluate field {name} in type {}", of.type_name()))
-}
-
-/// Whether a function may be given such a value.
-fn check(value: &Value, kind: Kind, operand: Option<&Operand>) -> Result<(), String> {
-    let wanted = match (kind, value) {
+/// The value as a function is given it that takes such ones; a number that stands there may be a duration.
+fn given(value: Value, kind: Kind, operand: Option<&Operand>) -> Result<Value, String> {
+    let literal = operand.filter(|operand| operand.is_literal());
+    let wanted = match (kind, &value) {
         (Kind::Any, _)
         | (Kind::Text, Value::Text(_))
         | (Kind::Sample, Value::Sample(_))
-        | (Kind::Vector, Value::Vector(_)) => return Ok(()),
+        | (Kind::Vector, Value::Vector(_))
+        | (Kind::Time, Value::Time(_))
+        | (Kind::Duration, Value::Duration(_)) => return Ok(value),
+        (Kind::Duration, Value::Whole(nanoseconds)) if literal.is_some() => return Ok(Value::Duration(*nanoseconds)),
         (Kind::Text, _) => "string",
         (Kind::Sample, _) => "*template.sample",
         (Kind::Vector, _) => "template.queryResult",
+        (Kind::Time, _) => "time.Time",
+        (Kind::Duration, _) => "time.Duration",
     };
-    Err(match (operand.map(|operand| &operand.what), kind) {
-        (Some(What::Nil), Kind::Text) => "cannot assign nil to string".to_owned(),
-        (Some(What::Bool(_) | What::Whole(..) | What::Float(..)), Kind::Text) => {
-            format!("expected string; found {}", operand.map(Operand::to_string).unwrap_or_default())
+    Err(match (literal, kind) {
+        (Some(literal), Kind::Text | Kind::Time | Kind::Duration) if matches!(literal.what, What::Nil) => {
+            format!("cannot assign nil to {wanted}")
         }
-        (
-            Some(What::Bool(_) | What::Whole(..) | What::Float(..) | What::Quoted(..) | What::Nil),
-            Kind::Sample | Kind::Vector,
-        ) => {
-            format!("can't handle {} for arg of type {wanted}", operand.map(Operand::to_string).unwrap_or_default())
-        }
+        (Some(literal), Kind::Text) => format!("expected string; found {literal}"),
+        (Some(literal), Kind::Duration) => format!("expected integer; found {literal}"),
+        (Some(literal), _) => format!("can't handle {literal} for arg of type {wanted}"),
         _ if matches!(value, Value::Nothing) => format!("invalid value; expected {wanted}"),
         _ => format!("wrong type for value; expected {wanted}; got {}", value.type_name()),
     })

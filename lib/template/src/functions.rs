@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Text,
     Sample,
     Vector,
+    Time,
+    Duration,
 }
 
 /// What functions need besides their arguments.
@@ -244,7 +246,7 @@ fn length(of: &Value) -> Result<usize, String> {
 fn index(of: &Value, at: &Value) -> Result<Value, String> {
     let number = |length: usize| match at {
         Value::Whole(at) => {
-            usize::try_from(*at).ok().filter(|at| *at < length).ok_or_else(|| format!("index out of range: {at}"))
+            usize::try_from(*at).ok().filter(|at| *at < length).ok_or_else(|| out_of_range(of, *at, length))
         }
         Value::Nothing => Err("cannot index slice/array with nil".to_owned()),
         other => Err(format!("cannot index slice/array with type {}", other.type_name())),
@@ -260,6 +262,15 @@ fn index(of: &Value, at: &Value) -> Result<Value, String> {
         Value::Text(text) => Ok(Value::Whole(i64::from(text.as_bytes()[number(text.len())?]))),
         Value::Nothing => Err("index of untyped nil".to_owned()),
         other => Err(format!("can't index item of type {}", other.type_name())),
+    }
+}
+
+/// Go looks whether a place lies behind the end, not whether it is the end; that is found by another.
+fn out_of_range(of: &Value, at: i64, length: usize) -> String {
+    match (usize::try_from(at) == Ok(length), of) {
+        (true, Value::Text(_)) => "reflect: string index out of range".to_owned(),
+        (true, _) => "reflect: slice index out of range".to_owned(),
+        (false, _) => format!("index out of range: {at}"),
     }
 }
 

@@ -9,9 +9,12 @@
 //! Source: Go's documentation of `text/template`, Prometheus' template reference; compared with promtool.
 
 mod expand;
+mod fields;
 mod functions;
 mod humanize;
+mod layout;
 mod lexer;
+mod methods;
 mod number;
 mod parser;
 mod printf;

@@ -87,6 +87,13 @@ impl Display for Command {
     }
 }
 
+impl Operand {
+    /// Whether it is a value written down.
+    pub(super) fn is_literal(&self) -> bool {
+        matches!(self.what, What::Nil | What::Bool(_) | What::Whole(..) | What::Float(..) | What::Quoted(..))
+    }
+}
+
 impl Display for Operand {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let fields =
