@@ -1,4 +1,4 @@
-use super::BitReader;
+use super::{BitReader, WINDOW_BITS};
 use proptest::prelude::*;
 
 /// The `count` bits from `at`, one by one; zeros beyond the end.
@@ -15,6 +15,9 @@ proptest! {
         let (mut reader, mut at) = (BitReader::new(&bytes, 0), 0);
         for count in counts {
             prop_assert_eq!(reader.peek(), slowly(&bytes, at, 64));
+            let shown = 64 - at as u32 % 8;
+            prop_assert!(shown >= WINDOW_BITS);
+            prop_assert_eq!(reader.window(), slowly(&bytes, at, shown) << (64 - shown));
             prop_assert_eq!(reader.take(count), slowly(&bytes, at, count));
             at += count as usize;
             prop_assert_eq!(reader.at(), at);

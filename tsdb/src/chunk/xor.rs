@@ -127,8 +127,7 @@ impl XorState {
     /// # Errors
     /// As [`decode_xor`]; `columns` is then as it was before.
     pub fn resume_into(data: &[u8], columns: &mut SampleColumns, sink: &mut impl WordSink) -> Result<Self, ChunkError> {
-        let mut decoder = Decoder::start(data)?;
-        decoder.run(columns)?;
+        let decoder = Decoder::start(data)?.run(columns)?;
         let end_bits = decoder.reader.at().max(HEADER_BYTES * 8);
         let PendingBits { word: pending, count: pending_bits } = take_words(data, end_bits, sink);
         let (leading, trailing) = match decoder.count {

@@ -249,7 +249,7 @@ impl<'a> Decoder<'a> {
     #[inline]
     fn read_counts(&mut self) -> Result<(), SampleFault> {
         // A copy, which can stay in registers.
-        let mut reader = self.reader.clone();
+        let mut reader = self.reader;
         let (head, positive, negative) = split(&mut self.cells.values, self.cells.positive);
         let (head_changes, positive_changes, negative_changes) = split(&mut self.cells.changes, self.cells.positive);
         let mut numbers = varbit::Numbers::new(&mut reader);

@@ -1,11 +1,12 @@
-//! Reading XOR chunks: one window of 64 bits holds all control bits of a sample, and in a window of zeros each two bits are
-//! one more unchanged sample.
+//! Reading XOR chunks: one window holds all control bits of a sample, and in a window of zeros each two bits are one more
+//! unchanged sample.
 
 use super::HEADER_BYTES;
-use crate::bitstream::BitReader;
+use crate::bitstream::{BitReader, WINDOW_BITS};
 use crate::chunk::{ChunkError, SampleFault};
 use crate::cursor::Cursor;
 use model::SampleColumns;
+use std::iter::repeat_n;
 
 /// Appends all samples of an XOR chunk to `columns`. Times come as they were stored: that they rise was for the writer to
 /// see to.
@@ -14,7 +15,7 @@ use model::SampleColumns;
 /// A count that the data cannot hold, data that ends within a sample, a window beyond 64 bits; `columns` is then as it
 /// was before.
 pub fn decode_xor(data: &[u8], columns: &mut SampleColumns) -> Result<(), ChunkError> {
-    Decoder::start(data)?.run(columns)
+    Decoder::start(data)?.run(columns).map(drop)
 }
 
 /// The last sample of an XOR chunk; `None` if it has none. All of it is walked over: what is malformed is found as well.
@@ -22,13 +23,16 @@ pub fn decode_xor(data: &[u8], columns: &mut SampleColumns) -> Result<(), ChunkE
 /// # Errors
 /// As [`decode_xor`].
 pub fn last_of_xor(data: &[u8]) -> Result<Option<(i64, f64)>, ChunkError> {
-    let mut decoder = Decoder::start(data)?;
-    decoder.pass()?;
-    Ok((decoder.count > 0).then(|| (decoder.time_ms, f64::from_bits(decoder.value_bits))))
+    let start = Decoder::start(data)?;
+    let end = start.walk(&mut repeat_n((), usize::from(start.count))).ok_or_else(|| start.fault())?;
+    Ok((end.count > 0).then(|| (end.time_ms, f64::from_bits(end.value_bits))))
 }
 
-/// Where a decoder stands: after `sample` samples.
-#[derive(Debug)]
+/// Where a decoder stands.
+///
+/// What is read of a sample decides where the next begins, which has to be known in a register, not through memory: while
+/// samples are read it is a copy of which nobody takes the address, so that all who change it are inlined.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Decoder<'a> {
     pub(super) reader: BitReader<'a>,
     pub(super) count: u16,
@@ -38,6 +42,26 @@ pub(super) struct Decoder<'a> {
     /// The window of significant bits: how many, and how many behind them; all 64 before the first was read.
     pub(super) significant: u32,
     pub(super) trailing: u32,
+}
+
+/// What a delta-of-delta takes that is not short, with its control bits.
+const WIDE_BITS: usize = 4 + 64;
+
+/// Where a sample goes.
+trait Slot {
+    fn put(self, time_ms: i64, value_bits: u64);
+}
+
+impl Slot for (&mut i64, &mut f64) {
+    #[inline(always)]
+    fn put(self, time_ms: i64, value_bits: u64) {
+        (*self.0, *self.1) = (time_ms, f64::from_bits(value_bits));
+    }
+}
+
+/// Nowhere: it is passed over.
+impl Slot for () {
+    fn put(self, _: i64, _: u64) {}
 }
 
 impl<'a> Decoder<'a> {
@@ -54,90 +78,71 @@ impl<'a> Decoder<'a> {
         Ok(Self { reader, count, time_ms: 0, delta_ms: 0, value_bits: 0, significant: 64, trailing: 0 })
     }
 
-    /// Appends all samples to `columns`, or none.
-    pub(super) fn run(&mut self, columns: &mut SampleColumns) -> Result<(), ChunkError> {
-        let before = columns.len();
-        let count = usize::from(self.count);
+    /// Appends all samples to `columns`, or none. Where the decoder stands behind them.
+    pub(super) fn run(self, columns: &mut SampleColumns) -> Result<Self, ChunkError> {
+        let (before, count) = (columns.len(), usize::from(self.count));
         columns.timestamps_ms.resize(before + count, 0);
         columns.values.resize(before + count, 0.0);
         let times = columns.timestamps_ms.get_mut(before..).unwrap_or_default();
         let values = columns.values.get_mut(before..).unwrap_or_default();
-        let mut slots = times.iter_mut().zip(values.iter_mut());
-        let Err((offset, fault)) = self.fill(&mut slots) else {
-            // Samples of this encoding have no start.
-            if !columns.starts_ms.is_empty() {
-                columns.starts_ms.resize(before + count, 0);
-            }
-            return Ok(());
+        let Some(end) = self.walk(&mut times.iter_mut().zip(values)) else {
+            columns.timestamps_ms.truncate(before);
+            columns.values.truncate(before);
+            return Err(self.fault());
         };
-        let sample = count - slots.len() - 1;
-        columns.timestamps_ms.truncate(before);
-        columns.values.truncate(before);
-        Err(fault.at(sample, self.count, offset))
+        // Samples of this encoding have no start.
+        if !columns.starts_ms.is_empty() {
+            columns.starts_ms.resize(before + count, 0);
+        }
+        Ok(end)
     }
 
-    /// Fills the slots; on a fault, the offset of the sample it lies in, whose slot is taken.
-    fn fill<'s>(
-        &mut self,
-        slots: &mut impl ExactSizeIterator<Item = (&'s mut i64, &'s mut f64)>,
-    ) -> Result<(), (usize, SampleFault)> {
+    /// From the header to the end, a slot a sample; `None` if something is malformed. What is read beyond the end is zeros,
+    /// and that it was too much is seen in the end.
+    fn walk<S: Slot>(mut self, slots: &mut impl ExactSizeIterator<Item = S>) -> Option<Self> {
         for index in 0..2 {
-            let Some((time_ms, value)) = slots.next() else { return Ok(()) };
-            let offset = self.reader.at() / 8;
-            self.read_head(index == 0).map_err(|fault| (offset, fault))?;
-            (*time_ms, *value) = (self.time_ms, f64::from_bits(self.value_bits));
+            let Some(slot) = slots.next() else { return Some(self) };
+            self.read_head(index == 0).ok()?;
+            slot.put(self.time_ms, self.value_bits);
         }
-        while let Some((time_ms, value)) = slots.next() {
-            let at = self.reader.at();
-            let window = self.reader.peek();
-            let unchanged = window.leading_zeros() as usize / 2;
-            if unchanged == 0 {
-                self.read_sample(window).map_err(|fault| (at / 8, fault))?;
-                (*time_ms, *value) = (self.time_ms, f64::from_bits(self.value_bits));
+        let mut here = self;
+        while let Some(slot) = slots.next() {
+            let window = here.reader.window();
+            if window >> 62 != 0 {
+                here.read_sample(window).ok()?;
+                slot.put(here.time_ms, here.value_bits);
                 continue;
             }
+            let unchanged = (window.leading_zeros() / 2).min(WINDOW_BITS / 2) as usize;
             let more = (unchanged - 1).min(slots.len());
-            self.reader.skip(2 * (1 + more));
-            let repeated = f64::from_bits(self.value_bits);
-            self.time_ms = self.time_ms.wrapping_add(self.delta_ms);
-            (*time_ms, *value) = (self.time_ms, repeated);
-            for (time_ms, value) in slots.take(more) {
-                self.time_ms = self.time_ms.wrapping_add(self.delta_ms);
-                (*time_ms, *value) = (self.time_ms, repeated);
-            }
-            if self.reader.overran() {
-                return Err((at / 8, SampleFault::Truncated));
+            here.reader.skip(2 * (1 + more));
+            here.time_ms = here.time_ms.wrapping_add(here.delta_ms);
+            slot.put(here.time_ms, here.value_bits);
+            for slot in slots.take(more) {
+                here.time_ms = here.time_ms.wrapping_add(here.delta_ms);
+                slot.put(here.time_ms, here.value_bits);
             }
         }
-        Ok(())
+        (!here.reader.overran()).then_some(here)
     }
 
-    /// Passes over all samples.
-    fn pass(&mut self) -> Result<(), ChunkError> {
-        let count = usize::from(self.count);
-        let mut sample = 0;
-        while sample < count {
+    /// What is malformed, of a chunk that is: the samples are read again, one by one.
+    #[cold]
+    fn fault(mut self) -> ChunkError {
+        let count = self.count;
+        for sample in 0..usize::from(count) {
             let offset = self.reader.at() / 8;
-            let passed = match sample {
-                0 | 1 => self.read_head(sample == 0).map(|()| 1),
-                _ => self.pass_some(count - sample),
+            let read = match sample {
+                0 | 1 => self.read_head(sample == 0),
+                _ => self.read_sample(self.reader.window()),
             };
-            sample += passed.map_err(|fault| fault.at(sample, self.count, offset))?;
+            // Zeros beyond the end may look like a window that is none.
+            let read = if self.reader.overran() { Err(SampleFault::Truncated) } else { read };
+            if let Err(fault) = read {
+                return fault.at(sample, count, offset);
+            }
         }
-        Ok(())
-    }
-
-    /// Passes over some of the `left` samples that are left: those that a window shows to be unchanged, or one. How many.
-    #[inline(always)]
-    fn pass_some(&mut self, left: usize) -> Result<usize, SampleFault> {
-        let window = self.reader.peek();
-        let unchanged = (window.leading_zeros() as usize / 2).min(left);
-        if unchanged == 0 {
-            return self.read_sample(window).map(|()| 1);
-        }
-        self.reader.skip(2 * unchanged);
-        self.time_ms = self.time_ms.wrapping_add(self.delta_ms.wrapping_mul(unchanged as i64));
-        if self.reader.overran() { Err(SampleFault::Truncated) } else { Ok(unchanged) }
+        SampleFault::Truncated.at(usize::from(count), count, self.reader.at() / 8)
     }
 
     /// One of the first two samples, which begin with a varint at a byte's border.
@@ -152,64 +157,73 @@ impl<'a> Decoder<'a> {
         self.delta_ms = cursor.uvarint().map_err(|_| SampleFault::Truncated)?.cast_signed();
         self.time_ms = self.time_ms.wrapping_add(self.delta_ms);
         self.reader.skip(cursor.offset() * 8);
-        self.read_value(self.reader.peek(), 0)
+        self.read_value(self.reader.window(), 0)
     }
 
     /// One of the later samples; `window` is what the reader sees.
     #[inline(always)]
     fn read_sample(&mut self, window: u64) -> Result<(), SampleFault> {
-        let ones = window.leading_ones();
-        if ones >= 4 {
-            return self.read_wide_sample();
-        }
-        // 10, 110 and 1110 introduce 14, 17 and 20 bits; 0 introduces none.
-        let mut used = 1;
-        if ones > 0 {
-            used = 12 + 4 * ones;
-            let payload = 11 + 3 * ones;
-            let raw = (window << (ones + 1)) >> (64 - payload);
-            let negative = i64::from(raw > 1 << (payload - 1));
-            let dod = raw.cast_signed() - (negative << payload);
-            self.delta_ms = self.delta_ms.wrapping_add(dod);
-        }
+        let (dod, window, used) = match window.leading_ones() {
+            0 => (0, window << 1, 1),
+            // 10, 110 and 1110.
+            1 => (short_dod::<14>(window << 2), window << 16, 16),
+            2 => (short_dod::<17>(window << 3), window << 20, 20),
+            3 => (short_dod::<20>(window << 4), window << 24, 24),
+            _ => {
+                let dod = wide_dod(self.reader);
+                self.reader.skip(WIDE_BITS);
+                (dod, self.reader.window(), 0)
+            }
+        };
+        self.delta_ms = self.delta_ms.wrapping_add(dod);
         self.time_ms = self.time_ms.wrapping_add(self.delta_ms);
-        self.read_value(window << used, used)
-    }
-
-    /// A sample whose delta-of-delta takes 64 bits.
-    #[cold]
-    fn read_wide_sample(&mut self) -> Result<(), SampleFault> {
-        self.reader.skip(4);
-        self.delta_ms = self.delta_ms.wrapping_add(self.reader.take(64).cast_signed());
-        self.time_ms = self.time_ms.wrapping_add(self.delta_ms);
-        self.read_value(self.reader.peek(), 0)
+        self.read_value(window, used)
     }
 
     /// A value, whose control bits `window` begins with; they stand `used` bits after the reader's place.
     #[inline(always)]
     fn read_value(&mut self, window: u64, used: u32) -> Result<(), SampleFault> {
-        self.reader.skip(used as usize);
-        if window >> 63 == 0 {
-            self.reader.skip(1);
-        } else {
-            // Both are reckoned: whether a value brings its own window is what nobody can guess.
-            let is_own = window >> 62 == 0b11;
-            let leading = (window >> 57 & 0x1f) as u32;
-            // 64 is written as 0.
-            let own = ((window >> 51 & 0x3f) as u32).wrapping_sub(1) % 64 + 1;
-            let control = if is_own { 13 } else { 2 };
-            self.significant = if is_own { own } else { self.significant };
-            self.trailing = if is_own { 64_u32.wrapping_sub(leading + own) } else { self.trailing };
-            if self.trailing > 63 {
-                return Err(SampleFault::BadWindow);
+        // Each way has its end to itself: the processor guesses which it is and goes on with the next sample, where it would
+        // wait for both to be reckoned.
+        match window >> 62 {
+            0b11 => {
+                let leading = (window >> 57 & 0x1f) as u32;
+                let written = (window >> 51 & 0x3f) as u32;
+                // 64 is written as 0.
+                self.significant = if written == 0 { 64 } else { written };
+                self.trailing = 64_u32.wrapping_sub(leading + self.significant);
+                if self.trailing > 63 {
+                    self.reader.skip(used as usize + 13);
+                    return Err(SampleFault::BadWindow);
+                }
+                self.read_significant(window << 13, used + 13);
             }
-            let bits = match used + control + self.significant <= 64 {
-                true => window << control,
-                false => self.reader.peek_at(control as usize),
-            };
-            self.value_bits ^= bits >> (64 - self.significant) << self.trailing;
-            self.reader.skip((control + self.significant) as usize);
+            0b10 => self.read_significant(window << 2, used + 2),
+            _ => self.reader.skip(used as usize + 1),
         }
-        if self.reader.overran() { Err(SampleFault::Truncated) } else { Ok(()) }
+        Ok(())
     }
+
+    /// The significant bits of a value, which `window` begins with; they stand `used` bits after the reader's place.
+    #[inline(always)]
+    fn read_significant(&mut self, window: u64, used: u32) {
+        let end = used + self.significant;
+        let bits = if end <= WINDOW_BITS { window } else { self.reader.peek_at(used as usize) };
+        self.value_bits ^= bits >> (64 - self.significant) << self.trailing;
+        self.reader.skip(end as usize);
+    }
+}
+
+/// A delta-of-delta of so many bits, with which `window` begins: one more may be said above zero than below.
+#[inline(always)]
+fn short_dod<const BITS: u32>(window: u64) -> i64 {
+    let raw = window >> (64 - BITS);
+    ((raw.wrapping_sub(1) << (64 - BITS)).cast_signed() >> (64 - BITS)) + 1
+}
+
+/// A delta-of-delta of 64 bits, behind its control bits.
+#[cold]
+#[inline(never)]
+fn wide_dod(reader: BitReader<'_>) -> i64 {
+    reader.peek_at(WIDE_BITS - 64).cast_signed()
 }

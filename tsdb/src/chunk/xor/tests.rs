@@ -156,6 +156,22 @@ fn malformed_chunks_are_refused_with_a_place() {
     assert!(matches!(decode_xor(&lying, &mut SampleColumns::default()), Err(ChunkError::Truncated { .. })));
 }
 
+/// The samples before it are there, and it is the first that is not.
+#[test]
+fn the_sample_that_a_chunk_ends_in_is_named() {
+    let samples: Vec<_> = (0..12).map(|at| (at * 1_000 + at % 3 * at, (at / 2) as f64 * 0.7)).collect();
+    let data = encode(&samples, &[]);
+    for end in 4..data.len() {
+        let of = |count: usize| [&(count as u16).to_be_bytes(), &data[2..end]].concat();
+        let told = decode_xor(&of(samples.len()), &mut SampleColumns::default());
+        let Err(ChunkError::Truncated { sample, count: 12, offset }) = told else { panic!("{end}: {told:?}") };
+        assert!(offset <= end, "{end}: {told:?}");
+        assert_eq!(decode_xor(&of(sample), &mut SampleColumns::default()), Ok(()), "{end}: {told:?}");
+        let next = decode_xor(&of(sample + 1), &mut SampleColumns::default());
+        assert_eq!(next, Err(ChunkError::Truncated { sample, count: sample as u16 + 1, offset }), "{end}");
+    }
+}
+
 #[test]
 fn a_window_of_more_than_64_bits_is_refused() {
     // Two samples; the second value: 11, 5 bits of 31 leading zeros, 6 bits that say 40.
