@@ -3,7 +3,7 @@
 use super::TsdbToolError;
 use super::open::open;
 use super::table::date;
-use crate::common::{Base, QUERY_HANDLERS, StartError, cores};
+use crate::common::{Base, QUERY_HANDLERS, StartError, cores, query_features};
 use clap::Args;
 use flags::GoDuration;
 use model::{Clock, Labels, SystemClock, TimeRange};
@@ -39,6 +39,9 @@ pub(crate) struct Flags {
     /// Where the HTTP API is served
     #[arg(long, default_value = "127.0.0.1:10912", value_name = "HOST:PORT")]
     listen_address: String,
+    /// What of PromQL beyond the default is taken, by the names of Prometheus' features
+    #[arg(long = "enable-feature", value_name = "NAME", value_delimiter = ',')]
+    features: Vec<String>,
     /// Where a directory is made and removed again, should replaying the log make chunks; without, where the system keeps
     /// temporary files
     #[arg(long, value_name = "DIR")]
@@ -70,18 +73,19 @@ pub(crate) async fn run(flags: Flags) -> Result<(), TsdbToolError> {
     let opening = tokio::task::spawn_blocking(move || open(&dir, sandbox.as_deref()));
     let held = opening.await.map_err(StartError::part)??;
     println!("{}", told(&flags.dir, &held, &address));
-    let pages = routes(held, &base.registry, &base.probes)?;
+    let config = query::Config { features: query_features(&flags.features), ..query::Config::default() };
+    let pages = routes(held, config, &base.registry, &base.probes)?;
     base.tasks.spawn("http server", move |stop| server.serve(pages, stop));
     Ok(base.run(GRACE, "sandbox-dir-root").await?)
 }
 
 /// The API over what was opened, with probes and metrics.
-fn routes(held: ReadOnly, registry: &Registry, probes: &Probes) -> Result<Web, StartError> {
+fn routes(held: ReadOnly, config: query::Config, registry: &Registry, probes: &Probes) -> Result<Web, StartError> {
     let store = LocalStore::new("tsdb", Component::Store, Arc::new(Served(held)));
     let pool = CpuPool::start(cores().get(), registry).map_err(StartError::Threads)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let status = query::Status { started_ms: clock.now_ms(), ..query::Status::default() };
-    let query = query::App::build(query::Config::default(), Arc::new(store), pool, clock, status, registry);
+    let query = query::App::build(config, Arc::new(store), pool, clock, status, registry);
     let handlers = HttpMetrics::new(registry, TenantLabel::None).handlers(&QUERY_HANDLERS);
     let pages = admin(probes, registry, "Gauntlet tools tsdb serve", &ENTRIES);
     Ok(web(pages.merge(query.routes().route_layer(handlers)), registry, WebOptions { cors: true }))

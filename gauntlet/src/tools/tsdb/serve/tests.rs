@@ -21,7 +21,7 @@ fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 async fn ask(dir: &Path, query: &str) -> serde_json::Value {
     let registry = Registry::default();
     let held = open(dir, None).unwrap();
-    let app = routes(held, &registry, &Probes::new("tools", &registry)).unwrap();
+    let app = routes(held, query::Config::default(), &registry, &Probes::new("tools", &registry)).unwrap();
     let request = Request::get(format!("/api/v1/query?{query}")).body(Body::empty()).unwrap();
     let answer = app.oneshot(request).await.unwrap();
     let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
