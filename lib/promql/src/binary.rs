@@ -100,7 +100,7 @@ pub(crate) fn keeps_names(op: BinaryOp) -> bool {
 }
 
 /// Whether the operator is one of those that cut histograms.
-fn is_trim(op: BinaryOp) -> bool {
+pub(crate) fn is_trim(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::TrimUpper | BinaryOp::TrimLower)
 }
 

@@ -110,6 +110,13 @@ impl Use {
         self.filter.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
     }
 
+    /// Whether the newest sample of a series is all that is looked at. Where histograms lose their buckets and only then are
+    /// added, those before tell what goes into the hint.
+    fn takes_newest(&self) -> bool {
+        let hints_matter = || !self.chain.ops.iter().any(|op| matches!(op, Op::MapHistogram(_)));
+        self.leaf.is_newest() && !(self.without_buckets && hints_matter())
+    }
+
     /// Bytes that columns take on their way through the chain: at most two at a time, the widest ones, and one for each fan
     /// that they are behind.
     pub(crate) fn working_bytes(&self, plan: &Plan) -> usize {

@@ -37,7 +37,11 @@ impl Parser<'_> {
             _ => return Ok(()),
         };
         self.take()?;
-        if self.peek()?.kind == TokenKind::LeftParen {
+        let next = self.peek()?.kind;
+        let ends = next.starts_expr()
+            || matches!(next, TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight));
+        // What can be neither is missed as a list of labels.
+        if next == TokenKind::LeftParen || !ends {
             matching.include = self.labels()?;
         }
         Ok(())

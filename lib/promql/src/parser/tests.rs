@@ -143,6 +143,10 @@ fn operators() {
     check("a + ignoring() c", "a + c");
     check("a == bool on(x, \"y z\",) group_left b", "a == bool on (x, \"y z\") group_left () b");
     check("a + on() group_right(step, by) b", "a + on () group_right (step, by) b");
+    check("a + on() group_left fill(1) b", "a + on () group_left () fill (1) b");
+    check("a + on() group_left -b", "a + on () group_left () -b");
+    check("a + on() group_left / b", "1:21: parse error: unexpected <op:/> in grouping opts, expected \"(\"");
+    check("a + on() group_right", "1:21: parse error: unexpected end of input in grouping opts, expected \"(\"");
     check("a + fill(1) b", "a + fill (1) b");
     check("a + on(x) fill_right(-5m) fill_left(1e6) b", "a + on (x) fill_left (1e+06) fill_right (-300) b");
     check("1 == bool 2", "1 == bool 2");
@@ -221,6 +225,8 @@ fn time() {
     check("(x)[5m]", "1:4: parse error: ranges only allowed for vector selectors");
     check("x offset 1m[5m]", "1:12: parse error: no offset modifiers allowed before range");
     check("x @ 1 [5m]", "1:7: parse error: no @ modifiers allowed before range");
+    check("x @ start() [5m]", "x[5m] @ start()");
+    check("x @ end() [5m] @ 1", "1:1: parse error: @ <timestamp> may not be set multiple times");
     check("x offset 1m offset 2m", "1:1: parse error: offset may not be set multiple times");
     check("x @ 1 @ end()", "1:1: parse error: @ <timestamp> may not be set multiple times");
     check(

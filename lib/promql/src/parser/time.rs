@@ -58,7 +58,8 @@ impl Parser<'_> {
         if selector.time.offset.is_some() {
             return Err(self.fault(brackets, "no offset modifiers allowed before range"));
         }
-        if selector.time.at.is_some() {
+        // `start()` and `end()` pass, as in Prometheus.
+        if matches!(selector.time.at, Some(At::Timestamp(_))) {
             return Err(self.fault(brackets, "no @ modifiers allowed before range"));
         }
         let span = Span { start: expr.span.start, end: brackets.end };

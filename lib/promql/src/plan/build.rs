@@ -106,6 +106,11 @@ impl<'a> Builder<'a> {
     fn root(&mut self, expr: &'a Expr) -> Result<ResultPlan, QueryError> {
         let QueryTimes { start_ms, end_ms, step_ms } = self.times;
         let is_instant = step_ms == 0;
+        let core = without_parens(expr);
+        if !is_instant {
+            check_type(core)?;
+        }
+        self.times.check(expr)?;
         let grid = if is_instant { Grid::instant(start_ms) } else { Grid::range(start_ms, end_ms, step_ms) };
         let (grid, counted) = (self.bounded(grid)?, Counted::Steps);
         self.plan.counts = self.params.count_samples.then(|| grid.steps());
@@ -114,14 +119,7 @@ impl<'a> Builder<'a> {
         if self.facts.get(expr).is_scalar {
             return Ok(ResultPlan::Scalar(self.scalar(expr, &place)?.0));
         }
-        let core = without_parens(expr);
-        let refuse = |what: &str| {
-            let text = format!("invalid expression type \"{what}\" for range query, must be Scalar or instant Vector");
-            Err(QueryError::Invalid(text))
-        };
         match &core.kind {
-            ExprKind::String(_) if !is_instant => refuse("string"),
-            ExprKind::Matrix(_) | ExprKind::Subquery(_) if !is_instant => refuse("range vector"),
             ExprKind::String(text) => Ok(ResultPlan::String(text.clone())),
             ExprKind::Matrix(matrix) => {
                 self.node = core.span;
@@ -167,6 +165,11 @@ impl<'a> Builder<'a> {
         let mut next = Some((expr, place, tail));
         while let Some((expr, mut place, mut tail)) = next {
             self.node = expr.span;
+            // What has no steps Prometheus does not look at: nothing is wrong with it, and nothing is said of it.
+            if place.grid.steps() == 0 {
+                self.nothing(&place, tail);
+                break;
+            }
             self.go_apart(expr, &mut place, &mut tail);
             next = match &expr.kind {
                 ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => Some((inner, place, tail)),
@@ -324,6 +327,17 @@ impl<'a> Builder<'a> {
         let counted = Counted::Within;
         Ok((Place { grid, apart: false, counted, step_ms, buckets: Buckets::Needed, ..place.clone() }, shift, range_ms))
     }
+}
+
+/// Refuses what is neither number nor instant vector, of which a range query is made.
+fn check_type(expr: &Expr) -> Result<(), QueryError> {
+    let what = match &expr.kind {
+        ExprKind::String(_) => "string",
+        ExprKind::Matrix(_) | ExprKind::Subquery(_) => "range vector",
+        _ => return Ok(()),
+    };
+    let text = format!("invalid expression type \"{what}\" for range query, must be Scalar or instant Vector");
+    Err(QueryError::Invalid(text))
 }
 
 /// A function that the table has and the plan has not.

@@ -1,7 +1,7 @@
 //! Whether series can be labelled alike, once metric names are gone or at all.
 
-use super::facts::Facts;
-use crate::ast::{AggregateOp, Binary, BinaryOp, Expr, ExprKind, UnaryOp, VectorSelector};
+use super::facts::{Facts, without_parens};
+use crate::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Expr, ExprKind, UnaryOp, VectorSelector};
 use crate::binary::keeps_names;
 use crate::histogram;
 use crate::labelset::is_metadata;
@@ -26,8 +26,8 @@ impl Facts {
             ExprKind::Subquery(subquery) => self.get(&subquery.expr).names,
             ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.get(inner).names,
             ExprKind::Aggregate(aggregate) => {
-                let without_names = !aggregate.without && !aggregate.grouping.iter().any(|name| is_metadata(name));
-                if without_names && !keeps_series(aggregate.op) { Names::Gone } else { Names::Any }
+                let groups = !aggregate.without && !aggregate.grouping.iter().any(|name| is_metadata(name));
+                if groups && !keeps_series(aggregate.op) && !names_values(aggregate) { Names::Gone } else { Names::Any }
             }
             ExprKind::Binary(binary) if is_filter(binary) => match binary.matching {
                 None => self.get(self.vector_of(binary)).names,
@@ -57,6 +57,7 @@ impl Facts {
             fact.distinct && (delayed_names || fact.names != Names::Any)
         };
         match &expr.kind {
+            ExprKind::Aggregate(aggregate) if keeps_series(aggregate.op) => self.get(&aggregate.expr).distinct,
             ExprKind::Vector(_) | ExprKind::Matrix(_) | ExprKind::Aggregate(_) => true,
             ExprKind::Subquery(subquery) => self.get(&subquery.expr).distinct,
             ExprKind::Paren(inner) | ExprKind::Unary(UnaryOp::Plus, inner) => self.get(inner).distinct,
@@ -96,8 +97,16 @@ fn keeps_series(op: AggregateOp) -> bool {
     matches!(op, AggregateOp::TopK | AggregateOp::BottomK | AggregateOp::LimitK | AggregateOp::LimitRatio)
 }
 
+/// Whether it is `count_values`, and what it writes values to is part of a metric's name.
+fn names_values(aggregate: &Aggregate) -> bool {
+    aggregate.param.as_ref().map(without_parens).is_some_and(|param| match &param.kind {
+        ExprKind::String(label) => is_metadata(label),
+        _ => false,
+    })
+}
+
 fn is_matrix(expr: &Expr) -> bool {
-    matches!(super::facts::without_parens(expr).kind, ExprKind::Matrix(_) | ExprKind::Subquery(_))
+    matches!(without_parens(expr).kind, ExprKind::Matrix(_) | ExprKind::Subquery(_))
 }
 
 fn names_of_selector(selector: &VectorSelector) -> Names {

@@ -2,8 +2,8 @@
 
 use super::facts::Facts;
 use super::time::QueryTimes;
-use crate::ast::{Binary, BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::binary::{between_scalars, compare, is_comparison};
+use crate::ast::{Binary, Expr, ExprKind, UnaryOp};
+use crate::binary::{between_scalars, compare, is_comparison, is_trim};
 use crate::chain::{go_max, go_min, seconds};
 
 /// When a number is known that is computed from nothing but other such numbers.
@@ -32,6 +32,8 @@ impl Facts {
                 Number::Same(value) => Some(Number::Same(-value)),
                 Number::OfTime => Some(Number::OfTime),
             },
+            // Whoever plans it has to refuse it.
+            ExprKind::Binary(binary) if is_trim(binary.op) => None,
             ExprKind::Binary(binary) => both(&binary.lhs, &binary.rhs, &|a, b| between_scalars(binary.op, a, b)),
             ExprKind::Call(call) => match (call.name.as_str(), call.args.as_slice()) {
                 ("time", _) => Some(Number::OfTime),
@@ -100,7 +102,7 @@ impl Facts {
                     false => (value, same(&binary.rhs)?),
                 };
                 Some(match binary.op {
-                    BinaryOp::TrimUpper | BinaryOp::TrimLower => return None,
+                    op if is_trim(op) => return None,
                     op if is_comparison(op) && !binary.return_bool => compare(op, a, b).then_some(value),
                     op => Some(between_scalars(op, a, b)),
                 })
@@ -117,8 +119,9 @@ impl QueryTimes {
             "pi" => std::f64::consts::PI,
             "start" => seconds(self.start_ms),
             "end" => seconds(self.end_ms),
-            "range" => seconds(self.end_ms - self.start_ms),
-            "step" => seconds(if self.start_ms == self.end_ms { 0 } else { self.step_ms }),
+            "range" => self.seconds_of_range(),
+            "step" if self.start_ms == self.end_ms => 0.0,
+            "step" => self.seconds_of_step(),
             _ => return None,
         })
     }

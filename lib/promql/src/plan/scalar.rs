@@ -6,6 +6,7 @@ use super::place::Place;
 use super::{Destination, ScalarId};
 use crate::QueryError;
 use crate::ast::{Binary, Expr, ExprKind, UnaryOp};
+use crate::binary::is_trim;
 use crate::number_column::Scalar;
 use std::sync::Arc;
 
@@ -61,6 +62,10 @@ impl<'a> Builder<'a> {
             let (scalar, level) = match pending {
                 Pending::Repeat(steps) => (Scalar::Repeat { of, steps }, level),
                 Pending::Negate => (Scalar::Negate(of), level),
+                Pending::Binary(binary) if is_trim(binary.op) => {
+                    let text = format!("operator \"{}\" not allowed for Scalar operations", binary.op);
+                    return Err(QueryError::Execution(text));
+                }
                 Pending::Binary(binary) => {
                     let (rhs, right_level) = self.scalar(&binary.rhs, &place)?;
                     (Scalar::Binary { op: binary.op, lhs: of, rhs }, level.max(right_level))

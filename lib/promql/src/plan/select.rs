@@ -123,7 +123,7 @@ impl PlannedUse {
             step_ms: self.step_ms,
             range_ms: self.range_ms,
             func: self.func,
-            newest_only: self.planned.leaf.is_newest(),
+            newest_only: self.planned.takes_newest(),
             labels,
             after: 0,
         };

@@ -1,6 +1,6 @@
 //! Times of a plan: offsets, `@`, durations, the grids of subqueries.
 
-use crate::ast::{At, BinaryOp, Duration, DurationExpr, DurationExprKind, Span, TimeShift, UnaryOp};
+use crate::ast::{At, BinaryOp, Duration, DurationExpr, DurationExprKind, Expr, ExprKind, Span, TimeShift, UnaryOp};
 use crate::binary::between_scalars;
 use crate::chain::{go_max, go_min};
 use crate::{Grid, QueryError};
@@ -39,6 +39,29 @@ pub(super) struct QueryTimes {
 }
 
 impl QueryTimes {
+    /// Works out all durations of `root`, from the outside in. The first that cannot be had is the fault that Prometheus
+    /// names, whatever else may be wrong.
+    pub(super) fn check(&self, root: &Expr) -> Result<(), QueryError> {
+        let mut open = vec![root];
+        while let Some(expr) = open.pop() {
+            match &expr.kind {
+                ExprKind::Vector(selector) => drop(self.shift(&selector.time)?),
+                ExprKind::Matrix(matrix) => {
+                    self.range_ms(&matrix.range)?;
+                    self.shift(&matrix.selector.time)?;
+                }
+                ExprKind::Subquery(subquery) => {
+                    self.shift(&subquery.time)?;
+                    subquery.step.as_ref().map(|step| self.range_ms(step)).transpose()?;
+                    self.range_ms(&subquery.range)?;
+                }
+                _ => {}
+            }
+            open.extend(expr.children().rev());
+        }
+        Ok(())
+    }
+
     /// What `offset` and `@` make of a selector.
     pub(super) fn shift(&self, time: &TimeShift) -> Result<Shift, QueryError> {
         let offset_ms = time.offset.as_ref().map_or(Ok(0), |offset| self.offset_ms(offset))?;
@@ -60,14 +83,13 @@ impl QueryTimes {
         self.duration_ms(range, false)
     }
 
-    /// The seconds of a range as Go's `Duration.Seconds` has them: the whole ones and the rest, each rounded.
+    /// The seconds of a range.
     pub(super) fn range_seconds(&self, range: &Duration) -> Result<f64, QueryError> {
         let nanos = match range {
             Duration::Nanos(nanos) => *nanos,
-            Duration::Expr(_) => self.range_ms(range)?.saturating_mul(1_000_000),
+            Duration::Expr(_) => self.range_ms(range)?.saturating_mul(MILLISECOND),
         };
-        const SECOND: i64 = 1_000_000_000;
-        Ok((nanos / SECOND) as f64 + (nanos % SECOND) as f64 / 1e9)
+        Ok(go_seconds(nanos))
     }
 
     fn duration_ms(&self, duration: &Duration, may_be_negative: bool) -> Result<i64, QueryError> {
@@ -90,11 +112,20 @@ impl QueryTimes {
         Ok((seconds * 1000.0) as i64)
     }
 
+    pub(super) fn seconds_of_step(&self) -> f64 {
+        go_seconds(self.step_ms.saturating_mul(MILLISECOND))
+    }
+
+    /// From the first step to the end, in seconds.
+    pub(super) fn seconds_of_range(&self) -> f64 {
+        go_seconds(self.end_ms.saturating_sub(self.start_ms).saturating_mul(MILLISECOND))
+    }
+
     fn seconds(&self, expr: &DurationExpr) -> Result<f64, QueryError> {
         Ok(match &expr.kind {
             DurationExprKind::Number(number) => number.value,
-            DurationExprKind::Step => self.step_ms as f64 / 1000.0,
-            DurationExprKind::Range => (self.end_ms - self.start_ms) as f64 / 1000.0,
+            DurationExprKind::Step => self.seconds_of_step(),
+            DurationExprKind::Range => self.seconds_of_range(),
             DurationExprKind::Unary(UnaryOp::Plus, inner) | DurationExprKind::Paren(inner) => self.seconds(inner)?,
             DurationExprKind::Unary(UnaryOp::Minus, inner) => -self.seconds(inner)?,
             DurationExprKind::Binary(op, lhs, rhs) => {
@@ -109,6 +140,15 @@ impl QueryTimes {
             DurationExprKind::MaxOf(a, b) => go_max(self.seconds(a)?, self.seconds(b)?),
         })
     }
+}
+
+/// A millisecond in nanoseconds.
+const MILLISECOND: i64 = 1_000_000;
+
+/// What Go's `Duration.Seconds` makes of nanoseconds: the whole seconds and the rest, each rounded.
+fn go_seconds(nanos: i64) -> f64 {
+    const SECOND: i64 = 1_000_000_000;
+    (nanos / SECOND) as f64 + (nanos % SECOND) as f64 / 1e9
 }
 
 /// Such faults are given with byte offsets and not with line and column.

@@ -1,5 +1,5 @@
 use super::{Query, QueryError, QueryLimits, QueryParams};
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, labels};
 use crate::{Budget, Output, ParseOptions, Value};
 
 fn prepare(text: &str, params: QueryParams) -> Result<Query, QueryError> {
@@ -107,6 +107,76 @@ fn a_long_chain_of_operators_needs_little_stack() {
         };
         let thread = std::thread::Builder::new().stack_size(512 << 10).spawn(run).unwrap();
         assert_eq!(thread.join().unwrap(), Ok(()), "{operator}");
+    }
+}
+
+/// The first duration that cannot be had, from the outside in, and before all that is found out when series are there.
+#[test]
+fn durations_are_worked_out_first() {
+    let options = ParseOptions { extended_range_selectors: true, ..ParseOptions::default() };
+    for (text, want) in [
+        ("deriv(x[step()] smoothed)", "8:14: duration must be greater than 0"),
+        ("rate(x[step()]) + rate(x[2 * step()])", "7:13: duration must be greater than 0"),
+        ("rate(x[2 * step():step()])", "18:24: duration must be greater than 0"),
+        ("rate(x[step()] offset (1m / step()))", "7:13: duration must be greater than 0"),
+    ] {
+        let refused = Query::prepare(&crate::parse(text, &options).unwrap(), QueryParams::instant(0)).unwrap_err();
+        assert_eq!(refused, QueryError::Invalid(want.to_owned()), "{text}");
+    }
+}
+
+/// What is in a subquery without steps is not evaluated: nothing is refused or said of it.
+#[test]
+fn what_has_no_steps_is_not_looked_at() {
+    let options = ParseOptions { extended_range_selectors: true, ..ParseOptions::default() };
+    for text in [
+        "max_over_time(sort(x)[15s:1m])",
+        "max_over_time(histogram_quantile(7, x)[15s:1m])",
+        "max_over_time(deriv(x[5m] smoothed)[15s:1m])",
+        "max_over_time(label_replace(x, \"a\", \"b\", \"c\", \"(\")[15s:1m])",
+        "max_over_time(vector(scalar(y) </ 2)[15s:1m])",
+    ] {
+        let params = QueryParams::range(30_000, 30_003, 1);
+        let query = Query::prepare(&crate::parse(text, &options).unwrap(), params).unwrap();
+        assert_eq!(query.selects(), [], "{text}");
+        assert!(query.into_output().unwrap().annotations.is_empty(), "{text}");
+    }
+}
+
+/// What `count_values` writes into the name of a metric is taken away by functions.
+#[test]
+fn values_counted_into_names_go() {
+    let answer = |text: &str| {
+        let mut query = prepare(text, QueryParams::instant(0)).unwrap();
+        query.push(0, &Fixture::new(&["__name__=x n=1 : 1", "__name__=x n=2 : 2"]))?;
+        query.finish(0)?;
+        query.into_output().map(|output| match output.value {
+            Value::Vector { series, .. } => series.iter().map(|series| series.labels.clone()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        })
+    };
+    let values = |label: &str| Ok(["1", "2"].map(|value| labels(&format!("{label}={value}"))).to_vec());
+    assert_eq!(answer("count_values(\"__name__\", x)"), values("__name__"));
+    assert_eq!(answer("-count_values(\"v\", x)"), values("v"));
+    assert_eq!(answer("-count_values(\"__name__\", x == 1)"), Ok(vec![labels("")]));
+    let refused = QueryError::Execution("vector cannot contain metrics with the same labelset".to_owned());
+    assert_eq!(answer("-count_values(\"__name__\", x)"), Err(refused));
+}
+
+/// Series that are labelled alike, at different steps, are one, behind what picks among series as well.
+#[test]
+fn series_that_take_turns_are_one() {
+    let [a, b] = [&["__name__=a n=1 : 1 _", "__name__=a n=2 : _ 2"][..], &["__name__=b : 10 10"]].map(Fixture::new);
+    for text in ["a + ignoring (n) b", "topk(1, a + ignoring (n) b)", "sort(bottomk(1, -(a + ignoring (n) b)))"] {
+        let params = QueryParams { lookback_ms: 30_000, ..QueryParams::range(0, 60_000, 60_000) };
+        let mut query = prepare(text, params).unwrap();
+        let names: Vec<_> = query.selects().iter().map(|select| select.matchers[0].value().to_vec()).collect();
+        for (select, name) in names.iter().enumerate() {
+            query.push(select, if name == b"a" { &a } else { &b }).unwrap();
+            query.finish(select).unwrap();
+        }
+        let Value::Matrix { series, .. } = query.into_output().unwrap().value else { panic!("{text}: no matrix") };
+        assert_eq!(series.len(), 1, "{text}: {series:?}");
     }
 }
 

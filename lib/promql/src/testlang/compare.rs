@@ -40,7 +40,7 @@ impl<'a> Answer<'a> {
     /// The answer of a query.
     ///
     /// # Errors
-    /// Series that are not sorted where they have to be.
+    /// Series that are not sorted, or there twice, where they must not be.
     pub(super) fn new(value: &'a Value) -> Result<Self, String> {
         let of_series = |series: &'a [crate::Series], time: &dyn Fn(usize) -> i64| {
             series.iter().map(|series| Row { labels: &series.labels, points: points(&series.column, time) }).collect()
@@ -54,8 +54,8 @@ impl<'a> Answer<'a> {
                 series.iter().map(|(labels, columns)| Row { labels, points: samples(columns) }).collect()
             }
         };
-        if !rows.is_sorted_by(|one, other| one.labels <= other.labels) {
-            return Err("the series of a matrix should be sorted by labels, and are not".to_owned());
+        if !rows.is_sorted_by(|one, other| one.labels < other.labels) {
+            return Err("the series of a matrix should be sorted by labels, each once, and are not".to_owned());
         }
         Ok(Self::Matrix(rows))
     }

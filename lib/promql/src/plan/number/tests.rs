@@ -36,6 +36,9 @@ fn what_is_asked_of_the_query_is_known() {
     check("end() - start()", range(), 60.0, 4);
     check("range() / step()", range(), 4.0, 4);
     check("min_of(1, -0) + max_of(step(), 2)", range(), 15.0, 8);
+    // As Go counts seconds: whole ones, and the rest.
+    check("range()", QueryParams::range(0, 10_556, 30_000), 10.556000000000001, 1);
+    check("step()", QueryParams::range(0, 70_000, 10_556), 10.556000000000001, 1);
     check("time() * 2", QueryParams::instant(1_500), 3.0, 3);
     check("min_of(time(), 1) - -time()", QueryParams::instant(1_500), 2.5, 6);
 }

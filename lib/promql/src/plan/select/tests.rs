@@ -59,6 +59,9 @@ fn the_newest_samples_alone_are_read_if_all_look_at_them_alone() {
         plan.selects.iter().map(|select| select.newest_only).collect::<Vec<_>>()
     };
     assert_eq!(newest(r#"sum(x{a="1"}) / sum(x)"#), [true]);
+    assert_eq!(newest("sum(histogram_count(x))"), [true]);
+    // What is said of resets where they are added depends on those before.
+    assert_eq!(newest("histogram_count(sum(x))"), [false]);
     assert_eq!(newest(r#"sum(x) / sum(present_over_time(x{a="1"}[5m]))"#), [false, true]);
     assert_eq!(newest(r#"sum(present_over_time(x[5m])) / sum(x{a="1"})"#), [false]);
 }
