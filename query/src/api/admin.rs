@@ -64,6 +64,7 @@ pub(super) struct Done;
 
 pub(super) async fn delete_series(State(api): State<Arc<Api>>, params: Params) -> Result<Done, ApiError> {
     let admin = api.admin()?;
+    params.check_form()?;
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }

@@ -61,16 +61,15 @@ fn timeout(api: &Api, params: &Params) -> Result<Duration, ApiError> {
     Ok(api.config.timeout.min(Duration::from_millis(asked)))
 }
 
-/// How far back an instant selector looks; 0 in the request means the default.
+/// How far back an instant selector looks; 0 or less in the request means the default.
 fn lookback_ms(api: &Api, params: &Params) -> Result<i64, ApiError> {
     let default = i64::try_from(api.config.lookback.as_millis()).unwrap_or(i64::MAX);
     let Some(text) = params.get("lookback_delta") else {
         return Ok(default);
     };
     match parse_duration_ms(text) {
-        Ok(0) => Ok(default),
         Ok(asked) if asked > 0 => Ok(asked),
-        Ok(_) => Err(ApiError::BadData(format!("{LOOKBACK}it is negative"))),
+        Ok(_) => Ok(default),
         Err(fault) => Err(ApiError::BadData(format!("{LOOKBACK}{fault}"))),
     }
 }

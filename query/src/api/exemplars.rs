@@ -16,16 +16,13 @@ use tsdb::head::{Exemplar, ExemplarSeries};
 /// sends milliseconds where it asks whether there are exemplars at all, they are those of another age.
 pub(super) async fn exemplars(State(api): State<Arc<Api>>, params: Params) -> Result<Answer, ApiError> {
     let range = params.range()?;
+    if range.is_none() && api.flavour == Flavour::Prometheus {
+        return Err(ApiError::BadData("end timestamp must not be before start timestamp".to_owned()));
+    }
     let expr = promql::parse(params.get("query").unwrap_or_default(), &api.config.features.parse_options())
         .map_err(|error| ApiError::BadData(error.to_string()))?;
     let scope = Scope::of_labels(&api, &params)?;
-    let range = match (range, api.flavour) {
-        (Some(range), _) => range,
-        (None, Flavour::Thanos) => return Ok(answer(&[], Vec::new())),
-        (None, Flavour::Prometheus) => {
-            return Err(ApiError::BadData("end timestamp must not be before start timestamp".to_owned()));
-        }
-    };
+    let Some(range) = range else { return Ok(answer(&[], Vec::new())) };
     let matchers = |selector: &promql::ast::VectorSelector| scope.confined(selector.matchers.as_slice().into());
     let selectors: Arc<[Arc<[Matcher]>]> = expr.selectors().into_iter().map(matchers).collect();
     let asked = api.store.exemplars(scope.exemplars(selectors, range));

@@ -24,9 +24,11 @@ use storeapi::{EngineBatch, ReadOptions, SeriesFrame};
 type Newest = BTreeMap<Labels, (i64, f64)>;
 
 pub(super) async fn federate(State(api): State<Arc<Api>>, params: Params) -> Response {
-    let selectors = match Selectors::parse_any(&params) {
+    let selectors = params.check_form().map_err(|fault| fault.to_string());
+    let selectors = selectors.and_then(|()| Selectors::parse_any(&params).map_err(|fault| fault.to_string()));
+    let selectors = match selectors {
         Ok(selectors) => selectors,
-        Err(fault) => return plain_error(StatusCode::BAD_REQUEST, &fault.to_string()),
+        Err(fault) => return plain_error(StatusCode::BAD_REQUEST, &fault),
     };
     match tokio::time::timeout(api.config.timeout, newest(&api, &params, selectors)).await {
         Ok(Ok(found)) => {

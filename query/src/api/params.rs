@@ -6,9 +6,9 @@ use super::envelope::ApiError;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use model::TimeRange;
+use model::{Quoted, TimeRange};
 
-pub(crate) use time::{parse_duration_ms, parse_time_ms};
+pub(crate) use time::{parse_duration_ms, parse_duration_nanos, parse_time_ms};
 
 /// Times beyond these are taken for them: sixty million years must not overflow where a range is added.
 pub(crate) const MIN_TIME_MS: i64 = i64::MIN / 4;
@@ -19,6 +19,8 @@ pub(crate) const MAX_TIME_MS: i64 = i64::MAX / 4;
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
     headers: HeaderMap,
+    /// What was left out first, and why.
+    malformed: Option<String>,
 }
 
 impl Params {
@@ -28,7 +30,7 @@ impl Params {
         let content_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
         let is_form = essence.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-        let mut params = Self { pairs: Vec::new(), headers };
+        let mut params = Self { pairs: Vec::new(), headers, malformed: None };
         if is_form {
             params.push_form(body);
         }
@@ -38,16 +40,18 @@ impl Params {
 
     fn push_form(&mut self, form: &[u8]) {
         for pair in form.split(|byte| *byte == b'&') {
-            let mut sides = pair.splitn(2, |byte| *byte == b'=');
-            let name = unescape(sides.next().unwrap_or_default());
-            let value = unescape(sides.next().unwrap_or_default());
-            if let (Some(name), Some(value)) = (name, value)
-                && !name.is_empty()
-                && !pair.contains(&b';')
-            {
-                self.pairs.push((name, value));
+            match read_pair(pair) {
+                Ok((name, _)) if name.is_empty() => {}
+                Ok(pair) => self.pairs.push(pair),
+                Err(fault) => _ = self.malformed.get_or_insert(fault),
             }
         }
+    }
+
+    /// Refuses a request of which parameters were left out. Prometheus does so where selectors are all there is.
+    pub(crate) fn check_form(&self) -> Result<(), ApiError> {
+        let refuse = |fault: &String| Err(ApiError::BadData(format!("error parsing form values: {fault}")));
+        self.malformed.as_ref().map_or(Ok(()), refuse)
     }
 
     /// The first value of `name`; empty counts as absent.
@@ -108,11 +112,35 @@ impl Params {
 
 /// A whole number, faults worded as Go's `strconv.Atoi` does.
 fn parse_go_int(text: &str) -> Result<i64, String> {
+    let fault = |what| format!("strconv.Atoi: parsing {}: {what}", Quoted(text.as_bytes()));
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("strconv.Atoi: parsing {text:?}: invalid syntax"));
+        return Err(fault("invalid syntax"));
     }
-    text.parse().map_err(|_| format!("strconv.Atoi: parsing {text:?}: value out of range"))
+    text.parse().map_err(|_| fault("value out of range"))
+}
+
+/// A name and its value, or why they cannot be read in the words of Go.
+fn read_pair(pair: &[u8]) -> Result<(String, String), String> {
+    if pair.contains(&b';') {
+        return Err("invalid semicolon separator in query".to_owned());
+    }
+    let mut sides = pair.splitn(2, |byte| *byte == b'=').chain(std::iter::once(b"".as_slice()));
+    let mut side = || {
+        let side = sides.next().unwrap_or_default();
+        unescape(side).ok_or_else(|| format!("invalid URL escape {}", Quoted(bad_escape(side))))
+    };
+    Ok((side()?, side()?))
+}
+
+/// The first escape that is none, as far as it goes.
+fn bad_escape(text: &[u8]) -> &[u8] {
+    let is_bad = |at: &usize| {
+        let digits = text.get(at + 1..at + 3).unwrap_or_default();
+        text.get(*at) == Some(&b'%') && (digits.len() < 2 || !digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let start = (0..text.len()).find(is_bad).unwrap_or(text.len());
+    text.get(start..text.len().min(start + 3)).unwrap_or_default()
 }
 
 /// As [`unescape_bytes`]; bytes that are not UTF-8 become the replacement character.

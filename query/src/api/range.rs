@@ -4,7 +4,7 @@ use super::Api;
 use super::envelope::{Answer, ApiError};
 use super::evaluate::evaluate;
 use super::instant::{limit, parse_for_range};
-use super::params::Params;
+use super::params::{Params, parse_duration_nanos};
 use axum::extract::State;
 use promql::QueryParams;
 use std::sync::Arc;
@@ -25,17 +25,17 @@ pub(super) async fn query_range(State(api): State<Arc<Api>>, params: Params) -> 
 }
 
 fn step_ms(api: &Api, params: &Params, range_ms: i64) -> Result<i64, ApiError> {
-    if params.get("step").is_none() {
+    let Some(text) = params.get("step") else {
         let default = i64::try_from(api.config.default_step.as_millis()).unwrap_or(i64::MAX);
         return Ok((range_ms / DEFAULT_POINTS / 1000 * 1000).max(default));
-    }
-    let asked = params.duration_ms("step")?;
-    let positive = params.get("step").and_then(|text| text.parse::<f64>().ok()).is_none_or(|seconds| seconds > 0.0);
-    if asked < 0 || (asked == 0 && !positive) {
+    };
+    let nanos = parse_duration_nanos(text).map_err(|fault| ApiError::parameter("step", fault))?;
+    if nanos <= 0 {
         let fault = "zero or negative query resolution step widths are not accepted. Try a positive integer";
         return Err(ApiError::parameter("step", fault));
     }
-    // A step below a millisecond is 0 here: more points than any range may have.
+    // A step below a millisecond is more points than any range may have.
+    let asked = nanos / 1_000_000;
     if asked == 0 || range_ms / asked > MAX_POINTS {
         let fault = "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)";
         return Err(ApiError::BadData(fault.to_owned()));

@@ -23,8 +23,14 @@ pub(super) enum InvalidSelector {
 impl Selectors {
     /// Reads all `match[]`. Thanos takes those, too, that every series fits.
     pub(super) fn parse(params: &Params, flavour: Flavour) -> Result<Self, InvalidSelector> {
-        let selectors = params.all("match[]").map(|text| parse_one(text, flavour));
-        selectors.collect::<Result<_, _>>().map(Self)
+        let parse = |text| promql::parse_selector(text, &ParseOptions::default()).map(Arc::from);
+        let selectors: Vec<Arc<[Matcher]>> = params.all("match[]").map(parse).collect::<Result<_, _>>()?;
+        // Whether they can be read at all comes first.
+        let fits_all = |matchers: &Arc<[Matcher]>| matchers.iter().all(Matcher::matches_empty);
+        match flavour == Flavour::Prometheus && selectors.iter().any(fits_all) {
+            true => Err(InvalidSelector::MatchesEmpty),
+            false => Ok(Self(selectors)),
+        }
     }
 
     /// Reads all `match[]`, those that every series fits among them.
@@ -42,13 +48,5 @@ impl Selectors {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-fn parse_one(text: &str, flavour: Flavour) -> Result<Arc<[Matcher]>, InvalidSelector> {
-    let matchers = promql::parse_selector(text, &ParseOptions::default())?;
-    match flavour == Flavour::Prometheus && matchers.iter().all(Matcher::matches_empty) {
-        true => Err(InvalidSelector::MatchesEmpty),
-        false => Ok(matchers.into()),
     }
 }

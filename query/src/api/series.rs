@@ -14,13 +14,14 @@ use std::sync::Arc;
 use storeapi::{SelectHints, SeriesBatch, SeriesFrame, SeriesRequest};
 
 pub(super) async fn series(State(api): State<Arc<Api>>, params: Params) -> Result<Answer, ApiError> {
+    params.check_form()?;
+    if params.all("match[]").next().is_none() {
+        return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
+    }
     let limit = params.limit()?;
     let range = api.range(&params)?;
     let scope = Scope::of_labels(&api, &params)?;
     let selectors = Selectors::parse(&params, api.flavour).map_err(|fault| ApiError::parameter("match[]", fault))?;
-    if selectors.is_empty() {
-        return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
-    }
     let Some(range) = range else {
         return Ok(Answer { data: b"[]".to_vec(), ..Answer::default() });
     };

@@ -2,6 +2,9 @@
 
 use super::{MAX_TIME_MS, MIN_TIME_MS};
 use flags::PromDuration;
+use jiff::civil::DateTime;
+use model::Quoted;
+use std::ops::RangeInclusive;
 
 /// What Prometheus hands out as the smallest and largest time, and so takes back.
 const MIN_TEXT: &str = "-292273086-05-16T16:47:06Z";
@@ -11,7 +14,7 @@ const MAX_TEXT: &str = "292277025-08-18T07:12:54.999999999Z";
 ///
 /// `NaN` and infinities are refused; Prometheus makes a time far off of them.
 pub(crate) fn parse_time_ms(text: &str) -> Result<i64, String> {
-    let fault = || format!("cannot parse {text:?} to a valid timestamp");
+    let fault = || format!("cannot parse {} to a valid timestamp", Quoted(text.as_bytes()));
     match text {
         MIN_TEXT => return Ok(MIN_TIME_MS),
         MAX_TEXT => return Ok(MAX_TIME_MS),
@@ -25,24 +28,83 @@ pub(crate) fn parse_time_ms(text: &str) -> Result<i64, String> {
         let (whole, fraction) = (seconds.trunc(), (seconds.fract() * 1000.0).round());
         return Ok(((whole * 1000.0 + fraction) as i64).clamp(MIN_TIME_MS, MAX_TIME_MS));
     }
-    // Only what RFC 3339 asks for: date, `T`, time, zone.
-    if text.as_bytes().get(10).is_none_or(|byte| !byte.eq_ignore_ascii_case(&b'T')) {
-        return Err(fault());
+    rfc3339_ms(text).ok_or_else(fault)
+}
+
+/// A time of RFC 3339 as Go reads it: in capitals, with an hour of one digit or two, and nanoseconds at most.
+fn rfc3339_ms(text: &str) -> Option<i64> {
+    let mut rest = text.as_bytes();
+    let year = number(&mut rest, 4..=4)?;
+    let month = number(after(b'-', &mut rest)?, 2..=2)?;
+    let day = number(after(b'-', &mut rest)?, 2..=2)?;
+    let hour = number(after(b'T', &mut rest)?, 1..=2)?;
+    let minute = number(after(b':', &mut rest)?, 2..=2)?;
+    let second = number(after(b':', &mut rest)?, 2..=2)?;
+    let mut milliseconds = 0;
+    if let [b'.' | b',', digits @ ..] = rest
+        && digits.first().is_some_and(u8::is_ascii_digit)
+    {
+        let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (fraction, zone) = digits.split_at(length);
+        rest = zone;
+        let thousandths = fraction.iter().chain(b"000").take(3);
+        milliseconds = thousandths.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
     }
-    text.parse::<jiff::Timestamp>().map(|time| time.as_millisecond()).map_err(|_| fault())
+    let minutes_ahead = match rest {
+        b"Z" => 0,
+        [sign @ (b'+' | b'-'), zone @ ..] => {
+            let mut zone = zone;
+            let hours = number(&mut zone, 2..=2)?;
+            let minutes = number(after(b':', &mut zone)?, 2..=2)?;
+            if !zone.is_empty() || hours > 24 || minutes > 60 {
+                return None;
+            }
+            let ahead = hours * 60 + minutes;
+            if *sign == b'-' { -ahead } else { ahead }
+        }
+        _ => return None,
+    };
+    let small = |number: i64| i8::try_from(number).ok();
+    let year = i16::try_from(year).ok()?;
+    // Leap seconds are none to Go.
+    let second = small(second).filter(|second| *second < 60)?;
+    let local = DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, second, 0).ok()?;
+    let seconds = local.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).as_secs();
+    Some((seconds - minutes_ahead * 60) * 1000 + milliseconds)
+}
+
+/// What stands behind `mark`, which has to be next.
+fn after<'a, 'b>(mark: u8, rest: &'a mut &'b [u8]) -> Option<&'a mut &'b [u8]> {
+    *rest = rest.strip_prefix(&[mark])?;
+    Some(rest)
+}
+
+/// The number that is next, of so many digits.
+fn number(rest: &mut &[u8], digits: RangeInclusive<usize>) -> Option<i64> {
+    let length = rest.iter().take(*digits.end()).take_while(|byte| byte.is_ascii_digit()).count();
+    let (text, after) = rest.split_at_checked(length).filter(|_| digits.contains(&length))?;
+    *rest = after;
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// A duration as seconds or in Prometheus' units, in milliseconds. Below a millisecond is 0.
 pub(crate) fn parse_duration_ms(text: &str) -> Result<i64, String> {
-    let fault = || format!("cannot parse {text:?} to a valid duration");
+    parse_duration_nanos(text).map(|nanos| nanos / 1_000_000)
+}
+
+/// The same in nanoseconds. What Go makes of no number is as far back as can be.
+pub(crate) fn parse_duration_nanos(text: &str) -> Result<i64, String> {
+    let fault = || format!("cannot parse {} to a valid duration", Quoted(text.as_bytes()));
     if let Some(seconds) = parse_seconds(text) {
-        let nanoseconds = seconds * 1e9;
-        if seconds.is_nan() || nanoseconds > i64::MAX as f64 || nanoseconds < i64::MIN as f64 {
-            return Err(format!("{}. It overflows int64", fault()));
-        }
-        return Ok((nanoseconds / 1e6) as i64);
+        let nanos = seconds * 1e9;
+        const END: f64 = 9_223_372_036_854_775_808.0;
+        return match nanos {
+            _ if nanos == END || nanos.is_nan() => Ok(i64::MIN),
+            _ if !(-END..END).contains(&nanos) => Err(format!("{}. It overflows int64", fault())),
+            _ => Ok(nanos as i64),
+        };
     }
-    text.parse::<PromDuration>().map(PromDuration::as_ms).map_err(|_| fault())
+    text.parse::<PromDuration>().map(|duration| duration.as_ms().saturating_mul(1_000_000)).map_err(|_| fault())
 }
 
 /// A decimal number as Go's `strconv.ParseFloat` reads it, but for hexadecimal ones and single underscores between digits,
