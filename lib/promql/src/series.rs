@@ -16,6 +16,7 @@ use std::cmp::Ordering;
 #[derive(Debug)]
 pub(crate) struct Absent {
     labels: Labels,
+    drops_names: bool,
     present: Presence,
 }
 
@@ -55,8 +56,8 @@ pub(crate) fn same_labels() -> QueryError {
 }
 
 impl Absent {
-    pub(crate) fn new(labels: Labels, steps: usize) -> Self {
-        Self { labels, present: Presence::none(steps) }
+    pub(crate) fn new(labels: Labels, drops_names: bool, steps: usize) -> Self {
+        Self { labels, drops_names, present: Presence::none(steps) }
     }
 }
 
@@ -70,7 +71,7 @@ impl Stage for Absent {
         let steps = self.present.steps();
         let mut column = FloatColumn::constant(1.0, steps);
         column.restrict_to(Presence::all(steps).minus(&self.present));
-        cx.out.push(Row::new(self.labels.clone(), true, column));
+        cx.out.push(Row::new(self.labels.clone(), self.drops_names, column));
         Ok(())
     }
 }

@@ -32,6 +32,7 @@ pub(crate) enum StagePlan {
     Info(InfoPlan),
     Absent {
         labels: Labels,
+        drops_names: bool,
         grid: Arc<Grid>,
     },
     Sort(SortPlan),
@@ -80,7 +81,9 @@ impl StagePlan {
             Self::Set(plan) => Box::new(SetOp::new(plan.clone())),
             Self::Histograms(plan) => Box::new(Histograms::new(plan.clone())),
             Self::Info(plan) => Box::new(Info::new(plan.clone())),
-            Self::Absent { labels, grid } => Box::new(Absent::new(labels.clone(), grid.steps())),
+            Self::Absent { labels, drops_names, grid } => {
+                Box::new(Absent::new(labels.clone(), *drops_names, grid.steps()))
+            }
             Self::Sort(plan) => Box::new(Sort::new(plan.clone())),
             Self::Merge => Box::new(Merge::default()),
         }

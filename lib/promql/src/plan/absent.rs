@@ -8,10 +8,17 @@ use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
 use std::sync::Arc;
 
 impl Builder<'_> {
-    /// Says where there is no series, in one whose labels are those that `selector` fixes.
-    pub(super) fn absent(&mut self, selector: Option<&VectorSelector>, place: &Place, tail: Tail) -> Tail {
+    /// Says where there is no series, in one whose labels are those that `selector` fixes; types and units go if it
+    /// `drops_names`.
+    pub(super) fn absent(
+        &mut self,
+        selector: Option<&VectorSelector>,
+        drops_names: bool,
+        place: &Place,
+        tail: Tail,
+    ) -> Tail {
         let labels = absent_labels(selector);
-        let stage = self.stage(StagePlan::Absent { labels, grid: Arc::clone(&place.grid) }, 1, tail);
+        let stage = self.stage(StagePlan::Absent { labels, drops_names, grid: Arc::clone(&place.grid) }, 1, tail);
         Tail::to_stage(stage, 0)
     }
 }

@@ -277,7 +277,9 @@ impl<'a> Builder<'a> {
         place: &Place,
         tail: Tail,
     ) -> Result<(), QueryError> {
-        let margin = margin(selector.boundary, self.params.lookback_ms);
+        // What takes the newest sample as it is looks at none behind it.
+        let boundary = selector.boundary.filter(|_| !matches!(leaf, Leaf::Instant { .. }));
+        let margin = margin(boundary, self.params.lookback_ms);
         let back_ms = if range_ms == 0 { self.params.lookback_ms } else { range_ms.saturating_add(margin.before_ms) };
         let max_ms = shift.apply(place.grid.last_ms()).saturating_add(margin.behind_ms);
         // The start of a window is outside.

@@ -51,7 +51,7 @@ impl<'a> Builder<'a> {
         match call.name.as_str() {
             "vector" => self.source(first_arg(call)?, &place, tail).map(|()| None),
             "absent" => {
-                let tail = self.absent(bare_selector(&call.args), &place, tail);
+                let tail = self.absent(bare_selector(&call.args), false, &place, tail);
                 Ok(Some((first_arg(call)?, place, tail)))
             }
             "timestamp" => {

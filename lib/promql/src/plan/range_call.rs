@@ -39,7 +39,7 @@ impl<'a> Builder<'a> {
                 ExprKind::Matrix(matrix) => Some(&matrix.selector),
                 _ => None,
             };
-            tail = self.absent(selector, &place, tail);
+            tail = self.absent(selector, true, &place, tail);
         } else if !matches!(kernel, Kernel::First | Kernel::Last) {
             self.drop_names(&mut tail, window, Conflict::Anywhere);
         }

@@ -163,6 +163,34 @@ fn values_counted_into_names_go() {
     assert_eq!(answer("-count_values(\"__name__\", x)"), Err(refused));
 }
 
+/// Types and units that a selector fixes stay where nothing is found at one time, and go where nothing is found in a window.
+#[test]
+fn what_is_absent_keeps_its_type_unless_windows_are_looked_at() {
+    for (text, delayed_names, want) in [
+        ("absent(x{__type__=\"gauge\", a=\"1\"})", false, "__type__=gauge a=1"),
+        ("absent(x{__type__=\"gauge\", a=\"1\"})", true, "__type__=gauge a=1"),
+        ("absent_over_time(x{__type__=\"gauge\", a=\"1\"}[5m])", false, "__type__=gauge a=1"),
+        ("absent_over_time(x{__type__=\"gauge\", a=\"1\"}[5m])", true, "a=1"),
+    ] {
+        let mut query = prepare(text, QueryParams { delayed_names, ..QueryParams::instant(0) }).unwrap();
+        query.finish(0).unwrap();
+        let Value::Vector { series, .. } = query.into_output().unwrap().value else { panic!("{text}: no vector") };
+        assert_eq!(series[0].labels, labels(want), "{text} {delayed_names}");
+    }
+}
+
+/// `timestamp` takes the newest sample as it is, and does not ask for those behind it that smoothing would need.
+#[test]
+fn the_time_of_a_smoothed_sample_is_that_of_the_newest() {
+    let options = ParseOptions { extended_range_selectors: true, ..ParseOptions::default() };
+    let select = |text: &str| {
+        let query = Query::prepare(&crate::parse(text, &options).unwrap(), QueryParams::instant(600_000)).unwrap();
+        (query.selects()[0].range.max_ms(), query.selects()[0].newest_only)
+    };
+    assert_eq!(select("timestamp(x smoothed)"), (600_000, true));
+    assert_eq!(select("x smoothed"), (900_000, false));
+}
+
 /// Series that are labelled alike, at different steps, are one, behind what picks among series as well.
 #[test]
 fn series_that_take_turns_are_one() {
