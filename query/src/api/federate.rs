@@ -1,7 +1,9 @@
-//! `/federate`: the newest samples, in the text format that Prometheus scrapes.
+//! `/federate`: the newest samples, in the text format that Prometheus scrapes, names escaped as the client asks for it.
 //!
 //! Native histograms are left out, which that format cannot say: Prometheus leaves them out of it, too. Whoever scrapes sees
 //! no warnings, so what is missing makes it an error.
+
+mod escaping;
 
 use super::Api;
 use super::envelope::ApiError;
@@ -11,8 +13,9 @@ use super::scope::Scope;
 use super::selectors::Selectors;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use escaping::Escaping;
 use futures::StreamExt;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use model::{Labels, METRIC_NAME, SampleColumns, ShortFloat, TimeRange, is_stale};
 use promql::SeriesBatch as _;
 use std::collections::BTreeMap;
@@ -32,8 +35,10 @@ pub(super) async fn federate(State(api): State<Arc<Api>>, params: Params) -> Res
     };
     match tokio::time::timeout(api.config.timeout, newest(&api, &params, selectors)).await {
         Ok(Ok(found)) => {
-            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
-            ([(header::CONTENT_TYPE, kind)], text(found)).into_response()
+            let accept = params.header(header::ACCEPT.as_str()).and_then(|value| value.to_str().ok());
+            let escaping = Escaping::negotiate(accept.unwrap_or_default());
+            let kind = format!("text/plain; version=0.0.4; charset=utf-8; escaping={}", escaping.name());
+            ([(header::CONTENT_TYPE, kind)], text(found, escaping)).into_response()
         }
         Ok(Err(error)) => plain_error(error.status(), &error.to_string()),
         Err(_) => plain_error(StatusCode::SERVICE_UNAVAILABLE, "federation took longer than it may"),
@@ -79,7 +84,7 @@ async fn newest(api: &Api, params: &Params, selectors: Selectors) -> Result<Newe
 }
 
 /// Metric by metric, of each its series in order.
-fn text(found: Newest) -> Vec<u8> {
+fn text(found: Newest, escaping: Escaping) -> Vec<u8> {
     let name = |labels: &Labels| labels.get(METRIC_NAME).map(<[u8]>::to_vec).unwrap_or_default();
     let mut series: Vec<_> = found.into_iter().map(|(labels, sample)| (name(&labels), labels, sample)).collect();
     // A series without a name has none to be scraped by.
@@ -87,25 +92,26 @@ fn text(found: Newest) -> Vec<u8> {
     series.sort_by(|left, right| left.0.cmp(&right.0));
     let (mut out, mut before) = (Vec::new(), None);
     for (name, labels, (time_ms, value)) in &series {
-        let escaped = escape_name(name, true);
+        let (escaped, quoted) = escaping.escape(name);
         // Writing to a vector cannot fail.
         if before != Some(name) {
             let _ = writeln!(out, "# TYPE {escaped} untyped");
             before = Some(name);
         }
-        out.extend_from_slice(escaped.as_bytes());
-        push_labels(labels, &mut out);
+        // A name in quotes stands among the labels.
+        let (start, mark) = if quoted { (format!("{{{escaped}"), ",") } else { (escaped, "{") };
+        out.extend_from_slice(start.as_bytes());
+        push_labels(labels, escaping, mark, &mut out);
         let _ = writeln!(out, " {} {time_ms}", ShortFloat(*value));
     }
     out
 }
 
-/// The labels, and an instance that says nothing where there is none: or the scraper would say its own.
-fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
-    let mut mark = b'{';
+/// The labels behind `mark`, and an instance that says nothing where there is none: or the scraper would say its own.
+fn push_labels(labels: &Labels, escaping: Escaping, mut mark: &str, out: &mut Vec<u8>) {
     let mut push = |name: &[u8], value: &[u8], out: &mut Vec<u8>| {
-        out.push(std::mem::replace(&mut mark, b','));
-        out.extend_from_slice(escape_name(name, false).as_bytes());
+        out.extend_from_slice(std::mem::replace(&mut mark, ",").as_bytes());
+        out.extend_from_slice(escaping.escape(name).0.as_bytes());
         out.extend_from_slice(b"=\"");
         for byte in value {
             match byte {
@@ -122,18 +128,6 @@ fn push_labels(labels: &Labels, out: &mut Vec<u8>) {
         push(b"instance", b"", out);
     }
     out.push(b'}');
-}
-
-/// A name with underscores for what the format did not have before UTF-8; colons are for metrics.
-fn escape_name(name: &[u8], is_metric: bool) -> String {
-    let text = String::from_utf8_lossy(name);
-    let fits = |(at, c): (usize, char)| match c {
-        'a'..='z' | 'A'..='Z' | '_' => c,
-        ':' if is_metric => c,
-        '0'..='9' if at > 0 => c,
-        _ => '_',
-    };
-    text.chars().enumerate().map(fits).collect()
 }
 
 #[cfg(test)]

@@ -11,10 +11,13 @@ use promql::ast::{
 use promql::functions::{LastArg, function};
 use std::fmt::Display;
 
-/// A number that JSON cannot hold.
+/// A number that JSON cannot hold. Prometheus tells of the lists that it is in.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("unsupported value: {}", PlainFloat(*.0))]
-pub(super) struct NoNumber(f64);
+#[error("{}unsupported value: {}", "[]interface {}: ".repeat(*.lists), PlainFloat(*.value))]
+pub(super) struct NoNumber {
+    value: f64,
+    lists: usize,
+}
 
 /// Appends the tree of `expr`.
 ///
@@ -98,7 +101,7 @@ fn push_fill(fill: Option<f64>, out: &mut Vec<u8>) -> Result<(), NoNumber> {
     match fill {
         None => push("null", out),
         Some(fill) if fill.is_finite() => push_value(fill, out),
-        Some(fill) => return Err(NoNumber(fill)),
+        Some(value) => return Err(NoNumber { value, lists: 0 }),
     }
     Ok(())
 }
@@ -107,7 +110,7 @@ fn push_call(call: &Call, out: &mut Vec<u8>) -> Result<(), NoNumber> {
     push(r#"{"args":["#, out);
     for (at, arg) in call.args.iter().enumerate() {
         push(if at == 0 { "" } else { "," }, out);
-        push_tree(arg, out)?;
+        push_tree(arg, out).map_err(|error| NoNumber { lists: error.lists + 1, ..error })?;
     }
     push("]", out);
     // The parser takes no others.

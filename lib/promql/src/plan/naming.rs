@@ -43,6 +43,8 @@ impl Facts {
                     _ => Names::Any,
                 },
                 (name, _) if name.starts_with("sort") => Names::Any,
+                // Types and units that the selector fixes.
+                ("absent" | "absent_over_time", _) => Names::Any,
                 _ => Names::Gone,
             },
             ExprKind::Unary(UnaryOp::Minus, _) | ExprKind::Binary(_) => Names::Gone,

@@ -171,6 +171,8 @@ fn what_is_absent_keeps_its_type_unless_windows_are_looked_at() {
         ("absent(x{__type__=\"gauge\", a=\"1\"})", true, "__type__=gauge a=1"),
         ("absent_over_time(x{__type__=\"gauge\", a=\"1\"}[5m])", false, "__type__=gauge a=1"),
         ("absent_over_time(x{__type__=\"gauge\", a=\"1\"}[5m])", true, "a=1"),
+        ("-absent(x{__type__=\"gauge\", a=\"1\"})", false, "a=1"),
+        ("max_over_time(absent_over_time(x{__type__=\"gauge\", a=\"1\"}[5m])[1m:])", false, "a=1"),
     ] {
         let mut query = prepare(text, QueryParams { delayed_names, ..QueryParams::instant(0) }).unwrap();
         query.finish(0).unwrap();

@@ -4,10 +4,15 @@ use super::*;
 type Sample<'a> = (&'a [(&'a str, &'a str)], i64, f64);
 
 #[track_caller]
-fn check(series: &[Sample<'_>], want: &str) {
+fn check_as(escaping: Escaping, series: &[Sample<'_>], want: &str) {
     let labels = |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied()).unwrap();
     let found = series.iter().map(|(pairs, time_ms, value)| (labels(pairs), (*time_ms, *value))).collect();
-    assert_eq!(String::from_utf8(text(found)).unwrap(), want);
+    assert_eq!(String::from_utf8(text(found, escaping)).unwrap(), want);
+}
+
+#[track_caller]
+fn check(series: &[Sample<'_>], want: &str) {
+    check_as(Escaping::Underscores, series, want);
 }
 
 #[test]
@@ -29,6 +34,22 @@ fn metrics_are_told_apart_and_their_series_in_order() {
 fn what_the_format_has_no_room_for_is_escaped() {
     check(
         &[(&[("__name__", "1ä.b"), ("instance", "a\"b\\c\nd"), ("x:y", "z")], 0, 1.0)],
-        "# TYPE ___b untyped\n___b{instance=\"a\\\"b\\\\c\\nd\",x_y=\"z\"} 1 0\n",
+        "# TYPE ___b untyped\n___b{instance=\"a\\\"b\\\\c\\nd\",x:y=\"z\"} 1 0\n",
+    );
+}
+
+/// A name in quotes stands where labels do.
+#[test]
+fn names_stay_as_they_are_where_the_client_takes_them() {
+    let series: [Sample<'_>; 3] = [
+        (&[("__name__", "a.b"), ("instance", "x"), ("l.m", "1")], 0, 1.0),
+        (&[("__name__", "a.b")], 1, 2.0),
+        (&[("__name__", "c"), ("l.m", "1")], 2, 3.0),
+    ];
+    check_as(
+        Escaping::AllowUtf8,
+        &series,
+        "# TYPE \"a.b\" untyped\n{\"a.b\",instance=\"\"} 2 1\n{\"a.b\",instance=\"x\",\"l.m\"=\"1\"} 1 0\n\
+         # TYPE c untyped\nc{\"l.m\"=\"1\",instance=\"\"} 3 2\n",
     );
 }

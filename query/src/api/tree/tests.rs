@@ -85,7 +85,11 @@ fn how_series_and_arguments_are_counted() {
 
 #[test]
 fn a_fill_that_is_not_finite_cannot_be_written() {
-    assert_eq!(tree("a + fill(Inf) b").unwrap_err().to_string(), "unsupported value: +Inf");
+    let refused = |text: &str| tree(text).unwrap_err().to_string();
+    assert_eq!(refused("a + fill(Inf) b"), "unsupported value: +Inf");
+    assert_eq!(refused("sum(a + fill(Inf) b)"), "unsupported value: +Inf");
+    assert_eq!(refused("abs(sum(a + fill(NaN) b))"), "[]interface {}: unsupported value: NaN");
+    assert_eq!(refused("abs(abs(a + fill(NaN) b))"), "[]interface {}: []interface {}: unsupported value: NaN");
 }
 
 #[test]
