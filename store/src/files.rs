@@ -4,7 +4,7 @@ use crate::block_error::BlockError;
 use crate::budget::{RequestBudget, Reservation};
 use crate::limits::{Fetch, Touched};
 use crate::metrics::RequestMetrics;
-use bucket::{Bucket, BucketError, CHUNKS, INDEX};
+use bucket::{Bucket, BucketError, CHUNKS, INDEX, ReadCost};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -132,6 +132,11 @@ impl BlockFiles {
         self.seen.count.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// What reads cost.
+    pub(crate) fn read_cost(&self) -> ReadCost {
+        self.access.bucket.read_cost()
+    }
+
     /// What is wrong with a file, and where.
     pub(crate) fn damaged(object: String, offset: u64, fault: impl ToString) -> BlockError {
         SourceError::Corrupt { file: object, offset, fault: fault.to_string() }.into()
@@ -148,25 +153,28 @@ impl BlockFiles {
         means: (&Means, Fetch),
         reservation: Reservation,
     ) -> Result<Bytes, BlockError> {
-        Ok(reservation.hold(self.fetch(object, range, means).await?))
+        let mut parts = self.fetch(object, &[range], means).await?;
+        // One was asked for.
+        Ok(reservation.hold(parts.pop().unwrap_or_default()))
     }
 
-    /// Reads a part of an object, for which memory was reserved.
+    /// Reads parts of an object at once, for which memory was reserved.
     ///
     /// # Errors
     /// The object is shorter, cannot be read, or not in time; more bytes than the request may fetch.
     pub(crate) async fn fetch(
         &self,
         object: &str,
-        range: Range<u64>,
+        ranges: &[Range<u64>],
         (means, fetch): (&Means, Fetch),
-    ) -> Result<Bytes, BlockError> {
-        let size_bytes = range.end.saturating_sub(range.start);
+    ) -> Result<Vec<Bytes>, BlockError> {
+        let size_bytes = ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
+        // As Thanos: what is read over counts as well.
         means.touched.bytes(size_bytes, fetch)?;
         let began = Instant::now();
-        let bytes = self.fetch_unasked(object, range).await?;
+        let parts = self.in_time(object, self.access.bucket.get_ranges(object, ranges)).await?;
         means.metrics.fetched(fetch, size_bytes, began.elapsed());
-        Ok(bytes)
+        Ok(parts)
     }
 
     /// Reads a part of an object, for no request.
@@ -174,11 +182,20 @@ impl BlockFiles {
     /// # Errors
     /// The object is shorter, cannot be read, or not in time.
     pub(crate) async fn fetch_unasked(&self, object: &str, range: Range<u64>) -> Result<Bytes, BlockError> {
-        let Access { bucket, gets, timeout: waited } = &self.access;
+        self.in_time(object, self.access.bucket.get_range(object, range)).await
+    }
+
+    /// Reads when it is its turn.
+    async fn in_time<T>(
+        &self,
+        object: &str,
+        read: impl Future<Output = Result<T, BucketError>>,
+    ) -> Result<T, BlockError> {
+        let Access { gets, timeout: waited, .. } = &self.access;
         let read = async {
             // Nobody closes it.
             let _place = gets.acquire().await;
-            bucket.get_range(object, range).await
+            read.await
         };
         let read = timeout(*waited, read).await;
         Ok(read.map_err(|_| BlockError::TimedOut { object: object.to_owned(), waited: *waited })??)

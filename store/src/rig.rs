@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use telemetry::Registry;
+use telemetry::{Format, Registry};
 use tsdb::block::{BlockSpec, BlockWriter, Compaction, Downsample, Meta, Thanos};
 use tsdb::chunk::xor::XorState;
 use tsdb::fs::StdFs;
@@ -59,6 +59,8 @@ pub(crate) struct Rig {
     pub(crate) registry: Registry,
     /// Where headers are kept.
     pub(crate) disk: Arc<tempfile::TempDir>,
+    /// Of chunk files.
+    pub(crate) max_segment_bytes: u64,
 }
 
 pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -93,7 +95,8 @@ impl Rig {
         let store: Arc<dyn ObjectStore> = Arc::<Objects>::clone(&objects);
         let metrics = bucket::Metrics::register(&registry);
         let bucket = Bucket::over(store, "rig", "", &metrics, Arc::new(ManualClock::at(0)));
-        Self { objects, bucket, registry, disk: Arc::new(tempfile::tempdir().unwrap()) }
+        let disk = Arc::new(tempfile::tempdir().unwrap());
+        Self { objects, bucket, registry, disk, max_segment_bytes: 40_000 }
     }
 
     pub(crate) fn headers(&self) -> HeaderFiles {
@@ -124,7 +127,7 @@ impl Rig {
         let mut spec = BlockSpec::new(block, times().min().unwrap(), times().max().unwrap() + 1);
         let labels = external.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         spec.thanos = Some(Thanos { labels, downsample: Downsample::default(), ..Thanos::default() });
-        spec.max_segment_bytes = 40_000;
+        spec.max_segment_bytes = self.max_segment_bytes;
         if !sources.is_empty() {
             spec.compaction = Compaction { level: 2, sources: sources.to_vec(), ..Compaction::default() };
         }
@@ -177,6 +180,13 @@ impl Rig {
 
     pub(crate) fn mend(&self) {
         *self.objects.failing.lock() = None;
+    }
+
+    /// The value of a metric, which begins its line so.
+    pub(crate) fn metric(&self, line: &str) -> f64 {
+        let text = String::from_utf8(self.registry.encode(Format::negotiate("")).unwrap()).unwrap();
+        let found = text.lines().find_map(|found| found.strip_prefix(line));
+        found.unwrap_or_else(|| panic!("no {line} in\n{text}")).trim().parse().unwrap()
     }
 
     /// The objects read since the last look, in order.

@@ -19,7 +19,7 @@ pub mod shipper;
 mod upload;
 mod upload_block;
 
-pub use bucket::{Bucket, BucketError, ObjectInfo};
+pub use bucket::{Bucket, BucketError, ObjectInfo, ReadCost};
 pub use config::{
     BucketLookup, Config, HttpConfig, InvalidConfig, Provider, S3Config, S3Fault, Secret, SseConfig, TlsConfig,
     TraceConfig,

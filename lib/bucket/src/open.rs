@@ -1,6 +1,6 @@
 //! From a configuration to a bucket.
 
-use crate::bucket::{Bucket, Writes};
+use crate::bucket::{Bucket, ReadCost, Writes};
 use crate::config::{BucketLookup, Config, HttpConfig, Provider, S3Config};
 use crate::metrics::Metrics;
 use model::Clock;
@@ -40,11 +40,12 @@ const STORAGE_CLASS: &str = "x-amz-storage-class";
 /// # Errors
 /// A file that the configuration names cannot be read, or the directory cannot be created.
 pub fn open(config: &Config, metrics: &Metrics, clock: Arc<dyn Clock>) -> Result<Bucket, OpenError> {
-    let (store, writes) = match &config.provider {
-        Provider::Filesystem { directory } => directory_store(directory)?,
-        Provider::S3(s3) => s3_store(s3)?,
+    let ((store, writes), read_cost) = match &config.provider {
+        Provider::Filesystem { directory } => (directory_store(directory)?, ReadCost::FILES),
+        Provider::S3(s3) => (s3_store(s3)?, ReadCost::REMOTE),
     };
-    Ok(Bucket::over(store, &config.name(), &config.prefix, metrics, clock).with_writes(writes))
+    let bucket = Bucket::over(store, &config.name(), &config.prefix, metrics, clock);
+    Ok(bucket.with_writes(writes).with_read_cost(read_cost))
 }
 
 fn directory_store(directory: &Path) -> Result<(Arc<dyn ObjectStore>, Writes), OpenError> {

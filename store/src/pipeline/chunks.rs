@@ -4,7 +4,7 @@ use super::series::RowBatch;
 use super::{BlockBatch, BlockRequest};
 use crate::block_error::{BlockError, BlockFailure, SERIES};
 use crate::budget::Reservation;
-use crate::chunk_reads::{ChunkReads, ChunkSizes};
+use crate::chunk_reads::{self, ChunkRead, ChunkReads, ChunkSizes, ReadLimits};
 use crate::files::BlockFiles;
 use crate::limits::Fetch;
 use crate::metrics::Refetch;
@@ -26,6 +26,8 @@ use tsdb::{Aggregate, Chunk, ChunkSeriesBatch, Encoding};
 const BATCHES_AHEAD: usize = 3;
 /// After so many bytes of chunks others get their turn.
 const BYTES_AT_A_TIME: usize = 256 << 10;
+/// What is smaller costs less to copy than to hold.
+const SMALL_BYTES: usize = 4 << 10;
 /// What ends a frame.
 const CRC_BYTES: usize = 4;
 /// A larger chunk is none.
@@ -44,28 +46,31 @@ pub(crate) struct ChunkReader<'a> {
 struct Planned {
     rows: RowBatch,
     reads: ChunkReads,
-    /// For the reads and for what the batch takes besides.
+    /// For the reads.
+    read_bytes: u64,
+    /// For these and for what the batch takes besides.
     bytes: u64,
 }
 
 /// A chunk whose sum is right.
+#[derive(Clone, Default)]
 struct Frame {
+    encoding: u8,
+    data: Bytes,
+}
+
+/// The same where it was found.
+struct Found {
     encoding: u8,
     data: Data,
 }
 
 /// Where the data of a chunk are.
 enum Data {
-    /// In this range of a read.
-    Within { read: usize, range: Range<usize> },
+    /// In this range of the read.
+    Within(Range<usize>),
     /// It was read alone.
     Alone(Bytes),
-}
-
-/// What was read of a chunk file, and the memory for it.
-struct Fetched {
-    bytes: Bytes,
-    reservation: Reservation,
 }
 
 impl ChunkReader<'_> {
@@ -123,72 +128,102 @@ impl ChunkReader<'_> {
         let BlockRequest { aggregates, batch_bytes, .. } = self.request;
         let sizes = ChunkSizes { estimate_bytes: self.files.usual_chunk_bytes(), files: &self.files.segment_bytes };
         let chunks = rows.rows.chunks();
-        let reads = ChunkReads::plan(chunks, sizes, *batch_bytes)
-            .map_err(|place| self.damaged(place, 0, "no chunk can be here"))?;
+        let limits = ReadLimits { gap_bytes: self.files.read_cost().gap_bytes, max_bytes: *batch_bytes };
+        let reads =
+            ChunkReads::plan(chunks, sizes, limits).map_err(|place| self.damaged(place, 0, "no chunk can be here"))?;
         let slots = chunks.len() * aggregates.len().max(1);
-        let besides = rows.rows.size_bytes() + (slots * size_of::<Chunk>() + chunks.len() * size_of::<Frame>()) as u64;
-        let bytes = reads.size_bytes() + besides;
-        Ok(Planned { rows, reads, bytes })
+        let each = size_of::<usize>() + size_of::<Frame>() + size_of::<Found>();
+        let besides = rows.rows.size_bytes() + (slots * size_of::<Chunk>() + chunks.len() * each) as u64;
+        let read_bytes = chunk_reads::memory_bytes(&reads.reads, *batch_bytes);
+        Ok(Planned { rows, reads, read_bytes, bytes: read_bytes + besides })
     }
 
     async fn read(&self, planned: Planned, mut reservation: Reservation) -> Result<BlockBatch, BlockError> {
-        let Planned { rows, reads, .. } = planned;
-        let means = (&self.request.means, Fetch::Chunks);
-        let fetched = reads.reads.iter().map(|read| {
-            let range = read.range.clone();
-            let reservation = reservation.split_off(range.end - range.start);
-            let object = self.files.segment_name(read.file_index);
-            async move {
-                let bytes = self.files.fetch(&object, range, means).await?;
-                Ok::<_, BlockError>(Fetched { bytes, reservation })
+        let Planned { rows, reads, read_bytes, .. } = planned;
+        let mut memory = reservation.split_off(read_bytes);
+        let mut frames = vec![Frame::default(); rows.rows.chunks().len()];
+        let mut left = reads.reads.as_slice();
+        while let Some(next) = left.first() {
+            if next.size_bytes() > memory.bytes() {
+                // More was kept than it was taken to be: this is for chunks that are larger, as when one is read again.
+                memory.shrink_to(0);
+                let bytes = chunk_reads::memory_bytes(left, self.request.batch_bytes);
+                memory = self.request.means.budget.reserve(bytes).await?;
             }
-        });
-        // Split before the first is awaited.
-        let fetched: Vec<_> = fetched.collect();
-        let fetched = try_join_all(fetched).await?;
-        let mut frames = Vec::with_capacity(rows.rows.chunks().len());
-        let (mut unchecked_bytes, mut largest_bytes) = (0, 0);
-        for (chunk, &read) in rows.rows.chunks().iter().zip(&reads.read_of) {
-            let start = reads.reads.get(read).map_or(0, |read| read.range.start);
-            let (frame, frame_bytes) = self.frame(chunk, (read, start), &fetched).await?;
-            unchecked_bytes += frame_bytes;
-            largest_bytes = largest_bytes.max(frame_bytes);
-            if unchecked_bytes > BYTES_AT_A_TIME {
-                unchecked_bytes = 0;
-                yield_now().await;
+            let (some, others) = left.split_at(chunk_reads::fitting(left, memory.bytes()));
+            left = others;
+            let fetched = self.fetch(some).await?;
+            let found = self.find(&rows.rows, &reads.order, some, &fetched).await?;
+            let kept = keep(some, fetched, found, &mut memory);
+            let numbers = some.iter().flat_map(|read| reads.order.get(read.chunks.clone()).unwrap_or_default());
+            for (&number, frame) in numbers.zip(kept) {
+                if let Some(slot) = frames.get_mut(number) {
+                    *slot = frame;
+                }
             }
-            frames.push(frame);
         }
-        self.files.saw_chunks(frames.len() as u64, largest_bytes as u64);
-        let held = hold(fetched, &mut frames);
-        let series = self.assemble(&rows.rows, frames, &held)?;
+        let series = self.assemble(&rows.rows, frames)?;
         Ok(BlockBatch { series, _reservation: reservation })
     }
 
-    /// The frame of a chunk and its size, out of what was read or, if that is too short or damaged, read once more.
-    async fn frame(
+    /// What is read, in the order of `reads`.
+    async fn fetch(&self, reads: &[ChunkRead]) -> Result<Vec<Bytes>, BlockError> {
+        let parts = self.files.read_cost().parts_at_once;
+        let fetched = chunk_reads::at_once(reads, parts).into_iter().map(|some| async move {
+            let object = self.files.segment_name(some.first().map_or(0, |read| read.file_index));
+            let ranges: Vec<_> = some.iter().map(|read| read.range.clone()).collect();
+            self.files.fetch(&object, &ranges, (&self.request.means, Fetch::Chunks)).await
+        });
+        Ok(try_join_all(fetched).await?.into_iter().flatten().collect())
+    }
+
+    /// The chunks of `reads`, in their order, in what was read.
+    async fn find(
         &self,
-        chunk: &ChunkMeta,
-        (read, start): (usize, u64),
-        fetched: &[Fetched],
-    ) -> Result<(Frame, usize), BlockError> {
-        let at = u64::from(chunk.place.offset()).checked_sub(start).and_then(|at| usize::try_from(at).ok());
-        let here = fetched.get(read).zip(at).and_then(|(fetched, at)| Some((fetched.bytes.get(at..)?, at)));
+        rows: &SeriesRows,
+        order: &[usize],
+        reads: &[ChunkRead],
+        fetched: &[Bytes],
+    ) -> Result<Vec<Found>, BlockError> {
+        let mut all = Vec::with_capacity(reads.iter().map(|read| read.chunks.len()).sum());
+        let (mut unchecked_bytes, mut largest_bytes) = (0, 0);
+        for (read, bytes) in reads.iter().zip(fetched) {
+            for &number in order.get(read.chunks.clone()).unwrap_or_default() {
+                let Some(chunk) = rows.chunks().get(number) else { continue };
+                let (found, frame_bytes) = self.frame(chunk.place, read.range.start, bytes).await?;
+                unchecked_bytes += frame_bytes;
+                largest_bytes = largest_bytes.max(frame_bytes);
+                if unchecked_bytes > BYTES_AT_A_TIME {
+                    unchecked_bytes = 0;
+                    yield_now().await;
+                }
+                all.push(found);
+            }
+        }
+        self.files.saw_chunks(all.len() as u64, largest_bytes as u64);
+        Ok(all)
+    }
+
+    /// The frame of a chunk and its size, out of `bytes`, which were read from `start`, or, if these are too short or damaged,
+    /// read once more.
+    async fn frame(&self, place: ChunkRef, start: u64, bytes: &Bytes) -> Result<(Found, usize), BlockError> {
+        let at = u64::from(place.offset()).checked_sub(start).and_then(|at| usize::try_from(at).ok());
+        let here = at.and_then(|at| Some((bytes.get(at..)?, at)));
         let (here, at) = here.unwrap_or_default();
         let fault = match decode_raw_frame(here) {
             Ok(RawFrame { encoding, data, frame_bytes }) => {
                 // The checksum is what follows the data.
                 let end = at + frame_bytes - CRC_BYTES;
-                let data = Data::Within { read, range: end - data.len()..end };
-                return Ok((Frame { encoding, data }, frame_bytes));
+                let data = Data::Within(end - data.len()..end);
+                return Ok((Found { encoding, data }, frame_bytes));
             }
             Err(fault) => fault,
         };
         self.request.means.metrics.refetched(Refetch::Chunk);
-        self.read_again(chunk.place, fault).await
+        self.read_again(place, fault).await
     }
 
-    async fn read_again(&self, place: ChunkRef, fault: Corruption) -> Result<(Frame, usize), BlockError> {
+    async fn read_again(&self, place: ChunkRef, fault: Corruption) -> Result<(Found, usize), BlockError> {
         let (files, means) = (self.files, &self.request.means);
         let (object, start) = (files.segment_name(place.file_index()), u64::from(place.offset()));
         let file_bytes = files.segment_bytes.get(place.file_index() as usize).copied().unwrap_or(0);
@@ -207,7 +242,7 @@ impl ChunkReader<'_> {
             let bytes = files.read(&object, start..end, (means, Fetch::Chunks), reservation).await?;
             match decode_raw_frame(&bytes) {
                 Ok(RawFrame { encoding, data, frame_bytes }) => {
-                    return Ok((Frame { encoding, data: Data::Alone(bytes.slice_ref(data)) }, frame_bytes));
+                    return Ok((Found { encoding, data: Data::Alone(bytes.slice_ref(data)) }, frame_bytes));
                 }
                 Err(again) => fault = again,
             }
@@ -216,17 +251,13 @@ impl ChunkReader<'_> {
     }
 
     /// Puts rows and frames, which are in the order of their chunks, together.
-    fn assemble(&self, rows: &SeriesRows, frames: Vec<Frame>, held: &[Bytes]) -> Result<ChunkSeriesBatch, BlockError> {
+    fn assemble(&self, rows: &SeriesRows, frames: Vec<Frame>) -> Result<ChunkSeriesBatch, BlockError> {
         let mut batch = ChunkSeriesBatch::default();
         let mut frames = frames.into_iter();
         let mut chunks = Vec::new();
         for (labels, metas) in rows.iter() {
             for (meta, frame) in metas.iter().zip(frames.by_ref()) {
-                let data = match frame.data {
-                    Data::Within { read, range } => held.get(read).map(|bytes| bytes.slice(range)).unwrap_or_default(),
-                    Data::Alone(data) => data,
-                };
-                self.open(meta, frame.encoding, data, &mut chunks)?;
+                self.open(meta, frame, &mut chunks)?;
             }
             batch.push(labels, chunks.drain(..));
         }
@@ -234,7 +265,8 @@ impl ChunkReader<'_> {
     }
 
     /// Adds what is asked for of a chunk.
-    fn open(&self, meta: &ChunkMeta, encoding: u8, data: Bytes, chunks: &mut Vec<Chunk>) -> Result<(), BlockError> {
+    fn open(&self, meta: &ChunkMeta, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<(), BlockError> {
+        let Frame { encoding, data } = frame;
         if encoding == downsample::ENCODING {
             let parts = downsample::split_aggregates(meta.min_ms, meta.max_ms, &data);
             let parts = parts.map_err(|fault| self.damaged(meta.place, 0, fault))?;
@@ -259,33 +291,48 @@ impl ChunkReader<'_> {
     }
 }
 
-/// Ties the memory for what was read to it. Of a read that is mostly not wanted, only what is wanted is kept: whoever has a
-/// slice holds all of it.
-fn hold(fetched: Vec<Fetched>, frames: &mut [Frame]) -> Vec<Bytes> {
-    let mut wanted_bytes = vec![0; fetched.len()];
-    for frame in frames.iter() {
-        if let Data::Within { read, range } = &frame.data
-            && let Some(bytes) = wanted_bytes.get_mut(*read)
-        {
-            *bytes += range.len();
+/// The chunks found in reads, in their order. A read of which most is wanted is kept, and takes its part of `memory` with it.
+/// Of others only the chunks are kept, since whoever has a slice holds all of it: they are copied to one place, and each is
+/// let go before the next, so that both together take no more than the reads did.
+fn keep(reads: &[ChunkRead], fetched: Vec<Bytes>, found: Vec<Found>, memory: &mut Reservation) -> Vec<Frame> {
+    let bytes_within = |found: &Found| match &found.data {
+        Data::Within(range) => range.len(),
+        Data::Alone(_) => 0,
+    };
+    let mut wanted = Vec::with_capacity(reads.len());
+    let mut of_reads = found.as_slice();
+    for (read, bytes) in reads.iter().zip(&fetched) {
+        let (of_read, others) = of_reads.split_at(read.chunks.len().min(of_reads.len()));
+        of_reads = others;
+        let wanted_bytes: usize = of_read.iter().map(bytes_within).sum();
+        let copied = wanted_bytes < bytes.len() / 2 || bytes.len() < SMALL_BYTES;
+        wanted.push(copied.then_some(wanted_bytes));
+    }
+    let mut copies = Vec::with_capacity(wanted.iter().flatten().sum());
+    let mut frames = Vec::with_capacity(found.len());
+    let mut copied = Vec::new();
+    let mut found = found.into_iter();
+    for ((read, bytes), wanted) in reads.iter().zip(fetched).zip(wanted) {
+        let held = wanted.is_none().then(|| memory.split_off(bytes.len() as u64).hold(bytes.clone()));
+        for Found { encoding, data } in found.by_ref().take(read.chunks.len()) {
+            let data = match (data, &held) {
+                (Data::Alone(data), _) => data,
+                (Data::Within(range), Some(held)) => held.slice(range),
+                (Data::Within(range), None) => {
+                    let start = copies.len();
+                    copies.extend_from_slice(bytes.get(range).unwrap_or_default());
+                    copied.push((frames.len(), start..copies.len()));
+                    Bytes::new()
+                }
+            };
+            frames.push(Frame { encoding, data });
         }
     }
-    let mut kept: Vec<Option<Vec<u8>>> = Vec::with_capacity(fetched.len());
-    for (fetched, wanted_bytes) in fetched.iter().zip(wanted_bytes) {
-        kept.push((wanted_bytes < fetched.bytes.len() / 2).then(|| Vec::with_capacity(wanted_bytes)));
-    }
-    for frame in frames {
-        if let Data::Within { read, range } = &mut frame.data
-            && let Some(Some(kept)) = kept.get_mut(*read)
-        {
-            let data = fetched.get(*read).and_then(|fetched| fetched.bytes.get(range.clone())).unwrap_or_default();
-            *range = kept.len()..kept.len() + data.len();
-            kept.extend_from_slice(data);
+    let copies = memory.split_off(copies.len() as u64).hold(Bytes::from(copies));
+    for (at, range) in copied {
+        if let Some(frame) = frames.get_mut(at) {
+            frame.data = copies.slice(range);
         }
     }
-    let held = fetched.into_iter().zip(kept).map(|(Fetched { bytes, reservation }, kept)| {
-        let bytes = kept.map_or(bytes, Bytes::from);
-        reservation.hold(bytes)
-    });
-    held.collect()
+    frames
 }

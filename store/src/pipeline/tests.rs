@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::postings;
 use crate::reorder::{Relabel, Reorder};
 use crate::rig::{Failure, Rig, Sample, Series, id, labels, many};
+use bucket::ReadCost;
 use futures::FutureExt;
 use model::{Labels, SampleColumns};
 use std::time::Duration;
@@ -29,8 +30,16 @@ struct Bench {
 const BLOCK: u128 = 7;
 
 async fn bench(series: &Series, total_bytes: u64) -> Bench {
-    let rig = Rig::new();
+    bench_in(Rig::new(), series, total_bytes).await
+}
+
+async fn bench_in(rig: Rig, series: &Series, total_bytes: u64) -> Bench {
     rig.write(id(BLOCK), &[], series).await;
+    bench_over(rig, total_bytes).await
+}
+
+/// The block is there.
+async fn bench_over(rig: Rig, total_bytes: u64) -> Bench {
     let meta = rig.meta(id(BLOCK)).await;
     let gets = Arc::new(Semaphore::new(8));
     let access = Access { bucket: rig.bucket.clone(), gets, timeout: Duration::from_millis(200) };
@@ -68,6 +77,24 @@ impl Bench {
         external: &Labels,
         without: &[Vec<u8>],
     ) -> Result<Vec<(Labels, Vec<Vec<Sample>>)>, BlockError> {
+        let mut answer = Vec::new();
+        let take = |batch: BlockBatch| {
+            for (labels, chunks) in batch.series.iter() {
+                answer.push((labels.to_owned(), chunks.iter().map(decode).collect()));
+            }
+        };
+        self.ask(request, external, without, take).await?;
+        Ok(answer)
+    }
+
+    /// Shows all batches to `take`.
+    async fn ask(
+        &self,
+        request: &BlockRequest,
+        external: &Labels,
+        without: &[Vec<u8>],
+        mut take: impl FnMut(BlockBatch),
+    ) -> Result<(), BlockError> {
         let index = header_files::Asked { files: &self.files, means: &request.means };
         let ids = postings::series_ids(&self.header, &[], &index).await?;
         let has_name = |name: &[u8]| self.header.label_names().any(|have| have == name);
@@ -82,15 +109,11 @@ impl Bench {
             sender: rows,
         };
         let chunks = ChunkReader { files: &self.files, request };
-        let answer = async {
-            let mut answer = Vec::new();
+        let taken = async {
             while let Some(batch) = received.recv().await {
-                let batch = batch.map_err(|failure| failure.error)?;
-                for (labels, chunks) in batch.series.iter() {
-                    answer.push((labels.to_owned(), chunks.iter().map(decode).collect()));
-                }
+                take(batch.map_err(|failure| failure.error)?);
             }
-            Ok(answer)
+            Ok(())
         };
         let run = async move {
             futures::future::join(reader.run(&ids), chunks.run(received_rows, &batches)).await;
@@ -98,11 +121,11 @@ impl Bench {
         };
         // As the tasks of a request are dropped with it.
         let mut run = std::pin::pin!(run.fuse());
-        let mut answer = std::pin::pin!(answer);
+        let mut taken = std::pin::pin!(taken);
         loop {
             tokio::select! {
                 () = &mut run, if !futures::future::FusedFuture::is_terminated(&run) => {}
-                answer = &mut answer => return answer,
+                taken = &mut taken => return taken,
             }
         }
     }
@@ -213,6 +236,56 @@ async fn entries_and_chunks_larger_than_taken_are_read_once_more() {
     (bench.files.series_bytes, bench.files.chunk_bytes) = (16, 10);
     let answer = bench.answer(&bench.request(TimeRange::ALL), &Labels::empty(), &[]).await.unwrap();
     assert!(answer == plain(&series));
+}
+
+#[tokio::test]
+async fn one_chunk_of_many_of_each_series_is_read_as_it_costs_least() {
+    // A block of days in one chunk file: 800 bytes of every 16 KB are asked for.
+    let rig = Rig { max_segment_bytes: 1 << 30, ..Rig::new() };
+    let (series, range) = (many("up", 400, 20, 120), TimeRange::new(650_000, 660_000).unwrap());
+    rig.write(id(BLOCK), &[], &series).await;
+    for (read_cost, total_bytes, reads) in [
+        (ReadCost::REMOTE, 64 << 20, (7, 6_310_212)),
+        // Three times more than a request may hold. Reads are small then.
+        (ReadCost::REMOTE, 4 << 20, (80, 5_249_336)),
+        (ReadCost::FILES, 64 << 20, (13, 600_000)),
+        (ReadCost { gap_bytes: 0, parts_at_once: 1 }, 64 << 20, (400, 600_000)),
+    ] {
+        let (bucket, registry) = (rig.bucket.clone().with_read_cost(read_cost), telemetry::Registry::default());
+        let rig = Rig { bucket, registry, ..rig.clone() };
+        let mut bench = bench_over(rig, total_bytes).await;
+        bench.files.chunk_bytes = 1_500;
+        bench.rig.taken_gets();
+        let request = bench.request(range);
+        let answer = bench.answer(&request, &Labels::empty(), &[]).await.unwrap();
+        let mut want = plain(&series);
+        want.iter_mut().for_each(|(_, chunks)| *chunks = chunks[5..6].to_vec());
+        assert!(answer == want);
+        let of_chunks = bench.rig.taken_gets().iter().filter(|name| name.contains("chunks")).count();
+        let sum =
+            "thanos_bucket_store_series_data_size_fetched_bytes_sum{data_type=\"chunks\",tenant=\"default-tenant\"}";
+        assert_eq!((of_chunks, bench.rig.metric(sum) as u64), reads, "{read_cost:?}");
+        assert!(bench.budget.peak_bytes() < total_bytes / 5, "{} bytes, {read_cost:?}", bench.budget.peak_bytes());
+        drop(request);
+        assert_eq!(bench.budget.used_bytes(), 0);
+    }
+}
+
+#[tokio::test]
+async fn of_reads_over_gaps_only_chunks_are_kept_and_these_are_paid_for_even_if_larger_than_taken() {
+    let rig = Rig { max_segment_bytes: 1 << 30, ..Rig::new() };
+    let mut bench = bench_in(rig, &many("up", 1_000, 3, 120), 4 << 20).await;
+    let range = TimeRange::new(150_000, 160_000).unwrap();
+    for chunk_bytes in [1_500, 10] {
+        bench.files.chunk_bytes = chunk_bytes;
+        let request = bench.request(range);
+        let mut kept = Vec::new();
+        bench.ask(&request, &Labels::empty(), &[], |batch| kept.push(batch.series)).await.unwrap();
+        let chunks = kept.iter().flat_map(ChunkSeriesBatch::iter).flat_map(|(_, chunks)| chunks);
+        let bytes: u64 = chunks.map(|chunk| chunk.data.len() as u64).sum();
+        let held_bytes = bench.budget.used_bytes();
+        assert!((bytes..bytes * 11 / 10).contains(&held_bytes), "{held_bytes} bytes are held for {bytes}");
+    }
 }
 
 /// Where the entries of series begin in the index.

@@ -7,7 +7,6 @@ use crate::rig::{Failure, Rig, Series, id, labels};
 use bucket::fetcher::{FetchOptions, FetcherMetrics};
 use model::ManualClock;
 use std::time::Duration;
-use telemetry::Format;
 use tokio::sync::Semaphore;
 use tsdb::fs::StdFs;
 
@@ -60,9 +59,7 @@ fn kept(rig: &Rig) -> Vec<u128> {
 }
 
 fn metric(rig: &Rig, name: &str) -> f64 {
-    let text = String::from_utf8(rig.registry.encode(Format::negotiate("")).unwrap()).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("thanos_bucket_store_{name} ")));
-    line.unwrap_or_else(|| panic!("no {name} in\n{text}")).parse().unwrap()
+    rig.metric(&format!("thanos_bucket_store_{name} "))
 }
 
 async fn rig() -> Rig {

@@ -1,4 +1,5 @@
 use super::{base64, endpoint, open, region};
+use crate::bucket::ReadCost;
 use crate::config::{Config, Provider, S3Config};
 use crate::metrics::Metrics;
 use model::SystemClock;
@@ -70,7 +71,12 @@ async fn works(config: &Config) {
     assert_eq!(bucket.upload_file(&fs, Path::new("/f"), &object).await.unwrap(), 12_000_000);
     assert!(bucket.get(&object, 1 << 30).await.unwrap() == content);
     assert_eq!(bucket.get_range(&object, 251..254).await.unwrap(), [0_u8, 1, 2].as_slice());
-    assert!(bucket.get_range(&object, 11_999_999..12_000_001).await.is_err());
+    let parts = bucket.get_ranges(&object, &[500..503, 252..253]).await.unwrap();
+    assert_eq!(parts, [&content[500..503], &content[252..253]]);
+    for beyond in [11_999_999..12_000_001, 12_000_000..12_000_001] {
+        assert!(bucket.get_range(&object, beyond.clone()).await.is_err());
+        assert!(bucket.get_ranges(&object, &[0..1, beyond]).await.is_err());
+    }
     let meta = format!("{block}/meta.json");
     assert!(!bucket.exists(&meta).await.unwrap());
     assert!(bucket.put_if_absent(&meta, "{}".into()).await.unwrap());
@@ -91,6 +97,15 @@ async fn a_directory_is_a_bucket_and_syncs() {
     assert!(dir.path().join("made/here/p/q/01HP0000000000000000000001/meta.json").is_file());
     let bucket = open(&config, &Metrics::default(), Arc::new(SystemClock)).unwrap();
     assert!(format!("{:?}", bucket.store()).contains("fsync: true"), "{:?}", bucket.store());
+}
+
+#[test]
+fn what_reads_cost_is_known_by_where_objects_lie() {
+    let dir = tempfile::tempdir().unwrap();
+    let s3 = Config { prefix: String::new(), provider: Provider::S3(Box::new(s3("endpoint: e"))) };
+    for (config, want) in [(Config::filesystem(dir.path().to_owned()), ReadCost::FILES), (s3, ReadCost::REMOTE)] {
+        assert_eq!(open(&config, &Metrics::default(), Arc::new(SystemClock)).unwrap().read_cost(), want);
+    }
 }
 
 /// An S3 server in this process, that checks signatures, over a directory.
