@@ -1,9 +1,9 @@
 //! Feeds the engine: opens the selects of a query one after another, and pushes what the store sends.
 //!
 //! What lies in this process is walked on the CPU pool, or here if it is little, and evaluated where it is found ([`pulled`]).
-//! What comes from afar is evaluated on the CPU pool, a few batches at once. Either way they are accepted in the order in which
-//! they came, so the answer does not depend on who was faster; while evaluations lag, nothing more is taken from the store,
-//! which then waits itself.
+//! What comes from afar is evaluated on the CPU pool, a few batches at once, or here as long as it is little. Either way they
+//! are accepted in the order in which they came, so the answer does not depend on who was faster; while evaluations lag, nothing
+//! more is taken from the store, which then waits itself.
 
 mod pulled;
 
@@ -21,9 +21,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What has fewer bytes than this is worked on where it arrives: handing it over would cost more.
 const INLINE_BYTES: usize = 64 * 1024;
-/// The first batch of a select counts for so much less. It often is the only one, a few hundred series, and then nothing is won by
-/// having it done elsewhere.
-const FIRST_COUNTS_LESS: usize = 4;
+/// So are the first batches of a select, as long as they have no more than this together: they often are all of it, a few hundred
+/// series, and then nothing is won by having them done elsewhere.
+const FIRST_BYTES: usize = 256 * 1024;
 
 /// Runs queries over one store.
 #[derive(Debug)]
@@ -52,7 +52,8 @@ pub(crate) struct Answered {
 struct How {
     reading: ReadOptions,
     flavour: Flavour,
-    is_first: bool,
+    /// What was taken of the select before, and the frame itself.
+    taken_bytes: usize,
 }
 
 /// One frame of a select, evaluated.
@@ -99,7 +100,7 @@ impl Driver {
         let mut missing = Vec::new();
         for select in 0..query.selects().len() {
             let wanted = &query.selects()[select];
-            let how = How { reading: scope.reading(wanted), flavour: scope.flavour, is_first: false };
+            let how = How { reading: scope.reading(wanted), flavour: scope.flavour, taken_bytes: 0 };
             let request = scope.select(wanted);
             query = match self.store.walk(&request) {
                 Some(walk) => self.pull(Pulled::new(walk, query, select, how, self)?, &mut missing).await?,
@@ -157,9 +158,12 @@ impl Driver {
         evaluator: Evaluator,
         how: How,
     ) -> impl Stream<Item = Result<Step, ApiError>> + 'a {
-        let evaluations = frames.enumerate().map(move |(index, frame)| {
-            let how = How { is_first: index == 0, ..how };
-            self.evaluate_frame(frame, evaluator.clone(), how)
+        let mut taken_bytes = 0;
+        let evaluations = frames.map(move |frame| {
+            if let Ok(SeriesFrame::Series(batch)) = &frame {
+                taken_bytes += batch.size_bytes();
+            }
+            self.evaluate_frame(frame, evaluator.clone(), How { taken_bytes, ..how })
         });
         Box::pin(evaluations.buffered(self.pool.threads() + 1))
     }
@@ -181,8 +185,11 @@ impl Driver {
         let batch = EngineBatch::new(batch).with(how.reading);
         let size_bytes = batch.size_bytes();
         self.metrics.read(&batch);
-        let weight = if how.is_first { size_bytes / FIRST_COUNTS_LESS } else { size_bytes };
-        let evaluated = self.compute(weight, move || evaluator.evaluate(&batch)).await;
+        let evaluate = move || evaluator.evaluate(&batch);
+        let evaluated = match how.taken_bytes <= FIRST_BYTES {
+            true => self.pool.here(evaluate),
+            false => self.compute(size_bytes, evaluate).await,
+        };
         Ok(evaluated.map_err(internal)??)
     }
 

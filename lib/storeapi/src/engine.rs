@@ -72,10 +72,7 @@ impl promql::SeriesBatch for EngineBatch {
     }
 
     fn size_bytes(&self) -> usize {
-        match &self.batch {
-            SeriesBatch::Chunks(batch) => batch.size_bytes(),
-            SeriesBatch::Columns(batch) => batch.size_bytes(),
-        }
+        self.batch.size_bytes()
     }
 }
 

@@ -137,6 +137,16 @@ pub enum SeriesBatch {
     Columns(Box<ColumnSeriesBatch>),
 }
 
+impl SeriesBatch {
+    /// Bytes held.
+    pub fn size_bytes(&self) -> usize {
+        match self {
+            Self::Chunks(batch) => batch.size_bytes(),
+            Self::Columns(batch) => batch.size_bytes(),
+        }
+    }
+}
+
 /// What is asked of `LabelNames` and `LabelValues`.
 #[derive(Debug, Clone)]
 pub struct LabelsRequest {

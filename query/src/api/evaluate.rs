@@ -73,3 +73,6 @@ fn lookback_ms(api: &Api, params: &Params) -> Result<i64, ApiError> {
         Err(fault) => Err(ApiError::BadData(format!("{LOOKBACK}{fault}"))),
     }
 }
+
+#[cfg(test)]
+mod tests;

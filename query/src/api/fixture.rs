@@ -5,7 +5,7 @@ use crate::config::{Config, Querier};
 use crate::driver::Driver;
 use crate::metrics::Metrics;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use http_body_util::BodyExt;
@@ -13,6 +13,7 @@ use model::SystemClock;
 use parking_lot::Mutex;
 use service::CpuPool;
 use std::sync::Arc;
+use std::time::Duration;
 use storeapi::{
     Component, ExemplarsAnswer, ExemplarsRequest, LabelsAnswer, LabelsRequest, MetadataAnswer, MetadataRequest,
     SeriesFrame, SeriesRequest, SeriesStream, Store, StoreError, StoreInfo,
@@ -75,6 +76,31 @@ pub(super) async fn get(routes: Router, request: http::Request<Body>) -> (u16, S
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// Asks while the threads that compute have other work, for a little; and then lets them go on. Says whether it had to wait, and
+/// what came.
+#[allow(clippy::disallowed_methods, reason = "the task ends with the test")]
+pub(super) async fn ask_busy(store: Fixture, request: http::Request<Body>) -> (bool, Bytes) {
+    let pool = CpuPool::start(1, &Registry::default()).unwrap();
+    let (release, hold) = std::sync::mpsc::channel::<()>();
+    let busy = pool.clone();
+    let held = tokio::task::spawn(async move { busy.run(move || hold.recv().unwrap()).await });
+    tokio::task::yield_now().await;
+    let api = api(Arc::new(store), pool);
+    let answered = async {
+        let response = routes(Arc::new(api)).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.into_body().collect().await.unwrap().to_bytes()
+    };
+    let mut answered = std::pin::pin!(answered);
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut answered).await;
+    release.send(()).unwrap();
+    held.await.unwrap().unwrap();
+    match early {
+        Ok(body) => (false, body),
+        Err(_) => (true, answered.await),
+    }
 }
 
 /// A store that cannot be reached.

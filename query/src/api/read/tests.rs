@@ -1,14 +1,7 @@
-use super::super::fixture::{Fixture, api};
-use super::super::routes;
+use super::super::fixture::{Fixture, ask_busy};
 use axum::body::Body;
-use http_body_util::BodyExt;
 use model::{Labels, SampleColumns};
-use service::CpuPool;
-use std::sync::Arc;
-use std::time::Duration;
 use storeapi::{SeriesBatch, SeriesFrame};
-use telemetry::Registry;
-use tower::ServiceExt;
 
 /// One series of so many samples.
 fn series(samples: usize) -> SeriesFrame {
@@ -31,30 +24,12 @@ fn body(chunks: bool) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(&request).unwrap()
 }
 
-/// Asks for so many samples while the threads that compute have other work, for a little; and then lets them go on. Says
-/// whether it had to wait, and how many bytes came.
-#[allow(clippy::disallowed_methods, reason = "the task ends with the test")]
+/// Asks for so many samples while the threads that compute have other work. Says whether it had to wait, and how many bytes came.
 async fn ask(samples: usize, chunks: bool) -> (bool, usize) {
-    let pool = CpuPool::start(1, &Registry::default()).unwrap();
-    let (release, hold) = std::sync::mpsc::channel::<()>();
-    let busy = pool.clone();
-    let held = tokio::task::spawn(async move { busy.run(move || hold.recv().unwrap()).await });
-    tokio::task::yield_now().await;
-    let api = api(Arc::new(Fixture { series: vec![series(samples)], ..Fixture::default() }), pool);
+    let store = Fixture { series: vec![series(samples)], ..Fixture::default() };
     let request = http::Request::post("/api/v1/read").body(Body::from(body(chunks))).unwrap();
-    let answered = async {
-        let response = routes(Arc::new(api)).oneshot(request).await.unwrap();
-        assert_eq!(response.status(), 200);
-        response.into_body().collect().await.unwrap().to_bytes().len()
-    };
-    let mut answered = std::pin::pin!(answered);
-    let early = tokio::time::timeout(Duration::from_millis(50), &mut answered).await;
-    release.send(()).unwrap();
-    held.await.unwrap().unwrap();
-    match early {
-        Ok(bytes) => (false, bytes),
-        Err(_) => (true, answered.await),
-    }
+    let (waited, body) = ask_busy(store, request).await;
+    (waited, body.len())
 }
 
 #[tokio::test]
