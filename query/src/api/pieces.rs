@@ -23,12 +23,15 @@ impl Pieces {
     }
 
     fn next(&mut self) -> Option<Bytes> {
-        if self.left.len() == 1
-            && let Some(piece) = self.more.as_mut().and_then(Rows::next)
-        {
-            return Some(piece.into());
+        let rows = self.more.as_mut().filter(|_| self.left.len() == 1);
+        let Some((mut piece, is_last)) = rows.and_then(|rows| Some((rows.next()?, rows.are_done()))) else {
+            return self.left.pop();
+        };
+        if is_last {
+            // Few bytes, which would else be sent by themselves.
+            piece.extend_from_slice(&self.left.pop()?);
         }
-        self.left.pop()
+        Some(piece.into())
     }
 }
 

@@ -116,16 +116,45 @@ async fn a_series_of_both_kinds_goes_on_where_a_piece_ended() {
     }
 }
 
-/// A small answer's size is told in front, a large one's is not known; either is all there.
+/// Of a series that begins late and ends early each sample is written once, at its own step.
+#[tokio::test]
+async fn a_series_of_some_steps_goes_on_where_a_piece_ended() {
+    const SAMPLES: usize = 10_000;
+    const FIRST: usize = 1_000_000_000;
+    let mut columns = SampleColumns::default();
+    (0..SAMPLES).for_each(|at| columns.push(1_000 * (FIRST + at) as i64, (FIRST + at) as f64));
+    let mut batch = Box::<tsdb::ColumnSeriesBatch>::default();
+    batch.push(Labels::from_pairs([("__name__", "x")]).unwrap().as_ref(), &columns);
+    let series = vec![SeriesFrame::Series(SeriesBatch::Columns(batch))];
+    let store = Arc::new(Fixture { series, ..Fixture::default() });
+    let (start, end) = (FIRST - 100, FIRST + SAMPLES + 800);
+    // The newest sample of a second is found for a second.
+    let uri = format!("/api/v1/query_range?query=x&start={start}&end={end}&step=1&lookback_delta=1s");
+    let (status, body) = store.ask(&uri, None).await;
+    assert_eq!(status, 200);
+    assert!(body.len() > 2 * PIECE_BYTES, "{} bytes", body.len());
+    let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let samples = answer["data"]["result"][0]["values"].as_array().unwrap().iter();
+    let want = (FIRST..FIRST + SAMPLES).map(|at| serde_json::json!([at, at.to_string()]));
+    assert!(samples.cloned().eq(want), "{} samples", answer["data"]["result"][0]["values"].as_array().unwrap().len());
+}
+
+/// A small answer's size is told in front, a large one's is not known; either is all there, and what ends a large one is not sent
+/// by itself.
 #[tokio::test]
 async fn pieces_are_written_as_they_are_sent() {
     for (series, is_small) in [(100, true), (5_000, false)] {
         let mut rows = Rows::new(matrix(series, 50), usize::MAX, b"}".to_vec());
         let data = rows.next().unwrap();
         assert_eq!(rows.are_done(), is_small);
-        let body = Answer { data, more: Some(rows), ..Answer::default() }.into_response().into_body();
+        let mut body = Answer { data, more: Some(rows), ..Answer::default() }.into_response().into_body();
         let told = body.size_hint().exact();
-        let sent = body.collect().await.unwrap().to_bytes();
+        let mut frames = Vec::new();
+        while let Some(frame) = body.frame().await {
+            frames.push(frame.unwrap().into_data().unwrap());
+        }
+        assert!(is_small || frames.last().unwrap().len() > "}".len(), "{} frames", frames.len());
+        let sent = frames.concat();
         assert_eq!(told, is_small.then_some(sent.len() as u64));
         let answer: serde_json::Value = serde_json::from_slice(&sent).unwrap();
         assert_eq!(answer["status"], "success");
