@@ -193,8 +193,8 @@ impl State {
     /// Takes in a column.
     fn add(&mut self, kind: FoldKind, column: &FloatColumn) {
         match self {
-            Self::Sum { sum, lost } => match column.as_full() {
-                Some(values) => add_all(sum, lost, values),
+            Self::Sum { sum, lost } => match column.as_run() {
+                Some((first, values)) => add_all(&mut sum[first..], &mut lost[first..], values),
                 None => column.for_each(|step, value| {
                     let next = Kahan { sum: sum[step], lost: lost[step] }.add(value);
                     (sum[step], lost[step]) = (next.sum, next.lost);

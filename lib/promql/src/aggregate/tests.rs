@@ -157,6 +157,26 @@ proptest! {
     }
 }
 
+/// Of columns that begin late, end early or have gaps each value is added at its own step.
+#[test]
+fn a_sum_is_of_what_there_is_at_each_step() {
+    const STEPS: usize = 4;
+    let grid = Arc::new(Grid::range(0, STEPS as i64 - 1, 1));
+    let plan = FoldPlan { kind: FoldKind::Sum, grid, node: ast::Span::default(), blamed: ast::Span::default() };
+    let mut stage = Fold::new(plan);
+    let (mut out, mut notes) = (Vec::new(), Annotations::default());
+    let mut held = Budget::unlimited().reserve(0).unwrap();
+    let mut cx = StageContext { out: &mut out, notes: &mut notes, scalars: &[], held: &mut held };
+    let columns: [&[(usize, f64)]; 3] = [&[(1, 1.0), (2, 2.0)], &[(2, 10.0), (3, 20.0)], &[(1, 100.0), (3, 200.0)]];
+    for column in columns {
+        let column = FloatColumn::packed(STEPS, column.iter().copied());
+        stage.push(0, Row::new(labels("a=1"), false, column), &mut cx).unwrap();
+    }
+    stage.finish(0, &mut cx).unwrap();
+    let sums: Vec<(usize, f64)> = out.pop().unwrap().column.floats.iter().collect();
+    assert_eq!(sums, [(1, 101.0), (2, 12.0), (3, 220.0)]);
+}
+
 /// A histogram at a step: whether it lacks a bucket, its counts, its hint.
 type Cell = Option<(bool, [f64; 3], ResetHint)>;
 

@@ -87,9 +87,16 @@ impl FloatColumn {
         if self.shape == Shape::Constant { self.values.first().copied() } else { None }
     }
 
-    /// The values, if there is one at every step and they are not known to be the same.
-    pub fn as_full(&self) -> Option<&[f64]> {
-        (self.shape == Shape::Spread && self.present.is_all()).then_some(&self.values)
+    /// The values and the step of the first, if the steps that have one follow one another, as at all steps, and the values are
+    /// not known to be the same.
+    pub fn as_run(&self) -> Option<(usize, &[f64])> {
+        let run = self.present.as_run()?;
+        let (first, values) = (run.start, self.values.as_slice());
+        match self.shape {
+            Shape::Spread => Some((first, values.get(run)?)),
+            Shape::Constant => None,
+            Shape::Packed => Some((first, values)),
+        }
     }
 
     /// The value at `step`.

@@ -55,6 +55,12 @@ impl Presence {
         (0..words).flat_map(|word| Bits { rest: self.word(word), base: word * WORD_BITS })
     }
 
+    /// The steps of the set, if they follow one another.
+    pub(crate) fn as_run(&self) -> Option<Range<usize>> {
+        let (first, count) = (self.iter().next()?, self.count());
+        (self.rank(first + count) == count).then_some(first..first + count)
+    }
+
     /// How many steps below `step` are in the set.
     pub(crate) fn rank(&self, step: usize) -> usize {
         let (word, bit) = (step / WORD_BITS, step % WORD_BITS);

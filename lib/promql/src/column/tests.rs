@@ -18,12 +18,20 @@ fn check(presence: &Presence, model: &BTreeSet<usize>) {
     assert_eq!(presence.iter().collect::<BTreeSet<_>>(), *model);
     assert_eq!((presence.count(), presence.is_empty()), (model.len(), model.is_empty()));
     assert!((0..presence.steps() + 2).all(|step| presence.get(step) == model.contains(&step)));
+    let run = model.first().zip(model.last()).map(|(first, last)| *first..last + 1);
+    assert_eq!(presence.as_run(), run.filter(|run| run.len() == model.len()), "{model:?}");
 }
 
 #[test]
 fn presence_is_a_set_of_steps() {
-    let kinds: [fn(usize) -> bool; 5] =
-        [|_| true, |_| false, |step| step.is_multiple_of(3), |step| step % 2 == 1, |step| step > 62];
+    let kinds: [fn(usize) -> bool; 6] = [
+        |_| true,
+        |_| false,
+        |step| step.is_multiple_of(3),
+        |step| step % 2 == 1,
+        |step| step > 62,
+        |step| (1..128).contains(&step),
+    ];
     for steps in SIZES {
         for left in kinds {
             for right in kinds {
@@ -80,12 +88,14 @@ fn shapes_do_not_show() {
 fn tags_tell_how_much_is_there() {
     let [constant, full, sparse, packed] = shapes(65);
     assert_eq!((constant.as_constant(), full.as_constant()), (Some(2.0), None));
-    assert_eq!(
-        (constant.as_full().is_some(), full.as_full().is_some(), sparse.as_full().is_some()),
-        (false, true, false)
-    );
-    assert_eq!((packed.as_constant(), packed.as_full()), (None, None));
-    assert!(FloatColumn::packed(1, [(0, 3.0)]).as_full().is_some());
+    assert_eq!((packed.as_constant(), packed.as_run()), (None, None));
+    assert_eq!((constant.as_run(), full.as_run(), sparse.as_run()), (None, Some((0, &[2.0; 65][..])), None));
+    let points = [(7, 3.0), (8, 4.0)];
+    let mut late = ColumnBuilder::new(65);
+    points.into_iter().for_each(|(step, value)| late.set(step, value));
+    for late in [late.build(), FloatColumn::packed(65, points)] {
+        assert_eq!(late.as_run(), Some((7, &[3.0, 4.0][..])));
+    }
     assert_eq!((constant.points(), full.points(), sparse.points(), packed.points()), (65, 65, 33, 33));
     assert!(packed.size_bytes() < sparse.size_bytes());
 }

@@ -30,8 +30,11 @@ impl StepTexts {
     /// Appends the samples of a column from step `from` on, as the list of them has them, until the piece is full. Answers
     /// which step comes next then.
     pub(super) fn push(&self, floats: &FloatColumn, from: usize, out: &mut Vec<u8>) -> Option<usize> {
-        match floats.as_full() {
-            Some(values) => self.push_some((from..).zip(values.get(from..)?.iter().copied()), from, out),
+        match floats.as_run() {
+            Some((first, values)) => {
+                let left = from.saturating_sub(first);
+                self.push_some((first + left..).zip(values.get(left..)?.iter().copied()), from, out)
+            }
             None => self.push_some(floats.iter().skip_while(|(step, _)| *step < from), from, out),
         }
     }
