@@ -164,6 +164,8 @@ pub(crate) struct Passing {
     pub(crate) drop_name: bool,
     pub(crate) column: Column,
     pub(crate) aside: Aside,
+    /// Its labels are those of a group, which it shares with others.
+    pub(crate) is_grouped: bool,
     form: Form,
 }
 
@@ -204,7 +206,7 @@ impl OpScratch {
 
 impl Passing {
     pub(crate) fn new(column: impl Into<Column>, drop_name: bool) -> Self {
-        Self { drop_name, column: column.into(), aside: Aside::default(), form: Form::default() }
+        Self { drop_name, column: column.into(), aside: Aside::default(), is_grouped: false, form: Form::default() }
     }
 
     pub(crate) fn into_row(self, labels: Labels) -> Row {
@@ -276,6 +278,7 @@ impl Passing {
                     self.aside.parts().metric = cx.scratch.labels.labels().get(METRIC_NAME).map(Box::from);
                 }
                 cx.scratch.labels.keep(names);
+                self.is_grouped = true;
             }
         }
         Ok(())

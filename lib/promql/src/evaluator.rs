@@ -316,9 +316,12 @@ impl Ends<'_> {
             return Ok(());
         }
         self.samples.add(passing.column.samples())?;
-        // Rows of one group share its labels.
-        let (id, _) = self.groups.insert(labels);
-        let row = passing.into_row(self.groups.get(id).clone());
+        // Rows of one group share its labels; all others have labels of their own, and nothing is won by looking for them.
+        let labels = match passing.is_grouped {
+            true => self.groups.share(labels),
+            false => labels.to_owned(),
+        };
+        let row = passing.into_row(labels);
         self.bytes += row.size_bytes();
         if let Some(rows) = self.rows.get_mut(end) {
             rows.push(row);

@@ -55,14 +55,21 @@ impl LabelScratch {
         std::mem::swap(&mut self.current, &mut self.next);
     }
 
-    /// Takes away name, type and unit; answers whether there was any of them.
+    /// Takes away name, type and unit; answers whether there was any of them. They are cut out: most often it is the first label
+    /// and no other.
     pub(crate) fn drop_metadata(&mut self) -> bool {
-        let has = self
-            .labels()
-            .iter()
-            .take_while(|label| label.name < b"__v".as_slice())
-            .any(|label| is_metadata(label.name));
-        has && self.retain(|name| !is_metadata(name))
+        let (mut at, before) = (0, self.current.len());
+        let label_at = |packed: &[u8]| {
+            let label = LabelsRef::from_packed_unchecked(packed).iter().next()?;
+            (label.name < b"__v".as_slice()).then(|| (packed_size(label), is_metadata(label.name)))
+        };
+        while let Some((size, goes)) = label_at(&self.current[at..]) {
+            match goes {
+                true => drop(self.current.drain(at..at + size)),
+                false => at += size,
+            }
+        }
+        self.current.len() != before
     }
 
     /// Gives `name` the value `value`; an empty one takes the label away.
@@ -195,6 +202,12 @@ impl LabelTable {
         (id as usize, true)
     }
 
+    /// `labels`, as they were kept when they came first.
+    pub(crate) fn share(&mut self, labels: LabelsRef<'_>) -> Labels {
+        let (id, _) = self.insert(labels);
+        self.get(id).clone()
+    }
+
     /// The number of `labels`, if it has one.
     pub(crate) fn find(&self, labels: LabelsRef<'_>) -> Option<usize> {
         if self.table.is_empty() {
@@ -213,6 +226,12 @@ impl LabelTable {
     pub(crate) fn len(&self) -> usize {
         self.sets.len()
     }
+}
+
+/// How many bytes a label takes in the packed layout.
+fn packed_size(label: Label<'_>) -> usize {
+    let size = |string: &[u8]| if string.len() < LONG { 1 + string.len() } else { 4 + string.len() };
+    size(label.name) + size(label.value)
 }
 
 /// Appends one label in the packed layout.

@@ -21,6 +21,10 @@ fn metadata_goes_and_everything_else_stays() {
         "A=1 __x__=1 a=2",
     );
     check("a=1 b=2", |set| assert!(!set.drop_metadata()), "a=1 b=2");
+    check("__name__=x", |set| assert!(set.drop_metadata()), "");
+    let long = "v".repeat(255);
+    let from = format!("A={long} __name__={long} __t=1 __unit__={} a=2", "s".repeat(254));
+    check(&from, |set| assert!(set.drop_metadata()), &format!("A={long} __t=1 a=2"));
 }
 
 #[test]
