@@ -19,8 +19,7 @@ use std::io::{BufRead, BufReader};
 use store::Store;
 
 /// Where Prometheus reads histograms without their buckets, so that they count for less; or does not say how it counts.
-const COUNTED_OTHERWISE: [&str; 6] =
-    ["histogram_count", "histogram_sum", "histogram_avg", "info", "timestamp", "start_timestamp"];
+const COUNTED_OTHERWISE: [&str; 4] = ["histogram_count", "histogram_sum", "histogram_avg", "info"];
 
 /// Selectors, functions over them and aggregations of those: elsewhere it is not said how they count.
 fn is_compared(expr: &Expr) -> bool {

@@ -13,13 +13,13 @@ use super::scope::Scope;
 use super::selectors::Selectors;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use escaping::Escaping;
+use escaping::{Escaping, push_escaped};
 use futures::StreamExt;
 use http::{StatusCode, header};
 use model::{Labels, METRIC_NAME, SampleColumns, ShortFloat, TimeRange, is_stale};
 use promql::SeriesBatch as _;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fmt::Write;
 use std::sync::Arc;
 use storeapi::{EngineBatch, ReadOptions, SeriesFrame};
 
@@ -84,23 +84,29 @@ async fn newest(api: &Api, params: &Params, selectors: Selectors) -> Result<Newe
 }
 
 /// Metric by metric, of each its series in order.
-fn text(found: Newest, escaping: Escaping) -> Vec<u8> {
+fn text(found: Newest, escaping: Escaping) -> String {
     let name = |labels: &Labels| labels.get(METRIC_NAME).map(<[u8]>::to_vec).unwrap_or_default();
     let mut series: Vec<_> = found.into_iter().map(|(labels, sample)| (name(&labels), labels, sample)).collect();
     // A series without a name has none to be scraped by.
     series.retain(|(name, ..)| !name.is_empty());
     series.sort_by(|left, right| left.0.cmp(&right.0));
-    let (mut out, mut before) = (Vec::new(), None);
+    let (mut out, mut before) = (String::new(), None);
     for (name, labels, (time_ms, value)) in &series {
         let (escaped, quoted) = escaping.escape(name);
-        // Writing to a vector cannot fail.
+        // Into memory: nothing can fail.
         if before != Some(name) {
             let _ = writeln!(out, "# TYPE {escaped} untyped");
             before = Some(name);
         }
         // A name in quotes stands among the labels.
-        let (start, mark) = if quoted { (format!("{{{escaped}"), ",") } else { (escaped, "{") };
-        out.extend_from_slice(start.as_bytes());
+        let mark = match quoted {
+            true => {
+                out.push('{');
+                ','
+            }
+            false => '{',
+        };
+        out.push_str(&escaped);
         push_labels(labels, escaping, mark, &mut out);
         let _ = writeln!(out, " {} {time_ms}", ShortFloat(*value));
     }
@@ -108,26 +114,19 @@ fn text(found: Newest, escaping: Escaping) -> Vec<u8> {
 }
 
 /// The labels behind `mark`, and an instance that says nothing where there is none: or the scraper would say its own.
-fn push_labels(labels: &Labels, escaping: Escaping, mut mark: &str, out: &mut Vec<u8>) {
-    let mut push = |name: &[u8], value: &[u8], out: &mut Vec<u8>| {
-        out.extend_from_slice(std::mem::replace(&mut mark, ",").as_bytes());
-        out.extend_from_slice(escaping.escape(name).0.as_bytes());
-        out.extend_from_slice(b"=\"");
-        for byte in value {
-            match byte {
-                b'\\' => out.extend_from_slice(br"\\"),
-                b'"' => out.extend_from_slice(br#"\""#),
-                b'\n' => out.extend_from_slice(br"\n"),
-                byte => out.push(*byte),
-            }
-        }
-        out.push(b'"');
+fn push_labels(labels: &Labels, escaping: Escaping, mut mark: char, out: &mut String) {
+    let mut push = |name: &[u8], value: &[u8], out: &mut String| {
+        out.push(std::mem::replace(&mut mark, ','));
+        out.push_str(&escaping.escape(name).0);
+        out.push_str("=\"");
+        push_escaped(&String::from_utf8_lossy(value), out);
+        out.push('"');
     };
     labels.iter().filter(|label| label.name != METRIC_NAME).for_each(|label| push(label.name, label.value, out));
     if labels.get(b"instance").is_none() {
         push(b"instance", b"", out);
     }
-    out.push(b'}');
+    out.push('}');
 }
 
 #[cfg(test)]

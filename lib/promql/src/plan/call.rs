@@ -170,14 +170,18 @@ impl<'a> Builder<'a> {
     fn start_timestamp(&mut self, call: &'a Call, place: Place, mut tail: Tail) -> Result<(), QueryError> {
         let arg = first_arg(call)?;
         self.drop_names(&mut tail, arg, Conflict::AtStep);
-        match bare_selector(&call.args) {
-            Some(selector) if self.params.use_start_timestamps => {
-                self.instant((selector, arg.span), Reading::Start, &place, tail)
+        let starts = self.params.use_start_timestamps;
+        let selector = bare_selector(&call.args);
+        if selector.is_none() || !starts {
+            tail.before(Op::Nothing);
+        }
+        match selector {
+            Some(selector) => {
+                // Samples are looked at either way, and count as their times do.
+                let reading = if starts { Reading::Start } else { Reading::Time };
+                self.instant((selector, arg.span), reading, &place, tail)
             }
-            _ => {
-                tail.before(Op::Nothing);
-                self.vector(arg, place, tail)
-            }
+            None => self.vector(arg, place, tail),
         }
     }
 

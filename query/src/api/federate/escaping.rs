@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use model::Quoted;
 use std::fmt::Write;
 
 /// What is asked for by `escaping=` in an `Accept` header.
@@ -58,7 +57,12 @@ impl Escaping {
         }
         let mut out = String::new();
         match self {
-            Self::AllowUtf8 => return (Quoted(name).to_string(), true),
+            Self::AllowUtf8 => {
+                out.push('"');
+                push_escaped(&text, &mut out);
+                out.push('"');
+                return (out, true);
+            }
             Self::Underscores => out.extend(text.char_indices().map(|(at, c)| if fits(at, c) { c } else { '_' })),
             Self::Dots => text.char_indices().for_each(|(at, c)| match c {
                 '.' => out.push_str("_dot_"),
@@ -79,6 +83,18 @@ impl Escaping {
     }
 }
 
+/// `text` as it stands between quotes.
+pub(super) fn push_escaped(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str(r"\\"),
+            '"' => out.push_str(r#"\""#),
+            '\n' => out.push_str(r"\n"),
+            c => out.push(c),
+        }
+    }
+}
+
 /// One kind of answer that a client takes.
 struct Clause<'a> {
     kind: (&'a str, &'a str),
@@ -91,7 +107,7 @@ impl<'a> Clause<'a> {
     fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';');
         let kind = parts.next()?.trim();
-        let kind = if kind == "*" { ("*", "*") } else { kind.split_once('/')? };
+        let kind = if kind == "*" { ("*", "*") } else { kind.split_once('/').filter(|(_, sub)| !sub.contains('/'))? };
         let mut clause = Self { kind, weight: 1.0, version: None, escaping: None };
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
             match (name.trim(), value.trim()) {

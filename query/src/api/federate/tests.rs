@@ -7,7 +7,7 @@ type Sample<'a> = (&'a [(&'a str, &'a str)], i64, f64);
 fn check_as(escaping: Escaping, series: &[Sample<'_>], want: &str) {
     let labels = |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied()).unwrap();
     let found = series.iter().map(|(pairs, time_ms, value)| (labels(pairs), (*time_ms, *value))).collect();
-    assert_eq!(String::from_utf8(text(found, escaping)).unwrap(), want);
+    assert_eq!(text(found, escaping), want);
 }
 
 #[track_caller]

@@ -21,6 +21,8 @@ fn what_the_header_asks_for() {
         ("text/plain;escaping=values;q=0.5,text/plain;q=0.9", Underscores),
         ("text/plain;version=0.0.5;escaping=dots,*/*", Dots),
         ("text/plain;q=x;escaping=dots", Dots),
+        ("a/b/c;escaping=dots", Underscores),
+        (",;,text/plain;escaping=values", Values),
     ] {
         assert_eq!(Escaping::negotiate(accept), want, "{accept}");
     }
@@ -34,6 +36,7 @@ fn names() {
         ("1up", "\"1up\"", "_up", "__up", "U___31_up"),
         ("a.b_c", "\"a.b_c\"", "a_b_c", "a_dot_b__c", "U__a_2e_b__c"),
         ("my_é\n_x", "\"my_é\\n_x\"", "my____x", "my________x", "U__my___e9__a___x"),
+        ("a\"\\\u{2028}", "\"a\\\"\\\\\u{2028}\"", "a___", "a______", "U__a_22__5c__2028_"),
         ("日本", "\"日本\"", "__", "____", "U___65e5__672c_"),
     ] {
         let escaped = [AllowUtf8, Underscores, Dots, Values].map(|escaping| escaping.escape(name.as_bytes()).0);
