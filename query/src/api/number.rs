@@ -12,6 +12,11 @@ pub(crate) fn push_plain(value: f64, out: &mut Vec<u8>) {
     PlainFloat(value).append_to(out);
 }
 
+/// Appends milliseconds as seconds, as the time of a scalar or a string: a number like others.
+pub(crate) fn push_plain_time(time_ms: i64, out: &mut Vec<u8>) {
+    push_plain(time_ms as f64 / 1000.0, out);
+}
+
 /// Appends milliseconds as seconds, with three decimals unless they are all zero.
 pub(crate) fn push_time(time_ms: i64, out: &mut Vec<u8>) {
     if time_ms < 0 {

@@ -30,14 +30,16 @@ fn values() {
 
 #[test]
 fn times() {
-    for (time_ms, expected) in [
-        (0, "0"),
-        (1_700_001_200_000, "1700001200"),
-        (1_500, "1.500"),
-        (1_005, "1.005"),
-        (-1_500, "-1.500"),
-        (-7, "-0.007"),
+    for (time_ms, of_sample, of_scalar) in [
+        (0, "0", "0"),
+        (1_700_001_200_000, "1700001200", "1700001200"),
+        (1_700_001_200_120, "1700001200.120", "1700001200.12"),
+        (1_500, "1.500", "1.5"),
+        (1_005, "1.005", "1.005"),
+        (-1_500, "-1.500", "-1.5"),
+        (-7, "-0.007", "-0.007"),
     ] {
-        assert_eq!(printed(|out| push_time(time_ms, out)), expected);
+        assert_eq!(printed(|out| push_time(time_ms, out)), of_sample);
+        assert_eq!(printed(|out| push_plain_time(time_ms, out)), of_scalar);
     }
 }

@@ -4,7 +4,7 @@
 use super::steps::StepTexts;
 use crate::api::histogram::HistogramWriter;
 use crate::api::json;
-use crate::api::number::{push_plain, push_time};
+use crate::api::number::{push_plain, push_plain_time};
 use model::{Labels, SampleColumns};
 use promql::{Column, Grid, Series, Value};
 
@@ -88,13 +88,13 @@ impl Rows {
         }
         match &self.value {
             Value::Scalar { time_ms, value } => {
-                push_time(*time_ms, out);
+                push_plain_time(*time_ms, out);
                 out.extend_from_slice(b",\"");
                 push_plain(*value, out);
                 out.push(b'"');
             }
             Value::String { time_ms, value } => {
-                push_time(*time_ms, out);
+                push_plain_time(*time_ms, out);
                 out.push(b',');
                 json::push_string(value, out);
             }
