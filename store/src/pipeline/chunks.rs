@@ -26,6 +26,9 @@ use tsdb::{Aggregate, Chunk, ChunkSeriesBatch, Encoding};
 const BATCHES_AHEAD: usize = 3;
 /// After so many bytes of chunks others get their turn.
 const BYTES_AT_A_TIME: usize = 256 << 10;
+/// At least so many gaps fit into the largest read: with little memory few reads over gaps are on their way, and it takes longer
+/// to wait for these than for more without gaps at the same time.
+const GAPS_OF_A_READ: u64 = 16;
 /// What is smaller costs less to copy than to hold.
 const SMALL_BYTES: usize = 4 << 10;
 /// What ends a frame.
@@ -128,7 +131,8 @@ impl ChunkReader<'_> {
         let BlockRequest { aggregates, batch_bytes, .. } = self.request;
         let sizes = ChunkSizes { estimate_bytes: self.files.usual_chunk_bytes(), files: &self.files.segment_bytes };
         let chunks = rows.rows.chunks();
-        let limits = ReadLimits { gap_bytes: self.files.read_cost().gap_bytes, max_bytes: *batch_bytes };
+        let gap_bytes = self.files.read_cost().gap_bytes.min(batch_bytes / GAPS_OF_A_READ);
+        let limits = ReadLimits { gap_bytes, max_bytes: *batch_bytes };
         let reads =
             ChunkReads::plan(chunks, sizes, limits).map_err(|place| self.damaged(place, 0, "no chunk can be here"))?;
         let slots = chunks.len() * aggregates.len().max(1);

@@ -246,8 +246,9 @@ async fn one_chunk_of_many_of_each_series_is_read_as_it_costs_least() {
     rig.write(id(BLOCK), &[], &series).await;
     for (read_cost, total_bytes, reads) in [
         (ReadCost::REMOTE, 64 << 20, (7, 6_310_212)),
-        // Three times more than a request may hold. Reads are small then.
-        (ReadCost::REMOTE, 4 << 20, (80, 5_249_336)),
+        // Reads are smaller with less memory, and with little there are none over gaps.
+        (ReadCost::REMOTE, 16 << 20, (22, 6_091_805)),
+        (ReadCost::REMOTE, 4 << 20, (400, 600_000)),
         (ReadCost::FILES, 64 << 20, (13, 600_000)),
         (ReadCost { gap_bytes: 0, parts_at_once: 1 }, 64 << 20, (400, 600_000)),
     ] {
