@@ -6,7 +6,6 @@ use crate::bitstream::{BitReader, WINDOW_BITS};
 use crate::chunk::{ChunkError, SampleFault};
 use crate::cursor::Cursor;
 use model::SampleColumns;
-use std::iter::repeat_n;
 
 /// Appends all samples of an XOR chunk to `columns`. Times come as they were stored: that they rise was for the writer to
 /// see to.
@@ -24,7 +23,7 @@ pub fn decode_xor(data: &[u8], columns: &mut SampleColumns) -> Result<(), ChunkE
 /// As [`decode_xor`].
 pub fn last_of_xor(data: &[u8]) -> Result<Option<(i64, f64)>, ChunkError> {
     let start = Decoder::start(data)?;
-    let end = start.walk(&mut repeat_n((), usize::from(start.count))).ok_or_else(|| start.fault())?;
+    let end = start.walk(&mut Passed(start.count.into())).ok_or_else(|| start.fault())?;
     Ok((end.count > 0).then(|| (end.time_ms, f64::from_bits(end.value_bits))))
 }
 
@@ -47,21 +46,55 @@ pub(super) struct Decoder<'a> {
 /// What a delta-of-delta takes that is not short, with its control bits.
 const WIDE_BITS: usize = 4 + 64;
 
-/// Where a sample goes.
-trait Slot {
-    fn put(self, time_ms: i64, value_bits: u64);
+/// Where samples go.
+trait Slots {
+    /// How many are still to come.
+    fn left(&self) -> usize;
+
+    fn put(&mut self, time_ms: i64, value_bits: u64);
+
+    /// `count` samples alike, each `delta_ms` behind the one before; `time_ms` is that before the first.
+    fn put_alike(&mut self, count: usize, time_ms: i64, delta_ms: i64, value_bits: u64);
 }
 
-impl Slot for (&mut i64, &mut f64) {
+/// The ends of two columns.
+impl<'a, I: ExactSizeIterator<Item = (&'a mut i64, &'a mut f64)>> Slots for I {
     #[inline(always)]
-    fn put(self, time_ms: i64, value_bits: u64) {
-        (*self.0, *self.1) = (time_ms, f64::from_bits(value_bits));
+    fn left(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn put(&mut self, time_ms: i64, value_bits: u64) {
+        if let Some(slot) = self.next() {
+            (*slot.0, *slot.1) = (time_ms, f64::from_bits(value_bits));
+        }
+    }
+
+    #[inline(always)]
+    fn put_alike(&mut self, count: usize, mut time_ms: i64, delta_ms: i64, value_bits: u64) {
+        for slot in self.take(count) {
+            time_ms = time_ms.wrapping_add(delta_ms);
+            (*slot.0, *slot.1) = (time_ms, f64::from_bits(value_bits));
+        }
     }
 }
 
-/// Nowhere: it is passed over.
-impl Slot for () {
-    fn put(self, _: i64, _: u64) {}
+/// Nowhere: so many are passed over.
+struct Passed(usize);
+
+impl Slots for Passed {
+    fn left(&self) -> usize {
+        self.0
+    }
+
+    fn put(&mut self, _: i64, _: u64) {
+        self.0 -= 1;
+    }
+
+    fn put_alike(&mut self, count: usize, _: i64, _: i64, _: u64) {
+        self.0 -= count;
+    }
 }
 
 impl<'a> Decoder<'a> {
@@ -97,31 +130,26 @@ impl<'a> Decoder<'a> {
         Ok(end)
     }
 
-    /// From the header to the end, a slot a sample; `None` if something is malformed. What is read beyond the end is zeros,
-    /// and that it was too much is seen in the end.
-    fn walk<S: Slot>(mut self, slots: &mut impl ExactSizeIterator<Item = S>) -> Option<Self> {
-        for index in 0..2 {
-            let Some(slot) = slots.next() else { return Some(self) };
+    /// From the header to the end, as many samples as there are slots; `None` if something is malformed. What is read beyond
+    /// the end is zeros, and that it was too much is seen in the end.
+    fn walk(mut self, slots: &mut impl Slots) -> Option<Self> {
+        for index in 0..slots.left().min(2) {
             self.read_head(index == 0).ok()?;
-            slot.put(self.time_ms, self.value_bits);
+            slots.put(self.time_ms, self.value_bits);
         }
         let mut here = self;
-        while let Some(slot) = slots.next() {
+        while slots.left() > 0 {
             let window = here.reader.window();
             if window >> 62 != 0 {
                 here.read_sample(window).ok()?;
-                slot.put(here.time_ms, here.value_bits);
+                slots.put(here.time_ms, here.value_bits);
                 continue;
             }
             let unchanged = (window.leading_zeros() / 2).min(WINDOW_BITS / 2) as usize;
-            let more = (unchanged - 1).min(slots.len());
-            here.reader.skip(2 * (1 + more));
-            here.time_ms = here.time_ms.wrapping_add(here.delta_ms);
-            slot.put(here.time_ms, here.value_bits);
-            for slot in slots.take(more) {
-                here.time_ms = here.time_ms.wrapping_add(here.delta_ms);
-                slot.put(here.time_ms, here.value_bits);
-            }
+            let count = unchanged.min(slots.left());
+            here.reader.skip(2 * count);
+            slots.put_alike(count, here.time_ms, here.delta_ms, here.value_bits);
+            here.time_ms = here.time_ms.wrapping_add(here.delta_ms.wrapping_mul(count as i64));
         }
         (!here.reader.overran()).then_some(here)
     }
