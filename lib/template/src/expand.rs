@@ -287,7 +287,11 @@ impl<'a> Expansion<'a> {
         if let (Some(last), Some(kind)) = (last, kinds.last()) {
             values.push(given(last, *kind, None).map_err(|what| at(operand, what))?);
         }
-        methods::call(of, name, &values).map_err(|what| at(operand, what))
+        // A layout is gone through with all that it may name.
+        let layout_bytes = |value: &Value| if let Value::Text(layout) = value { layout.len() } else { 0 };
+        self.spend(1 + values.iter().map(layout_bytes).sum::<usize>(), |what| at(operand, what))?;
+        let given = methods::call(of, name, &values).map_err(|what| at(operand, what))?;
+        self.sized(operand, name, given)
     }
 
     /// What a function gives, or why it gives nothing. A fault is one of how it is called.
@@ -329,6 +333,11 @@ impl<'a> Expansion<'a> {
             Ok(given) => given,
             Err(error) => return Ok(Err(format!("error calling {name}: {error}"))),
         };
+        self.sized(operand, name, given).map(Ok)
+    }
+
+    /// What was given, if it is not too large, and paid for.
+    fn sized(&mut self, operand: &Operand, name: &str, given: Value) -> Result<Value, Fault> {
         let size = match &given {
             Value::Text(text) if text.len() > MAX_BYTES => {
                 return Err(at(operand, format!("{name} makes a text of more than {MAX_BYTES} bytes")));
@@ -338,7 +347,7 @@ impl<'a> Expansion<'a> {
             _ => 0,
         };
         self.spend(size, |what| at(operand, what))?;
-        Ok(Ok(given))
+        Ok(given)
     }
 }
 

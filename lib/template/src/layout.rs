@@ -108,4 +108,11 @@ mod tests {
         check("-07:00:00 -070000 -07:00 -07 Z070000 Z0700 Z07 Z07:00:00", "+00:00:00 +000000 +00:00 +00 Z Z Z Z");
         check("Janus Mondays Mont 20060102 .5 .09 é", "Janus Fridays Mont 20240209 .5 .09 é");
     }
+
+    #[test]
+    fn years_of_other_centuries_have_two_digits_as_well() {
+        for (year, want) in [(1677, "77 1677"), (1968, "68 1968"), (2069, "69 2069"), (2262, "62 2262")] {
+            assert_eq!(format(date(year, 1, 1).at(0, 0, 0, 0), "06 2006"), want);
+        }
+    }
 }

@@ -22,6 +22,12 @@ fn templates_are_bounded() {
     check(&longer.replace("COUNT", "30"), "print makes a text of more than 262144 bytes");
     let again = "{{ range 100000 }}{{ $y := toUpper $x }}{{ end }}";
     check(&format!("{}{again}", longer.replace("COUNT", "12")), slow);
+    // Each 1 becomes 11 in November.
+    let in_november = "{{ $t := toTime 1700000000.0 }}{{ $x := \"1\" }}";
+    let doubled = format!("{in_november}{{{{ range COUNT }}}}{{{{ $x = $t.Format $x }}}}{{{{ end }}}}");
+    check(&doubled.replace("COUNT", "30"), "Format makes a text of more than 262144 bytes");
+    let again = "{{ range 1000 }}{{ $y := $t.Format $x }}{{ end }}";
+    check(&format!("{}{again}", doubled.replace("COUNT", "14")), slow);
     check("{{ range 100000 }}xxxxxxxxxx{{ end }}", "the text has more than 262144 bytes");
     let replaced = "{{ printf \"%65000d\" 1 | reReplaceAll \"PATTERN\" \"-\" }}";
     check(&replaced.replace("PATTERN", " +"), "-1");

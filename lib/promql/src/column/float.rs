@@ -90,13 +90,13 @@ impl FloatColumn {
     /// The values and the step of the first, if the steps that have one follow one another, as at all steps, and the values are
     /// not known to be the same.
     pub fn as_run(&self) -> Option<(usize, &[f64])> {
-        let run = self.present.as_run()?;
-        let (first, values) = (run.start, self.values.as_slice());
-        match self.shape {
-            Shape::Spread => Some((first, values.get(run)?)),
-            Shape::Constant => None,
-            Shape::Packed => Some((first, values)),
+        if self.shape == Shape::Constant {
+            return None;
         }
+        let run = self.present.as_run()?;
+        let first = run.start;
+        let values = if self.shape == Shape::Spread { self.values.get(run)? } else { self.values.as_slice() };
+        Some((first, values))
     }
 
     /// The value at `step`.
